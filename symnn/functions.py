@@ -1,0 +1,268 @@
+"""The table of named scalar functions, and their derivatives, found and not tabled.
+
+A row gives the definition as a SymPy expression in ``x``, the TeX symbol, the range and
+whether one branch inverts it.  In lines a function stays a name (``sigmoid(z[n,j])``), so
+that SymPy never has to rediscover it; :func:`found_derivative` differentiates the
+definition when a derivative is asked for.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import sympy as sp
+
+X = sp.Symbol("x", real=True)
+A = sp.Symbol("a", real=True)  # stands for the value of the function at x
+
+
+@dataclass(frozen=True)
+class Function:
+    """A row of the table.
+
+    definition: in ``X``.  tex: the symbol.  domain: "real", "positive" or "unit", the range.
+    invertible: one branch, so the argument may be solved for.  numpy: the stable code of the
+    generated helper's body, over ``x``, where the plain printing is not stable.
+    kink: the choice made where the derivative does not exist, as TeX.
+    """
+
+    name: str
+    definition: sp.Expr
+    tex: str
+    domain: str = "real"
+    invertible: bool = False
+    numpy: tuple[str, ...] = ()
+    kink: str = ""
+
+
+class Named(sp.Function):  # type: ignore[misc]
+    """A named function, or a derivative of one of ``order`` 1, 2, …, applied to an argument."""
+
+    row: ClassVar[Function]
+    order: ClassVar[int] = 0
+    nargs = (1,)
+    is_real = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        """The derivative stays a name; simplification finds out what it is."""
+        return function_class(self.row, self.order + 1)(self.args[0])
+
+    def defined(self) -> sp.Expr:
+        """The same value, by the definition of the row."""
+        return definition(self.row, self.order).xreplace({X: self.args[0]})
+
+
+@functools.cache
+def function_class(row: Function, order: int = 0) -> Any:
+    """The SymPy function class of a row's derivative of that order (0: the function itself)."""
+    name = row.name + "_prime" * order
+    return type(Named)(name, (Named,), {"row": row, "order": order})
+
+
+@functools.cache
+def definition(row: Function, order: int = 0) -> sp.Expr:
+    """The definition of the derivative of that order, in ``X``."""
+    if order == 0:
+        return row.definition
+    return sp.diff(expand_names(definition(row, order - 1)), X)
+
+
+def _where(*pieces: tuple[sp.Expr, sp.Basic]) -> sp.Expr:
+    return sp.Piecewise(*pieces)
+
+
+_SIGMOID = Function(
+    "sigmoid",
+    1 / (1 + sp.exp(-X)),
+    r"\sigma",
+    domain="unit",
+    invertible=True,
+    numpy=(
+        "e = np.exp(-np.abs(x))",
+        "return np.where(x >= 0, 1.0, e) / (1.0 + e)",
+    ),
+)
+_TANH = Function("tanh", sp.tanh(X), r"\tanh", invertible=True, numpy=("return np.tanh(x)",))
+_PHI = Function(
+    "normal_cdf",
+    (1 + sp.erf(X / sp.sqrt(2))) / 2,
+    r"\Phi",
+    domain="unit",
+    numpy=("return 0.5 * erfc(-0.7071067811865476 * x)",),
+)
+_sigmoid, _phi = function_class(_SIGMOID), function_class(_PHI)
+
+TABLE: dict[str, Function] = {
+    row.name: row
+    for row in (
+        Function("linear", X, r"\mathrm{id}", invertible=True, numpy=("return x",)),
+        _SIGMOID,
+        _TANH,
+        Function(
+            "relu",
+            _where((X, X > 0), (0, True)),
+            r"\mathrm{relu}",
+            numpy=("return np.maximum(x, 0.0)",),
+            kink=r"\mathrm{relu}^{\prime}(0) = 0",
+        ),
+        Function(
+            "leaky_relu",
+            _where((X, X > 0), (X / 100, True)),
+            r"\mathrm{lrelu}",
+            numpy=("return np.maximum(x, 0.01 * x)",),
+            kink=r"\mathrm{lrelu}^{\prime}(0) = 0.01",
+        ),
+        Function(
+            "elu",
+            _where((X, X > 0), (sp.exp(X) - 1, True)),
+            r"\mathrm{elu}",
+            numpy=("return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))",),
+        ),
+        Function("gelu", X * _phi(X), r"\mathrm{gelu}", numpy=("return x * normal_cdf(x)",)),
+        Function("silu", X * _sigmoid(X), r"\mathrm{silu}", numpy=("return x * sigmoid(x)",)),
+        Function(
+            "softplus",
+            sp.log(1 + sp.exp(X)),
+            r"\mathrm{softplus}",
+            domain="positive",
+            invertible=True,
+            numpy=("return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))",),
+        ),
+        Function("sin", sp.sin(X), r"\sin", numpy=("return np.sin(x)",)),
+        _PHI,
+        Function(
+            "root",
+            _where((sp.sqrt(X), X > 0), (0, True)),
+            r"\sqrt",
+            numpy=("return np.sqrt(x)",),
+            kink=r"(\sqrt{\,\cdot\,})^{\prime}(0) = 0",
+        ),
+        Function(
+            "absolute",
+            _where((X, X > 0), (-X, X < 0), (0, True)),
+            r"\mathrm{abs}",
+            numpy=("return np.abs(x)",),
+            kink=r"|\cdot|^{\prime}(0) = 0",
+        ),
+        Function(
+            "huber",
+            _where((X - sp.S.Half, X > 1), (-X - sp.S.Half, X < -1), (X**2 / 2, True)),
+            r"h",
+            numpy=(
+                "r = np.minimum(np.abs(x), 1.0)",
+                "return r * (np.abs(x) - 0.5 * r)",
+            ),
+        ),
+    )
+}
+
+ACTIVATIONS = (
+    *("linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu"),
+    *("gelu", "silu", "softplus", "sin", "softmax"),
+)
+
+
+def named(name: str) -> Any:
+    """The SymPy function class of the table's row ``name``; KeyError if there is none."""
+    return function_class(TABLE[name])
+
+
+@functools.cache
+def user_function(name: str, formula: sp.Expr) -> Any:
+    """The function class of a user's formula in ``X``."""
+    return function_class(Function(name, formula, rf"\mathrm{{{name.replace('_', '-')}}}"))
+
+
+def expand_primes(f: sp.Expr) -> sp.Expr:
+    """``f`` with every named derivative replaced by what :func:`found_derivative` gives."""
+    primes = sorted(f.atoms(Named), key=str) if f.has(Named) else []
+    table = {}
+    for p in primes:
+        if p.order:
+            found, _ = found_derivative(p.row, p.order)
+            table[p] = found.xreplace({A: function_class(p.row)(X)}).xreplace({X: p.args[0]})
+    return f.xreplace(table) if table else f
+
+
+def expand_names(f: sp.Expr) -> sp.Expr:
+    """``f`` with every named function replaced by its definition, all the way down."""
+    while found := {p: p.defined() for p in f.atoms(Named)}:
+        f = f.xreplace(found)
+    return f
+
+
+def nice(f: sp.Expr) -> sp.Expr:
+    """A product with its signs pulled into the sums: -a*(a - 1) -> a*(1 - a)."""
+    if not isinstance(f, sp.Mul):
+        return f
+    coefficient, factors = f.as_coeff_mul()
+    if not coefficient.is_negative:
+        return f
+    for k, g in enumerate(factors):
+        if isinstance(g, sp.Add):
+            flipped = [*factors[:k], -g, *factors[k + 1 :]]
+            return sp.Mul(-coefficient, *flipped)
+    return f
+
+
+@functools.cache
+def found_derivative(row: Function, order: int = 1) -> tuple[sp.Expr, str]:
+    """The derivative of a row in ``X`` and ``A`` (its value), and how it was found.
+
+    Tried in turn on the derivative of the definition: folding the function itself (h -> a);
+    for an invertible row, solving a = h(x) for x; recognising another row of the table.
+    The shortest form wins, one that needs the value alone before one that needs ``X``.
+    """
+    if order > 1:
+        slope, lower = found_derivative(row)[0], found_derivative(row, order - 1)[0]
+        whole = sp.diff(lower, X) + sp.diff(lower, A) * slope
+        return expand_primes(whole), "differentiate once more"
+    plain = expand_primes(sp.diff(row.definition, X))
+    forms: list[tuple[sp.Expr, str]] = [(plain, "differentiate the definition")]
+    if row.name in TABLE:
+        forms += _folded(row, plain)
+        forms += _solved(row, plain)
+        forms += _recognised(row, plain)
+
+    def cost(form: tuple[sp.Expr, str]) -> tuple[bool, int]:
+        return form[0].has(X, sp.exp), int(sp.count_ops(form[0]))
+
+    return min(forms, key=cost)
+
+
+def _folded(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
+    """h' with h replaced by its value a."""
+    h = row.definition
+    if isinstance(h, sp.Piecewise):
+        # root(x) > 0 exactly where x > 0: only this row's condition carries over to its value
+        if row.name != "root":
+            return []
+        found = plain.xreplace({sp.sqrt(X): A, 1 / sp.sqrt(X): 1 / A, X > 0: A > 0})
+    else:
+        found = plain.xreplace({h: A})
+    return [] if found == plain or found.has(X) else [(found, "fold the function itself")]
+
+
+def _solved(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
+    """h' with x replaced by the inverse of h at a."""
+    if not row.invertible or not plain.has(X) or row.definition.has(sp.tanh):
+        return []
+    found = []
+    for inverse in sp.solve(row.definition - A, X):
+        g = nice(sp.factor(sp.simplify(plain.xreplace({X: inverse}))))
+        if not g.has(X):
+            found.append((g, "solve a = h(x) for x"))
+    return found
+
+
+def _recognised(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
+    """h' when it is itself a row of the table: softplus' is the logistic function."""
+    for other in TABLE.values():
+        if other is row or other.definition.has(sp.Piecewise, Named) or not plain.has(X):
+            continue
+        if plain.has(sp.exp) and other.definition.has(sp.exp):
+            if sp.simplify(plain - other.definition) == 0:
+                return [(function_class(other)(X), f"it is {other.name}")]
+    return []
