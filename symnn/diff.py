@@ -66,7 +66,7 @@ def pullback(line: Line, term: Term, entry: sp.Expr, tensor: Tensor, cotangent: 
     solved, guards = _solve(line, bound, indices_of(entry), tensor)
     left = [a for s, a in bound.items() if s not in solved]
     taken = {a.symbol for a in tensor.axes}
-    fresh = {a.symbol: _fresh(a, taken, bound) for a in left if a.symbol in taken}
+    fresh = {a.symbol: fresh_axis(a, taken, bound) for a in left if a.symbol in taken}
     rename = {s: a.symbol for s, a in fresh.items()}
     move = {s: e.xreplace(rename).xreplace(_OWN) for s, e in solved.items()} | rename
     summand = summand.xreplace(move)
@@ -113,7 +113,7 @@ def _solve(
     return solved, [sp.KroneckerDelta(i.xreplace(solved), own) for i, own in guards]
 
 
-def _fresh(a: Axis, taken: Iterable[sp.Symbol], bound: Iterable[sp.Symbol]) -> Axis:
+def fresh_axis(a: Axis, taken: Iterable[sp.Symbol], bound: Iterable[sp.Symbol]) -> Axis:
     """The axis under a name that neither the tensor's axes nor the bound ones use."""
     used, name = {*taken, *bound}, a.name
     while True:

@@ -85,6 +85,13 @@ _SIGMOID = Function(
     ),
 )
 _TANH = Function("tanh", sp.tanh(X), r"\tanh", invertible=True, numpy=("return np.tanh(x)",))
+_PDF = Function(
+    "normal_pdf",
+    sp.exp(-(X**2) / 2) / sp.sqrt(2 * sp.pi),
+    r"\varphi",
+    domain="positive",
+    numpy=("return 0.3989422804014327 * np.exp(-0.5 * x * x)",),
+)
 _PHI = Function(
     "normal_cdf",
     (1 + sp.erf(X / sp.sqrt(2))) / 2,
@@ -131,6 +138,7 @@ TABLE: dict[str, Function] = {
             numpy=("return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))",),
         ),
         Function("sin", sp.sin(X), r"\sin", numpy=("return np.sin(x)",)),
+        _PDF,
         _PHI,
         Function(
             "root",
@@ -217,6 +225,8 @@ def found_derivative(row: Function, order: int = 1) -> tuple[sp.Expr, str]:
     """
     if order > 1:
         slope, lower = found_derivative(row)[0], found_derivative(row, order - 1)[0]
+        if lower.has(sp.sign):
+            return definition(row, order), "differentiate the definition"
         whole = sp.diff(lower, X) + sp.diff(lower, A) * slope
         return expand_primes(whole), "differentiate once more"
     plain = expand_primes(sp.diff(row.definition, X))
@@ -227,7 +237,7 @@ def found_derivative(row: Function, order: int = 1) -> tuple[sp.Expr, str]:
         forms += _recognised(row, plain)
 
     def cost(form: tuple[sp.Expr, str]) -> tuple[bool, int]:
-        return form[0].has(X, sp.exp), int(sp.count_ops(form[0]))
+        return form[0].has(sp.exp), int(sp.count_ops(form[0]))
 
     return min(forms, key=cost)
 
@@ -242,7 +252,7 @@ def _folded(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
         found = plain.xreplace({sp.sqrt(X): A, 1 / sp.sqrt(X): 1 / A, X > 0: A > 0})
     else:
         found = plain.xreplace({h: A})
-    return [] if found == plain or found.has(X) else [(found, "fold the function itself")]
+    return [] if found == plain else [(found, "fold the function itself")]
 
 
 def _solved(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
@@ -258,11 +268,16 @@ def _solved(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
 
 
 def _recognised(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
-    """h' when it is itself a row of the table: softplus' is the logistic function."""
+    """h' when it is itself known by a name: softplus' is the logistic function, |x|' is sgn x."""
+    if plain == sp.Piecewise((1, X > 0), (-1, X < 0), (0, True)):
+        return [(sp.sign(X), "it is sgn")]
     for other in TABLE.values():
         if other is row or other.definition.has(sp.Piecewise, Named) or not plain.has(X):
             continue
-        if plain.has(sp.exp) and other.definition.has(sp.exp):
-            if sp.simplify(plain - other.definition) == 0:
+        difference = plain - other.definition
+        if not (plain.has(sp.exp) and other.definition.has(sp.exp)) or plain.has(Named):
+            continue
+        if abs(difference.subs(X, sp.Rational(1, 3)).evalf()) < 1e-12:
+            if sp.simplify(difference) == 0:
                 return [(function_class(other)(X), f"it is {other.name}")]
     return []
