@@ -34,7 +34,9 @@ class Update:
 
     def let(self, suffix: str, f: sp.Expr, why: str) -> sp.Expr:
         """The line of the next value of the parameter ("") or of one of its states."""
-        name = self.parameter.name + (f"_{suffix}" if suffix else "") + "_next"
+        name = self.parameter.name + (f"_{suffix}" if suffix else "")
+        if not suffix or any(leaf.name == name for leaf in self.leaves):
+            name += "_next"
         lhs = Tensor(name, self.parameter.axes)
         self.lines.append(Line(lhs, (Term(f),), why))
         return lhs.entry
@@ -70,8 +72,10 @@ def adam(u: Update) -> None:
     b1, b2, t = _h("beta_1"), _h("beta_2"), _h("t")
     m = u.let("m", b1 * u.state("m") + (1 - b1) * u.gradient, "adam, mean of the gradient")
     v = u.let("v", b2 * u.state("v") + (1 - b2) * u.gradient**2, "adam, mean of its square")
-    scale = sp.sqrt(v / (1 - b2**t)) + _h("epsilon")
-    u.let("", u.parameter.entry - ETA.entry * (m / (1 - b1**t)) / scale, "adam")
+    mean = u.let("m_hat", m / (1 - b1**t), "adam, bias correction")
+    square = u.let("v_hat", v / (1 - b2**t), "adam, bias correction")
+    step = ETA.entry * mean / (sp.sqrt(square) + _h("epsilon"))
+    u.let("", u.parameter.entry - step, "adam")
 
 
 def rmsprop(u: Update) -> None:

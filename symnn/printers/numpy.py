@@ -1,0 +1,314 @@
+"""Lines as NumPy statements, in the layout "rows".
+
+Every operation is spaced as a formatter would leave it.  An expression is printed for given
+axes; an entry that lacks some of them is broadcast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy as sp
+
+from symnn.functions import Named
+from symnn.ir import Line, ProgramError, entries, indices_of, is_entry, name_of
+from symnn.lower import (
+    Axes,
+    Elementwise,
+    Factor,
+    Lowered,
+    MatMul,
+    Outer,
+    Reduce,
+    lower_line,
+    ordered_terms,
+    split,
+)
+
+OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
+Text = tuple[str, int]  # an expression and how tightly it binds
+WIDTH = 88
+
+FUNCTIONS: dict[type, str] = {
+    sp.exp: "np.exp",
+    sp.log: "np.log",
+    sp.sin: "np.sin",
+    sp.cos: "np.cos",
+    sp.tanh: "np.tanh",
+    sp.sinh: "np.sinh",
+    sp.cosh: "np.cosh",
+    sp.atan: "np.arctan",
+    sp.sign: "np.sign",
+}
+RELATIONS = {
+    sp.StrictGreaterThan: ">",
+    sp.GreaterThan: ">=",
+    sp.StrictLessThan: "<",
+    sp.LessThan: "<=",
+}
+
+
+class UnprintableError(ProgramError):
+    """A line that this printer has no code for; the message shows the line."""
+
+
+def statement(line: Line, indent: int = 4) -> str:
+    """``name = expression``, over several lines where it is too long for one."""
+    texts = [term_code(low) for low in lower_line(line)]
+    body = _joined(texts)
+    if not line.lhs.axes and line.lhs.name == "L":
+        body = f"float({body})"
+    one = f"{line.lhs.name} = {body}"
+    if len(one) + indent <= WIDTH:
+        return one
+    return _wrapped(line.lhs.name, texts, indent)
+
+
+def _joined(texts: list[Text]) -> str:
+    if not texts:
+        return "0.0"
+    out = texts[0][0]
+    for text, _ in texts[1:]:
+        out += f" - {text[1:]}" if text.startswith("-") else f" + {text}"
+    return out
+
+
+def _wrapped(name: str, texts: list[Text], indent: int) -> str:
+    pad = "    "
+    if len(texts) > 1:
+        rows = [texts[0][0]]
+        rows += [f"- {t[1:]}" if t.startswith("-") else f"+ {t}" for t, _ in texts[1:]]
+    else:
+        rows = _operands(texts[0][0])
+    call = "float" if name == "L" else ""
+    text = f"{name} = {call}(\n" + "\n".join(pad + r for r in rows) + "\n)"
+    long = len(rows) < 2 or any(len(r) + indent + 4 > WIDTH for r in rows)
+    return f"{name} = {call}({' '.join(rows)})  # fmt: skip" if long else text
+
+
+def _operands(text: str) -> list[str]:
+    """The operands of the loosest operators outside brackets, each with its operator."""
+    for operators in ((" + ", " - "), (" * ", " / ", " @ ")):
+        rows, depth, start = [], 0, 0
+        for k, c in enumerate(text):
+            depth += (c in "([") - (c in ")]")
+            if depth == 0 and text[k : k + 3] in operators:
+                rows.append(text[start:k])
+                start = k + 1
+        if rows:
+            return [*rows, text[start:]]
+    return [text]
+
+
+def term_code(low: Lowered) -> Text:
+    """One lowered term, for the axes of its line."""
+    parts: list[sp.Expr | Text] = [factor_code(f, low.axes) for f in low.factors]
+    return _product(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
+
+
+def factor_code(factor: Factor, axes: Axes) -> Text:
+    """A factor, broadcast to ``axes``."""
+    match factor:
+        case Elementwise(f, own):
+            return expression(f, axes if own else ())
+        case MatMul(left, right, k, own):
+            text = f"{_operand(left, (*own[:1], k) if own else (k,))} @ {_right(right, k, own)}"
+            return _broadcast((text, MUL), own, axes)
+        case Outer(left, right, own):
+            a, b = expression(left.f, left.axes), expression(right.f, right.axes)
+            return _broadcast((f"np.outer({a[0]}, {b[0]})", ATOM), own, axes)
+        case Reduce(kind, arg, over, own):
+            return _broadcast(_reduced(kind, arg, over), own, axes)
+    raise UnprintableError(f"no NumPy code for the term {factor.term}")
+
+
+def _right(right: Elementwise, k: sp.Symbol, own: Axes) -> str:
+    column = own[1:] if len(own) > 1 else ()
+    return _operand(right, (k, *column))
+
+
+def _operand(e: Elementwise, axes: Axes) -> str:
+    """An operand of a matrix product with its axes in this order."""
+    text, binds = expression(e.f, axes)
+    return text if binds > MUL else f"({text})"
+
+
+def _reduced(kind: str, arg: Elementwise, over: Axes) -> Text:
+    stored = (indices_of(e) for e in entries(arg.f))
+    axes = next((i for i in stored if len(i) == len(arg.axes)), arg.axes)
+    text = expression(arg.f, axes)[0]
+    if len(over) == len(axes):
+        return f"np.{kind}({text})", ATOM
+    where = tuple(axes.index(a) for a in over)
+    axis = str(where[0]) if len(where) == 1 else str(where)
+    return f"np.{kind}({text}, axis={axis})", ATOM
+
+
+def _broadcast(text: Text, own: Axes, axes: Axes) -> Text:
+    """An array over ``own`` (a part of ``axes``, in that order) made to broadcast over ``axes``."""
+    if not own or own == axes[len(axes) - len(own) :]:
+        return text
+    inner = text[0] if text[1] >= ATOM else f"({text[0]})"
+    first = axes.index(own[0])
+    return f"{inner}[{', '.join(':' if a in own else 'None' for a in axes[first:])}]", ATOM
+
+
+def expression(f: sp.Expr, axes: Axes) -> Text:
+    """A scalar expression of entries, for arrays over ``axes``."""
+    if is_entry(f):
+        return _entry(f, axes)
+    if isinstance(f, sp.Add):
+        return _sum([expression(t, axes) for t in ordered_terms(f)])
+    if isinstance(f, sp.Mul):
+        return _multiply(f, axes)
+    if isinstance(f, sp.Pow):
+        return _power(f, axes)
+    if isinstance(f, sp.Piecewise | sp.Function) and not isinstance(f, clamped):
+        found = {i for e in entries(f) for i in indices_of(e)}
+        own = tuple(a for a in axes if a in found)
+        if own != axes[len(axes) - len(own) :]:
+            return _broadcast(expression(f, own), own, axes)
+    if isinstance(f, sp.Piecewise):
+        return _cases(f, axes)
+    if isinstance(f, clamped):
+        return _clamped(f, axes)
+    if isinstance(f, Named):
+        return f"{_function_name(f)}({expression(f.args[0], axes)[0]})", ATOM
+    if type(f) in FUNCTIONS:
+        return f"{FUNCTIONS[type(f)]}({expression(f.args[0], axes)[0]})", ATOM
+    if type(f) in RELATIONS:
+        a, b = (_bound(expression(g, axes), ADD) for g in f.args)
+        return f"{a} {RELATIONS[type(f)]} {b}", COMPARE
+    if isinstance(f, sp.Or | sp.And):
+        sign = " | " if isinstance(f, sp.Or) else " & "
+        return sign.join(f"({expression(g, axes)[0]})" for g in f.args), OR
+    if isinstance(f, sp.Symbol):
+        return f.name, ATOM
+    if f.is_number:
+        return _number(f)
+    raise UnprintableError(f"no NumPy code for {f}")
+
+
+def _function_name(f: Named) -> str:
+    return str(f.row.name) + "_prime" * f.order
+
+
+def _number(f: sp.Expr) -> Text:
+    if f.is_Integer:
+        return str(f), ATOM if f >= 0 else UNARY
+    text = repr(float(f))
+    return text, ATOM if float(f) >= 0 else UNARY
+
+
+def _entry(f: sp.Expr, axes: Axes) -> Text:
+    name, indices = name_of(f), indices_of(f)
+    own = tuple(a for a in axes if a in indices)
+    if indices != own:
+        if len(indices) != 2:
+            order = ", ".join(str(indices.index(a)) for a in own)
+            name = f"np.transpose({name}, ({order}))"
+        else:
+            name += ".T"
+    return _broadcast((name, ATOM), own, axes)
+
+
+def _bound(text: Text, tightness: int) -> str:
+    return text[0] if text[1] >= tightness else f"({text[0]})"
+
+
+def _sum(parts: list[Text]) -> Text:
+    return _joined([(_bound(p, ADD), ADD) for p in parts]), ADD
+
+
+def _multiply(f: sp.Mul, axes: Axes) -> Text:
+    coefficient, factors = split(f)
+    return _product(coefficient, [g for g in factors if g != 1], lambda g: expression(g, axes))
+
+
+def _product(
+    coefficient: sp.Expr, factors: list[sp.Expr | Text], code: Callable[[sp.Expr], Text] | None = None
+) -> Text:
+    """coefficient * factors, with what has a negative exponent below one fraction line."""
+    above: list[Text] = []
+    below: list[Text] = []
+    negative = coefficient.could_extract_minus_sign()
+    top, bottom = sp.fraction(-coefficient if negative else coefficient)
+    for g in sp.Mul.make_args(top):
+        if g != 1:
+            above.append(expression(g, ()))
+    for g in sp.Mul.make_args(bottom):
+        if g != 1:
+            below.append(expression(g, ()))
+    for g in factors:
+        if isinstance(g, tuple):
+            above.append(g)
+        elif isinstance(g, sp.Pow) and g.exp.could_extract_minus_sign():
+            assert code is not None
+            below.append(code(1 / g))
+        else:
+            assert code is not None
+            above.append(code(g))
+    single = len(above) == 1
+    if single and not below and not negative:
+        return above[0]
+    text = " * ".join(_bound(g, MUL if single and " @ " not in g[0] else UNARY) for g in above)
+    text = text or "1"
+    if below:
+        under = " * ".join(_bound(g, UNARY) for g in below)
+        text = f"{text} / {under}" if len(below) == 1 else f"{text} / ({under})"
+    return ("-" if negative else "") + text, MUL
+
+
+def _power(f: sp.Pow, axes: Axes) -> Text:
+    base, exponent = f.as_base_exp()
+    if exponent == sp.S.Half:
+        return f"np.sqrt({expression(base, axes)[0]})", ATOM
+    if exponent.could_extract_minus_sign():
+        return f"1 / {_bound(expression(sp.Pow(base, -exponent), axes), UNARY)}", MUL
+    low, high = expression(base, axes), expression(exponent, ())
+    b, e = _bound(low, ATOM), _bound(high, ATOM)
+    simple = b.isidentifier() and (e.isidentifier() or e.replace(".", "").isdigit())
+    return f"{b}**{e}" if simple else f"{b} ** {e}", POWER
+
+
+def _cases(f: sp.Piecewise, axes: Axes) -> Text:
+    """np.where, with the argument of an unselected branch kept where it cannot overflow."""
+    pieces = [(p.args[0], p.args[1]) for p in f.args]
+    if len(pieces) == 2 and pieces[0][0] == 1 and pieces[1] == (0, True):
+        return expression(pieces[0][1], axes)
+    value, rest = pieces[-1][0], pieces[:-1]
+    text = expression(_kept(value, [(c, False) for _, c in rest]), axes)[0]
+    for value, condition in reversed(rest):
+        inner = expression(_kept(value, [(condition, True)]), axes)[0]
+        text = f"np.where({expression(condition, axes)[0]}, {inner}, {text})"
+    return text, ATOM
+
+
+class clamped(sp.Function):  # type: ignore[misc]  # noqa: N801
+    """clamped(x, c, side): x, kept on the given side of c (-1: at most, 1: at least, 2: above)."""
+
+    nargs = (3,)
+
+
+def _kept(value: sp.Expr, conditions: list[tuple[sp.Basic, bool]]) -> sp.Expr:
+    """``value`` with a variable compared with a number kept on the side where it is used."""
+    if value.is_polynomial(*value.free_symbols) if value.free_symbols else True:
+        return value
+    for c, holds in conditions:
+        if type(c) not in RELATIONS or not is_entry(c.args[0]) or not c.args[1].is_number:
+            continue
+        v, border = c.args
+        above = (RELATIONS[type(c)][0] == ">") == holds
+        if value.xreplace({v: border}).is_finite:
+            return value.xreplace({v: clamped(v, border, 1 if above else -1)})
+        return value.xreplace({v: clamped(v, border, 2 if above else -2)})
+    return value
+
+
+def _clamped(f: clamped, axes: Axes) -> Text:
+    v, border, side = f.args
+    text, edge = expression(v, axes)[0], float(border)
+    if side in (1, -1):
+        return f"np.{'maximum' if side == 1 else 'minimum'}({text}, {edge})", ATOM
+    sign, safe = (">", edge + 1.0) if side == 2 else ("<", edge - 1.0)
+    return f"np.where({text} {sign} {edge}, {text}, {safe})", ATOM
