@@ -1,0 +1,156 @@
+"""Derivation: the gradients of a network's loss, with every step that led to them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from symnn.diff import gradients
+from symnn.explicit import Explicit
+from symnn.ir import Item, Line, Program, Step, lines_of
+from symnn.optimizers import update_lines
+from symnn.simplify import simplify
+from symnn.stabilise import stabilise
+
+if TYPE_CHECKING:
+    from symnn.check import Report
+    from symnn.network import Network
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One reverse sweep over a program.
+
+    raw: the lines as the rule wrote them; simple: after simplification; names: tensor ->
+    name of its gradient; program: forward lines, then the simple gradient lines.
+    """
+
+    forward: Program
+    raw: tuple[Item, ...]
+    names: Mapping[str, str]
+    simple: tuple[Item, ...]
+    steps: tuple[Step, ...]
+
+    @functools.cached_property
+    def program(self) -> Program:
+        return self.forward.extend(self.simple)
+
+    @functools.cached_property
+    def gradients(self) -> dict[str, Line]:
+        """Tensor -> the simplified line of its gradient, where it kept one."""
+        lines = {line.lhs.name: line for line in lines_of(self.simple)}
+        return {t: lines[name] for t, name in self.names.items() if name in lines}
+
+    @functools.cached_property
+    def final(self) -> dict[str, Line]:
+        """Tensor -> the last form of its gradient's line, also of one substituted away."""
+        last = {step.after.lhs.name: step.after for step in self.steps}
+        return {t: last[name] for t, name in self.names.items() if name in last}
+
+
+def derived(program: Program) -> Derived:
+    """Differentiate the loss L of a program and simplify."""
+    raw, names = gradients(program)
+    keep = [names[t.name] for t in program.leaves_of("parameter", "state")]
+    simple, steps = simplify(program, raw, keep)
+    return Derived(program, raw, names, simple, steps)
+
+
+class Derivation:
+    """What ``Network.derive`` returns.
+
+    batch: the sweep over N samples; sample: the one over a single sample.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.batch = derived(network.program)
+
+    @functools.cached_property
+    def sample(self) -> Derived:
+        """The sweep over one sample (N = 1)."""
+        return derived(self.network.sample_program)
+
+    @functools.cached_property
+    def _updates(self) -> tuple[Any, ...]:
+        found = self.batch.gradients
+        pairs = [
+            (t, found[t.name].lhs.entry) for t in self.network.program.leaves_of("parameter")
+        ]
+        return update_lines(self.network.optimizer, pairs)
+
+    @property
+    def update_lines(self) -> tuple[Line, ...]:
+        """The lines of one step of the optimizer."""
+        return tuple(self._updates[1])
+
+    @property
+    def state_leaves(self) -> tuple[Any, ...]:
+        """The optimizer's states and hyperparameters."""
+        return tuple(self._updates[0])
+
+    @functools.cached_property
+    def program(self) -> Program:
+        """Forward lines, then gradient lines, then update lines."""
+        return self.batch.program.extend(self.update_lines, self.state_leaves)
+
+    @functools.cached_property
+    def _stable(self) -> tuple[Program, tuple[Step, ...]]:
+        return stabilise(self.batch.program)
+
+    @property
+    def stable(self) -> Program:
+        """Forward and gradient lines as they are computed: in stable form."""
+        return self._stable[0]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Every step: the chain rule, the rewrites, and those to stable forms."""
+        return self.batch.steps + self._stable[1]
+
+    @property
+    def gradients(self) -> dict[str, Line]:
+        """Tensor name -> the line of dL/d(tensor)."""
+        return self.batch.gradients
+
+    def explicit(self, name: str) -> sp.Matrix:
+        """Every entry of dL/d(name) for one sample, as explicit expressions."""
+        sweep = self.sample
+        forms = Explicit(sweep.program, self.network.explicit.constants)
+        return forms.matrix(sweep.names[name])
+
+    def verify(self, seed: int = 0) -> Report:
+        """Every line against an independent derivative; see DESIGN of the checks in check.py."""
+        from symnn.verify import verify
+
+        return verify(self, seed)
+
+    def latex(
+        self,
+        notation: str = "affine",
+        layout: str = "sample",
+        detail: str = "textbook",
+        language: str = "en",
+    ) -> str:
+        """The derivation as a LaTeX fragment."""
+        from symnn.notes import fragment
+
+        return fragment(self, notation=notation, layout=layout, detail=detail, language=language)
+
+    def save(self, path: str | Path, *, force: bool = False, **options: str) -> Path:
+        """Write the notes; the suffix says the format (.tex, .pdf)."""
+        from symnn.notes import save
+
+        return save(self, Path(path), force=force, **options)
+
+    def _repr_latex_(self) -> str:
+        rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())
+        return f"$$\\begin{{gathered}} {rows} \\end{{gathered}}$$"
+
+    def __str__(self) -> str:
+        return str(self.program)
