@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,10 @@ class _Source:
     place: str
     builtin: Builtin
 
+    @property
+    def npz(self) -> bool:
+        return self.path.suffix == ".npz"
+
 
 def load_data(
     name: str | Path,
@@ -95,7 +99,7 @@ def load_data(
     """
     source = _source(name, folder)
     table = _read(source)
-    features, wanted = _choose(table.columns, inputs, outputs, target, classes, source.place)
+    features, wanted = _choose(source, table.columns, inputs, outputs, target, classes)
     y = table.values[:, wanted]
     names = tuple(table.columns[k] for k in wanted)
     if classes and len(wanted) == 1:
@@ -117,13 +121,11 @@ def check_header(spec: Spec) -> list[Problem]:
     widths = [layer.units for layer in spec.layers if hasattr(layer, "units")]
     try:
         source = _source(spec.train.data, spec.folder)
-        if not widths or not source.path.exists():
+        if not widths or not os.path.exists(source.path):
             return []
         classes = spec.loss.name == "cross_entropy"
         columns = _columns(source)
-        _choose(
-            columns, spec.model.inputs, widths[-1], spec.train.target, classes, source.place
-        )
+        _choose(source, columns, spec.model.inputs, widths[-1], spec.train.target, classes)
     except DataError as error:
         return error.problems
     return []
@@ -160,8 +162,7 @@ def _source(name: str | Path, folder: Path | None) -> _Source:
     text = str(name)
     if text in BUILTIN:
         row = BUILTIN[text]
-        with as_file(files("symnn") / "data" / row.file) as path:
-            return _Source(path, text, row)
+        return _Source(Path(__file__).parent / "data" / row.file, text, row)
     place = quoted(text)[1:-1]
     if "://" in text:
         hint = "download the file and give its local path"
@@ -171,12 +172,12 @@ def _source(name: str | Path, folder: Path | None) -> _Source:
 
 
 def _read(source: _Source) -> Table:
-    if not source.path.exists():
+    if not os.path.exists(source.path):
         names = ", ".join(BUILTIN)
         close = difflib.get_close_matches(source.place, BUILTIN, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"give a file, or one of {names}"
         raise DataError([problem(source.place, None, "no such file", hint)])
-    if source.path.suffix != ".npz":
+    if not source.npz:
         table = read_table(source.path, source.place)
         keep = [k for k, name in enumerate(table.columns) if name not in source.builtin.drop]
         return Table(tuple(table.columns[k] for k in keep), table.values[:, keep], table.lines)
@@ -191,7 +192,7 @@ def _read(source: _Source) -> Table:
 
 def _columns(source: _Source) -> tuple[str, ...]:
     """The names of the columns, from the header alone."""
-    if source.path.suffix != ".npz":
+    if not source.npz:
         names = read_header(source.path, source.place)
         return tuple(name for name in names if name not in source.builtin.drop)
     try:
@@ -218,15 +219,15 @@ def _npz_error(source: _Source, error: NpzError) -> DataError:
 
 
 def _choose(
+    source: _Source,
     columns: tuple[str, ...],
     inputs: int,
     outputs: int,
     target: str | Sequence[str],
     classes: bool,
-    place: str,
 ) -> tuple[list[int], list[int]]:
     """The positions of the features and of the targets."""
-    line = None if place == "" else 1
+    line = None if source.npz else 1
     names = (target,) if isinstance(target, str) else tuple(target)
     if not names:
         count = 1 if classes and len(columns) == inputs + 1 else outputs
@@ -235,25 +236,23 @@ def _choose(
     for name in names:
         if name not in columns:
             close = difflib.get_close_matches(name, columns, 1)
-            hint = f"did you mean {quoted(close[0])}?  " if close else ""
+            hint = f"did you mean {quoted(close[0])}? " if close else ""
             message = f"the target column {quoted(name)} is not in the header"
             hint += f"columns: {listed}"
-            raise DataError([problem(place, line, message, hint, "train.target")])
+            raise DataError([problem(source.place, line, message, hint, "train.target")])
     if len(set(names)) < len(names) or len(names) not in ({1, outputs} if classes else {outputs}):
         message = f"{len(set(names))} target columns, but the network has {outputs} outputs"
         hint = "name one column for each output" + (", or one of labels" if classes else "")
-        raise DataError([problem(place, line, message, hint, "train.target")])
+        raise DataError([problem(source.place, line, message, hint, "train.target")])
     features = [k for k, name in enumerate(columns) if name not in names]
     if len(features) != inputs:
         message = f"{len(features)} feature columns beside the target, but model.inputs is {inputs}"
         hint = f"columns: {listed}; set model.inputs = {len(features)}, or change the columns"
-        raise DataError([problem(place, line, message, hint)])
+        raise DataError([problem(source.place, line, message, hint)])
     return features, [columns.index(name) for name in names]
 
 
-def _labels(
-    table: Table, y: Array, outputs: int, place: str, column: str
-) -> NDArray[np.intp]:
+def _labels(table: Table, y: Array, outputs: int, place: str, column: str) -> NDArray[np.intp]:
     """The labels as integers 0 … outputs-1."""
 
     def message(row: int) -> str:
@@ -279,9 +278,9 @@ def _check_rows(
                 return f"column {quoted(column)}: the target {float(value)!r} is not in 0..1"
         return f"the targets of this row sum to {float(y[row].sum()):g}, not to 1"
 
-    bad = ((y < 0) | (y > 1)).any(axis=1)
+    bad = np.any((y < 0) | (y > 1), axis=1)
     if sums:
-        bad |= np.abs(y.sum(axis=1) - 1) > 1e-6
+        bad = bad | (np.abs(y.sum(axis=1) - 1) > 1e-6)
     hint = "give one column of class labels, or probabilities" if sums else "give 0 or 1"
     _refuse(table, bad, message, hint, place)
 

@@ -19,6 +19,7 @@ from symnn.stabilise import stabilise
 
 if TYPE_CHECKING:
     from symnn.check import Report
+
     from symnn.network import Network
 
 
@@ -79,9 +80,7 @@ class Derivation:
     @functools.cached_property
     def _updates(self) -> tuple[Any, ...]:
         found = self.batch.gradients
-        pairs = [
-            (t, found[t.name].lhs.entry) for t in self.network.program.leaves_of("parameter")
-        ]
+        pairs = [(t, found[t.name].lhs.entry) for t in self.network.program.leaves_of("parameter")]
         return update_lines(self.network.optimizer, pairs)
 
     @property

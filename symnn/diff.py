@@ -57,7 +57,7 @@ def slope(f: sp.Expr, entry: sp.Expr) -> sp.Expr:
 
 
 def pullback(line: Line, term: Term, entry: sp.Expr, tensor: Tensor, cotangent: Tensor) -> Term:
-    """What ``entry`` of ``tensor``, read in ``term`` of ``line``, passes on of the line's gradient."""
+    """What ``entry`` of ``tensor``, read in ``term`` of ``line``, takes of the line's gradient."""
     derivative = slope(term.f, entry)
     if derivative.has(*UNDIFFERENTIABLE):
         raise DifferentiationError(f"no derivative with respect to {entry} is known in\n  {line}")
@@ -204,7 +204,9 @@ class _Sweep:
             if term.reduce == "first":
                 continue  # piecewise constant
             if any(name_of(p) in self.active for p in pointers(term.f)):
-                raise DifferentiationError(f"an index depends on what is differentiated for in\n  {line}")
+                raise DifferentiationError(
+                    f"an index depends on what is differentiated for in\n  {line}"
+                )
             active = [e for e in entries(term.f) if name_of(e) in self.active]
             if term.reduce == "max" and active:
                 indicator = first_maximiser(line, term, k)

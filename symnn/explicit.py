@@ -84,7 +84,9 @@ class Explicit:
             raise ValueError("the indicator of a maximiser has no explicit form")
         parts = []
         for at in itertools.product(*(range(int(a.size)) for a in term.over)):
-            f = term.f.xreplace(own | {a.symbol: sp.Integer(i) for a, i in zip(term.over, at, strict=True)})
+            f = term.f.xreplace(
+                own | {a.symbol: sp.Integer(i) for a, i in zip(term.over, at, strict=True)}
+            )
             table = {e: self.value(name_of(e), tuple(map(int, indices_of(e)))) for e in entries(f)}
             parts.append(expand_names(f).xreplace(table))
         return sp.Max(*parts) if term.reduce == "max" else sp.Add(*parts)

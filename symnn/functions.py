@@ -58,7 +58,8 @@ class Named(sp.Function):  # type: ignore[misc]
 def function_class(row: Function, order: int = 0) -> Any:
     """The SymPy function class of a row's derivative of that order (0: the function itself)."""
     name = row.name + "_prime" * order
-    return type(Named)(name, (Named,), {"row": row, "order": order})
+    kind: Any = type(Named)
+    return kind(name, (Named,), {"row": row, "order": order})
 
 
 @functools.cache
@@ -277,7 +278,7 @@ def _recognised(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
         difference = plain - other.definition
         if not (plain.has(sp.exp) and other.definition.has(sp.exp)) or plain.has(Named):
             continue
-        if abs(difference.subs(X, sp.Rational(1, 3)).evalf()) < 1e-12:
-            if sp.simplify(difference) == 0:
-                return [(function_class(other)(X), f"it is {other.name}")]
+        near = abs(difference.subs(X, sp.Rational(1, 3)).evalf()) < 1e-12
+        if near and sp.simplify(difference) == 0:
+            return [(function_class(other)(X), f"it is {other.name}")]
     return []

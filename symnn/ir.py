@@ -13,12 +13,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
-Size = int | sp.Expr
+Size: TypeAlias = Any  # an int, or a SymPy expression of size symbols
 
 ROLES = (
     "input",
@@ -95,7 +95,7 @@ class Tensor:
 
 
 def is_entry(e: sp.Basic) -> bool:
-    """Whether ``e`` is an entry of a tensor (index and size symbols are integers, these are not)."""
+    """Whether ``e`` is an entry of a tensor (index and size symbols are integers)."""
     return isinstance(e, sp.Indexed) or (isinstance(e, sp.Symbol) and not e.is_integer)
 
 
@@ -201,7 +201,8 @@ class Line:
         """
         from symnn.check import lambdify_line
 
-        return lambdify_line(self)
+        function: Callable[..., Any] = lambdify_line(self)
+        return function
 
     def _repr_latex_(self) -> str:
         from symnn.printers.latex import line_latex
@@ -286,7 +287,7 @@ def lines_of(items: Iterable[Item]) -> Iterator[Line]:
 
 @dataclass(frozen=True)
 class Program:
-    """Leaves, then lines and scans in order; names are unique, every entry is defined before use."""
+    """Leaves, then lines and scans in order; names are unique, entries defined before use."""
 
     leaves: tuple[Tensor, ...]
     items: tuple[Item, ...]
@@ -333,7 +334,9 @@ class Program:
             ]
             if named:
                 rows.append(f"{role}: {'; '.join(named)}")
-        return "\n".join([*rows, *(f"given {f.message}" for f in self.facts), *map(str, self.items)])
+        return "\n".join(
+            [*rows, *(f"given {f.message}" for f in self.facts), *map(str, self.items)]
+        )
 
 
 def _same_size(a: Size, b: Size) -> bool:
@@ -401,7 +404,7 @@ def _check_program(program: Program) -> None:
 
 
 def _check_scan(scan: Scan) -> None:
-    """A line of a scan reads the scan's tensors at earlier steps, or at this one if defined above."""
+    """A line reads the scan's tensors at earlier steps, or at this one if defined above."""
     step = -1 if scan.reverse else 1
     position = {line.lhs.name: k for k, line in enumerate(scan.lines)}
     for k, line in enumerate(scan.lines):

@@ -72,9 +72,7 @@ def huber(net: Build, out: Tensor, y: Tensor) -> list[Term]:
 def binary_cross_entropy(net: Build, out: Tensor, y: Tensor) -> list[Term]:
     """L = -1/(N m) sum_i sum_j (y log a + (1 - y) log(1 - a)), with a a sigmoid."""
     a, t = out.entry, y.entry
-    return _components(
-        -(t * sp.log(a) + (1 - t) * sp.log(1 - a)) / _per_component(net, out), out
-    )
+    return _components(-(t * sp.log(a) + (1 - t) * sp.log(1 - a)) / _per_component(net, out), out)
 
 
 def cross_entropy(net: Build, out: Tensor, y: Tensor) -> list[Term]:

@@ -147,7 +147,7 @@ def _outer(
 ) -> tuple[Factor, ...]:
     """Element-wise, or an outer product where each factor lives on one of the two axes."""
     whole = _elementwise(_product(factors), order)
-    if len(out) != 2 or any(isinstance(g, sp.Add) for g in factors[:1]) and len(factors) == 1:
+    if len(out) != 2 or (any(isinstance(g, sp.Add) for g in factors[:1]) and len(factors) == 1):
         return (whole,)
     parts = [[g for g in factors if _elementwise(g, order).axes == (a,)] for a in out]
     if all(parts) and sum(map(len, parts)) == len(factors):
@@ -177,7 +177,8 @@ def _sides(
     if not axes:
         entry_like = [g for g in inside if is_entry(g)]
         return ([inside[0]], list(inside[1:])) if len(inside) == len(entry_like) == 2 else None
-    left, right = [], []
+    left: list[sp.Expr] = []
+    right: list[sp.Expr] = []
     for g in inside:
         own = _elementwise(g, order).axes
         if len(axes) == 2 and axes[0] in own and axes[1] in own:
@@ -191,7 +192,7 @@ def _product(factors: Sequence[sp.Expr]) -> sp.Expr:
 
 
 def split(f: sp.Expr) -> tuple[sp.Expr, list[sp.Expr]]:
-    """The coefficient (numbers, sizes, scalar hyperparameters) and the factors, in reading order."""
+    """The coefficient (numbers, sizes, hyperparameters) and the factors, in reading order."""
     coefficient: list[sp.Expr] = []
     factors: list[sp.Expr] = []
     for g in sp.Mul.make_args(f):
@@ -222,7 +223,7 @@ def primitive(f: sp.Add) -> tuple[sp.Expr, sp.Expr]:
 
 
 def reading_order(g: sp.Expr) -> tuple[int, str, str]:
-    """Gradients first, then differences of several tensors, then values, then 1 - a and the like."""
+    """Gradients, then differences of several tensors, values, and last 1 - a and the like."""
     names = sorted({name_of(e) for e in entries(g)})
     if is_entry(g):
         rank = 0 if names[0].startswith("d") and "_" in names[0] else 2

@@ -7,16 +7,17 @@ import zipfile
 import zlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from symnn.files import MARKER_KEY, InputError, check_readable
 
 LIMIT = 2**30  # bytes of all arrays together, and of the file
 
-Header = tuple[tuple[int, ...], np.dtype]  # type: ignore[type-arg]
+Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -61,14 +62,16 @@ def read_headers(path: Path) -> dict[str, Header]:
     except NpzError:
         raise
     except _DAMAGE as error:
-        raise NpzError(path, f"not an .npz file, or corrupt or truncated ({_what(error)})") from None
+        raise NpzError(
+            path, f"not an .npz file, or corrupt or truncated ({_what(error)})"
+        ) from None
 
 
 def read_npz(
     path: Path,
     shapes: Mapping[str, tuple[int, ...]] | None = None,
     optional: Collection[str] = (),
-) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+) -> dict[str, NDArray[Any]]:
     """The arrays of the file, all entries finite, after every header has been judged.
 
     shapes: the arrays that must be there, and nothing else apart from ``optional`` ones; those
@@ -108,7 +111,7 @@ def _headers(path: Path, archive: zipfile.ZipFile) -> dict[str, Header]:
         if dtype.hasobject:
             raise NpzError(path, "a pickle of Python objects is refused", shown)
         if dtype.kind not in "fiub":
-            raise NpzError(path, f"dtype {ascii(str(dtype))[1:41]} is not a real number", shown)
+            raise NpzError(path, f"dtype {str(dtype)[:40]!a} is not a real number", shown)
         if math.prod(shape) * dtype.itemsize != entry.file_size - start:
             message = f"corrupt: the header promises the shape {shape}, the data has another size"
             raise NpzError(path, message[:200], shown)

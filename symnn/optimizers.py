@@ -105,7 +105,7 @@ def optimizer(name: str, mu: float = 0.0) -> Optimizer:
 def update_lines(
     row: Optimizer, parameters: Iterable[tuple[Tensor, sp.Expr]]
 ) -> tuple[tuple[Tensor, ...], tuple[Line, ...]]:
-    """The leaves (states, then hyperparameters) and update lines for (parameter, gradient) pairs."""
+    """The leaves (states, hyperparameters) and update lines for (parameter, gradient) pairs."""
     leaves: list[Tensor] = []
     lines: list[Line] = []
     for parameter, gradient in parameters:

@@ -147,7 +147,9 @@ def _fold_ratios(f: sp.Expr, ratios: Mapping[str, list[Line]]) -> sp.Expr:
                     continue
                 move = dict(zip(indices_of(full), indices_of(base), strict=True))
                 want = {e.xreplace(move): p for e, p in want.items()}
-                if all(powers.get(e, 0) * p > 0 and abs(powers[e]) >= abs(p) for e, p in want.items()):
+                if all(
+                    powers.get(e, 0) * p > 0 and abs(powers[e]) >= abs(p) for e, p in want.items()
+                ):
                     used = sp.Mul(*(e**p for e, p in want.items()))
                     f = f / used * line.lhs.entry.xreplace(move)
                     again = True
@@ -162,7 +164,8 @@ def known_sum(term: Term, facts: tuple[Fact, ...]) -> tuple[Term, tuple[Fact, ..
     if len(term.over) != 1 or term.reduce != "sum" or not facts:
         return term, ()
     k = term.over[0].symbol
-    inside, outside = [], []
+    inside: list[sp.Expr] = []
+    outside: list[sp.Expr] = []
     for g in sp.Mul.make_args(term.f):
         (inside if k in g.free_symbols else outside).append(g)
     if len(inside) != 1 or not is_entry(inside[0]):
@@ -193,7 +196,11 @@ def inline(
     move = dict(zip((a.symbol for a in line.lhs.axes), indices_of(entry), strict=True))
     out = []
     for inner in line.terms:
-        fresh = {a: fresh_axis(a, bound, [b.symbol for b in inner.over]) for a in inner.over if a.symbol in bound}
+        fresh = {
+            a: fresh_axis(a, bound, [b.symbol for b in inner.over])
+            for a in inner.over
+            if a.symbol in bound
+        }
         rename = {a.symbol: b.symbol for a, b in fresh.items()}
         body = inner.f.xreplace(move | rename)
         over = tuple(fresh.get(a, a) for a in inner.over)
@@ -202,7 +209,7 @@ def inline(
 
 
 def reads_barely(term: Term, entry: sp.Expr, line: Line, bound: Mapping[sp.Symbol, Axis]) -> bool:
-    """Whether ``entry`` is a factor of the term, once, at bare distinct indices of its own sizes."""
+    """Whether ``entry`` is a factor of the term, once, at bare distinct indices."""
     indices = indices_of(entry)
     return (
         term.reduce == "sum"

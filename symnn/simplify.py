@@ -85,7 +85,12 @@ class _Simplifier:
 
     def _bury(self, name: str) -> None:
         """What nobody reads any more reads nothing itself."""
-        if name not in self.lines or self.readers.get(name) or name in self.keep or name in self.dead:
+        if (
+            name not in self.lines
+            or self.readers.get(name)
+            or name in self.keep
+            or name in self.dead
+        ):
             return
         self.dead.add(name)
         self._count(self.lines[name], -1)
@@ -150,7 +155,9 @@ class _Simplifier:
             for entry in _gradient_entries(line, self.lines):
                 inner = self.lines[name_of(entry)]
                 constant = all(not t.f.free_symbols and not t.over for t in inner.terms)
-                single = self.readers[inner.lhs.name] == {name: 1} and inner.lhs.name not in self.keep
+                single = (
+                    self.readers[inner.lhs.name] == {name: 1} and inner.lhs.name not in self.keep
+                )
                 if inner.lhs.name in self.fixed or inner is line or not (constant or single):
                     continue
                 changed = self._inlined(line, inner)
@@ -178,7 +185,7 @@ class _Simplifier:
                     self._set(rule, changed, facts, note)
 
     def _inlined(self, line: Line, inner: Line) -> Line | None:
-        """``line`` with every entry of ``inner`` replaced by its definition; None if one cannot be."""
+        """``line`` with ``inner`` replaced by its definition everywhere; None if it cannot be."""
         terms: list[Term] = []
         outer = {a.symbol: a for a in line.lhs.axes}
         for term in line.terms:
@@ -221,5 +228,3 @@ def _filter(item: Item, lines: Mapping[str, Line], live: set[str]) -> Item | Non
         return lines[item.lhs.name] if item.lhs.name in live else None
     kept = tuple(lines[line.lhs.name] for line in item.lines if line.lhs.name in live)
     return Scan(item.axis, kept, item.reverse) if kept else None
-
-

@@ -161,4 +161,3 @@ def _replaced(
     after = Line(line.lhs, tuple(terms), rule)
     steps.append(Step(rule, line, after))
     return after
-

@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
+from symnn.schema import Problem, SpecError
 
 from symnn.files import InputError, check_readable, decode
-from symnn.schema import Problem, SpecError
 
 LIMIT = 2**30  # bytes of a file
 LINE_LIMIT = 2**25  # bytes of a line
@@ -115,10 +116,10 @@ def _rows(path: Path, place: str) -> Iterator[tuple[int, list[str]]]:
         raise DataError([problem(place, None, message, "name a readable file")]) from None
 
 
-def _lines(path: Path, file: Iterator[bytes]) -> Iterator[str]:
+def _lines(path: Path, file: IO[bytes]) -> Iterator[str]:
     """The lines of the file as text.  Raises InputError with the number of the line."""
     number = 0
-    while raw := file.readline(LINE_LIMIT):  # type: ignore[attr-defined]
+    while raw := file.readline(LINE_LIMIT):
         number += 1
         if len(raw) == LINE_LIMIT:
             raise InputError(path, f"the line is longer than {LINE_LIMIT} bytes", number)

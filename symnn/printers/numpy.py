@@ -226,7 +226,9 @@ def _multiply(f: sp.Mul, axes: Axes) -> Text:
 
 
 def _product(
-    coefficient: sp.Expr, factors: list[sp.Expr | Text], code: Callable[[sp.Expr], Text] | None = None
+    coefficient: sp.Expr,
+    factors: list[sp.Expr | Text],
+    code: Callable[[sp.Expr], Text] | None = None,
 ) -> Text:
     """coefficient * factors, with what has a negative exponent below one fraction line."""
     above: list[Text] = []
@@ -284,7 +286,7 @@ def _cases(f: sp.Piecewise, axes: Axes) -> Text:
     return text, ATOM
 
 
-class clamped(sp.Function):  # type: ignore[misc]  # noqa: N801
+class clamped(sp.Function):  # type: ignore[misc]
     """clamped(x, c, side): x, kept on the given side of c (-1: at most, 1: at least, 2: above)."""
 
     nargs = (3,)
