@@ -6,7 +6,7 @@ import difflib
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from symnn.npz import NpzError, read_headers, read_npz
 from symnn.schema import Problem
-from symnn.tables import SHOWN, DataError, Table, problem, quoted, read_header, read_table
+from symnn.tables import (
+    SHOWN,
+    DataError,
+    Table,
+    problem,
+    quoted,
+    read_header,
+    read_table,
+    shown_path,
+)
 
 if TYPE_CHECKING:
     from symnn.spec import Spec
@@ -50,7 +59,7 @@ BUILTIN = {
 class Dataset:
     """x: (N, features).  y: (N, outputs), one-hot rows if classes were asked for.
 
-    columns, targets: the names of the columns of the file that x and y were made from.
+    name: what messages call it.  columns, targets: the names of the columns of the file that x and y were made from.
     split_seed: if not None, the seed that :func:`split` uses.
     """
 
@@ -58,11 +67,12 @@ class Dataset:
     y: Array
     columns: tuple[str, ...]
     targets: tuple[str, ...]
+    name: str = ""
     split_seed: int | None = None
 
     def rows(self, index: NDArray[np.intp]) -> Dataset:
         """The rows with these numbers."""
-        return Dataset(self.x[index], self.y[index], self.columns, self.targets, self.split_seed)
+        return replace(self, x=self.x[index], y=self.y[index])
 
 
 @dataclass(frozen=True)
@@ -108,7 +118,9 @@ def load_data(
         _check_rows(table, y, source.place, names, sums=classes)
     x = np.ascontiguousarray(table.values[:, features] * source.builtin.scale)
     columns = tuple(table.columns[k] for k in features)
-    return Dataset(x, np.ascontiguousarray(y), columns, names, source.builtin.split_seed)
+    return Dataset(
+        x, np.ascontiguousarray(y), columns, names, source.place, source.builtin.split_seed
+    )
 
 
 def check_header(spec: Spec) -> list[Problem]:
@@ -142,7 +154,7 @@ def split(dataset: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, D
     if not 0 <= held < count:
         message = f"{test_fraction:g} of {count} rows leaves nothing to train on"
         hint = "choose a smaller fraction"
-        raise DataError([Problem(None, None, "train.test_fraction", message, hint)])
+        raise DataError([problem(dataset.name, None, message, hint, "train.test_fraction")])
     fixed = seed if dataset.split_seed is None else dataset.split_seed
     order = np.random.default_rng(fixed).permutation(count)
     return dataset.rows(np.sort(order[held:])), dataset.rows(np.sort(order[:held]))
@@ -163,12 +175,12 @@ def _source(name: str | Path, folder: Path | None) -> _Source:
     if text in BUILTIN:
         row = BUILTIN[text]
         return _Source(Path(__file__).parent / "data" / row.file, text, row)
-    place = quoted(text)[1:-1]
+    path = Path(folder or "") / name
     if "://" in text:
         hint = "download the file and give its local path"
-        raise DataError([Problem(None, None, "train.data", "a URL is not a local file", hint)])
-    path = Path(folder or "") / name
-    return _Source(path, place if folder is None else quoted(str(path))[1:-1], Builtin(text))
+        message = "no such file: a URL is not a local file"
+        raise DataError([problem(shown_path(text), None, message, hint)])
+    return _Source(path, shown_path(path), Builtin(text))
 
 
 def _read(source: _Source) -> Table:

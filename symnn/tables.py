@@ -13,9 +13,9 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from symnn.schema import Problem, SpecError
 
 from symnn.files import InputError, check_readable, decode
+from symnn.schema import Problem, SpecError
 
 LIMIT = 2**30  # bytes of a file
 LINE_LIMIT = 2**25  # bytes of a line
@@ -27,11 +27,12 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class DataError(SpecError):
-    """Data that cannot be trained on.  ``problems``: where and what, each with a way out."""
+    """Data that cannot be trained on."""
 
-    def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(problems)
-        self.problems = problems
+    @property
+    def problems(self) -> list[Problem]:
+        """Where and what, each with a way out."""
+        return self.errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,11 @@ def problem(
 def quoted(text: str) -> str:
     """The text in quotes, cut to 40 characters, with everything unprintable escaped."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
+
+
+def shown_path(path: str | Path) -> str:
+    """The path for a message: its last 200 characters, everything unprintable escaped."""
+    return repr(str(path)[-200:])[1:-1]
 
 
 def read_header(path: Path, place: str) -> tuple[str, ...]:
