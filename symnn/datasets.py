@@ -59,7 +59,8 @@ BUILTIN = {
 class Dataset:
     """x: (N, features).  y: (N, outputs), one-hot rows if classes were asked for.
 
-    name: what messages call it.  columns, targets: the names of the columns of the file that x and y were made from.
+    name: what messages call it.  columns, targets: the names of the file's columns that
+    x and y were made from.
     split_seed: if not None, the seed that :func:`split` uses.
     """
 
