@@ -16,7 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
 import sympy as sp
-from sympy.printing.str import StrPrinter
+
+from symnn.entries import entries as entries
+from symnn.entries import indices_of as indices_of
+from symnn.entries import is_entry as is_entry
+from symnn.entries import name_of as name_of
+from symnn.entries import pointers as pointers
+from symnn.entries import show as show
 
 Size: TypeAlias = Any  # an int, or a SymPy expression of size symbols
 
@@ -92,57 +98,6 @@ class Tensor:
 
     def __str__(self) -> str:
         return self.name + (f"[{','.join(a.name for a in self.axes)}]" if self.axes else "")
-
-
-def is_entry(e: sp.Basic) -> bool:
-    """Whether ``e`` is an entry of a tensor (index and size symbols are integers)."""
-    return isinstance(e, sp.Indexed) or (isinstance(e, sp.Symbol) and not e.is_integer)
-
-
-def name_of(entry: sp.Expr) -> str:
-    """The name of the tensor that ``entry`` belongs to."""
-    return str(entry.base.label.name) if isinstance(entry, sp.Indexed) else str(entry.name)
-
-
-def indices_of(entry: sp.Expr) -> tuple[sp.Expr, ...]:
-    """The indices of an entry; () for a scalar."""
-    return tuple(entry.indices) if isinstance(entry, sp.Indexed) else ()
-
-
-@functools.lru_cache(maxsize=65536)
-def entries(f: sp.Expr) -> tuple[sp.Expr, ...]:
-    """The distinct entries whose values ``f`` reads, in order of appearance.
-
-    An entry inside an index or a guard (``tok[n]`` in ``E[tok[n],d]``) only says where
-    to read and is not among them; see :func:`pointers`.
-    """
-    found: dict[sp.Expr, None] = {}
-
-    def walk(e: sp.Basic) -> None:
-        if is_entry(e):
-            found[e] = None
-        elif not isinstance(e, sp.KroneckerDelta):
-            for a in e.args:
-                walk(a)
-
-    walk(f)
-    return tuple(found)
-
-
-@functools.lru_cache(maxsize=65536)
-def pointers(f: sp.Expr) -> tuple[sp.Expr, ...]:
-    """The entries that stand inside an index or a guard of ``f``."""
-    found: dict[sp.Expr, None] = {}
-
-    def walk(e: sp.Basic, inside: bool) -> None:
-        if is_entry(e) and inside:
-            found[e] = None
-        inside = inside or isinstance(e, sp.Indexed | sp.KroneckerDelta)
-        for a in indices_of(e) if isinstance(e, sp.Indexed) else e.args:
-            walk(a, inside)
-
-    walk(f, False)
-    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -418,23 +373,3 @@ def _check_scan(scan: Scan) -> None:
             lag = sp.expand(step * (scan.axis.symbol - indices_of(entry)[at]))
             if not (lag.is_positive or (lag == 0 and other < k)):
                 raise ProgramError(f"{entry} is read before the scan has computed it:\n  {line}")
-
-
-class _Listing(StrPrinter):  # type: ignore[misc]
-    """SymPy's text, with entries as ``t[i,j]`` and guards as ``[i = j]``."""
-
-    printmethod = "_listing"
-
-    def _print_Indexed(self, e: sp.Indexed) -> str:
-        return f"{name_of(e)}[{','.join(map(self._print, e.indices))}]"
-
-    def _print_KroneckerDelta(self, e: sp.KroneckerDelta) -> str:
-        return f"[{self._print(e.args[0])} = {self._print(e.args[1])}]"
-
-
-_LISTING = _Listing()
-
-
-def show(f: sp.Expr) -> str:
-    """``f`` as one line of text that a person can read."""
-    return str(_LISTING.doprint(f))

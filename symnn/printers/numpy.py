@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from symnn.functions import Named
-from symnn.ir import Line, ProgramError, entries, indices_of, is_entry, name_of
+from symnn.functions import TABLE, Function, Named, X, definition, function_class
+from symnn.ir import Line, Program, ProgramError, entries, indices_of, is_entry, name_of
 from symnn.lower import (
     Axes,
     Elementwise,
@@ -190,7 +190,8 @@ def expression(f: sp.Expr, axes: Axes) -> Text:
 
 
 def _function_name(f: Named) -> str:
-    return str(f.row.name) + "_prime" * f.order
+    own = f.row.name in TABLE and TABLE[f.row.name] is f.row
+    return ("" if own else "user_") + str(f.row.name) + "_prime" * f.order
 
 
 def _number(f: sp.Expr) -> Text:
@@ -314,3 +315,37 @@ def _clamped(f: clamped, axes: Axes) -> Text:
         return f"np.{'maximum' if side == 1 else 'minimum'}({text}, {edge})", ATOM
     sign, safe = (">", edge + 1.0) if side == 2 else ("<", edge - 1.0)
     return f"np.where({text} {sign} {edge}, {text}, {safe})", ATOM
+
+
+def helper(row: Function, order: int = 0) -> tuple[str, ...]:
+    """The rows of the generated function of a table's row, or of a user's formula."""
+    kind = function_class(row, order)
+    head = f"def {_function_name(kind(X))}(x: np.ndarray) -> np.ndarray:"
+    body = row.numpy if row.numpy and not order else None
+    if body is None:
+        body = (f"return {expression(definition(row, order), ())[0]}",)
+    return (head, *(f"    {text}" for text in body))
+
+
+def helpers(program: Program) -> tuple[tuple[str, ...], ...]:
+    """The functions that a program's lines call, each after those it calls itself."""
+    found: dict[tuple[str, int], tuple[str, ...]] = {}
+
+    def visit(f: sp.Expr) -> None:
+        for g in sorted(f.atoms(Named), key=str):
+            key = (_function_name(g), g.order)
+            if key in found:
+                continue
+            rows = helper(g.row, g.order)
+            if not (g.row.numpy and not g.order):
+                visit(definition(g.row, g.order))
+            for name in TABLE:
+                if any(f" {name}(" in row or f"({name}(" in row for row in rows[1:]):
+                    visit(function_class(TABLE[name])(X))
+            found[key] = rows
+
+    for line in program.lines:
+        for term in line.terms:
+            if term.f.has(Named):
+                visit(term.f)
+    return tuple(found.values())

@@ -1,0 +1,133 @@
+"""Derivation -> standalone modules.  The only place of the package that executes built text."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from symnn.special import ERFC_SOURCE
+
+from symnn.files import MARKER_KEY
+from symnn.ir import Line, Program, name_of
+from symnn.layers import Dropout
+from symnn.printers.numpy import helpers, statement
+from symnn.templating import render
+
+if TYPE_CHECKING:
+    from symnn.network import Network
+
+TARGETS = ("numpy",)
+
+
+def generate(network: Network, target: str = "numpy") -> str:
+    """The text of the standalone training module of a network.
+
+    Raises ValueError for an unknown target.
+    """
+    if target not in TARGETS:
+        raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
+    return render("numpy_module.py.j2", **_values(network))
+
+
+def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
+    """The generated module, live."""
+    return load_module(generate(network, target), network.spec.output.module)
+
+
+def load_module(text: str, name: str) -> types.ModuleType:
+    """A module from text that this package has built; never from a user's text."""
+    module = types.ModuleType(name)
+    module.__file__ = f"{name}.py"
+    exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
+    return module
+
+
+def _values(network: Network) -> dict[str, Any]:
+    derivation, spec = network.derive(), network.spec
+    stable = derivation.stable
+    gradient_names = derivation.batch.names
+    backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
+    forward = [line for line in stable.lines if line not in backward]
+    used = _needed(forward, network.output)
+    reads = {name_of(e) for line in used for e in line.reads}
+    states = [leaf.name for leaf in derivation.state_leaves if leaf.role == "state"]
+    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    has_masks = bool(stable.leaves_of("mask"))
+    return {
+        "name": ascii(spec.model.name),
+        "dtype": spec.model.dtype,
+        "inputs": network.inputs,
+        "outputs": network.outputs,
+        "seed": spec.model.seed,
+        "parameters": [
+            {"name": name, "shape": shape, "gradient": gradient_names[name]}
+            for name, shape in network.parameters.items()
+        ],
+        "masks": _masks(network, stable),
+        "states": network.optimizer.states,
+        "state_names": states,
+        "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
+        "helpers": _helpers(derivation.stable),
+        "used": [name for name in network.parameters if name in reads],
+        "forward": _statements(used),
+        "output": network.output,
+        "program_forward": _statements(forward),
+        "backward": _statements(backward),
+        "uses_count": any("N" in map(str, t.f.free_symbols) for x in stable.lines for t in x.terms),
+        "updates": _statements(derivation.update_lines),
+        "epochs": spec.train.epochs,
+        "batch_size": spec.train.batch_size,
+        "learning_rate": repr(float(spec.train.learning_rate)),
+        "shuffle": spec.train.shuffle,
+        "mean": network.mean_loss,
+        "decay": bool(spec.loss.l2),
+        "classes": spec.loss.name == "cross_entropy",
+        "target": _target(network),
+        "marker": MARKER_KEY,
+        "signature": _signature(has_masks),
+    }
+
+
+def _signature(masks: bool) -> str:
+    if not masks:
+        arguments = "params: Arrays, x: np.ndarray, y: np.ndarray"
+    else:
+        arguments = "params: Arrays, x: np.ndarray, y: np.ndarray, masks: Arrays | None = None"
+    return f"def loss_and_gradients(\n    {arguments}\n) -> tuple[float, Arrays]:"
+
+
+def _target(network: Network) -> str:
+    m = network.outputs
+    if network.spec.loss.name == "cross_entropy":
+        return f"(N,) labels from 0 to {m - 1}, or (N, {m}) one-hot rows"
+    return f"(N, {m})" + (", or (N,)" if m == 1 else "")
+
+
+def _masks(network: Network, program: Program) -> list[dict[str, Any]]:
+    rates = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
+    return [
+        {"name": leaf.name, "units": leaf.axes[-1].size, "rate": repr(float(rate))}
+        for leaf, rate in zip(program.leaves_of("mask"), rates, strict=True)
+    ]
+
+
+def _needed(lines: Sequence[Line], output: str) -> list[Line]:
+    """The lines that the output depends on."""
+    need, found = {output}, []
+    for line in reversed(lines):
+        if line.lhs.name in need:
+            need |= {name_of(e) for e in line.reads}
+            found.append(line)
+    return found[::-1]
+
+
+def _statements(lines: Iterable[Line]) -> list[dict[str, str]]:
+    return [{"line": str(line), "code": statement(line).replace("\n", "\n    ")} for line in lines]
+
+
+def _helpers(program: Program) -> tuple[str, ...]:
+    found = ["\n".join(rows) for rows in helpers(program)]
+    if any("erfc(" in text for text in found):
+        found.insert(0, ERFC_SOURCE.strip())
+    return tuple(found)

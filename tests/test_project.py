@@ -1,0 +1,173 @@
+"""The shape of the project: what lies where, what imports what, what is never called."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from symnn.datasets import BUILTIN, load_data
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "symnn"
+MODULES = sorted(p for p in PACKAGE.rglob("*.py"))
+EXAMPLES = sorted((PACKAGE / "examples").glob("*.toml"))
+
+TOP = {
+    "pyproject.toml",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "Makefile",
+    "symnn",
+    "templates",
+    "generated",
+    "tests",
+}
+
+# A module imports only what stands before it.  Imports inside a function (a convenience of an
+# object that users hold) and those for type checkers alone do not count.
+ORDER = """
+    schema files npz tables datasets
+    entries ir functions formula layers losses optimizers locate spec
+    explicit network
+    diff rewrites simplify stabilise fold
+    special evaluate lower check derivation verify
+    printers templating emit notes cli
+    __init__ __main__
+""".split()  # noqa: SIM905
+
+# emit.py is the one place that executes text, and only text that the package built.
+EXECUTORS = {"eval", "exec", "compile", "__import__"}
+PARSERS = {"sympify", "parse_expr"}
+
+
+def name_of(path: Path) -> str:
+    """The module's name in ORDER: that of the folder for those of a subpackage."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """The modules of symnn that a module imports when it is loaded."""
+    found: set[str] = set()
+
+    def visit(body: list[ast.stmt]) -> None:
+        for node in body:
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                visit(node.orelse)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path.name}: write imports in full"
+                parts = (node.module or "").split(".")
+                if parts == ["symnn"]:
+                    found.update(alias.name for alias in node.names)
+                elif parts[0] == "symnn":
+                    found.add(parts[1])
+            elif isinstance(node, ast.Import):
+                names = [alias.name.split(".") for alias in node.names]
+                found.update(parts[1] for parts in names if parts[0] == "symnn" and parts[1:])
+            elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                for field in ("body", "orelse", "finalbody"):
+                    visit(getattr(node, field, []))
+
+    visit(ast.parse(path.read_text(encoding="utf-8")).body)
+    return {name for name in found if name != name_of(path)}
+
+
+def test_the_top_level_holds_only_what_the_design_names() -> None:
+    ignored = {line.strip("/ ") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    found = {p.name for p in ROOT.iterdir() if not p.name.startswith(".")} - ignored
+    assert {name for name in found if not name.endswith(".egg-info")} <= TOP
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_stays_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_run_down_the_flow(path: Path) -> None:
+    name = name_of(path)
+    assert name in ORDER, f"give {name} its place in ORDER"
+    later = {other for other in imports(path) if ORDER.index(other) > ORDER.index(name)}
+    assert not later, f"{name} imports {sorted(later)}, which come after it"
+
+
+def test_imports_have_no_cycles() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in MODULES:
+        graph.setdefault(name_of(path), set()).update(imports(path))
+    while graph:
+        leaves = {name for name, needed in graph.items() if not needed & graph.keys()}
+        assert leaves, f"a cycle among {sorted(graph)}"
+        graph = {name: needed for name, needed in graph.items() if name not in leaves}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_text_is_never_executed(path: Path) -> None:
+    calls = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+    for call in calls:
+        words = {f"{k.arg}={ast.unparse(k.value)}" for k in call.keywords}
+        function = ast.unparse(call.func)
+        where = f"{path.name}:{call.lineno}: {function}"
+        assert function.split(".")[-1] not in PARSERS, where
+        assert function not in EXECUTORS or name_of(path) == "emit", where
+        assert function not in ("yaml.load", "os.system", "pickle.load", "pickle.loads"), where
+        assert not words & {"allow_pickle=True", "shell=True"}, where
+
+
+def test_templates_hold_no_python_files() -> None:
+    assert not list((ROOT / "templates").rglob("*.py"))
+    assert not (PACKAGE / "templates.py").exists()
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    places = re.compile(r"/(home|root|tmp|Users)/")
+    texts = [p for f in (PACKAGE, ROOT / "templates", ROOT / "generated") for p in f.rglob("*")]
+    texts += [ROOT / name for name in TOP if (ROOT / name).is_file()]
+    for path in texts:
+        if path.is_file() and path.suffix not in (".npz", ".pyc"):
+            assert not places.search(path.read_text(encoding="utf-8")), path
+
+
+def test_the_changelog_knows_the_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def test_builtin_data_is_listed_with_its_source() -> None:
+    readme = (PACKAGE / "data" / "README.md").read_text()
+    for name, row in BUILTIN.items():
+        assert f"| `{name}` | {row.file} |" in readme
+        assert (PACKAGE / "data" / row.file).is_file()
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_the_data_of_an_example_fits_its_network(path: Path) -> None:
+    spec = tomllib.loads(path.read_text(encoding="utf-8"))
+    outputs = [layer["units"] for layer in spec["layers"] if layer["type"] == "dense"][-1]
+    data = load_data(
+        spec["train"]["data"],
+        inputs=spec["model"]["inputs"],
+        outputs=outputs,
+        target=spec["train"].get("target", ()),
+        classes=spec["loss"]["name"] == "cross_entropy",
+        unit=spec["loss"]["name"] == "binary_cross_entropy",
+    )
+    assert data.y.shape == (len(data.x), outputs)
+    assert spec["output"]["module"] == f"{path.stem}_net"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda p: p.stem)
+def test_an_example_teaches(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[0].startswith("# ")
+    assert all(len(line) <= 100 for line in lines)
+    explained = [line for line in lines if " # " in line]
+    assert len(explained) >= 12
