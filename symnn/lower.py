@@ -223,14 +223,14 @@ def primitive(f: sp.Add) -> tuple[sp.Expr, sp.Expr]:
 
 
 def reading_order(g: sp.Expr) -> tuple[int, str, str]:
-    """Gradients, then differences of several tensors, values, and last 1 - a and the like."""
+    """Gradients, differences of several tensors, values, functions, 1 - a, and last logarithms."""
     names = sorted({name_of(e) for e in entries(g)})
     if is_entry(g):
         rank = 0 if names[0].startswith("d") and "_" in names[0] else 2
     elif isinstance(g, sp.Add):
         rank = 1 if len(names) > 1 else 4
     else:
-        rank = 3
+        rank = 5 if isinstance(g, sp.log) else 3
     return rank, str(names), str(g)
 
 
@@ -239,7 +239,7 @@ def ordered_terms(f: sp.Expr) -> list[sp.Expr]:
     terms = list(sp.Add.make_args(f))
 
     def rank(t: sp.Expr) -> tuple[bool, int, int, str]:
-        kind = 0 if not entries(t) else 2 if not split(t)[1][0].has(sp.Indexed) else 1
+        kind = 0 if not entries(t) else 2 if split(t)[1] == [1] else 1
         return bool(t.could_extract_minus_sign()), kind, int(sp.count_ops(t)), str(t)
 
     return sorted(terms, key=rank)

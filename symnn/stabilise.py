@@ -74,6 +74,11 @@ class _Softmax:
         return [largest, moved]
 
 
+def softmaxes(program: Program) -> dict[str, Tensor]:
+    """Name of a softmax's value -> the tensor it is the softmax of."""
+    return {g.a: g.z for line in program.lines if (g := _softmax(program, line))}
+
+
 def _softmax(program: Program, line: Line) -> _Softmax | None:
     if len(line.terms) != 1 or not line.elementwise:
         return None

@@ -1,0 +1,104 @@
+"""The document model of the notes: what every format prints.
+
+Texts are words with mathematics between ``$`` signs; equations are finished LaTeX.  Titles
+and descriptions are the user's own and are escaped by whoever prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a derivation: left side, relation, right side and the reason.
+
+    An empty left side continues the row above.  result: whether it ends a derivation.
+    """
+
+    left: str
+    right: str
+    reason: str = ""
+    relation: str = "="
+    result: bool = False
+
+
+@dataclass(frozen=True)
+class Equations:
+    """Rows that belong together."""
+
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A sentence or two."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of a group of equations within a section."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a header."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+Block = Equations | Paragraph | Heading | Table
+
+
+@dataclass(frozen=True)
+class Section:
+    """A titled part of the document."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """The notes of one network."""
+
+    title: str
+    description: str
+    sections: tuple[Section, ...]
+    language: str = "en"
+
+
+@dataclass
+class Builder:
+    """Collects sections and blocks."""
+
+    sections: list[Section] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        """Add a paragraph."""
+        self.blocks.append(Paragraph(text))
+
+    def head(self, text: str) -> None:
+        """Add a heading within the section."""
+        self.blocks.append(Heading(text))
+
+    def show(self, *rows: Row) -> None:
+        """Add equations."""
+        if rows:
+            self.blocks.append(Equations(rows))
+
+    def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+        """Add a table."""
+        self.blocks.append(Table(header, tuple(rows)))
+
+    def end(self, title: str) -> None:
+        """Close the section under its title."""
+        self.sections.append(Section(title, tuple(self.blocks)))
+        self.blocks = []

@@ -1,0 +1,200 @@
+"""The lines of a derivation as rows of the notes: labelled, grouped by layer, equal ones once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from symnn.document import Row
+from symnn.fold import layer_of, line_signature, runs
+from symnn.ir import Line, Step
+from symnn.notation import Notation
+from symnn.phrases import Phrases
+from symnn.printers.latex import line_sides
+from symnn.printers.matrix import NoMatrixFormError, matrix_sides
+from symnn.reasons import Reasons, read_names
+
+if TYPE_CHECKING:
+    from symnn.derivation import Derivation
+
+
+@dataclass
+class Group:
+    """The steps of one gradient, and the layer it belongs to."""
+
+    tensor: str
+    layer: int | None
+    steps: list[Step]
+
+
+class Equations:
+    """What every section needs of a derivation, in a notation, a layout and a level of detail."""
+
+    def __init__(
+        self, derivation: Derivation, notation: Notation, layout: str, detail: str, language: str
+    ) -> None:
+        self.derivation, self.network = derivation, derivation.network
+        self.layout, self.detail, self.language = layout, detail, language
+        self.sweep = derivation.sample if layout == "sample" else derivation.batch
+        self.forward = self.sweep.forward
+        self.notation = notation.of(self.sweep.names)
+        self.say = Phrases(language)
+        self.affine = [line for line in self.forward.lines if line.why == "affine map"]
+        self.depth = len(self.affine)
+        self.batched = {
+            t.name
+            for t in self.forward.tensors.values()
+            if len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
+        }
+
+    # printing lines ----------------------------------------------------------------------
+
+    def labelled(self, layer: int | None) -> Notation:
+        """The notation with the layers around ``layer`` called k-1, k, k+1; None: numbers."""
+        if layer is None:
+            return self.notation
+
+        def label(number: int) -> str:
+            return "k" if number == layer else f"k{number - layer:+d}"
+
+        return self.notation.labelled(label)
+
+    def sides(self, line: Line, notation: Notation, index: bool = False) -> tuple[str, str]:
+        """The two sides of a line, in matrix notation where there is one."""
+        if not index:
+            try:
+                return matrix_sides(line, notation, self.layout)
+            except NoMatrixFormError:
+                pass
+        return line_sides(line, notation)
+
+    def row(self, line: Line, notation: Notation, reason: str = "") -> Row:
+        """One line."""
+        left, right = self.sides(line, notation)
+        relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
+        return Row(left, right, reason, relation)
+
+    def letter(self, name: str, notation: Notation | None = None) -> str:
+        """A tensor's symbol."""
+        source = self.sweep_gradients.get(name, name)
+        return (notation or self.notation).symbol(name, batch=source in self.batched)
+
+    @property
+    def sweep_gradients(self) -> dict[str, str]:
+        """Name of a gradient -> tensor."""
+        return {g: t for t, g in self.sweep.names.items()}
+
+    def groups(self) -> list[Group]:
+        """The steps by gradient: those of the loss, then layer by layer from the last."""
+        gradients = self.sweep_gradients
+        groups: dict[str, Group] = {}
+        for step in self.sweep.steps:
+            tensor = gradients.get(step.after.lhs.name, step.after.lhs.wrt or "")
+            if tensor != "L" and step.after.lhs.name in gradients:
+                group = groups.setdefault(tensor, Group(tensor, layer_of(tensor), []))
+                group.steps.append(step)
+        place = {t: k for k, t in enumerate(groups)}
+        layers = self.layers()
+
+        def order(group: Group) -> tuple[int, int]:
+            group.layer = layers.get(group.tensor)
+            return (-group.layer if group.layer else -(10**9)), place[group.tensor]
+
+        return sorted(groups.values(), key=order)
+
+    def layers(self) -> dict[str, int]:
+        """Tensor -> the number of the dense layer it belongs to."""
+        found: dict[str, int] = {}
+        layer = 0
+        for line in self.forward.lines:
+            if line.why == "affine map":
+                layer = layer_of(line.lhs.name) or layer
+                found |= {n: layer for n in read_names(line) if n[:2] in ("A_", "b_")}
+            if layer_of(line.lhs.name) is not None:
+                found[line.lhs.name] = layer
+        return found
+
+    def derivation_rows(self, group: Group, notation: Notation) -> list[Row]:
+        """The rows of one gradient at the level of detail."""
+        reasons = Reasons(self.say, notation, self.sweep_gradients, self.batched)
+        forms = [(step.after, [reasons.of(step)]) for step in group.steps]
+        seed = self.sweep.names.get("L")
+        while len(forms) > 1 and seed in read_names(forms[0][0]):
+            why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
+            forms[0] = (forms[0][0], why)
+        if self.detail == "textbook" and len(forms) > 2:
+            folded = [r for _, why in forms[1:] for r in why]
+            forms = [forms[0], (forms[-1][0], list(dict.fromkeys(folded)))]
+        rows: list[Row] = []
+        if self.detail == "full":
+            left, right = line_sides(forms[0][0], notation)
+            rows.append(Row(left, right, forms[0][1][0]))
+        before = ""
+        for line, why in forms:
+            left, right = self.sides(line, notation)
+            shown = "" if left == before else left
+            rows.append(Row(shown, right, "; ".join(why)))
+            before = left
+        if self.detail == "full":
+            rows[1] = Row(rows[1].left, rows[1].right, self.say("matrix"))
+        kept = {line.lhs.name for line in self.sweep.gradients.values()}
+        if group.steps[-1].after.lhs.name in kept:
+            last = rows[-1]
+            rows[-1] = Row(last.left, last.right, last.reason, last.relation, result=True)
+        return rows
+
+    def folded_rows(self, lines: Sequence[Line]) -> list[Row]:
+        """Lines, with runs of equal ones printed once for k."""
+        found = blocks(lines)
+        keys = [
+            (k, tuple(line_signature(x, k, sizes=False)[0] for x in block) if k else None)
+            for k, block in found
+        ]
+        folded, at = dict(runs(keys, 3)), 0
+        rows: list[Row] = []
+        while at < len(found):
+            length = folded.get(at, 1)
+            layer, block = found[at]
+            notation = self.labelled(layer) if length > 1 else self.notation
+            span = f"$k = {layer}, \\ldots, {found[at + length - 1][0]}$" if length > 1 else ""
+            rows += [self.row(line, notation, span) for line in block]
+            at += length
+        return rows
+
+
+def group_signature(groups: Iterable[Group], layer: int | None) -> object:
+    """What must agree for two layers to be derived alike."""
+    if layer is None:
+        return None
+    return tuple(
+        (step.rule, line_signature(step.after, layer, sizes=False)[0])
+        for group in groups
+        for step in group.steps
+    )
+
+
+def blocks(lines: Sequence[Line]) -> list[tuple[int | None, list[Line]]]:
+    """Neighbouring lines of one layer."""
+    out: list[tuple[int | None, list[Line]]] = []
+    for line in lines:
+        k = layer_of(line.lhs.name)
+        if out and out[-1][0] == k and k is not None:
+            out[-1][1].append(line)
+        else:
+            out.append((k, [line]))
+    return out
+
+
+def equal_sizes(sizes: Sequence[object]) -> str:
+    """n_0 = 2, n_1 = ... = n_9 = 16, n_10 = 1: equal neighbours together."""
+    parts: list[str] = []
+    at = 0
+    for size, group in groupby(sizes):
+        count = len(list(group))
+        first, last = f"n_{{{at}}}", f"n_{{{at + count - 1}}}"
+        names = {1: first, 2: f"{first} = {last}"}.get(count, rf"{first} = \cdots = {last}")
+        parts.append(f"${names} = {size}$")
+        at += count
+    return ", ".join(parts)

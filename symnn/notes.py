@@ -1,0 +1,154 @@
+"""Derivation -> documents: LaTeX fragments, whole documents, PDF files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Table
+from symnn.files import MARKER, write_bytes, write_text
+from symnn.story import tell
+from symnn.templating import render
+from symnn.tex import compile_pdf, escape
+
+if TYPE_CHECKING:
+    from symnn.derivation import Derivation
+
+FORMATS = {"latex": ".tex", "pdf": ".pdf"}
+
+
+def fragment(derivation: Derivation, **options: str) -> str:
+    """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know."""
+    notes = tell(derivation, **options)
+    return "\n".join(_fragment_section(s.title, s.blocks) for s in notes.sections)
+
+
+def document(derivation: Derivation, **options: str) -> str:
+    """A complete LaTeX document."""
+    return latex_document(tell(derivation, **options))
+
+
+def latex_document(notes: Document) -> str:
+    """The LaTeX text of the notes."""
+    sections = [{"title": s.title, "blocks": [_block(b) for b in s.blocks]} for s in notes.sections]
+    return render(
+        "notes.tex.j2",
+        marker=MARKER,
+        title=escape(notes.title),
+        pdf_title=ascii_title(notes.title),
+        description=escape(notes.description),
+        sections=sections,
+    )
+
+
+def save(
+    derivation: Derivation,
+    path: Path,
+    *,
+    force: bool = False,
+    bare: bool = False,
+    **options: str,
+) -> Path:
+    """Write the notes; the suffix says the format.  bare: the fragment alone.
+
+    Raises ValueError for an unknown suffix, OutputError where the file cannot be written,
+    TexError where TeX is not there or fails.
+    """
+    if path.suffix not in FORMATS.values():
+        known = ", ".join(FORMATS.values())
+        raise ValueError(f"unknown format {path.suffix or path.name!r}; known: {known}")
+    if path.suffix == ".tex":
+        text = fragment(derivation, **options) if bare else document(derivation, **options)
+        write_text(path, text, force=force)
+    else:
+        write_bytes(path, compile_pdf(document(derivation, **options)), force=force)
+    return path
+
+
+def _block(block: Block) -> dict[str, Any]:
+    """A block as what the template knows."""
+    match block:
+        case Paragraph(text):
+            return {"kind": "paragraph", "text": text}
+        case Heading(text):
+            return {"kind": "heading", "text": text}
+        case Table(header, rows):
+            return {"kind": "table", "header": header, "rows": rows}
+        case Equations(rows):
+            return {"kind": "equations", "rows": [_row(r) for r in rows]}
+    raise TypeError(block)
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "left": row.left,
+        "right": broken(row.right),
+        "relation": row.relation,
+        "reason": row.reason,
+        "result": row.result,
+    }
+
+
+def _fragment_section(title: str, blocks: tuple[Block, ...]) -> str:
+    return "\n".join([rf"\subsection*{{{title}}}", *(_fragment_block(b) for b in blocks), ""])
+
+
+def _fragment_block(block: Block) -> str:
+    match block:
+        case Paragraph(text):
+            return text + "\n"
+        case Heading(text):
+            return rf"\paragraph{{{text}}}" + "\n"
+        case Table(header, rows):
+            columns = "l" * len(header)
+            body = "\n".join(" & ".join(cells) + r" \\" for cells in (header, *rows))
+            return rf"\begin{{center}}\begin{{tabular}}{{{columns}}}" + (
+                f"\n{body}\n" + r"\end{tabular}\end{center}" + "\n"
+            )
+        case Equations(rows):
+            return align(rows)
+    raise TypeError(block)
+
+
+def align(rows: tuple[Row, ...]) -> str:
+    """Rows as an ``align*``, the reasons behind them."""
+    lines = []
+    for row in rows:
+        reason = rf" && \text{{{row.reason}}}" if row.reason else ""
+        lines.append(f"{row.left} &{row.relation} {row.right}{reason}")
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
+
+
+def broken(tex: str, limit: int = 78) -> tuple[str, ...]:
+    """A long right side over several lines, broken before a sign outside all brackets."""
+    if visible(tex) <= limit:
+        return (tex,)
+    parts, depth, start = [], 0, 0
+    for k, c in enumerate(tex):
+        depth += (c in "([{") - (c in ")]}")
+        if depth == 0 and k > start and tex[k : k + 3] in (" + ", " - "):
+            parts.append(tex[start:k])
+            start = k
+    parts.append(tex[start:])
+    lines = [parts[0]]
+    for part in parts[1:]:
+        if visible(lines[-1] + part) <= limit:
+            lines[-1] += part
+        else:
+            lines.append("{}" + part.strip())
+    return tuple(lines)
+
+
+def visible(tex: str) -> int:
+    """About how many characters wide a formula is."""
+    short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", tex)
+    short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
+    short = re.sub(r"\\[A-Za-z]+", "x", short)
+    return len(re.sub(r"[{}\s_^]", "", short))
+
+
+def ascii_title(text: str) -> str:
+    """The title as the PDF's metadata may hold it: letters, digits and spaces."""
+    return re.sub(r"[^A-Za-z0-9 .]", " ", text)

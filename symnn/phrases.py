@@ -1,0 +1,110 @@
+"""The words of the notes, by language.  A further language is one more table.
+
+``$...$`` holds mathematics; ``{name}`` is filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+ENGLISH: dict[str, str] = {
+    # sections
+    "network": "The network",
+    "loss": "The loss",
+    "gradients": "The gradients, by the chain rule",
+    "result": "The gradient of the loss",
+    "samples": "From one sample to $N$",
+    "update": "Gradient descent",
+    "stable": "What is computed",
+    # the network
+    "nested": "As a function of the column vector $x$, with each activation applied to every "
+    "component, the network is",
+    "unfolds": "Layer by layer, this unfolds into",
+    "batch": "The $N$ samples are the {ways} of $X$; every capital letter below holds one "
+    "{way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
+    "columns": "columns",
+    "column": "column",
+    "rows": "rows",
+    "row": "row",
+    "alike": "The layers $k = {first}, \\ldots, {last}$ are alike:",
+    "sizes": "The sizes are {sizes}.",
+    "activations": "The activations and their derivatives:",
+    "symbol": "symbol",
+    "shape": "shape",
+    "meaning": "meaning",
+    "meaning_x": "input",
+    "meaning_y": "target",
+    "meaning_A": "weights of layer $k$",
+    "meaning_b": "bias of layer $k$",
+    "meaning_z": "pre-activation of layer $k$",
+    "meaning_a": "activation of layer $k$",
+    "meaning_mask": "mask of dropout, entries $0$ or $1/(1-\\mathrm{{rate}})$",
+    "meaning_delta": "error of layer $k$, the derivative of $L$ by {z}",
+    "products": "Here $\\odot$ and $\\oslash$ are the product and the quotient of components, "
+    "$v^{{\\odot 2}}$ the square of each, "
+    "$[\\,\\cdot\\,]$ is $1$ where the condition holds and $0$ elsewhere, and a number that is "
+    "added to a vector is added to every component.",
+    # the loss
+    "loss_is": "The loss is a function of the parameters alone:",
+    "one_sample": "For one sample, and with what the network has computed, it is",
+    "loss_lines": "In terms of what the network has computed, it is",
+    "facts": "Given: ${facts}$.",
+    # the gradients
+    "errors": "Write ${delta} = \\partial L/\\partial {z}$ for the error of layer $k$. "
+    "The sweep runs from the loss back to the first layer.",
+    "layer_loss": "The loss",
+    "layer_last": "Output layer, $k = {k}$",
+    "layer": "Layer $k = {k}$",
+    "layers": "Layers $k = {first}, \\ldots, {last}$",
+    "kinks": "Where a derivative does not exist, it is taken as ${kinks}$.",
+    # reasons
+    "affine map": "affine map",
+    "component": "by component",
+    "derivative of the loss": "derivative of the loss",
+    "chain rule": "chain rule, through ${through}$",
+    "directly": "{chain}, and directly",
+    "substitute": "insert ${inserted}$",
+    "derivative of the activation": "${prime} = {value}$",
+    "with": "${prime} = {value}$ with $a = {function}$",
+    "use the forward value": "forward value ${value}$",
+    "use the fact": "since ${fact}$",
+    "cancel and collect": "cancel and collect",
+    "matrix": "in matrix form",
+    "definition": "definition",
+    "fold the function itself": "by its own value $a$",
+    "solve a = h(x) for x": "solve $a = h(x)$ for $x$",
+    "differentiate the definition": "differentiate",
+    "differentiate once more": "differentiate once more",
+    # the result
+    "vector": "All parameters together have the gradient",
+    # the samples
+    "sum_of_samples": "Over $N$ samples the gradient of the loss is the {mean} of the one-sample "
+    "gradients. With one column for each sample, as in {stacked}, the sum is a matrix product:",
+    "mean": "mean",
+    "sum": "sum",
+    "layers_all": "for every layer $k$, with $a_0 = x$",
+    # the update
+    "step": "A step against the gradient, with the learning rate $\\eta$:",
+    "every": "This is done for every parameter $\\theta$ of ${names}$, component by component.",
+    "stable_says": "The same values, without overflow and without loss of digits:",
+    "shift by the maximum": "$e_{{i}}/s$ stays the same if both are scaled",
+    "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
+    "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
+    "otherwise": "otherwise",
+    "if": "if",
+}
+
+PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
+
+
+class Phrases:
+    """The phrases of a language; KeyError for a phrase or language that is not there."""
+
+    def __init__(self, language: str) -> None:
+        self._table = PHRASES[language]
+
+    def __call__(self, key: str, **values: object) -> str:
+        return self._table[key].format(**values)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._table

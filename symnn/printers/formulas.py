@@ -1,0 +1,133 @@
+"""Formulas in one piece: the nested F(x), the loss as a function, sums over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sympy as sp
+
+from symnn.ir import Line, Program, Tensor, Term, name_of
+from symnn.lower import Lowered, lower_line
+from symnn.notation import Notation
+from symnn.printers.latex import ADD, is_decay, joined, softmax, within
+from symnn.printers.matrix import MatrixWriter
+from symnn.stabilise import softmaxes
+
+DEEP = 4  # layers that are written out; deeper networks are printed with dots
+
+
+def inlined(program: Program) -> dict[str, Line]:
+    """The lines that a nested formula is made of, softmax in one piece."""
+    lines = {line.lhs.name: line for line in program.lines if line.lhs.name != "L"}
+    for name, z in softmaxes(program).items():
+        lines[name] = Line(lines[name].lhs, (Term(softmax(z.entry)),), "softmax")
+    return lines
+
+
+def nested(program: Program, output: str, notation: Notation) -> str:
+    """F(x) of a one-sample program: \\sigma(A_{2}[\\tanh(A_{1} x + b_{1})] + b_{2})."""
+    lines = inlined(program)
+    sources = [_source(program, line) for line in lines.values() if line.why == "affine map"]
+    symbols = {}
+    if len(sources) > DEEP:
+        inner = _written(program, sources[1], notation, lines, {})
+        symbols[sources[-2]] = rf"\cdots {inner} \cdots"
+    return _written(program, output, notation, lines, symbols)
+
+
+def _source(program: Program, line: Line) -> str:
+    """What an affine map is applied to."""
+    read = (name_of(e) for e in line.reads)
+    return next(n for n in read if program.tensors[n].role in ("value", "input"))
+
+
+def _written(
+    program: Program,
+    name: str,
+    notation: Notation,
+    lines: Mapping[str, Line],
+    symbols: Mapping[str, str],
+) -> str:
+    axes = tuple(a.symbol for a in program.tensors[name].axes)
+    return MatrixWriter(notation, "sample", axes, lines, symbols).line(lines[name])[0]
+
+
+def names(tensors: Iterable[Tensor], notation: Notation) -> str:
+    """A_{1}, A_{2}, b_{1}, b_{2}, with dots where there are many."""
+    groups: dict[str, list[str]] = {}
+    for t in tensors:
+        groups.setdefault(t.name.split("_")[0], []).append(notation.symbol(t.name))
+    return ", ".join(", ".join(shortened(group)) for group in groups.values())
+
+
+def shortened(texts: Sequence[str]) -> list[str]:
+    """A long list with dots."""
+    return [texts[0], texts[1], r"\ldots", texts[-1]] if len(texts) > DEEP else list(texts)
+
+
+def loss_formula(program: Program, output: str, mean: bool, notation: Notation) -> tuple[str, str]:
+    """The loss over N samples as a function of the parameters alone: its two sides.
+
+    program: of one sample; its loss is summed over the samples, and divided by N if ``mean``.
+    """
+    left = rf"{notation.symbol('L')}({names(program.leaves_of('parameter'), notation)})"
+    x, y = notation.symbol("x", sup="i"), notation.symbol("y", sup="i")
+    lines = {n: line for n, line in inlined(program).items() if n != output}
+    writer = MatrixWriter(notation, "sample", (), lines, {output: f"F({x})", "y": y})
+    return left, _summed(program.line("L"), writer, scale(mean))
+
+
+def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> str:
+    """c * sum over the samples of the terms of ``line``; the penalty stands outside."""
+    texts = []
+    for term, low in zip(line.terms, lower_line(line, "sample"), strict=True):
+        if is_decay(term):
+            texts.append(writer.term(low)[0])
+            continue
+        sign, front = writer.coefficient(low.coefficient * c)
+        body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
+        total = rf"\sum_{{i=1}}^{{N}} {within(body, ADD + 1)}"
+        texts.append(f"{sign}{front}{' ' if front else ''}{total}")
+    return joined(texts)
+
+
+def sample_sum(line: Line, program: Program, mean: bool, notation: Notation) -> str:
+    """The gradient of the loss over N samples: c times the sum of one-sample gradients."""
+    per_sample = [t.name for t in program.tensors.values() if _of_sample(t)]
+    symbols = {n: notation.symbol(n, sup="i") for n in per_sample}
+    axes = tuple(a.symbol for a in line.lhs.axes)
+    writer = MatrixWriter(notation, "sample", axes, {}, symbols)
+    return _summed(separated(line), writer, scale(mean))
+
+
+def separated(line: Line) -> Line:
+    """``f + g`` as two terms, so that each is lowered for itself."""
+    terms: list[Term] = []
+    for t in line.terms:
+        parts = t.f.args if isinstance(t.f, sp.Add) and not t.over else (t.f,)
+        terms += [Term(f, t.over, t.reduce) for f in parts]
+    return Line(line.lhs, tuple(sorted(terms, key=is_decay)), line.why)
+
+
+def scale(mean: bool) -> sp.Expr:
+    """c: 1/N if the loss is a mean over the samples, 1 if it is a sum."""
+    return 1 / sp.Symbol("N", integer=True, positive=True) if mean else sp.S.One
+
+
+def _of_sample(t: Tensor) -> bool:
+    """Whether every sample has its own value of the tensor."""
+    if t.role == "gradient":
+        return not (t.wrt or "").startswith(("A_", "b_"))
+    return t.role in ("input", "target", "mask", "value")
+
+
+def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> str:
+    """The same, as a product of the matrices whose columns (or rows) belong to the samples."""
+    writer = MatrixWriter(notation, layout, tuple(a.symbol for a in line.lhs.axes))
+    line = separated(line)
+    texts = []
+    for term, low in zip(line.terms, lower_line(line, layout), strict=True):
+        factor = sp.S.One if is_decay(term) else scale(mean)
+        low = Lowered(low.coefficient * factor, low.factors, low.axes)
+        texts.append(writer.term(low)[0])
+    return joined(texts)

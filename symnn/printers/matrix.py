@@ -1,0 +1,342 @@
+"""LaTeX in matrix notation, from the same lowering as every other printer.
+
+A tensor with one axis is a column.  In a sum a column is repeated by a column of ones
+(``b 1ᵀ``); in a product with a matrix it becomes a diagonal matrix.  ⊙ and ⊘ are the product
+and the quotient of components; functions apply to each component.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import sympy as sp
+
+from symnn.functions import Named
+from symnn.ir import Line, entries, indices_of, is_entry, name_of
+from symnn.lower import (
+    Axes,
+    Elementwise,
+    Factor,
+    Lowered,
+    MatMul,
+    Outer,
+    Reduce,
+    in_layout,
+    lower_line,
+)
+from symnn.notation import AFFINE, Notation
+from symnn.printers.latex import (
+    ADD,
+    ATOM,
+    HADAMARD,
+    MUL,
+    POWER,
+    Text,
+    Writer,
+    bracketed,
+    is_decay,
+    joined,
+    with_brackets,
+    within,
+)
+
+ONES = r"\mathbf{1}"
+
+
+class NoMatrixFormError(ValueError):
+    """A line that matrix notation cannot express; index notation can."""
+
+
+class Piece(NamedTuple):
+    """A printed factor and the axes that it has."""
+
+    text: Text
+    axes: Axes
+
+
+class MatrixWriter(Writer):
+    """Expressions as matrices and columns with the given axes.
+
+    inline: lines that are written out wherever their tensor is read.  symbols: tensors
+    written in a way of their own, such as F(x).
+    """
+
+    def __init__(
+        self,
+        notation: Notation,
+        layout: str,
+        axes: Axes = (),
+        inline: Mapping[str, Line] | None = None,
+        symbols: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(notation, {})
+        self.layout, self.axes = layout, axes
+        self.inlined, self.symbols = inline or {}, symbols or {}
+
+    def at(self, axes: Axes) -> MatrixWriter:
+        """The same writer for an expression with other axes."""
+        return MatrixWriter(self.notation, self.layout, axes, self.inlined, self.symbols)
+
+    # terms and factors ---------------------------------------------------------------
+
+    def line(self, line: Line) -> Text:
+        """The right side of a line."""
+        lowered = zip(line.terms, lower_line(line, self.layout), strict=True)
+        terms = [low for _, low in sorted(lowered, key=lambda pair: is_decay(pair[0]))]
+        texts = [self.term(low) for low in terms]
+        return texts[0] if len(texts) == 1 else (joined(t for t, _ in texts), ADD)
+
+    def term(self, low: Lowered) -> Text:
+        """One lowered term."""
+        above: list[Piece] = []
+        below: list[Piece] = []
+        coefficient = low.coefficient
+        writer = self.at(low.axes)
+        for factor in low.factors:
+            if isinstance(factor, Elementwise):
+                more, over, under = writer.parted(with_brackets(factor.f))
+                coefficient *= more
+                above += map(writer.piece, over)
+                below += map(writer.piece, under)
+            else:
+                above.append(writer.factor(factor))
+        return writer.combined(coefficient, above, below)
+
+    def factor(self, factor: Factor) -> Piece:
+        """A matrix product, an outer product or a reduction."""
+        match factor:
+            case MatMul(left, right, k, own):
+                if not own:
+                    return Piece(
+                        (f"{self.transposed(left, (k,))} {self.side(right, (k,))}", MUL), ()
+                    )
+                text = f"{self.side(left, (own[0], k))} {self.side(right, (k, *own[1:]))}"
+                return Piece((text, MUL), own)
+            case Outer(left, right, own):
+                text = f"{self.side(left, own[:1])} {self.transposed(right, own[1:])}"
+                return Piece((text, MUL), own)
+            case Reduce("sum", arg, over, own):
+                return Piece(self.total(with_brackets(arg.f), arg.axes, over), own)
+        raise NoMatrixFormError(str(factor))
+
+    def side(self, e: Elementwise, axes: Axes) -> str:
+        """An operand of a matrix product."""
+        if is_entry(e.f) and name_of(e.f) in self.inlined:
+            text = self.at(axes).entry(e.f)[0]
+            return rf"\left[{text}\right]" if r"\left" in text else f"[{text}]"
+        stored = self.stored(e.f)
+        if len(axes) == 2 and stored == axes[::-1] and not is_entry(e.f):
+            return self.flip(self.at(stored).expression(with_brackets(e.f)))
+        return within(self.at(axes).expression(with_brackets(e.f)), MUL)
+
+    def stored(self, f: sp.Expr) -> Axes:
+        """The axes of the largest entry, in the order in which the layout stores it."""
+        own = max((indices_of(e) for e in entries(f)), key=len, default=())
+        return in_layout(own, self.layout)
+
+    def transposed(self, e: Elementwise, axes: Axes) -> str:
+        """A column as a row."""
+        return self.flip(self.at(axes).expression(with_brackets(e.f)))
+
+    def flip(self, text: Text) -> str:
+        """The transpose."""
+        return f"{raised(text)}^{{{self.notation.transpose}}}"
+
+    def total(self, f: sp.Expr, axes: Axes, over: Axes) -> Text:
+        """The sum of ``f`` over all of its axes, or over one of two."""
+        axes = self.stored(f) if len(self.stored(f)) == len(axes) else axes
+        writer = self.at(axes)
+        if len(over) == len(axes):
+            return writer.full_total(f)
+        text = writer.expression(f)
+        if over == axes[1:]:
+            return f"{within(text, MUL)} {ONES}", MUL
+        if over == axes[:1]:
+            return f"{writer.flip(text)} {ONES}", MUL
+        raise NoMatrixFormError(str(f))
+
+    def full_total(self, f: sp.Expr) -> Text:
+        """1ᵀf, as a norm or an inner product where it is one."""
+        frobenius = "_{F}" if len(self.axes) == 2 else ""
+        if isinstance(f, sp.Pow) and f.exp == 2:
+            return rf"\lVert {self.expression(f.base)[0]} \rVert{frobenius}^{{2}}", POWER
+        if len(self.axes) == 1:
+            if isinstance(f, Named) and f.row.name == "absolute" and not f.order:
+                return rf"\lVert {self.expression(f.args[0])[0]} \rVert_{{1}}", POWER
+            if isinstance(f, sp.Add):
+                parts = [self.full_total(t) for t in f.args]
+                return joined(sorted((t for t, _ in parts), key=len)), ADD
+            coefficient, above, below = self.parted(f) if isinstance(f, sp.Mul) else (1, [f], [])
+            if len(above) > 1 and not below:
+                sign, front = self.coefficient(coefficient)
+                left = self.flip(self.expression(above[0]))
+                right = within(self.product(sp.S.One, above[1:], []), MUL)
+                return f"{sign}{front}{' ' if front else ''}{left} {right}", ADD if sign else MUL
+        text = within(self.expression(f), MUL)
+        end = f" {ONES}" if len(self.axes) == 2 else ""
+        return f"{ONES}^{{{self.notation.transpose}}} {text}{end}", MUL
+
+    # scalar expressions, component by component --------------------------------------
+
+    def entry(self, e: sp.Expr) -> Text:
+        """A letter, transposed or repeated as the axes ask for."""
+        name, own = name_of(e), in_layout(indices_of(e), self.layout)
+        if name in self.symbols:
+            text: Text = (self.symbols[name], POWER)
+        elif name in self.inlined:
+            text = self.at(in_layout(_own(self.inlined[name]), self.layout)).line(
+                self.inlined[name]
+            )
+        else:
+            batch = len(own) > 1 and any(i.name.rstrip("_") == "n" for i in own)
+            text = (self.notation.symbol(name, batch=batch), ATOM)
+        if not own or own == self.axes:
+            return text
+        if own == self.axes[::-1]:
+            return self.flip(text), POWER
+        if len(own) == 1 and len(self.axes) == 2 and own[0] in self.axes:
+            if own[0] == self.axes[0]:
+                return f"{within(text, MUL)} {ONES}^{{{self.notation.transpose}}}", MUL
+            return f"{ONES} {self.flip(text)}", MUL
+        raise NoMatrixFormError(f"{e} has the axes {own}, not {self.axes}")
+
+    def piece(self, f: sp.Expr) -> Piece:
+        """A factor by itself, with the axes it has."""
+        found = {i for e in entries(f) for i in indices_of(e)}
+        own = tuple(a for a in self.axes if a in found)
+        if len(own) != len(found):
+            raise NoMatrixFormError(str(f))
+        return Piece(self.at(own).expression(f), own)
+
+    def product(self, coefficient: sp.Expr, above: list[sp.Expr], below: list[sp.Expr]) -> Text:
+        return self.combined(
+            coefficient, [self.piece(g) for g in above], [self.piece(g) for g in below]
+        )
+
+    def combined(self, coefficient: sp.Expr, above: list[Piece], below: list[Piece]) -> Text:
+        """Scalars, then diagonal · (the product by components) · diagonal."""
+        sign, front = self.scalars(coefficient, above, below)
+        body = self.body(above, below)
+        if body is None:
+            if len(above) == 1 and coefficient == 1 and not below:
+                return above[0].text
+            return f"{sign}{front or '1'}", ADD if sign else MUL
+        if not sign and not front:
+            return body
+        text = f"{front} {within(body, HADAMARD)}" if front else within(body, HADAMARD)
+        return sign + text, ADD if sign else min(MUL, body[1]) if body[1] > ADD else MUL
+
+    def scalars(
+        self, coefficient: sp.Expr, above: list[Piece], below: list[Piece]
+    ) -> tuple[str, str]:
+        """The sign, and everything without axes as one factor or fraction."""
+        over = [p.text for p in above if not p.axes]
+        under = [p.text for p in below if not p.axes]
+        sign, front = self.coefficient(coefficient)
+        if not over and not under:
+            return sign, front
+        if not under:
+            # a scalar before an array stands in brackets unless it is one symbol
+            guard = POWER if self.axes else MUL if front or len(over) > 1 or sign else ADD
+            texts = [within(t, guard) for t in over]
+            return sign, " ".join([front, *texts] if front else texts)
+        top, bottom = sp.fraction(-coefficient if sign else coefficient)
+        tops = [(self.tex(top), MUL)] if top != 1 else []
+        bottoms = [(self.tex(bottom), MUL)] if bottom != 1 else []
+        return sign, rf"\frac{{{_row(tops + over)}}}{{{_row(bottoms + under)}}}"
+
+    def body(self, above: list[Piece], below: list[Piece]) -> Text | None:
+        """The factors that have axes."""
+        sides = [[p.text for p in part] for k in (0, 1) for part in self._single(above, below, k)]
+        full = [p.text for p in above if len(p.axes) == len(self.axes) > 0]
+        under = [p.text for p in below if len(p.axes) == len(self.axes) > 0]
+        left, right = (_hadamard(*sides[:2]), _hadamard(*sides[2:])) if any(sides) else (None, None)
+        middle = _hadamard(full, under)
+        if middle is None:
+            if left and right:
+                return f"{within(left, MUL)} {self.flip(right)}", MUL
+            if left:
+                return f"{within(left, MUL)} {ONES}^{{{self.notation.transpose}}}", MUL
+            return (f"{ONES} {self.flip(right)}", MUL) if right else None
+        if not left and not right:
+            return middle
+        parts = [self._diagonal(*sides[:2])] if left else []
+        parts.append(within(middle, MUL))
+        parts += [self._diagonal(*sides[2:])] if right else []
+        return " ".join(parts), MUL
+
+    def _single(
+        self, above: Sequence[Piece], below: Sequence[Piece], k: int
+    ) -> tuple[list[Piece], list[Piece]]:
+        """The factors above and below that have the k-th of two axes alone."""
+        if len(self.axes) != 2:
+            return [], []
+        own = self.axes[k : k + 1]
+        return [p for p in above if p.axes == own], [p for p in below if p.axes == own]
+
+    def _diagonal(self, above: list[Text], below: list[Text]) -> str:
+        if not above:
+            inner = _hadamard(below, [])
+            assert inner is not None
+            return rf"\operatorname{{diag}}{bracketed(inner[0])}^{{-1}}"
+        inner = _hadamard(above, below)
+        assert inner is not None
+        return rf"\operatorname{{diag}}{bracketed(inner[0])}"
+
+    def power(self, f: sp.Pow) -> Text:
+        base, exponent = f.as_base_exp()
+        array = any(indices_of(e) for e in entries(base))
+        if not array or exponent == sp.S.Half or exponent.could_extract_minus_sign():
+            return super().power(f)
+        return rf"{raised(self.expression(base))}^{{\odot {self.tex(exponent)}}}", POWER
+
+    def applied(self, f: sp.Function) -> Text:
+        tex, binds = super().applied(f)
+        inside = tex.removeprefix(r"\sqrt{\lVert").removesuffix(r"\rVert^{2}}")
+        if len(inside) < len(tex) - 15 and "Vert" not in inside:
+            return rf"\lVert{inside}\rVert", POWER  # the root of a squared norm
+        return tex, binds
+
+
+def raised(text: Text) -> str:
+    """A base that an exponent can follow."""
+    if text[1] < ATOM or text[0].startswith(r"\frac") or "^" in text[0]:
+        return bracketed(text[0])
+    return text[0]
+
+
+def _own(line: Line) -> Axes:
+    return tuple(a.symbol for a in line.lhs.axes)
+
+
+def _row(texts: Sequence[Text]) -> str:
+    if len(texts) == 1:
+        return texts[0][0]
+    return " ".join(within(t, MUL) for t in texts) or "1"
+
+
+def _hadamard(above: Sequence[Text], below: Sequence[Text]) -> Text | None:
+    """above ⊙ … ⊘ below, component by component."""
+    if not above and not below:
+        return None
+    if len(above) == 1 and not below:
+        return above[0]
+    top = r" \odot ".join(within(t, POWER) for t in above) or "1"
+    if not below:
+        return top, HADAMARD
+    bottom = r" \odot ".join(within(t, POWER) for t in below)
+    if len(below) > 1:
+        bottom = bracketed(bottom)
+    if len(above) > 1:
+        top = bracketed(top)
+    return rf"{top} \oslash {bottom}", HADAMARD
+
+
+def matrix_sides(
+    line: Line, notation: Notation = AFFINE, layout: str = "sample"
+) -> tuple[str, str]:
+    """The two sides of a line in matrix notation; NoMatrixFormError where there is none."""
+    axes = in_layout([a.symbol for a in line.lhs.axes], layout)
+    writer = MatrixWriter(notation, layout, axes)
+    return writer.entry(line.lhs.entry)[0], writer.line(line)[0]

@@ -1,0 +1,318 @@
+"""Derivation -> Document: what the notes say, and in which order.
+
+Every equation is a line of the derivation; every reason is that of a recorded step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from symnn.document import Builder, Document, Row
+from symnn.equations import Equations, Group, equal_sizes, group_signature
+from symnn.fold import layer_of, line_signature, runs
+from symnn.functions import Function, Named
+from symnn.ir import Line, Tensor
+from symnn.lower import LAYOUTS
+from symnn.notation import NOTATIONS, Notation
+from symnn.optimizers import update_lines
+from symnn.phrases import PHRASES
+from symnn.printers.formulas import DEEP, batch_product, loss_formula, nested, sample_sum
+from symnn.reasons import definition_tex, derivative_tex, how_found
+from symnn.stabilise import stabilise
+
+if TYPE_CHECKING:
+    from symnn.derivation import Derivation
+
+DETAILS = ("answer", "textbook", "full")
+
+
+def tell(
+    derivation: Derivation,
+    *,
+    notation: str = "affine",
+    layout: str = "sample",
+    detail: str = "textbook",
+    language: str = "en",
+) -> Document:
+    """The notes of a derivation; ValueError for an option that is not known."""
+    for word, value, known in (
+        ("notation", notation, tuple(NOTATIONS)),
+        ("layout", layout, LAYOUTS),
+        ("detail", detail, DETAILS),
+        ("language", language, tuple(PHRASES)),
+    ):
+        if value not in known:
+            raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
+    return _Story(derivation, NOTATIONS[notation], layout, detail, language).document()
+
+
+class _Story(Equations):
+    """The sections, one method each."""
+
+    def __init__(
+        self, derivation: Derivation, notation: Notation, layout: str, detail: str, language: str
+    ) -> None:
+        super().__init__(derivation, notation, layout, detail, language)
+        self.out = Builder()
+
+    def document(self) -> Document:
+        self._network()
+        self._loss()
+        if self.detail != "answer":
+            self._gradients()
+        self._result()
+        if self.layout == "sample":
+            self._samples()
+        self._update()
+        if self.detail != "answer":
+            self._stable()
+        spec = self.network.spec
+        return Document(
+            self.network.name, spec.model.description, tuple(self.out.sections), self.language
+        )
+
+    # the network -------------------------------------------------------------------------
+
+    def _network(self) -> None:
+        out, say = self.out, self.say
+        if self.layout == "sample":
+            out.say(say("nested"))
+            out.show(Row("F(x)", nested(self.forward, self.network.output, self.notation)))
+            out.say(say("unfolds"))
+        else:
+            ways = say(self.layout), say(self.layout.removesuffix("s"))
+            out.say(say("batch", ways=ways[0], way=ways[1]))
+        self._forward_lines()
+        self._symbols()
+        if rows := list(self._activations()):
+            out.say(say("activations"))
+            out.show(*rows)
+        out.end(say("network"))
+
+    def _forward_lines(self) -> None:
+        """The forward lines by layer; equal layers of a deep network once."""
+        lines = [line for line in self.forward.lines if layer_of(line.lhs.name) is not None]
+        groups: dict[int, list[Line]] = {}
+        layer = 0
+        for line in lines:
+            if line.why == "affine map":
+                layer = layer_of(line.lhs.name) or layer
+            groups.setdefault(layer, []).append(line)
+        keys = [
+            (k, tuple(line_signature(line, k, sizes=False) for line in block))
+            for k, block in groups.items()
+        ]
+        folded = dict(runs(keys, 3))
+        layers, at = list(groups), 0
+        rows: list[Row] = []
+        while at < len(layers):
+            length = folded.get(at, 1)
+            notation = self.labelled(layers[at]) if length > 1 else self.notation
+            if length > 1:
+                self.out.show(*rows)
+                rows = []
+                self.out.say(self.say("alike", first=layers[at], last=layers[at + length - 1]))
+            rows += [self.row(line, notation, self._why(line)) for line in groups[layers[at]]]
+            if length > 1:
+                self.out.show(*rows)
+                rows = []
+            at += length
+        self.out.show(*rows)
+
+    def _why(self, line: Line) -> str:
+        if line.why in self.say:
+            return self.say(line.why)
+        return self.say("component") if line.elementwise and line.lhs.axes else ""
+
+    def _symbols(self) -> None:
+        """The table of symbols, by kind, and the sizes."""
+        say, general = self.say, self.labelled(1)
+        kinds = [
+            ("x", "n_0", say("meaning_x")),
+            ("y", f"n_{{{self.depth}}}", say("meaning_y")),
+            ("A_1", None, say("meaning_A")),
+            ("b_1", "", say("meaning_b")),
+            ("z_1", "n_k", say("meaning_z")),
+            ("a_1", "n_k", say("meaning_a")),
+        ]
+        rows = []
+        for name, size, meaning in kinds:
+            known = [n for n in self.forward.tensors if n.split("_")[0] == name.split("_")[0]]
+            if not known:
+                continue
+            rows.append((f"${self.letter(name, general)}$", f"${self._shape(size)}$", meaning))
+        error = self.sweep.names.get("z_1", "dz_1")
+        z = self.letter("z_1", general)
+        rows.append(
+            (
+                f"${self.letter(error, general)}$",
+                f"${self._shape('n_k')}$",
+                say("meaning_delta", z=f"${z}$"),
+            )
+        )
+        self.out.table((say("symbol"), say("shape"), say("meaning")), rows)
+        sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
+        self.out.say(f"{say('sizes', sizes=equal_sizes(sizes))} {say('products')}")
+
+    def _shape(self, size: str | None) -> str:
+        if size is None:
+            return r"n_k \times n_{k-1}"
+        if size == "":
+            return r"n_k \times 1"
+        return {
+            "sample": rf"{size} \times 1",
+            "columns": rf"{size} \times N",
+            "rows": rf"N \times {size}",
+        }[self.layout]
+
+    def _activations(self) -> Iterable[Row]:
+        """Definition and derivative of every activation."""
+        for row in self._functions():
+            left, right = definition_tex(row, self.notation, self.say)
+            if left != right:
+                yield Row(left, right)
+            yield Row(*derivative_tex(row, self.notation, self.say), how_found(row, self.say))
+
+    def _functions(self) -> list[Function]:
+        found = {
+            f.row.name: f.row
+            for line in self.forward.lines
+            for t in line.terms
+            for f in sorted(t.f.atoms(Named), key=str)
+        }
+        return list(found.values())
+
+    # the loss ----------------------------------------------------------------------------
+
+    def _loss(self) -> None:
+        out, say = self.out, self.say
+        sample = self.network.sample_program
+        out.say(say("loss_is"))
+        sides = loss_formula(sample, self.network.output, self.network.mean_loss, self.notation)
+        out.show(Row(*sides))
+        out.say(say("one_sample" if self.layout == "sample" else "loss_lines"))
+        last = self.forward.lines[-1]
+        own = [line for line in self.forward.lines if layer_of(line.lhs.name) is None]
+        out.show(*(self.row(line, self.notation) for line in own if line is not last))
+        out.show(self.row(last, self.notation))
+        if self.forward.facts:
+            out.say(say("facts", facts=", ".join(f.text for f in self.forward.facts)))
+        out.end(say("loss"))
+
+    # the gradients -----------------------------------------------------------------------
+
+    def _gradients(self) -> None:
+        out, say = self.out, self.say
+        general = self.labelled(1)
+        delta = self.letter(self.sweep.names.get("z_1", "dz_1"), general)
+        out.say(say("errors", delta=delta, z=self.letter("z_1", general)))
+        if kinks := [f.kink for f in self._functions() if f.kink]:
+            out.say(say("kinks", kinks=", ".join(kinks)))
+        by_layer: dict[int | None, list[Group]] = {}
+        for group in self.groups():
+            by_layer.setdefault(group.layer, []).append(group)
+        layers = list(by_layer)
+        keys = [(layer, group_signature(by_layer[layer], layer)) for layer in layers]
+        folded = dict(runs(keys, 3))
+        at = 0
+        while at < len(layers):
+            length = folded.get(at, 1)
+            layer = layers[at]
+            if layer is None:
+                out.head(say("layer_loss"))
+            elif length > 1:
+                out.head(say("layers", first=layer, last=layers[at + length - 1]))
+            else:
+                out.head(say("layer_last" if layer == self.depth else "layer", k=layer))
+            notation = self.labelled(layer) if length > 1 else self.notation
+            for group in by_layer[layer]:
+                out.show(*self.derivation_rows(group, notation))
+            at += length
+        out.end(say("gradients"))
+
+    # the result --------------------------------------------------------------------------
+
+    def _result(self) -> None:
+        out, say = self.out, self.say
+        gradients = self.sweep.gradients
+        rows = [(n, line) for n, line in gradients.items() if n != "L"]
+        rows.sort(key=lambda pair: self.network.program.tensors[pair[0]].role == "parameter")
+        out.show(*self.folded_rows([line for _, line in rows]))
+        parameters = [t.name for t in self.forward.leaves_of("parameter")]
+        parts = [self.letter(self.sweep.names[n]) for n in parameters]
+        if len(parts) > 2 * DEEP:
+            parts = [*parts[:2], r"\ldots", *parts[-2:]]
+        out.say(say("vector"))
+        out.show(Row(r"\nabla L", rf"\left( {', '.join(parts)} \right)", result=True))
+        out.end(say("result"))
+
+    # many samples ------------------------------------------------------------------------
+
+    def _samples(self) -> None:
+        out, say = self.out, self.say
+        deep = self.depth > DEEP
+        general = self.labelled(2) if deep else None
+        k = "k" if deep else str(self.depth)
+        delta = self.notation
+        stack = [delta.symbol("dz_1", sup=s).replace("_{1}", f"_{{{k}}}") for s in ("1", "N")]
+        label = delta.symbol("dz_1", batch=True).replace("_{1}", f"_{{{k}}}")
+        matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
+        mean = self.network.mean_loss
+        out.say(
+            say(
+                "sum_of_samples",
+                mean=say("mean" if mean else "sum"),
+                stacked=f"${label} = {matrix}$",
+            )
+        )
+        rows = []
+        for t in self.forward.leaves_of("parameter"):
+            layer = layer_of(t.name)
+            if deep and layer != 2:
+                continue
+            notation = general or self.notation
+            one = self.sweep.gradients[t.name]
+            many = self.derivation.batch.gradients[t.name]
+            left = notation.symbol(one.lhs.name)
+            rows.append(Row(left, sample_sum(one, self.sweep.program, mean, notation)))
+            product = batch_product(many, mean, notation, "columns")
+            rows.append(Row("", product, say("layers_all") if deep else "", result=True))
+        out.show(*rows)
+        out.end(say("samples"))
+
+    # the update --------------------------------------------------------------------------
+
+    def _update(self) -> None:
+        out, say = self.out, self.say
+        row = self.network.optimizer
+        out.say(say("step"))
+        parameters = self.forward.leaves_of("parameter")
+        if not row.states:
+            pairs = [(t, self.sweep.gradients[t.name].lhs.entry) for t in parameters]
+            out.show(*self.folded_rows(update_lines(row, pairs)[1]))
+        else:
+            theta = Tensor("theta", (), "parameter")
+            gradient = Tensor("dtheta", (), "gradient", of="L", wrt="theta")
+            lines = update_lines(row, [(theta, gradient.entry)])[1]
+            out.show(*(self.row(line, self.notation) for line in lines))
+            letters = [self.letter(t.name) for t in parameters]
+            if len(letters) > 2 * DEEP:
+                letters = [*letters[:2], r"\ldots", *letters[-2:]]
+            out.say(say("every", names=", ".join(letters)))
+        out.end(say("update"))
+
+    # the stable form ---------------------------------------------------------------------
+
+    def _stable(self) -> None:
+        steps = stabilise(self.sweep.program)[1]
+        if not steps:
+            return
+        self.out.say(self.say("stable_says"))
+        rows = []
+        for step in steps:
+            left, right = self.sides(step.after, self.notation)
+            reason = self.say(step.rule) if step.before is not None else ""
+            rows.append(Row(left, right, reason))
+        self.out.show(*rows)
+        self.out.end(self.say("stable"))
