@@ -19,7 +19,6 @@ from symnn.stabilise import stabilise
 
 if TYPE_CHECKING:
     from symnn.check import Report
-
     from symnn.network import Network
 
 

@@ -6,12 +6,11 @@ import types
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from symnn.special import ERFC_SOURCE
-
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import Dropout
 from symnn.printers.numpy import helpers, statement
+from symnn.special import ERFC_SOURCE
 from symnn.templating import render
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
-from symnn.formula import parse_formula
-from symnn.spec import Spec, load_spec
 
 from symnn.explicit import Explicit
+from symnn.formula import parse_formula
 from symnn.functions import X, user_function
 from symnn.ir import Program, axis
 from symnn.layers import LAYERS, SAMPLES, Build
 from symnn.losses import LOSSES, loss_line
 from symnn.optimizers import Optimizer, optimizer
+from symnn.spec import Spec, load_spec
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation

@@ -134,3 +134,51 @@ AFFINE = Notation(
 )
 
 NOTATIONS: dict[str, Notation] = {AFFINE.name: AFFINE}
+
+# what [notes.symbols] may name, and the name of the tensor it stands for; capitals are batches
+SYMBOLS = ("A", "b", "z", "a", "x", "y", "L", "delta", "eta", "lambda", "X", "Y", "Z", "Delta")
+_CAPITALS = frozenset(
+    {
+        *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi"),
+        *("Sigma", "Upsilon", "Phi", "Psi", "Omega"),
+    }
+)
+_MARKS = {"hat": r"\hat", "tilde": r"\tilde", "bar": r"\bar"}
+
+
+def letter_tex(text: str) -> str | None:
+    """The TeX of a letter of the user's: "bold W", "hat x", "alpha"; None if it is none.
+
+    The grammar: any of bold, cal, hat, tilde, bar, then a Latin or Greek letter.
+    """
+    *marks, letter = text.split(" ") if text else [""]
+    greek = letter in GREEK or letter in _CAPITALS
+    if not greek and not re.fullmatch("[A-Za-z]", letter, re.ASCII):
+        return None
+    tex = "\\" + letter if greek else letter
+    for mark in reversed(marks):
+        if mark == "bold":
+            tex = rf"\boldsymbol{{{tex}}}" if greek else rf"\mathbf{{{tex}}}"
+        elif mark == "cal" and re.fullmatch("[A-Z]", tex, re.ASCII):
+            tex = rf"\mathcal{{{tex}}}"
+        elif mark in _MARKS:
+            tex = rf"{_MARKS[mark]}{{{tex}}}"
+        else:
+            return None
+    return tex if len(marks) <= 2 else None
+
+
+def with_symbols(notation: Notation, symbols: Mapping[str, str]) -> Notation:
+    """The notation with letters of the user's own: name of SYMBOLS -> TeX."""
+    letters, batch = dict(notation.letters), dict(notation.batch)
+    error, batch_error = notation.error, notation.batch_error
+    for key, tex in symbols.items():
+        if key == "delta":
+            error = tex
+        elif key == "Delta":
+            batch_error = tex
+        elif key in ("X", "Y", "Z"):
+            batch[key.lower()] = tex
+        else:
+            letters["l2" if key == "lambda" else key] = tex
+    return replace(notation, letters=letters, batch=batch, error=error, batch_error=batch_error)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+DETAILS = ("answer", "textbook", "full")  # the levels of detail
+
 ENGLISH: dict[str, str] = {
     # sections
     "network": "The network",

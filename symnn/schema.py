@@ -1,12 +1,16 @@
-"""Fields of a spec and the mistakes found in one."""
+"""Fields of a spec, and the mistakes found in one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 REQUIRED = object()
+LINES = 40  # of an error message
+SHOWN = 60  # characters of a user's text in a message
 
 
 class Problem(NamedTuple):
@@ -18,22 +22,130 @@ class Problem(NamedTuple):
     message: str
     hint: str = ""
 
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        text = f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+        return f"{text}; {self.hint}" if self.hint else text
+
 
 class SpecError(ValueError):
     """All mistakes of a spec at once; ``errors`` holds them."""
 
     def __init__(self, errors: Sequence[Problem]) -> None:
         self.errors = list(errors)
-        super().__init__("\n".join(f"{e.file}:{e.line}: {e.path}: {e.message}" for e in errors))
+        shown = [str(e) for e in self.errors[: LINES - 1]]
+        if len(self.errors) > len(shown):
+            shown.append(f"and {len(self.errors) - len(shown)} more")
+        super().__init__("\n".join(shown))
 
 
 @dataclass(frozen=True)
 class Field:
-    """What a spec may say in one place: its kind, default and bounds."""
+    """What a spec may say in one place: its kind, default, bounds and known values.
+
+    kind: "integer", "number", "boolean", "string", "strings" (one or a list), "table" or
+    "list".  choices: the known words.  check: value -> what is wrong with it, or None.
+    """
 
     kind: str
     default: Any = REQUIRED
     minimum: float | None = None
     maximum: float | None = None
+    exclusive_minimum: bool = False
     exclusive_maximum: bool = False
+    choices: tuple[str, ...] = ()
+    check: Callable[[Any], str | None] | None = None
     doc: str = ""
+
+
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "integer": ("an integer", lambda v: isinstance(v, int) and not isinstance(v, bool)),
+    "number": ("a number", lambda v: isinstance(v, int | float) and not isinstance(v, bool)),
+    "boolean": ("true or false", lambda v: isinstance(v, bool)),
+    "string": ("a string", lambda v: isinstance(v, str)),
+    "strings": (
+        "a string or a list of strings",
+        lambda v: (
+            isinstance(v, str)
+            or (isinstance(v, list | tuple) and all(isinstance(s, str) for s in v))
+        ),
+    ),
+    "table": ("a table", lambda v: isinstance(v, dict)),
+    "list": ("a list", lambda v: isinstance(v, list | tuple)),
+}
+
+
+def wrong(field: Field, value: Any) -> tuple[str, str] | None:
+    """What is wrong with a field's value, and a hint; None if nothing is."""
+    word, fits = _KINDS[field.kind]
+    if not fits(value):
+        return f"must be {word}, not {kind_of(value)}", ""
+    if field.kind in ("integer", "number"):
+        return _out_of_range(field, value)
+    if field.choices and value not in field.choices:
+        return f"unknown value {quoted(value)}", suggestion(value, field.choices)
+    found = field.check(value) if field.check else None
+    return (found, "") if found else None
+
+
+def _out_of_range(field: Field, value: Any) -> tuple[str, str] | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"must be a finite number, not {value}", ""
+    low, high = field.minimum, field.maximum
+    if low is not None and (value <= low if field.exclusive_minimum else value < low):
+        bound = f"greater than {low:g}" if field.exclusive_minimum else f"at least {_whole(low)}"
+        return f"must be {bound}, not {_shown(value)}", ""
+    if high is not None and (value >= high if field.exclusive_maximum else value > high):
+        bound = f"less than {high:g}" if field.exclusive_maximum else f"at most {_whole(high)}"
+        return f"must be {bound}, not {_shown(value)}", ""
+    return None
+
+
+def _whole(bound: float) -> str:
+    return str(int(bound)) if float(bound).is_integer() else f"{bound:g}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"a number of about {int(value.bit_length() * 0.30103)} digits"
+    return shorten(str(value))
+
+
+def kind_of(value: Any) -> str:
+    """The kind of a value in the words of a spec."""
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    if isinstance(value, int):
+        return f"the integer {_shown(value)}"
+    if isinstance(value, float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"the string {quoted(value)}"
+    names: dict[type, str] = {dict: "a table", list: "a list", tuple: "a list", type(None): "null"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """A hint with the nearest known words, or with all of them."""
+    options = sorted(known)
+    near = difflib.get_close_matches(str(word)[:100], options, n=1, cutoff=0.6)
+    listed = ", ".join(options)
+    if near and near[0] != word:
+        more = f" (known: {listed})" if len(listed) <= 150 else ""
+        return f"did you mean {near[0]!r}?{more}"
+    return f"known: {listed}" if len(listed) <= 250 else f"known: {', '.join(options[:20])}, …"
+
+
+def shorten(text: str) -> str:
+    """User text for a message: printable ASCII, others escaped, of bounded length."""
+    safe = "".join(c if c.isascii() and c.isprintable() else _escape(c) for c in text[: SHOWN + 1])
+    return safe if len(text) <= SHOWN and len(safe) <= 2 * SHOWN else f"{safe[:SHOWN]}..."
+
+
+def _escape(c: str) -> str:
+    return c.encode("unicode_escape").decode("ascii")
+
+
+def quoted(text: str) -> str:
+    """User text in quotation marks."""
+    return f'"{shorten(text)}"'

@@ -14,17 +14,15 @@ from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
 from symnn.ir import Line, Tensor
 from symnn.lower import LAYOUTS
-from symnn.notation import NOTATIONS, Notation
+from symnn.notation import NOTATIONS, Notation, with_symbols
 from symnn.optimizers import update_lines
-from symnn.phrases import PHRASES
+from symnn.phrases import DETAILS, PHRASES
 from symnn.printers.formulas import DEEP, batch_product, loss_formula, nested, sample_sum
 from symnn.reasons import definition_tex, derivative_tex, how_found
 from symnn.stabilise import stabilise
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
-
-DETAILS = ("answer", "textbook", "full")
 
 
 def tell(
@@ -44,7 +42,8 @@ def tell(
     ):
         if value not in known:
             raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
-    return _Story(derivation, NOTATIONS[notation], layout, detail, language).document()
+    letters = with_symbols(NOTATIONS[notation], derivation.network.spec.notes.symbols)
+    return _Story(derivation, letters, layout, detail, language).document()
 
 
 class _Story(Equations):

@@ -1,0 +1,35 @@
+"""symnn: derive, print and run the backpropagation of a network."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from symnn.layers import Dense as Dense
+    from symnn.layers import Dropout as Dropout
+    from symnn.network import Network as Network
+    from symnn.network import load as load
+    from symnn.schema import SpecError as SpecError
+
+__version__ = "0.1.0"
+
+# the public names are looked up when they are used: `symnn --help` needs no SymPy
+_PLACES = {
+    "Dense": "symnn.layers",
+    "Dropout": "symnn.layers",
+    "Network": "symnn.network",
+    "SpecError": "symnn.schema",
+    "load": "symnn.network",
+}
+__all__ = ["Dense", "Dropout", "Network", "SpecError", "__version__", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,501 @@
+"""The spec: what a file or a mapping may say of a network, checked as a whole.
+
+Fields are tables of :class:`~symnn.schema.Field`; those of a layer stand in its class.  Every
+mistake is collected and reported at once, with file, line and field.
+"""
+
+from __future__ import annotations
+
+import keyword
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from symnn.documents import Source, example_names, read_source
+from symnn.formula import FormulaError, parse_formula
+from symnn.functions import ACTIVATIONS, TABLE, X
+from symnn.layers import LAYERS
+from symnn.locate import child
+from symnn.losses import LOSSES
+from symnn.lower import LAYOUTS
+from symnn.notation import NOTATIONS, SYMBOLS, letter_tex
+from symnn.optimizers import OPTIMIZERS
+from symnn.phrases import DETAILS, PHRASES
+from symnn.schema import (
+    REQUIRED,
+    Field,
+    Problem,
+    SpecError,
+    kind_of,
+    quoted,
+    shorten,
+    suggestion,
+    wrong,
+)
+
+LAYER_LIMIT = 2000
+PARAMETER_LIMIT = 10**8
+NAME_LIMIT, TEXT_LIMIT = 200, 2000
+_TAKEN = frozenset({"numpy", "sympy", "jinja2", "click", "symnn", "mpmath", "pytest", "test"})
+
+
+@dataclass(frozen=True)
+class Model:
+    """[model]"""
+
+    name: str
+    description: str
+    inputs: int
+    dtype: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class Loss:
+    """[loss]"""
+
+    name: str
+    l2: float
+
+
+@dataclass(frozen=True)
+class Train:
+    """[train]; batch_size None: all samples; target (): the last columns."""
+
+    optimizer: str
+    learning_rate: float
+    momentum: float
+    epochs: int
+    batch_size: int | None
+    shuffle: bool
+    data: str | None
+    target: tuple[str, ...]
+    test_fraction: float
+    standardize: bool
+    weights: str | None
+
+
+@dataclass(frozen=True)
+class Notes:
+    """[notes]; symbols: letter of a tensor -> TeX."""
+
+    notation: str
+    layout: str
+    detail: str
+    language: str
+    symbols: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Example:
+    """[example]: the numbers of the worked example; None or {} where they are to be drawn."""
+
+    x: tuple[float, ...] | None
+    y: tuple[float, ...] | None
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Output:
+    """[output]"""
+
+    dir: str
+    module: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A validated spec.
+
+    source: what errors call it.  folder: what its relative paths refer to; None: the current
+    folder.  activations: name -> formula.
+    """
+
+    model: Model
+    layers: tuple[Any, ...]
+    loss: Loss
+    train: Train
+    activations: Mapping[str, str]
+    notes: Notes
+    example: Example | None
+    output: Output
+    source: str
+    folder: Path | None = field(default=None)
+
+
+def _printable(limit: int, lines: bool = False) -> Any:
+    def check(text: str) -> str | None:
+        if len(text) > limit:
+            return f"is too long: {len(text)} characters, at most {limit}"
+        bad = next((c for c in text if not c.isprintable() and not (lines and c == "\n")), None)
+        if bad is not None:
+            return f"holds the control character U+{ord(bad):04X}, which is not printable"
+        return None if text.strip() or limit == TEXT_LIMIT else "must not be empty"
+
+    return check
+
+
+def identifier(text: str) -> str | None:
+    """What is wrong with a name of a module or an activation; None if nothing is."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,60}", text, re.ASCII):
+        return (
+            f"{quoted(text)} is not an identifier: a name starts with a letter a-z, "
+            "then come letters a-z, digits and _"
+        )
+    if keyword.iskeyword(text) or keyword.issoftkeyword(text):
+        return f"{quoted(text)} is a keyword of Python, not a name"
+    if text in sys.stdlib_module_names or text in _TAKEN:
+        return f"{quoted(text)} is the name of a module of Python or of a package"
+    return None
+
+
+def _inside(text: str) -> str | None:
+    """A path of a spec stays below the spec's folder."""
+    parts = re.split(r"[/\\]", text)
+    if not text.strip() or any(not c.isprintable() for c in text):
+        return f"is not a path: {quoted(text)}"
+    if text.startswith(("/", "\\", "~")) or re.match(r"[A-Za-z]:", text) or ".." in parts:
+        return f"the path {quoted(text)} leaves the spec's folder"
+    return None
+
+
+def _data(text: str) -> str | None:
+    if "://" in text or text.startswith("data:"):
+        return f"no such file: the URL {quoted(text)} is not a local file"
+    return _inside(text)
+
+
+SECTIONS: dict[str, dict[str, Field]] = {
+    "model": {
+        "name": Field("string", "network", check=_printable(NAME_LIMIT), doc="title of the notes"),
+        "description": Field("string", "", check=_printable(TEXT_LIMIT, True), doc="a sentence"),
+        "inputs": Field("integer", minimum=1, maximum=10**6, doc="number of features"),
+        "dtype": Field("string", "float64", choices=("float64", "float32"), doc="precision"),
+        "seed": Field("integer", 0, minimum=0, maximum=2**32 - 1, doc="of weights and batches"),
+    },
+    "loss": {
+        "name": Field("string", choices=tuple(LOSSES), doc="what is minimised"),
+        "l2": Field("number", 0.0, minimum=0, maximum=1e6, doc="adds l2/2 times all squared A_k"),
+    },
+    "train": {
+        "optimizer": Field("string", "sgd", choices=tuple(OPTIMIZERS), doc="update rule"),
+        "learning_rate": Field(
+            "number", 0.1, minimum=0, maximum=1e6, exclusive_minimum=True, doc="step size"
+        ),
+        "momentum": Field("number", 0.0, minimum=0, maximum=1, exclusive_maximum=True, doc="sgd"),
+        "epochs": Field("integer", 100, minimum=1, maximum=10**7, doc="passes over the data"),
+        "batch_size": Field("integer", None, minimum=1, maximum=10**9, doc="samples of a step"),
+        "shuffle": Field("boolean", True, doc="a new order of the samples in every epoch"),
+        "data": Field("string", None, check=_data, doc="a built-in name, a .csv or .npz file"),
+        "target": Field("strings", (), doc="the column to predict, or a list of columns"),
+        "test_fraction": Field(
+            "number", 0.0, minimum=0, maximum=1, exclusive_maximum=True, doc="held out"
+        ),
+        "standardize": Field("boolean", False, doc="inputs of mean 0 and deviation 1"),
+        "weights": Field("string", None, check=_inside, doc="an .npz file to start from"),
+    },
+    "notes": {
+        "notation": Field("string", "affine", choices=tuple(NOTATIONS), doc="letters"),
+        "layout": Field("string", "sample", choices=LAYOUTS, doc="one sample, or a batch"),
+        "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
+        "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
+        "symbols": Field("table", {}, doc="letters of your own"),
+    },
+    "example": {
+        "x": Field("list", None, doc="the input of the worked example"),
+        "y": Field("list", None, doc="its target"),
+        "parameters": Field("table", {}, doc="name -> values"),
+    },
+    "output": {
+        "dir": Field("string", ".", check=_inside, doc="folder of the generated module"),
+        "module": Field("string", None, check=identifier, doc="name of the generated module"),
+    },
+}
+TOP = (*SECTIONS, "layers", "activations")
+
+FLAGS = {
+    **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate", "data")},
+    **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language")},
+    "seed": "model.seed",
+    "weights": "train.weights",
+}
+
+
+def load_spec(
+    source: str | os.PathLike[str] | Mapping[str, Any], flags: Mapping[str, Any] | None = None
+) -> Spec:
+    """The spec of a path, of "-" (standard input), of a shipped example's name, or of a mapping.
+
+    flags: values that replace fields, by the names of FLAGS.  Raises SpecError with every
+    mistake at once; a mistake in a flag is reported for the flag.
+    """
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    return _Reader(read_source(source), given).spec()
+
+
+class _Reader:
+    """Reads a source section by section, and collects the mistakes."""
+
+    def __init__(self, source: Source, flags: Mapping[str, Any]) -> None:
+        self.source, self.problems = source, list[Problem]()
+        self.flags = {FLAGS[name]: name for name in flags}
+        self.data = dict(source.data)
+        for name, value in flags.items():
+            section, key = FLAGS[name].split(".")
+            table = self.data.get(section, {})
+            if isinstance(table, dict):
+                self.data[section] = {**table, key: value}
+
+    def fail(self, path: str, message: str, hint: str = "") -> None:
+        if path in self.flags:
+            flag = "--" + self.flags[path].replace("_", "-")
+            self.problems.append(Problem("command line", None, flag, message, hint))
+            return
+        line = self.source.line(path)
+        self.problems.append(Problem(self.source.name, line, _shown(path), message, hint))
+
+    def spec(self) -> Spec:
+        for key in self.data:
+            if key not in TOP:
+                self.fail(key, "unknown section", suggestion(key, TOP))
+        found = {name: self.section(name, fields) for name, fields in SECTIONS.items()}
+        activations = self.activations()
+        layers = self.layers(activations)
+        self.stop()
+        spec = Spec(
+            model=Model(**found["model"]),
+            layers=layers,
+            loss=Loss(found["loss"]["name"], float(found["loss"]["l2"])),
+            train=self.train(found["train"]),
+            activations=activations,
+            notes=Notes(**{**found["notes"], "symbols": self.symbols(found["notes"]["symbols"])}),
+            example=self.example(found["example"]) if "example" in self.data else None,
+            output=self.output(found["output"], found["model"]["name"]),
+            source=self.source.name,
+            folder=self.source.folder,
+        )
+        self.meaning(spec)
+        self.stop()
+        self.header(spec)
+        self.stop()
+        return spec
+
+    def stop(self) -> None:
+        if self.problems:
+            raise SpecError(sorted(self.problems, key=lambda p: p.line or 0))
+
+    # sections ------------------------------------------------------------------------
+
+    def section(self, name: str, fields: Mapping[str, Field]) -> dict[str, Any]:
+        """The values of a section, defaults filled in."""
+        table = self.data.get(name, {})
+        required = [key for key, f in fields.items() if f.default is REQUIRED]
+        if name not in self.data and required:
+            self.fail(name, f"the section [{name}] is missing; required: {', '.join(required)}")
+            return self.defaults(fields)
+        if not isinstance(table, dict):
+            self.fail(name, f"must be a table, not {kind_of(table)}")
+            return self.defaults(fields)
+        return self.table(name, table, fields)
+
+    def defaults(self, fields: Mapping[str, Field]) -> dict[str, Any]:
+        return {key: f.default for key, f in fields.items()}
+
+    def table(
+        self, path: str, table: Mapping[str, Any], fields: Mapping[str, Field]
+    ) -> dict[str, Any]:
+        """The fields of one table."""
+        for key in table:
+            if key not in fields:
+                self.fail(child(path, key), "unknown field", suggestion(key, fields))
+        out = self.defaults(fields)
+        for key, f in fields.items():
+            if key not in table:
+                if f.default is REQUIRED:
+                    self.fail(child(path, key), f"is missing; required: {f.doc}")
+                continue
+            found = wrong(f, table[key])
+            if found:
+                self.fail(child(path, key), *found)
+            else:
+                out[key] = table[key]
+        return out
+
+    def layers(self, activations: Mapping[str, str]) -> tuple[Any, ...]:
+        rows = self.data.get("layers")
+        if rows is None:
+            self.fail("layers", "is missing; required: one [[layers]] table or more")
+            return ()
+        if not isinstance(rows, list | tuple):
+            self.fail("layers", "must be a list of tables: write [[layers]] for each layer")
+            return ()
+        if len(rows) > LAYER_LIMIT:
+            self.fail("layers", f"too many layers: {len(rows)}, at most {LAYER_LIMIT}")
+            return ()
+        out = [self.layer(f"layers[{k}]", row, activations) for k, row in enumerate(rows)]
+        return tuple(layer for layer in out if layer is not None)
+
+    def layer(self, path: str, row: Any, activations: Mapping[str, str]) -> Any:
+        before = len(self.problems)
+        if not isinstance(row, dict):
+            self.fail(path, f"must be a table, not {kind_of(row)}")
+            return None
+        if "type" not in row:
+            self.fail(child(path, "type"), "is missing; required", f"known: {', '.join(LAYERS)}")
+            return None
+        kind = row["type"]
+        if not isinstance(kind, str) or kind not in LAYERS:
+            what = f"unknown layer {quoted(kind)}" if isinstance(kind, str) else "must be a string"
+            self.fail(child(path, "type"), what, suggestion(str(kind)[:100], LAYERS))
+            return None
+        known = (*ACTIVATIONS, *activations)
+        fields = {
+            key: Field(f.kind, f.default, choices=known, doc=f.doc) if key == "activation" else f
+            for key, f in LAYERS[kind].FIELDS.items()
+        }
+        rest = {key: value for key, value in row.items() if key != "type"}
+        values = self.table(path, rest, fields)
+        if values.get("activation") == "softmax" and values.get("units") == 1:
+            self.fail(child(path, "units"), "softmax needs at least 2 units")
+        return LAYERS[kind](**values) if len(self.problems) == before else None
+
+    def activations(self) -> dict[str, str]:
+        table = self.data.get("activations", {})
+        if not isinstance(table, dict):
+            self.fail("activations", f"must be a table, not {kind_of(table)}")
+            return {}
+        out = {}
+        for name, text in table.items():
+            path = child("activations", name)
+            if found := identifier(name):
+                self.fail(path, found)
+            elif name in TABLE or name in ACTIVATIONS:
+                self.fail(path, f"{quoted(name)} is the name of a function that is there already")
+            if not isinstance(text, str):
+                self.fail(path, f"must be a formula in x (a string), not {kind_of(text)}")
+                continue
+            try:
+                parse_formula(text, {"x": X})
+            except FormulaError as error:
+                self.fail(path, f"in the formula: {error.message}", error.hint)
+            out[name] = text
+        return out
+
+    def train(self, values: dict[str, Any]) -> Train:
+        target = values["target"]
+        values["target"] = (target,) if isinstance(target, str) else tuple(target)
+        if len(set(values["target"])) != len(values["target"]):
+            self.fail("train.target", "names a column twice")
+        values |= {k: float(values[k]) for k in ("learning_rate", "momentum", "test_fraction")}
+        return Train(**values)
+
+    def symbols(self, table: Mapping[str, Any]) -> dict[str, str]:
+        out = {}
+        for key, value in table.items():
+            path = f"notes.symbols.{key}"
+            if key not in SYMBOLS:
+                self.fail(path, f"no symbol is called {quoted(key)}", suggestion(key, SYMBOLS))
+            elif not isinstance(value, str) or (tex := letter_tex(value)) is None:
+                hint = 'a Latin or Greek letter, after bold, cal, hat, tilde or bar: "bold W"'
+                self.fail(path, f"not a letter: {shorten(str(value))!r}", hint)
+            else:
+                out[key] = tex
+        return out
+
+    def output(self, values: dict[str, Any], name: str) -> Output:
+        slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:60]
+        default = slug if identifier(slug) is None else "network"
+        return Output(values["dir"], values["module"] or default)
+
+    def example(self, values: dict[str, Any]) -> Example:
+        for key in ("x", "y"):
+            self.numbers(f"example.{key}", values[key], None)
+        x, y = (None if values[k] is None else tuple(map(float, values[k])) for k in ("x", "y"))
+        return Example(x, y, values["parameters"])
+
+    def numbers(self, path: str, values: Any, shape: Sequence[int] | None) -> bool:
+        """Whether nested lists hold finite numbers in this shape (None: one list)."""
+        shape = [len(values)] if shape is None and isinstance(values, list | tuple) else shape
+        if values is None:
+            return True
+        if not shape:
+            found = wrong(Field("number", minimum=-1e100, maximum=1e100), values)
+            if found:
+                self.fail(path, *found)
+            return not found
+        if not isinstance(values, list | tuple) or len(values) != shape[0]:
+            self.fail(path, f"must be {shape[0]} values, as the shape {tuple(shape)} asks for")
+            return False
+        return all(self.numbers(path, v, shape[1:]) for v in values)
+
+    # what fields mean together ---------------------------------------------------------
+
+    def meaning(self, spec: Spec) -> None:
+        dense = [layer for layer in spec.layers if hasattr(layer, "units")]
+        if not dense:
+            self.fail("layers", "needs a dense layer: without one there are no parameters to train")
+            return
+        last = spec.layers[-1]
+        if last is not dense[-1]:
+            self.fail(f"layers[{len(spec.layers) - 1}].type", "the last layer must be dense")
+        final = LOSSES[spec.loss.name].final
+        if final and dense[-1].activation != final:
+            self.fail(
+                "loss.name",
+                f"{spec.loss.name} needs probabilities: the last layer's activation must be "
+                f"{final}, not {dense[-1].activation}",
+            )
+        self.sizes(spec, [layer.units for layer in dense])
+        if spec.train.momentum and spec.train.optimizer != "sgd":
+            self.fail("train.momentum", "belongs to the optimizer sgd", "leave it out, or use sgd")
+        outputs, targets = dense[-1].units, len(spec.train.target)
+        labels = spec.loss.name == "cross_entropy" and targets == 1
+        if targets and targets != outputs and not labels:
+            self.fail("train.target", f"names {targets} column(s) for {outputs} output(s)")
+        self.example_shapes(spec, dense)
+
+    def sizes(self, spec: Spec, widths: Sequence[int]) -> None:
+        pairs = zip([spec.model.inputs, *widths], widths, strict=False)
+        count = sum(m * (n + 1) for n, m in pairs)
+        if count > PARAMETER_LIMIT:
+            self.fail("layers", f"too large: {count} parameters, at most {PARAMETER_LIMIT}")
+
+    def example_shapes(self, spec: Spec, dense: Sequence[Any]) -> None:
+        if spec.example is None:
+            return
+        for key, values, size in (
+            ("x", spec.example.x, spec.model.inputs),
+            ("y", spec.example.y, dense[-1].units),
+        ):
+            if values is not None and len(values) != size:
+                self.fail(f"example.{key}", f"must be {size} value(s), not {len(values)}")
+        shapes: dict[str, tuple[int, ...]] = {}
+        before = spec.model.inputs
+        for k, layer in enumerate(dense, start=1):
+            shapes[f"A_{k}"] = (layer.units, before)
+            if layer.bias:
+                shapes[f"b_{k}"] = (layer.units,)
+            before = layer.units
+        for name, values in spec.example.parameters.items():
+            path = f"example.parameters.{name}"
+            if name not in shapes:
+                self.fail(path, f"no parameter is called {quoted(name)}", suggestion(name, shapes))
+            else:
+                self.numbers(path, values, shapes[name])
+
+    def header(self, spec: Spec) -> None:
+        from symnn.datasets import check_header
+
+        self.problems += check_header(spec)
+
+
+def _shown(path: str) -> str:
+    """A path for a message; keys of the user are shortened and escaped."""
+    return shorten(path)
+
+
+__all__ = ["FLAGS", "SECTIONS", "Spec", "SpecError", "example_names", "load_spec"]
