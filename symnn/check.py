@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -24,8 +24,7 @@ SCALED, ENTRYWISE, FLOOR = 1e-12, 1e-10, 1e-3
 PROBES = 40  # entries of a tensor that are compared one by one; two random directions see all
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One comparison: what was compared, its error relative to its bound's scale, the verdict."""
 
     what: str

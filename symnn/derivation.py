@@ -140,11 +140,16 @@ class Derivation:
 
         return fragment(self, notation=notation, layout=layout, detail=detail, language=language)
 
-    def save(self, path: str | Path, *, force: bool = False, **options: str) -> Path:
-        """Write the notes; the suffix says the format (.tex, .pdf)."""
+    def save(
+        self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: str
+    ) -> Path:
+        """Write the notes; the suffix says the format (.tex, .pdf).
+
+        options: notation, layout, detail, language.  Raises ValueError, OutputError, TexError.
+        """
         from symnn.notes import save
 
-        return save(self, Path(path), force=force, **options)
+        return save(self, Path(path), force=force, bare=fragment, **options)
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())

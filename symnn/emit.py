@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import types
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -54,7 +55,7 @@ def _values(network: Network) -> dict[str, Any]:
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     has_masks = bool(stable.leaves_of("mask"))
     return {
-        "name": ascii(spec.model.name),
+        "name": literal(spec.model.name),
         "dtype": spec.model.dtype,
         "inputs": network.inputs,
         "outputs": network.outputs,
@@ -64,7 +65,7 @@ def _values(network: Network) -> dict[str, Any]:
             for name, shape in network.parameters.items()
         ],
         "masks": _masks(network, stable),
-        "states": network.optimizer.states,
+        "states": _tuple(network.optimizer.states),
         "state_names": states,
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
         "helpers": _helpers(derivation.stable),
@@ -86,6 +87,18 @@ def _values(network: Network) -> dict[str, Any]:
         "marker": MARKER_KEY,
         "signature": _signature(has_masks),
     }
+
+
+def literal(text: str) -> str:
+    """User text as one ASCII string literal without a quotation mark inside."""
+    plain = text.encode("unicode_escape").decode("ascii")
+    return '"' + plain.replace('"', r"\x22").replace("'", r"\x27") + '"'
+
+
+def _tuple(words: Sequence[str]) -> str:
+    """Words as a tuple; nothing if there are none."""
+    listed = ", ".join(f'"{w}"' for w in words)
+    return f"({listed},)" if len(words) == 1 else f"({listed})" if words else ""
 
 
 def _signature(masks: bool) -> str:
@@ -122,7 +135,13 @@ def _needed(lines: Sequence[Line], output: str) -> list[Line]:
 
 
 def _statements(lines: Iterable[Line]) -> list[dict[str, str]]:
-    return [{"line": str(line), "code": statement(line).replace("\n", "\n    ")} for line in lines]
+    return [
+        {
+            "line": "\n    #     ".join(textwrap.wrap(str(line), 80, break_long_words=False)),
+            "code": statement(line).replace("\n", "\n    "),
+        }
+        for line in lines
+    ]
 
 
 def _helpers(program: Program) -> tuple[str, ...]:

@@ -67,6 +67,18 @@ class _Listing(StrPrinter):  # type: ignore[misc]
     def _print_Indexed(self, e: sp.Indexed) -> str:
         return f"{name_of(e)}[{','.join(map(self._print, e.indices))}]"
 
+    def _print_Add(self, e: sp.Add, order: object = None) -> str:
+        terms = self._as_ordered_terms(e, order=order)
+        first = sorted(terms, key=lambda t: t.as_coeff_Mul()[0].is_negative)
+        return " + ".join(map(self._print, first)).replace("+ -", "- ")
+
+    def _print_Piecewise(self, e: sp.Piecewise) -> str:
+        (value, condition), (other, rest) = e.args[0], e.args[-1]
+        if len(e.args) == 2 and value == 1 and other == 0 and rest == sp.true:
+            return f"[{self._print(condition)}]"
+        cases = [f"{self._print(v)} if {self._print(c)} else" for v, c in e.args[:-1]]
+        return f"({' '.join([*cases, self._print(other)])})"
+
     def _print_KroneckerDelta(self, e: sp.KroneckerDelta) -> str:
         return f"[{self._print(e.args[0])} = {self._print(e.args[1])}]"
 

@@ -197,7 +197,7 @@ class Evaluator:
         shared = [s[1:] if len(v) == 1 else s for s, v in zip(subscripts, operands, strict=True)]
         plain = [v[0] if len(v) == 1 else v for v in operands]
         target = out[1:] if probes == 1 else out
-        found = np.einsum(",".join(shared) + "->" + target, *plain, optimize=len(plain) > 2)
+        found: Array = np.einsum(",".join(shared) + "->" + target, *plain, optimize=len(plain) > 2)
         return found[None] if probes == 1 else found
 
     # expressions ---------------------------------------------------------------------
@@ -217,7 +217,7 @@ class Evaluator:
             return np.full((1,) * (len(grid) + 1), float(f))
         if isinstance(f, sp.KroneckerDelta):
             left, right = (self._walk(a, grid) for a in f.args)
-            return (np.rint(left.real) == np.rint(right.real)).astype(float)
+            return np.asarray(np.rint(left.real) == np.rint(right.real), dtype=float)
         if isinstance(f, sp.Piecewise):
             return self._cases(f, grid)
         if isinstance(f, Named):

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -218,10 +218,9 @@ SECTIONS: dict[str, dict[str, Field]] = {
 TOP = (*SECTIONS, "layers", "activations")
 
 FLAGS = {
-    **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate", "data")},
+    **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
     **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language")},
     "seed": "model.seed",
-    "weights": "train.weights",
 }
 
 
@@ -235,6 +234,21 @@ def load_spec(
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     return _Reader(read_source(source), given).spec()
+
+
+def with_files(spec: Spec, data: str | None = None, weights: str | None = None) -> Spec:
+    """The spec with other data or weights; relative paths refer to the current folder."""
+    from symnn.datasets import BUILTIN, check_header
+
+    train = spec.train
+    if data is not None:
+        train = replace(train, data=data if data in BUILTIN else os.path.abspath(data))
+    if weights is not None:
+        train = replace(train, weights=os.path.abspath(weights))
+    spec = replace(spec, train=train)
+    if data is not None and (problems := check_header(spec)):
+        raise SpecError(problems)
+    return spec
 
 
 class _Reader:
@@ -498,4 +512,4 @@ def _shown(path: str) -> str:
     return shorten(path)
 
 
-__all__ = ["FLAGS", "SECTIONS", "Spec", "SpecError", "example_names", "load_spec"]
+__all__ = ["FLAGS", "SECTIONS", "Spec", "SpecError", "example_names", "load_spec", "with_files"]

@@ -6,6 +6,7 @@ axes; an entry that lacks some of them is broadcast.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import sympy as sp
@@ -173,7 +174,11 @@ def expression(f: sp.Expr, axes: Axes) -> Text:
     if isinstance(f, clamped):
         return _clamped(f, axes)
     if isinstance(f, Named):
-        return f"{_function_name(f)}({expression(f.args[0], axes)[0]})", ATOM
+        argument = expression(f.args[0], axes)
+        inline = _inlined(f)
+        if inline is None:
+            return f"{_function_name(f)}({argument[0]})", ATOM
+        return re.sub(r"\bx\b", lambda _: argument[0], inline), ATOM
     if type(f) in FUNCTIONS:
         return f"{FUNCTIONS[type(f)]}({expression(f.args[0], axes)[0]})", ATOM
     if type(f) in RELATIONS:
@@ -187,6 +192,15 @@ def expression(f: sp.Expr, axes: Axes) -> Text:
     if f.is_number:
         return _number(f)
     raise UnprintableError(f"no NumPy code for {f}")
+
+
+def _inlined(f: Named) -> str | None:
+    """The code of a function that is a single call with x in it once: np.tanh(x)."""
+    if f.order or len(f.row.numpy) != 1:
+        return None
+    call = str(f.row.numpy[0]).removeprefix("return ")
+    single = re.fullmatch(r"np\.\w+\((x|x, [0-9.]+)\)", call)
+    return call if single else None
 
 
 def _function_name(f: Named) -> str:
@@ -333,6 +347,8 @@ def helpers(program: Program) -> tuple[tuple[str, ...], ...]:
 
     def visit(f: sp.Expr) -> None:
         for g in sorted(f.atoms(Named), key=str):
+            if _inlined(g):
+                continue
             key = (_function_name(g), g.order)
             if key in found:
                 continue

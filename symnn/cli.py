@@ -1,0 +1,215 @@
+"""The command line: parse, call, report.  What the commands do stands in commands.py."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from symnn import __version__
+
+FINE, FAILED, USAGE, DIVERGED, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+class _Commands(click.Group):
+    """A group that suggests the nearest command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            known = ", ".join(self.list_commands(ctx))
+            ctx.fail(f"No such command {_safe(args[0])!r}.{hint} Known: {known}.")
+        return super().resolve_command(ctx, args)
+
+
+def _common(function: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Errors and results as objects."),
+        click.option("-q", "--quiet", is_flag=True, help="No messages but errors."),
+        click.option("-v", "--verbose", is_flag=True, help="More messages; tracebacks."),
+        click.option("--force", is_flag=True, help="Replace files that symnn did not write."),
+    ):
+        function = option(function)
+    return function
+
+
+def _specs(function: Callable[..., Any]) -> Callable[..., Any]:
+    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True)(function)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="symnn")
+def cli() -> None:
+    """Derive the backpropagation of a network, print it, generate its code, and train it.
+
+    SPEC is a file (.toml, .json, .yaml), "-" for standard input, or the name of a shipped
+    example: deep, digits, logistic_regression, norm_loss, regression, xor.
+    """
+
+
+@cli.command()
+@click.argument("file", type=click.Path())
+@click.option("--example", default="xor", show_default=True, help="The example to start from.")
+@_common
+def new(**options: Any) -> int:
+    """Write a commented spec to start from to FILE."""
+    from symnn.commands import new
+
+    return new(**options)
+
+
+@cli.command()
+@_specs
+@click.option("-o", "--output", help="File (.tex, .pdf), or a folder for several specs.")
+@click.option("--format", "kind", type=click.Choice(["latex", "pdf"]), help="Default: by suffix.")
+@click.option("--fragment", is_flag=True, help="Without a preamble, for \\input.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
+@click.option("--notation", help="Letters: affine.")
+@click.option("--layout", help="sample, columns or rows.")
+@click.option("--detail", help="answer, textbook or full.")
+@click.option("--language", help="en.")
+@_common
+def derive(**options: Any) -> int:
+    """Print the derivation of every gradient as LaTeX or PDF."""
+    from symnn.commands import derive
+
+    return derive(**options)
+
+
+@cli.command()
+@_specs
+@click.option("-o", "--output", help="File, folder, or - for standard output.")
+@click.option("--target", default="numpy", show_default=True, help="What the module runs on.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
+@_common
+def generate(**options: Any) -> int:
+    """Write the standalone training module."""
+    from symnn.commands import generate
+
+    return generate(**options)
+
+
+@cli.command()
+@click.argument("spec", metavar="SPEC")
+@click.option("--data", help="A built-in name, a .csv or an .npz file.")
+@click.option("--epochs", type=int, help="Passes over the data.")
+@click.option("--batch-size", type=int, help="Samples of one step.")
+@click.option("--learning-rate", type=float, help="Size of a step.")
+@click.option("--seed", type=int, help="Of the initial weights and the order of samples.")
+@click.option("--weights", help="An .npz file to start from.")
+@_common
+def train(**options: Any) -> int:
+    """Generate the module, train it, and write MODULE.npz and MODULE.history.json."""
+    from symnn.commands import train
+
+    return train(**options)
+
+
+@cli.command()
+@_specs
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what is drawn.")
+@_common
+def check(**options: Any) -> int:
+    """Verify the derivation, the generated module and its gradients."""
+    from symnn.commands import check
+
+    return check(**options)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    code = FINE
+    try:
+        code = run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+        code = 141
+    except OSError as error:
+        _drop_output()
+        _say(f"cannot write to standard output: {error.strerror}")
+        code = USAGE
+    sys.exit(code)
+
+
+def run(words: list[str]) -> int:
+    """The exit code of a command line; every error is reported here."""
+    as_json, verbose = "--json" in words, "-v" in words or "--verbose" in words
+    try:
+        code = cli.main(words, prog_name="symnn", standalone_mode=False)
+        return code if isinstance(code, int) else FINE
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return USAGE
+    except click.UsageError as error:
+        return _report([("usage", None, "", error.format_message(), _usage(error))], as_json)
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        from symnn.commands import known_error
+
+        found = known_error(error)
+        if found is not None:
+            code, problems = found
+            _report(problems, as_json)
+            return code
+        if isinstance(error, OSError) and error.filename is None:
+            raise
+        if verbose:
+            import traceback
+
+            traceback.print_exc()
+        text = f"internal error: {type(error).__name__}: {_safe(str(error))[:200]}"
+        _report([("symnn", None, "", text, "run with -v for the place")], as_json)
+        return FAILED
+
+
+def _usage(error: click.UsageError) -> str:
+    path = error.ctx.command_path if error.ctx else "symnn"
+    return f"{path} --help shows the options"
+
+
+def _report(problems: list[Any], as_json: bool) -> int:
+    """Errors on stderr, as lines or as one object."""
+    if as_json:
+        keys = ("file", "line", "path", "message", "hint")
+        objects = [dict(zip(keys, p, strict=True)) for p in problems]
+        click.echo(json.dumps({"errors": objects}, ensure_ascii=True), err=True)
+        return USAGE
+    lines = []
+    for file, line, path, message, hint in problems:
+        place = ": ".join(str(p) for p in (f"{file}:{line}" if line else file, path) if p)
+        lines.append(_safe(f"{place}: {message}" + (f"; {hint}" if hint else ""))[:390])
+    for text in lines[:39]:
+        click.echo(text, err=True)
+    if len(lines) > 39:
+        click.echo(f"and {len(lines) - 39} more", err=True)
+    return USAGE
+
+
+def _say(text: str) -> None:
+    click.echo(f"symnn: {text}", err=True)
+
+
+def _safe(text: str) -> str:
+    """Text without control characters, for a terminal."""
+    shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return "".join(shown)
+
+
+def _drop_output() -> None:
+    """Nobody reads stdout any more, or it is full: let its buffer go nowhere."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())

@@ -1,0 +1,188 @@
+"""Training: generate the module, run it on the data, score it, keep weights and history."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symnn.datasets import Dataset, load_data, split, standardize
+from symnn.emit import load_module
+from symnn.files import MARKER_KEY, check_writable, write_bytes, write_text
+from symnn.network import Network
+from symnn.npz import read_npz
+from symnn.schema import Problem, SpecError
+
+Arrays: TypeAlias = dict[str, Any]
+Progress: TypeAlias = Callable[[int, float], None]
+
+
+class Diverged(Exception):
+    """The loss is no longer finite; the last finite parameters have been written."""
+
+    def __init__(self, message: str, files: Files) -> None:
+        super().__init__(message)
+        self.files = files
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where a network's module, weights and history go; ``base`` is the folder they stay in."""
+
+    module: Path
+    base: Path
+
+    @property
+    def weights(self) -> Path:
+        """MODULE.npz beside the module."""
+        return self.module.with_suffix(".npz")
+
+    @property
+    def history(self) -> Path:
+        """MODULE.history.json beside the module."""
+        return self.module.with_suffix(".history.json")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What training gave: the loss of every epoch, and scores by name."""
+
+    history: list[float]
+    train: dict[str, float]
+    test: dict[str, float]
+    files: Files
+
+
+def files_of(network: Network) -> Files:
+    """The files of a network: below its spec's folder, or below the current one."""
+    spec = network.spec
+    base = spec.folder if spec.folder is not None else Path()
+    return Files(base / spec.output.dir / f"{spec.output.module}.py", base)
+
+
+def train(network: Network, *, force: bool = False, progress: Progress | None = None) -> Result:
+    """Generate, train and score a network as its spec says, and write its three files.
+
+    progress(epoch, loss) is called after every epoch.  Raises SpecError (no data), DataError,
+    NpzError, OutputError, and Diverged.
+    """
+    spec, files = network.spec, files_of(network)
+    for path in (files.module, files.weights, files.history):
+        check_writable(path, force=force, base=files.base)
+    whole = _data(network)
+    fit, held = _parts(whole, network)
+    text = network.generate()
+    module = load_module(text, spec.output.module)
+    params = _start(network, module, fit)
+    write_text(files.module, text, force=force, base=files.base)
+
+    def callback(epoch: int, loss: float, params: Arrays) -> None:
+        if progress is not None:
+            progress(epoch, loss)
+
+    try:
+        params, history = module.train(
+            fit.x,
+            fit.y,
+            params=params,
+            epochs=spec.train.epochs,
+            batch_size=spec.train.batch_size,
+            learning_rate=spec.train.learning_rate,
+            seed=spec.model.seed,
+            callback=callback,
+        )
+    except module.DivergedError as error:
+        _write_weights(files, error.params, force)
+        raise Diverged(f"training diverged: {error}", files) from None
+    result = Result(
+        history=[float(v) for v in history],
+        train=scores(network, module.predict(params, fit.x), fit.y),
+        test=scores(network, module.predict(params, held.x), held.y) if len(held.x) else {},
+        files=files,
+    )
+    _write_weights(files, params, force)
+    _write_history(network, result, len(fit.x), len(held.x), force)
+    return result
+
+
+def _data(network: Network) -> Dataset:
+    spec = network.spec
+    if not spec.train.data:
+        hint = 'write data = "FILE.csv" in [train], or give --data FILE'
+        raise SpecError([Problem(spec.source, None, "train.data", "there is no data", hint)])
+    return load_data(
+        spec.train.data,
+        inputs=network.inputs,
+        outputs=network.outputs,
+        target=spec.train.target,
+        folder=spec.folder,
+        classes=spec.loss.name == "cross_entropy",
+        unit=spec.loss.name == "binary_cross_entropy",
+    )
+
+
+def _parts(whole: Dataset, network: Network) -> tuple[Dataset, Dataset]:
+    """The part to train on and the part held out."""
+    spec = network.spec
+    if not spec.train.test_fraction:
+        return whole, whole.rows(np.arange(0))
+    return split(whole, spec.train.test_fraction, spec.model.seed)
+
+
+def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
+    """Initial weights, or those of a file, with the scaling of the inputs if it is asked for."""
+    spec = network.spec
+    if spec.train.weights:
+        path = (spec.folder or Path()) / spec.train.weights
+        params = dict(read_npz(path, network.parameters))
+    else:
+        params = dict(module.initialize(spec.model.seed))
+    if spec.train.standardize and "x_mean" not in params:
+        params["x_mean"], params["x_scale"] = standardize(fit.x)
+    return params
+
+
+def scores(network: Network, output: Any, y: Any) -> dict[str, float]:
+    """Accuracy for classes; otherwise root mean square error and R² (1 is a perfect fit)."""
+    loss = network.spec.loss.name
+    output = np.asarray(output, dtype=float)
+    if loss == "cross_entropy":
+        return {"accuracy": float(np.mean(output.argmax(axis=1) == y.argmax(axis=1)))}
+    if loss == "binary_cross_entropy":
+        return {"accuracy": float(np.mean(((output > 0.5) == (y > 0.5)).all(axis=1)))}
+    residual = float(np.sum((output - y) ** 2))
+    spread = float(np.sum((y - y.mean(axis=0)) ** 2))
+    found = {"rmse": float(np.sqrt(residual / y.size))}
+    return {**found, "r2": 1.0 - residual / spread} if spread else found
+
+
+def _write_weights(files: Files, params: Arrays, force: bool) -> None:
+    buffer = io.BytesIO()
+    arrays: Arrays = {MARKER_KEY: np.uint8(1), **params}
+    np.savez(buffer, **arrays)
+    write_bytes(files.weights, buffer.getvalue(), force=force, base=files.base)
+
+
+def _write_history(network: Network, result: Result, fit: int, held: int, force: bool) -> None:
+    train = network.spec.train
+    found = {
+        MARKER_KEY: True,
+        "settings": {
+            "epochs": train.epochs,
+            "batch_size": train.batch_size,
+            "learning_rate": train.learning_rate,
+            "optimizer": train.optimizer,
+            "seed": network.spec.model.seed,
+        },
+        "samples": {"train": fit, "test": held},
+        "train": result.train,
+        "test": result.test,
+        "loss": result.history,
+    }
+    text = json.dumps(found, indent=1, allow_nan=False) + "\n"
+    write_text(result.files.history, text, force=force, base=result.files.base)
