@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from symnn.cli import DIVERGED, FINE, STALE, USAGE
-from symnn.documents import example_names, example_path
 from symnn.emit import TARGETS, load_module
 from symnn.files import (
     InputError,
@@ -24,6 +23,7 @@ from symnn.files import (
 from symnn.network import Network
 from symnn.npz import NpzError
 from symnn.schema import Problem, SpecError, shorten, suggestion
+from symnn.sources import example_names, example_path
 from symnn.spec import load_spec, with_files
 from symnn.tex import TexError, compile_pdf
 from symnn.training import Diverged, Result, files_of

@@ -27,7 +27,7 @@ from symnn.tables import (
 )
 
 if TYPE_CHECKING:
-    from symnn.spec import Spec
+    from symnn.sections import Spec
 
 Array = NDArray[np.float64]
 

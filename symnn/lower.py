@@ -20,7 +20,6 @@ import sympy as sp
 from symnn.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of, pointers
 
 Axes = tuple[sp.Symbol, ...]
-LAYOUTS = ("sample", "columns", "rows")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from symnn.ir import Program, axis
 from symnn.layers import LAYERS, SAMPLES, Build
 from symnn.losses import LOSSES, loss_line
 from symnn.optimizers import Optimizer, optimizer
-from symnn.spec import Spec, load_spec
+from symnn.sections import Spec
+from symnn.spec import load_spec
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation

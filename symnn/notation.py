@@ -17,6 +17,7 @@ GREEK = frozenset(
         *("psi", "omega"),
     }
 )
+LAYOUTS = ("sample", "columns", "rows")  # one sample, or one column (row) for each sample
 STATES = {"velocity": "v", "m": "m", "v": "v", "m_hat": r"\hat{m}", "v_hat": r"\hat{v}"}
 _NAME = re.compile(r"(?P<base>[A-Za-z]+?)(?:_(?P<layer>\d+))?(?:_(?P<rest>[a-z_]+))?$")
 _GRADIENT = re.compile(r"d(?:L_d)?(?P<wrt>[A-Za-z](?:_\d+)?|theta|mask_\d+)_*$")

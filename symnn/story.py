@@ -13,8 +13,7 @@ from symnn.equations import Equations, Group, equal_sizes, group_signature
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
 from symnn.ir import Line, Tensor
-from symnn.lower import LAYOUTS
-from symnn.notation import NOTATIONS, Notation, with_symbols
+from symnn.notation import LAYOUTS, NOTATIONS, Notation, with_symbols
 from symnn.optimizers import update_lines
 from symnn.phrases import DETAILS, PHRASES
 from symnn.printers.formulas import DEEP, batch_product, loss_formula, nested, sample_sum

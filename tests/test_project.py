@@ -32,11 +32,13 @@ TOP = {
 # object that users hold) and those for type checkers alone do not count.
 ORDER = """
     schema files npz tables datasets
-    entries ir functions formula layers losses optimizers locate spec
+    entries ir functions formula layers losses optimizers
+    notation phrases locate sources sections spec
     explicit network
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify
-    printers templating emit notes cli
+    printers document reasons equations story
+    templating tex notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905
 
@@ -62,7 +64,8 @@ def imports(path: Path) -> set[str]:
                 assert node.level == 0, f"{path.name}: write imports in full"
                 parts = (node.module or "").split(".")
                 if parts == ["symnn"]:
-                    found.update(alias.name for alias in node.names)
+                    names = (alias.name for alias in node.names)
+                    found.update(n for n in names if n != "__version__")
                 elif parts[0] == "symnn":
                     found.add(parts[1])
             elif isinstance(node, ast.Import):
