@@ -159,21 +159,35 @@ class _Sweep:
         self.wrt = [t for t in program.leaves if t.name in wrt]
 
     def run(self) -> tuple[tuple[Item, ...], dict[str, str]]:
+        """A leaf's gradient follows the last pullback that adds to it."""
+        last = self._first_readers()
         for item in reversed(self.program.items):
             inner = item.lines if isinstance(item, Scan) else (item,)
-            if not any(line.lhs.name in self.uses for line in inner):
-                continue
-            for line in reversed(inner):
-                self._pull(line, within=isinstance(item, Scan))
-            found = [
-                self._gradient_line(line.lhs) for line in reversed(inner) if self._reached(line.lhs)
-            ]
-            if isinstance(item, Scan):
-                self.out.append(Scan(item.axis, tuple(found), not item.reverse))
-            else:
-                self.out.extend(found)
-        self.out.extend(self._gradient_line(t) for t in self.wrt)
+            if any(line.lhs.name in self.uses for line in inner):
+                self._sweep(item, inner)
+            self.out.extend(self._gradient_line(t) for t in self.wrt if last.get(t.name) is item)
+        self.out.extend(self._gradient_line(t) for t in self.wrt if t.name not in last)
         return tuple(self.out), self.names
+
+    def _first_readers(self) -> dict[str, Item]:
+        """Leaf -> the first item that reads it."""
+        found: dict[str, Item] = {}
+        for item in self.program.items:
+            for line in item.lines if isinstance(item, Scan) else (item,):
+                for entry in line.reads:
+                    found.setdefault(name_of(entry), item)
+        return found
+
+    def _sweep(self, item: Item, inner: Sequence[Line]) -> None:
+        for line in reversed(inner):
+            self._pull(line, within=isinstance(item, Scan))
+        found = [
+            self._gradient_line(line.lhs) for line in reversed(inner) if self._reached(line.lhs)
+        ]
+        if isinstance(item, Scan):
+            self.out.append(Scan(item.axis, tuple(found), not item.reverse))
+        else:
+            self.out.extend(found)
 
     def _reached(self, tensor: Tensor) -> bool:
         return tensor.name in self.uses and tensor.name in self.active
