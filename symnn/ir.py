@@ -227,6 +227,10 @@ class Step:
     facts: tuple[Fact, ...] = ()
     note: str = ""
 
+    def __str__(self) -> str:
+        given = "".join(f", given {fact.message}" for fact in self.facts)
+        return f"{self.after}   ({self.rule}{given})"
+
 
 Item = Line | Scan
 

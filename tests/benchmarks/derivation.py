@@ -91,7 +91,12 @@ def main() -> None:
     spent = after.children_user - before.children_user
     spent += after.children_system - before.children_system
     print(f"| python -c 'import numpy, sympy, jinja2', to compare with | {spent:.2f} |")
-    for words in (["--help"], ["derive", "xor"], ["generate", "xor"], ["derive", "deep"]):
+    for words in (
+        ["--help"],
+        ["derive", "xor"],
+        ["generate", "xor", "-o", "-"],
+        ["derive", "deep"],
+    ):
         print(f"| symnn {' '.join(words)} | {command(*words):.2f} |")
 
 
