@@ -10,6 +10,7 @@ EXAMPLES := $(basename $(notdir $(wildcard symnn/examples/*.toml)))
 demo: .venv/installed
 	mkdir -p demo
 	cd demo && ../$(BIN)/symnn derive digits -o digits.tex --force
+	@if command -v pdflatex >/dev/null; then cd demo && ../$(BIN)/symnn derive digits -o digits.pdf --force; fi
 	cd demo && ../$(BIN)/symnn check digits
 	cd demo && ../$(BIN)/symnn generate digits --force
 	cd demo && ../$(BIN)/symnn train digits --force
