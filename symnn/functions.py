@@ -180,8 +180,36 @@ def named(name: str) -> Any:
 
 @functools.cache
 def user_function(name: str, formula: sp.Expr) -> Any:
-    """The function class of a user's formula in ``X``."""
-    return function_class(Function(name, formula, rf"\mathrm{{{name.replace('_', '-')}}}"))
+    """The function class of a user's formula in ``X``, in a form that does not overflow."""
+    tex = rf"\mathrm{{{name.replace('_', '-')}}}"
+    return function_class(Function(name, with_logistic_names(formula), tex))
+
+
+def with_logistic_names(f: sp.Expr) -> sp.Expr:
+    """1/(1 + e^u) -> sigmoid(-u),  e^u sigmoid(-u) -> sigmoid(u),  log(1 + e^u) -> softplus(u)."""
+    if not f.args or not f.has(sp.exp):
+        return f
+    f = f.func(*map(with_logistic_names, f.args))
+    u = _exponent(f.args[0]) if isinstance(f, sp.Pow | sp.log) else None
+    if u is not None:
+        if isinstance(f, sp.log):
+            return named("softplus")(u)
+        return named("sigmoid")(-u) ** -f.exp if f.exp.is_negative else f
+    if isinstance(f, sp.Mul):
+        for g in sp.Mul.make_args(f):
+            base, power = g.as_base_exp()
+            grown = sp.exp(-base.args[0]) if isinstance(base, named("sigmoid")) else None
+            if grown in f.args and power.is_positive:
+                return f / (grown * base) * named("sigmoid")(-base.args[0])
+    return f
+
+
+def _exponent(f: sp.Basic) -> sp.Expr | None:
+    """u where ``f`` is 1 + e^u; None for anything else."""
+    if isinstance(f, sp.Add) and len(f.args) == 2 and sp.S.One in f.args:
+        other = f - 1
+        return other.args[0] if isinstance(other, sp.exp) else None
+    return None
 
 
 def expand_primes(f: sp.Expr) -> sp.Expr:
