@@ -123,9 +123,11 @@ def fresh_axis(a: Axis, taken: Iterable[sp.Symbol], bound: Iterable[sp.Symbol]) 
             return renamed
 
 
-def first_maximiser(line: Line, term: Term, k: int) -> Line:
+def first_maximiser(line: Line, term: Term, k: int, taken: Iterable[str] = ()) -> Line:
     """The line of the indicator of the first maximiser of a ``max`` term of ``line``."""
     name = f"{line.lhs.name}_first" + (f"_{k}" if k else "")
+    while name in taken:
+        name += "_"
     lhs = Tensor(name, line.lhs.axes + term.over, role="mask")
     return Line(lhs, (Term(term.f, term.over, "first"),), "indicator of the first maximiser")
 
@@ -223,7 +225,7 @@ class _Sweep:
                 )
             active = [e for e in entries(term.f) if name_of(e) in self.active]
             if term.reduce == "max" and active:
-                indicator = first_maximiser(line, term, k)
+                indicator = first_maximiser(line, term, k, self.taken)
                 self.out.append(indicator)
                 self.taken.add(indicator.lhs.name)
                 term = Term(term.f * indicator.lhs.entry, term.over)
@@ -243,7 +245,7 @@ def _active(program: Program, wrt: set[str]) -> set[str]:
         while before != len(active):
             before = len(active)
             for line in inner:
-                if any(name_of(e) in active for t in line.terms for e in entries(t.f)):
+                if any(name_of(e) in active for e in line.reads):
                     active.add(line.lhs.name)
             if not isinstance(item, Scan):
                 break

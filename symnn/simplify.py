@@ -186,6 +186,8 @@ class _Simplifier:
 
     def _inlined(self, line: Line, inner: Line) -> Line | None:
         """``line`` with ``inner`` replaced by its definition everywhere; None if it cannot be."""
+        if any(t.reduce != "sum" for t in inner.terms):
+            return None
         terms: list[Term] = []
         outer = {a.symbol: a for a in line.lhs.axes}
         for term in line.terms:
