@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import sympy as sp
 
-from symnn.functions import expand_names
+from symnn.functions import expand_names, named
 from symnn.ir import Program, Tensor, Term, entries, indices_of, name_of
 
 LIMIT = 2000
@@ -88,5 +88,10 @@ class Explicit:
                 own | {a.symbol: sp.Integer(i) for a, i in zip(term.over, at, strict=True)}
             )
             table = {e: self.value(name_of(e), tuple(map(int, indices_of(e)))) for e in entries(f)}
-            parts.append(expand_names(f).xreplace(table))
+            parts.append(expand_names(_plain_roots(f)).xreplace(table))
         return sp.Max(*parts) if term.reduce == "max" else sp.Add(*parts)
+
+
+def _plain_roots(f: sp.Expr) -> sp.Expr:
+    """root(q)  ->  sqrt(q):  a sum of squares is never negative, so no case is left to tell."""
+    return f.xreplace({g: sp.sqrt(g.args[0]) for g in f.atoms(named("root"))})

@@ -37,7 +37,7 @@ ORDER = """
     explicit network
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify
-    printers document reasons equations story
+    printers document reasons equations story markdown
     templating tex notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905

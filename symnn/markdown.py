@@ -1,0 +1,91 @@
+"""The notes as Markdown, as GitHub and Jupyter read it, and as a notebook."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Section, Table
+from symnn.files import MARKER, MARKER_KEY
+
+Display: TypeAlias = Callable[[str], str]
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>#|$~&@:])")
+_LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
+
+
+def markdown(notes: Document) -> str:
+    """The notes in Markdown, equations in ``math`` blocks."""
+    parts = [f"<!-- {MARKER} -->", f"# {literal(notes.title)}"]
+    if notes.description:
+        parts.append(literal(notes.description))
+    parts += [_section(section, _fenced) for section in notes.sections]
+    return "\n\n".join(parts) + "\n"
+
+
+def notebook(notes: Document, module: str, text: str) -> str:
+    """A Jupyter notebook (format 4.5): the notes, a cell a section, then the module, to run."""
+    texts = [f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()]
+    texts += [_section(section, _displayed) for section in notes.sections]
+    codes = [f"%%writefile {module}.py\n{text}", f"import {module}\n\n{module}.check()"]
+    cells = [_cell("markdown", f"notes-{k}", source) for k, source in enumerate(texts)]
+    cells += [_cell("code", f"code-{k}", source) for k, source in enumerate(codes)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {MARKER_KEY: True, "kernelspec": kernel, "language_info": {"name": "python"}}
+    book = {"metadata": metadata, "nbformat": 4, "nbformat_minor": 5, "cells": cells}
+    return json.dumps(book, indent=1, ensure_ascii=True) + "\n"
+
+
+def _cell(kind: str, name: str, source: str) -> dict[str, object]:
+    ran: dict[str, object] = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {"cell_type": kind, "id": name, "metadata": {}, "source": source, **ran}
+
+
+def literal(text: str) -> str:
+    """User text that Markdown prints as these very characters, on one line."""
+    return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+
+
+def _fenced(tex: str) -> str:
+    return f"```math\n{tex}\n```"
+
+
+def _displayed(tex: str) -> str:
+    return f"$$\n{tex}\n$$"
+
+
+def _section(section: Section, display: Display) -> str:
+    blocks = [_block(block, display) for block in section.blocks]
+    return "\n\n".join([f"## {section.title}", *blocks])
+
+
+def _block(block: Block, display: Display) -> str:
+    match block:
+        case Paragraph(text):
+            return text
+        case Heading(text):
+            return f"### {text}"
+        case Table(header, rows):
+            ruler = ("---",) * len(header)
+            return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
+        case Equations(rows):
+            return display(aligned(rows))
+    raise TypeError(block)
+
+
+def aligned(rows: Sequence[Row]) -> str:
+    """Rows below each other, their reasons in a column of their own."""
+    lines = []
+    for row in rows:
+        reason = rf" &\qquad& {_words(row.reason)}" if row.reason else ""
+        lines.append(f"{row.left} &{row.relation} {row.right}{reason}")
+    body = " \\\\\n".join(lines)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+
+
+def _words(reason: str) -> str:
+    """A reason within mathematics: its words in \\text, its formulas as they are."""
+    parts = reason.split("$")
+    return "".join(part if k % 2 else rf"\text{{{part}}}" for k, part in enumerate(parts) if part)
