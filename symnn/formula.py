@@ -319,6 +319,8 @@ def _float(f: sp.Expr, at: float) -> float:
     """The value at a point, in floats; OverflowError where it is too large."""
     if isinstance(f, sp.Symbol):
         return at
+    if f.has(sp.zoo, sp.nan):
+        raise _Undefined
     if not f.args:
         return float(f)
     if isinstance(f, sp.Piecewise):
@@ -353,6 +355,16 @@ def _float(f: sp.Expr, at: float) -> float:
 
 
 def _holds(condition: sp.Basic, at: float) -> bool:
+    if isinstance(condition, sp.logic.boolalg.BooleanAtom):
+        return bool(condition)
+    if isinstance(condition, sp.And | sp.Or):
+        together = all if isinstance(condition, sp.And) else any
+        return together(_holds(c, at) for c in condition.args)
+    if isinstance(condition, sp.Not):
+        return not _holds(condition.args[0], at)
+    if isinstance(condition, sp.ITE):
+        test, yes, no = condition.args
+        return _holds(yes if _holds(test, at) else no, at)
     left, right = (_float(a, at) for a in condition.args)
     compare = {
         sp.StrictGreaterThan: left > right,

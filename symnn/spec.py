@@ -250,7 +250,8 @@ class _Reader:
 
     def example(self, values: dict[str, Any]) -> Example:
         for key in ("x", "y"):
-            self.numbers(f"example.{key}", values[key], None)
+            if not self.numbers(f"example.{key}", values[key], None):
+                values[key] = None
         x, y = (None if values[k] is None else tuple(map(float, values[k])) for k in ("x", "y"))
         return Example(x, y, values["parameters"])
 

@@ -85,7 +85,16 @@ class MatrixWriter(Writer):
         lowered = zip(line.terms, lower_line(line, self.layout), strict=True)
         terms = [low for _, low in sorted(lowered, key=lambda pair: is_decay(pair[0]))]
         texts = [self.term(low) for low in terms]
-        return texts[0] if len(texts) == 1 else (joined(t for t, _ in texts), ADD)
+        if len(texts) > 1:
+            return joined(t for t, _ in texts), ADD
+        return texts[0] if any(_spread(t.f) for t in line.terms) else self.repeated(texts[0])
+
+    def repeated(self, number: Text) -> Text:
+        """A number as the column, or the matrix, that holds it everywhere."""
+        if not self.axes:
+            return number
+        ones = ONES if len(self.axes) == 1 else rf"{ONES} {ONES}^{{{self.notation.transpose}}}"
+        return (ones if number[0] == "1" else f"{within(number, MUL)} {ones}"), MUL
 
     def term(self, low: Lowered) -> Text:
         """One lowered term."""
@@ -297,6 +306,11 @@ class MatrixWriter(Writer):
         if len(inside) < len(tex) - 15 and "Vert" not in inside:
             return rf"\lVert{inside}\rVert", POWER  # the root of a squared norm
         return tex, binds
+
+
+def _spread(f: sp.Expr) -> bool:
+    """Whether an expression holds an entry of a column or a matrix."""
+    return any(indices_of(e) for e in entries(f))
 
 
 def raised(text: Text) -> str:

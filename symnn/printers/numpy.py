@@ -7,6 +7,7 @@ axes; an entry that lacks some of them is broadcast.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable
 
 import sympy as sp
@@ -25,6 +26,7 @@ from symnn.lower import (
     ordered_terms,
     split,
 )
+from symnn.printers.cases import RELATIONS, clamped, kept
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
 Text = tuple[str, int]  # an expression and how tightly it binds
@@ -40,12 +42,6 @@ FUNCTIONS: dict[type, str] = {
     sp.cosh: "np.cosh",
     sp.atan: "np.arctan",
     sp.sign: "np.sign",
-}
-RELATIONS = {
-    sp.StrictGreaterThan: ">",
-    sp.GreaterThan: ">=",
-    sp.StrictLessThan: "<",
-    sp.LessThan: "<=",
 }
 
 
@@ -82,9 +78,18 @@ def _wrapped(name: str, texts: list[Text], indent: int) -> str:
     else:
         rows = _operands(texts[0][0])
     call = "float" if name == "L" else ""
+    body = _joined(texts)
+    if len(body) + indent + 4 <= WIDTH:
+        return f"{name} = {call}(\n{pad}{body}\n)" if call else f"{name} = {_filled(body, indent)}"
     text = f"{name} = {call}(\n" + "\n".join(pad + r for r in rows) + "\n)"
     long = len(rows) < 2 or any(len(r) + indent + 4 > WIDTH for r in rows)
-    return f"{name} = {call}({' '.join(rows)})  # fmt: skip" if long else text
+    return f"{name} = {call}{_filled(' '.join(rows), indent)}" if long else text
+
+
+def _filled(body: str, indent: int = 4) -> str:
+    """An expression in brackets, broken at any space."""
+    rows = textwrap.wrap(body, WIDTH - indent - 4, break_long_words=False, break_on_hyphens=False)
+    return "(\n" + "".join(f"    {row}\n" for row in rows) + ")  # fmt: skip"
 
 
 def _operands(text: str) -> list[str]:
@@ -103,13 +108,16 @@ def _operands(text: str) -> list[str]:
 
 def term_code(low: Lowered) -> Text:
     """One lowered term, for the axes of its line."""
-    parts: list[sp.Expr | Text] = [factor_code(f, low.axes) for f in low.factors]
+    beside = len(low.factors) > 1
+    parts: list[sp.Expr | Text] = [factor_code(f, low.axes, beside) for f in low.factors]
     return _product(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
 
 
-def factor_code(factor: Factor, axes: Axes) -> Text:
-    """A factor, broadcast to ``axes``."""
+def factor_code(factor: Factor, axes: Axes, beside: bool = False) -> Text:
+    """A factor, broadcast to ``axes``.  beside: it stands beside other factors."""
     match factor:
+        case Elementwise(f, own) if beside and _is_indicator(f):
+            return expression(f.args[0].args[1], axes if own else ())
         case Elementwise(f, own):
             return expression(f, axes if own else ())
         case MatMul(left, right, k, own):
@@ -158,6 +166,8 @@ def expression(f: sp.Expr, axes: Axes) -> Text:
     """A scalar expression of entries, for arrays over ``axes``."""
     if is_entry(f):
         return _entry(f, axes)
+    if (complement := _complement(f)) is not None:
+        return expression(complement, axes)
     if isinstance(f, sp.Add):
         return _sum([expression(t, axes) for t in ordered_terms(f)])
     if isinstance(f, sp.Mul):
@@ -237,7 +247,27 @@ def _sum(parts: list[Text]) -> Text:
 
 def _multiply(f: sp.Mul, axes: Axes) -> Text:
     coefficient, factors = split(f)
-    return _product(coefficient, [g for g in factors if g != 1], lambda g: expression(g, axes))
+    beside = any(not _is_indicator(g) and entries(g) for g in factors)
+
+    def code(g: sp.Expr) -> Text:
+        return expression(g.args[0].args[1] if beside and _is_indicator(g) else g, axes)
+
+    return _product(coefficient, [g for g in factors if g != 1], code)
+
+
+def _is_indicator(f: sp.Expr) -> bool:
+    """Whether f is 1 where a condition holds, else 0: beside a factor, the condition itself."""
+    if not isinstance(f, sp.Piecewise) or len(f.args) != 2:
+        return False
+    return bool(f.args[0].args[0] == 1 and f.args[1] == (0, True))
+
+
+def _complement(f: sp.Expr) -> sp.Expr | None:
+    """1 - sigmoid(x) as sigmoid(-x), which keeps its digits; None for anything else."""
+    if not isinstance(f, sp.Add) or len(f.args) != 2 or f.args[0] != 1:
+        return None
+    sigmoid = function_class(TABLE["sigmoid"])
+    return sigmoid(-(-f.args[1]).args[0]) if isinstance(-f.args[1], sigmoid) else None
 
 
 def _product(
@@ -265,6 +295,8 @@ def _product(
         else:
             assert code is not None
             above.append(code(g))
+    if negative and above and above[0][1] == POWER:
+        above[0] = f"({above[0][0]})", ATOM
     single = len(above) == 1
     if single and not below and not negative:
         return above[0]
@@ -291,35 +323,14 @@ def _power(f: sp.Pow, axes: Axes) -> Text:
 def _cases(f: sp.Piecewise, axes: Axes) -> Text:
     """np.where, with the argument of an unselected branch kept where it cannot overflow."""
     pieces = [(p.args[0], p.args[1]) for p in f.args]
-    if len(pieces) == 2 and pieces[0][0] == 1 and pieces[1] == (0, True):
-        return expression(pieces[0][1], axes)
     value, rest = pieces[-1][0], pieces[:-1]
-    text = expression(_kept(value, [(c, False) for _, c in rest]), axes)[0]
+    text = expression(kept(value, [(c, False) for _, c in rest]), axes)[0]
     for value, condition in reversed(rest):
-        inner = expression(_kept(value, [(condition, True)]), axes)[0]
+        inner = expression(kept(value, [(condition, True)]), axes)[0]
         text = f"np.where({expression(condition, axes)[0]}, {inner}, {text})"
+    if all(value.is_number for value, _ in pieces):
+        text += f".astype({_entry(sorted(entries(rest[0][1]), key=str)[0], axes)[0]}.dtype)"
     return text, ATOM
-
-
-class clamped(sp.Function):  # type: ignore[misc]
-    """clamped(x, c, side): x, kept on the given side of c (-1: at most, 1: at least, 2: above)."""
-
-    nargs = (3,)
-
-
-def _kept(value: sp.Expr, conditions: list[tuple[sp.Basic, bool]]) -> sp.Expr:
-    """``value`` with a variable compared with a number kept on the side where it is used."""
-    if value.is_polynomial(*value.free_symbols) if value.free_symbols else True:
-        return value
-    for c, holds in conditions:
-        if type(c) not in RELATIONS or not is_entry(c.args[0]) or not c.args[1].is_number:
-            continue
-        v, border = c.args
-        above = (RELATIONS[type(c)][0] == ">") == holds
-        if value.xreplace({v: border}).is_finite:
-            return value.xreplace({v: clamped(v, border, 1 if above else -1)})
-        return value.xreplace({v: clamped(v, border, 2 if above else -2)})
-    return value
 
 
 def _clamped(f: clamped, axes: Axes) -> Text:
@@ -337,8 +348,9 @@ def helper(row: Function, order: int = 0) -> tuple[str, ...]:
     head = f"def {_function_name(kind(X))}(x: np.ndarray) -> np.ndarray:"
     body = row.numpy if row.numpy and not order else None
     if body is None:
-        body = (f"return {expression(definition(row, order), ())[0]}",)
-    return (head, *(f"    {text}" for text in body))
+        text = expression(definition(row, order), ())[0]
+        body = (f"return {text if len(text) + 11 <= WIDTH else _filled(text)}",)
+    return (head, *(textwrap.indent(text, "    ") for text in body))
 
 
 def helpers(program: Program) -> tuple[tuple[str, ...], ...]:

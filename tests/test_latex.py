@@ -1,0 +1,235 @@
+"""Printed formulas, read back and computed; goldens; the notes as TeX."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from latex_grammar import read
+
+import symnn
+from symnn import notes, tex
+from symnn.evaluate import evaluate
+from symnn.functions import ACTIVATIONS
+from symnn.losses import LOSSES
+from symnn.notation import AFFINE, LAYOUTS
+from symnn.phrases import DETAILS
+from symnn.printers.matrix import NoMatrixFormError, matrix_sides
+
+EXAMPLES = ("xor", "digits", "deep", "norm_loss", "logistic_regression", "regression")
+SAMPLES = 5
+
+
+def network(hidden, loss, depth=2):
+    layers = [symnn.Dense(4 + k, hidden) for k in range(depth - 1)]
+    layers[1:1] = [symnn.Dropout(0.5)] if layers else []
+    last = symnn.Dense(3, LOSSES[loss].final or "tanh")
+    return symnn.Network(inputs=2, layers=[*layers, last], loss={"name": loss, "l2": 0.3})
+
+
+def matrix(tensor, value, layout):
+    value = np.asarray(value, dtype=float)
+    if value.ndim < 2:
+        return value.reshape(-1, 1)
+    turned = layout == "columns" and tensor.axes[0].name == "n"
+    return value.T if turned else value
+
+
+def ones_lengths(line):
+    return {int(a.size) if isinstance(a.size, int) else SAMPLES for a in line.axes} or {1}
+
+
+def holds(text, symbols, line, want):
+    count = text.count(r"\mathbf{1}")
+    for ones in itertools.product(sorted(ones_lengths(line)), repeat=count):
+        try:
+            found = read(text, symbols, ones)
+        except (AssertionError, ValueError):
+            continue
+        if found.shape == want.shape and np.allclose(found, want, rtol=1e-6, atol=1e-8):
+            return True
+    return False
+
+
+def check(net, layout):
+    """Every line that is printed as matrices is true; the names of those that are not printed."""
+    d = net.derive()
+    sweep = d.sample if layout == "sample" else d.batch
+    rng = np.random.default_rng(0)
+    sizes = {"n": SAMPLES}
+    missing = []
+    for program in (sweep.program, sweep.forward.extend(sweep.raw)):
+        values = {}
+        for t in program.leaves:
+            shape = [sizes.get(a.name, a.size) for a in t.axes]
+            values[t.name] = rng.uniform(0.2, 1.0, shape)
+        values["y"] = values["y"] / values["y"].sum(axis=-1, keepdims=True)
+        arrays = evaluate(program, values, {"N": SAMPLES})
+        notation = AFFINE.of(sweep.names)
+        symbols = {"N": np.full((1, 1), float(SAMPLES))}
+        for t in program.tensors.values():
+            batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
+            key = notation.symbol(t.name, batch=batch)
+            symbols[key] = matrix(t, arrays[t.name], layout)
+        for line in program.lines:
+            try:
+                text = matrix_sides(line, notation, layout)[1]
+            except NoMatrixFormError:
+                missing.append(line.lhs.name)
+                continue
+            want = matrix(line.lhs, arrays[line.lhs.name], layout)
+            assert holds(text, symbols, line, want), f"{line}\n{text}"
+    return missing
+
+
+CASES = [(h, "sse") for h in ACTIVATIONS if h != "softmax"] + [("tanh", name) for name in LOSSES]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("hidden", "loss"), CASES)
+def test_what_is_printed_is_true(hidden, loss, layout):
+    assert check(network(hidden, loss), layout) == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "weights", "bias"),
+    [
+        ("sample", r"\delta_{1} x^{\top}", r"\delta_{1}"),
+        ("columns", r"\Delta_{1} X^{\top}", r"\Delta_{1} \mathbf{1}"),
+        ("rows", r"\Delta_{1}^{\top} X", r"\Delta_{1}^{\top} \mathbf{1}"),
+    ],
+)
+def test_gradients_read_like_a_textbook(layout, weights, bias):
+    layers = [symnn.Dense(3, "sigmoid"), symnn.Dense(1, "sigmoid")]
+    d = symnn.Network(inputs=2, layers=layers, loss="sse").derive()
+    sweep = d.sample if layout == "sample" else d.batch
+    notation = AFFINE.of(sweep.names)
+    sides = [matrix_sides(sweep.gradients[n], notation, layout) for n in ("A_1", "b_1")]
+    assert [right for _, right in sides] == [weights, bias]
+    if layout == "sample":
+        error = matrix_sides(sweep.gradients["z_1"], notation, layout)[1]
+        assert error == r"(A_{2}^{\top} \delta_{2}) \odot a_{1} \odot (1 - a_{1})"
+
+
+@pytest.mark.parametrize("word", ["notation", "layout", "detail", "language"])
+def test_unknown_options_name_the_known_ones(word):
+    with pytest.raises(ValueError, match=rf"unknown {word} 'x'; known: \w"):
+        symnn.load("xor").derive().latex(**{word: "x"})
+
+
+def test_missing_tex_names_the_packages(monkeypatch):
+    monkeypatch.setattr(tex.shutil, "which", lambda _: None)
+    with pytest.raises(tex.TexError, match="texlive-latex-base"):
+        tex.compile_pdf("")
+
+
+@pytest.mark.skipif(tex.shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_examples_compile():
+    for k, name in enumerate(EXAMPLES):
+        text = notes.document(symnn.load(name).derive(), layout=LAYOUTS[k % 3], detail=DETAILS[2])
+        assert tex.compile_pdf(text).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_fragments_have_balanced_environments(layout):
+    for detail in DETAILS:
+        text = symnn.load("digits").derive().latex(layout=layout, detail=detail)
+        begun = re.findall(r"\\begin\{([^}]*)\}", text)
+        assert sorted(begun) == sorted(re.findall(r"\\end\{([^}]*)\}", text))
+
+
+# what pdflatex, KaTeX and MathJax all know
+KNOWN = set(
+    [
+        r"\Delta",
+        r"\Phi",
+        r"\Xi",
+        r"\begin",
+        r"\cdot",
+        r"\cdots",
+        r"\cosh",
+        r"\cos",
+        r"\delta",
+        r"\end",
+        r"\eta",
+        r"\frac",
+        r"\ge",
+        r"\hat",
+        r"\lambda",
+        r"\lVert",
+        r"\rVert",
+        r"\lvert",
+        r"\rvert",
+        r"\ldots",
+        r"\le",
+        r"\left",
+        r"\leftarrow",
+        r"\log",
+        r"\mathbf",
+        r"\mathcal",
+        r"\mathrm",
+        r"\max",
+        r"\mu",
+        r"\nabla",
+        r"\ne",
+        r"\odot",
+        r"\operatorname",
+        r"\oslash",
+        r"\paragraph",
+        r"\partial",
+        r"\pi",
+        r"\prime",
+        r"\right",
+        r"\sigma",
+        r"\sin",
+        r"\sqrt",
+        r"\subsection",
+        r"\sum",
+        r"\tanh",
+        r"\text",
+        r"\theta",
+        r"\times",
+        r"\top",
+        r"\varepsilon",
+        r"\varphi",
+        r"\xi",
+        r"\beta",
+        r"\rho",
+        r"\quad",
+        r"\hline",
+        r"\sinh",
+        r"\exp",
+        r"\in",
+    ]
+)
+
+
+def test_fragments_use_known_control_sequences():
+    found = set()
+    for hidden, loss in CASES:
+        text = network(hidden, loss).derive().latex(layout="rows", detail="full")
+        found |= set(re.findall(r"\\[A-Za-z]+", text))
+    assert found <= KNOWN, sorted(found - KNOWN)
+
+
+def test_nested_form_and_losses():
+    layers = [symnn.Dense(3, "tanh"), symnn.Dense(2, "linear")]
+    for loss, want in (
+        ("norm", r"\sum_{i=1}^{N} \lVert F(x^{(i)}) - y^{(i)} \rVert"),
+        ("sse", r"\frac{1}{2} \sum_{i=1}^{N} \lVert F(x^{(i)}) - y^{(i)} \rVert^{2}"),
+    ):
+        text = symnn.Network(inputs=2, layers=layers, loss=loss).derive().latex()
+        assert want in text
+        assert r"F(x) &= A_{2} [\tanh(A_{1} x + b_{1})] + b_{2}" in text
+
+
+@pytest.mark.skipif(tex.shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_hostile_titles_compile():
+    net = symnn.Network(
+        inputs=1,
+        layers=[symnn.Dense(1, "linear")],
+        loss="sse",
+        name="\\input{/etc/passwd} $x$ 100% #1 ~^_ 中 🙂",
+        description="\\end{document} & \\write18{x}",
+    )
+    assert tex.compile_pdf(notes.document(net.derive())).startswith(b"%PDF")

@@ -1,0 +1,293 @@
+"""The generated module in use: what it takes, how it trains, its files and command line."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_module import OPTIMIZERS, drawn, network
+
+from symnn import Dense, Dropout
+
+# --- what it takes ---
+
+
+def test_labels_and_one_hot_rows_are_the_same() -> None:
+    net = network(loss="cross_entropy", layers=[Dense(3, "softmax")])
+    module = net.compile()
+    params = module.initialize()
+    x, y = drawn(net)
+    hot = module.loss_and_gradients(params, x, y)
+    for labels in (y.argmax(axis=1), y.argmax(axis=1)[:, None], y.argmax(axis=1).astype("u1")):
+        loss, gradients = module.loss_and_gradients(params, x, labels)
+        assert loss == hot[0]
+        assert all(np.array_equal(g, hot[1][k]) for k, g in gradients.items())
+    for bad in ([0, 1, 2, 3, 0, 0], [0.5] * 6, [-1] * 6, [np.nan] * 6, ["a"] * 6, [0, 1]):
+        with pytest.raises(ValueError, match=r"label|must|shape"):
+            module.loss_and_gradients(params, x, np.array(bad))
+
+
+def test_one_output_takes_flat_targets() -> None:
+    net = network(layers=[Dense(2, "tanh"), Dense(1)])
+    module = net.compile()
+    x, y = drawn(net)
+    params = module.initialize(3)
+    assert (
+        module.loss_and_gradients(params, x, y)[0]
+        == (module.loss_and_gradients(params, x, y.ravel())[0])
+    )
+    with pytest.raises(ValueError, match="shape"):
+        module.loss_and_gradients(params, x, y.T)
+
+
+def test_layout_and_type_of_arrays_do_not_matter() -> None:
+    net = network("gelu", "mse")
+    module = net.compile()
+    x, y = (np.round(8 * v) for v in drawn(net))
+    params = module.initialize()
+    loss, gradients = module.loss_and_gradients(params, x, y)
+    wide = np.zeros((12, 6))
+    wide[::2, ::2] = x
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    variants: list[Any] = [np.asfortranarray(x), wide[::2, ::2], x.astype(">f8"), frozen]
+    variants += [x.astype("f4"), x.astype(int), x.astype(object), x.tolist(), x[::-1][::-1]]
+    for other in variants:
+        found, slopes = module.loss_and_gradients(params, other, y)
+        assert found == pytest.approx(loss, rel=1e-14)
+        for name, g in slopes.items():
+            assert g.dtype == np.float64
+            assert np.allclose(g, gradients[name], rtol=1e-13, atol=1e-15)
+        assert np.allclose(module.predict(params, other), module.predict(params, x), rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        *(np.zeros((0, 3)), np.zeros(3), np.zeros((2, 4)), np.zeros((2, 3, 1)), [[1, 2]]),
+        *([[np.nan, 0, 0]], [[np.inf, 0, 0]], [["a", "b", "c"]], [[1j, 0, 0]], [[None, 0, 0]]),
+        *([[1e300, 0, 0]], [[1, 2, 3], [1]], None, 3.0),
+    ],
+)
+def test_bad_inputs_are_one_clear_error(x: Any) -> None:
+    net = network(dtype="float32")
+    module = net.compile()
+    params = module.initialize()
+    calls: list[Any] = [
+        lambda: module.predict(params, x),
+        lambda: module.loss_and_gradients(params, x, np.zeros((1, 2))),
+        lambda: module.train(x, np.zeros((1, 2))),
+    ]
+    for call in calls:
+        with pytest.raises(ValueError, match=r"[a-z]"):
+            call()
+
+
+@pytest.mark.parametrize("y", [[[np.nan, 0]], [[0, 0, 0]], [[]], [0, 0], [["a", "b"]], [[1j, 0]]])
+def test_bad_targets_are_one_clear_error(y: Any) -> None:
+    module = network().compile()
+    with pytest.raises(ValueError, match=r"[a-z]"):
+        module.loss_and_gradients(module.initialize(), np.zeros((1, 3)), y)
+
+
+# --- training ---
+
+
+def test_the_callers_arrays_never_change() -> None:
+    for name, settings in OPTIMIZERS.items():
+        net = network(train=settings, l2=0.1, name=name)
+        module = net.compile()
+        x, y = drawn(net)
+        params = module.initialize()
+        before = {k: v.copy() for k, v in params.items()} | {"x": x.copy(), "y": y.copy()}
+        for v in (x, y, *params.values()):
+            v.flags.writeable = False
+        module.train(x, y, params=params, epochs=3, batch_size=4, learning_rate=0.1)
+        assert list(params) == list(net.parameters)
+        assert all(np.array_equal(before[k], v) for k, v in {**params, "x": x, "y": y}.items())
+
+
+def test_a_short_batch_is_kept_and_history_is_weighted() -> None:
+    net = network(loss="mse", layers=[Dense(2)], train={"shuffle": False})
+    module = net.compile()
+    x, y = drawn(net, rows=7)
+    params = module.initialize()
+    _, [mean] = module.train(x, y, params=params, epochs=1, batch_size=3, learning_rate=0.1)
+    total, here = 0.0, params
+    for rows in (slice(0, 3), slice(3, 6), slice(6, 7)):
+        loss, g = module.loss_and_gradients(here, x[rows], y[rows])
+        here = {k: v - 0.1 * g[k] for k, v in here.items()}
+        total += loss * len(x[rows])
+    assert mean == pytest.approx(total / 7, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_those_of_the_papers(name: str) -> None:
+    net = network(train=OPTIMIZERS[name], l2=0.2)
+    module = net.compile()
+    x, y = drawn(net)
+    start = module.initialize(5)
+    found, _ = module.train(x, y, params=start, epochs=4, batch_size=None, learning_rate=0.05)
+    theta, m, v = dict(start), dict.fromkeys(start, 0.0), dict.fromkeys(start, 0.0)
+    for t in range(1, 5):
+        _, g = module.loss_and_gradients(theta, x, y)
+        for key in net.parameters:
+            if name == "sgd":
+                step = g[key]
+            elif name == "momentum":
+                step = v[key] = 0.9 * v[key] + g[key]
+            elif name == "adam":
+                m[key] = 0.9 * m[key] + 0.1 * g[key]
+                v[key] = 0.999 * v[key] + 0.001 * g[key] ** 2
+                step = (m[key] / (1 - 0.9**t)) / (np.sqrt(v[key] / (1 - 0.999**t)) + 1e-8)
+            else:
+                v[key] = 0.9 * v[key] + 0.1 * g[key] ** 2
+                step = g[key] / (np.sqrt(v[key]) + 1e-8)
+            theta[key] = theta[key] - 0.05 * step
+    for key in net.parameters:
+        assert np.allclose(found[key], theta[key], rtol=1e-11, atol=1e-13), key
+
+
+def test_training_is_repeatable_and_follows_the_seed() -> None:
+    net = network(layers=[Dropout(0.5), Dense(2)], loss="mse")
+    module = net.compile()
+    x, y = drawn(net, rows=20)
+    runs = [module.train(x, y, epochs=5, batch_size=4, seed=s)[1] for s in (0, 0, 1)]
+    assert runs[0] == runs[1] != runs[2]
+
+
+def test_no_masks_are_no_dropout() -> None:
+    net = network(layers=[Dense(4, "tanh"), Dropout(0.5), Dense(2)])
+    module, plain = net.compile(), network().compile()
+    x, y = drawn(net)
+    params = module.initialize()
+    loss, gradients = module.loss_and_gradients(params, x, y)
+    other, slopes = plain.loss_and_gradients(params, x, y)
+    assert loss == pytest.approx(other, rel=1e-14)
+    assert all(np.allclose(g, slopes[k], rtol=1e-13) for k, g in gradients.items())
+    masks = {"mask_1": np.full((6, 4), 2.0)}
+    assert module.loss_and_gradients(params, x, y, masks)[0] != loss
+    drawn_masks = module._draw_masks(np.random.default_rng(0), 5000)["mask_1"]
+    assert set(np.unique(drawn_masks)) == {0.0, 2.0}
+    assert drawn_masks.mean() == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.parametrize("loss", ["sse", "norm", "mse", "cross_entropy"])
+def test_shards_summed_by_the_hook_give_the_single_step(loss: str, l2: float) -> None:
+    net = network(loss=loss, l2=l2, train=OPTIMIZERS["adam"])
+    module = net.compile()
+    x, y = drawn(net, rows=12)
+    options: dict[str, Any] = {"epochs": 3, "batch_size": None, "learning_rate": 0.1}
+    whole, _ = module.train(x, y, **options)
+    barrier, vectors = threading.Barrier(2, timeout=20), dict[int, np.ndarray]()
+    found: dict[int, Any] = {}
+
+    def work(rank: int, rows: slice) -> None:
+        def reduce(vector: np.ndarray) -> None:
+            vectors[rank] = vector.copy()
+            barrier.wait()
+            vector[:] = vectors[0] + vectors[1]
+            barrier.wait()
+
+        found[rank] = module.train(x[rows], y[rows], reduce=reduce, **options)[0]
+
+    threads = [
+        threading.Thread(target=work, args=args) for args in ((0, slice(0, 5)), (1, slice(5, 12)))
+    ]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    for name, values in whole.items():
+        assert np.allclose(found[0][name], values, rtol=1e-9, atol=1e-12), name
+        assert np.array_equal(found[0][name], found[1][name])
+
+
+def test_divergence_keeps_the_last_finite_parameters() -> None:
+    net = network("relu", "sse")
+    module = net.compile()
+    x, y = drawn(net)
+    for epochs in (1, 2, 50, 300):
+        try:
+            module.train(x, y, epochs=epochs, batch_size=2, learning_rate=1e5)
+        except module.DivergedError as error:
+            assert all(np.isfinite(v).all() for v in error.params.values())
+            assert np.isfinite(module.loss_and_gradients(error.params, x[:1], y[:1])[0]) or epochs
+            assert "not finite in epoch" in str(error)
+    with pytest.raises(module.DivergedError):
+        module.train(x, y, epochs=300, batch_size=2, learning_rate=1e5)
+
+
+# --- files and the command line ---
+
+
+def test_weights_are_saved_and_loaded(tmp_path: Path) -> None:
+    module = network().compile()
+    params = {**module.initialize(4), "x_mean": np.ones(3), "x_scale": np.full(3, 2.0)}
+    path = tmp_path / "w.npz"
+    module.save(path, params)
+    again = module.load(path)
+    assert {k: v.tolist() for k, v in again.items()} == {k: v.tolist() for k, v in params.items()}
+    x = np.ones((2, 3))
+    assert np.array_equal(module.predict(again, x), module.predict(params, x))
+
+
+def test_bad_weights_are_refused(tmp_path: Path) -> None:
+    module = network().compile()
+    params, path = module.initialize(), tmp_path / "w.npz"
+    for change in (
+        {"A_1": np.array([[object()]])},
+        {"A_1": np.zeros((1, 1))},
+        {"A_1": np.full((4, 3), np.nan)},
+        {"A_1": np.zeros((4, 3), int)},
+        {"extra": np.zeros(1)},
+    ):
+        np.savez(path, **{**params, **change})
+        with pytest.raises(ValueError, match=r"[a-z]"):
+            module.load(path)
+    for data in (b"", b"\x80\x04N.", b"PK\x03\x04junk", b"text"):
+        path.write_bytes(data)
+        with pytest.raises((ValueError, OSError), match=r"[a-z]"):
+            module.load(path)
+    np.save(tmp_path / "a.npy", np.zeros(3))
+    with pytest.raises(ValueError, match=r"[a-z]"):
+        module.load(tmp_path / "a.npy")
+
+
+def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
+    net = network(loss="cross_entropy", dtype="float32", train={"epochs": 20, "batch_size": 2})
+    (tmp_path / "net.py").write_text(net.generate())
+    x, y = drawn(net)
+    np.savez(tmp_path / "data.npz", x=x, y=y)
+    table = np.column_stack([x, y])
+    np.savetxt(tmp_path / "data.csv", table, delimiter=",", header="a,b,c,d,e", comments="")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-W", "error", "net.py", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert re.fullmatch(r"gradients hold; .*\n", run("check").stdout)
+    done = run("train", "data.csv", "--epochs", "30")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "net.npz" in done.stdout
+    for data in ("data.npz", "data.csv"):
+        done = run("predict", "net.npz", data)
+        assert (done.returncode, done.stderr) == (0, "")
+        shown = np.loadtxt(done.stdout.splitlines())
+        assert shown.shape == (6, 2)
+        assert np.allclose(shown.sum(axis=1), 1, atol=1e-6)
+    done = run("train", "data.npz", "--learning-rate", "1e38")
+    assert (done.returncode, done.stdout) in ((3, ""), (0, done.stdout))
+    (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04junk")
+    for words in (["predict", "net.npz", "none.csv"], ["predict", "bad.npz", "data.npz"]):
+        done = run(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("net.py: ")
+        assert len(done.stderr.splitlines()) == 1
