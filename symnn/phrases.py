@@ -92,6 +92,7 @@ ENGLISH: dict[str, str] = {
     "shift by the maximum": "$e_{{i}}/s$ stays the same if both are scaled",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
+    "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
     "otherwise": "otherwise",
     "if": "if",
 }

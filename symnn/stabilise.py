@@ -29,6 +29,7 @@ from symnn.ir import (
 SHIFT = "shift by the maximum"
 QUOTIENT = "logarithm of a quotient"
 LOG_SIGMOID = "logarithm of the sigmoid"
+COMPLEMENT = "complement of the sigmoid"
 
 
 def stabilise(program: Program) -> tuple[Program, tuple[Step, ...]]:
@@ -40,7 +41,7 @@ def stabilise(program: Program) -> tuple[Program, tuple[Step, ...]]:
 
     def rewrite(line: Line) -> Line:
         line = _log_rule(line, shifted, steps)
-        return _log_sigmoid(line, sigmoids, steps)
+        return _complement(_log_sigmoid(line, sigmoids, steps), steps)
 
     items: list[Item] = []
     tops = {g.e: g for g in shifted.values()}
@@ -149,9 +150,20 @@ def _log_sigmoid(line: Line, sigmoids: dict[str, Line], steps: list[Step]) -> Li
     return _replaced(line, sp.log, value, LOG_SIGMOID, steps)
 
 
+def _complement(line: Line, steps: list[Step]) -> Line:
+    """1 - sigmoid(u)  ->  sigmoid(-u), which keeps its digits."""
+    sigmoid = named("sigmoid")
+
+    def value(f: sp.Expr) -> sp.Expr | None:
+        other = 1 - f
+        return sigmoid(-other.args[0]) if isinstance(other, sigmoid) else None
+
+    return _replaced(line, sp.Add, value, COMPLEMENT, steps)
+
+
 def _replaced(
     line: Line,
-    kind: type[sp.Function],
+    kind: type[sp.Expr],
     value: Callable[[sp.Expr], sp.Expr | None],
     rule: str,
     steps: list[Step],

@@ -219,7 +219,6 @@ def test_divergence_keeps_the_last_finite_parameters() -> None:
             module.train(x, y, epochs=epochs, batch_size=2, learning_rate=1e5)
         except module.DivergedError as error:
             assert all(np.isfinite(v).all() for v in error.params.values())
-            assert np.isfinite(module.loss_and_gradients(error.params, x[:1], y[:1])[0]) or epochs
             assert "not finite in epoch" in str(error)
     with pytest.raises(module.DivergedError):
         module.train(x, y, epochs=300, batch_size=2, learning_rate=1e5)

@@ -166,8 +166,6 @@ def expression(f: sp.Expr, axes: Axes) -> Text:
     """A scalar expression of entries, for arrays over ``axes``."""
     if is_entry(f):
         return _entry(f, axes)
-    if (complement := _complement(f)) is not None:
-        return expression(complement, axes)
     if isinstance(f, sp.Add):
         return _sum([expression(t, axes) for t in ordered_terms(f)])
     if isinstance(f, sp.Mul):
@@ -260,14 +258,6 @@ def _is_indicator(f: sp.Expr) -> bool:
     if not isinstance(f, sp.Piecewise) or len(f.args) != 2:
         return False
     return bool(f.args[0].args[0] == 1 and f.args[1] == (0, True))
-
-
-def _complement(f: sp.Expr) -> sp.Expr | None:
-    """1 - sigmoid(x) as sigmoid(-x), which keeps its digits; None for anything else."""
-    if not isinstance(f, sp.Add) or len(f.args) != 2 or f.args[0] != 1:
-        return None
-    sigmoid = function_class(TABLE["sigmoid"])
-    return sigmoid(-(-f.args[1]).args[0]) if isinstance(-f.args[1], sigmoid) else None
 
 
 def _product(
