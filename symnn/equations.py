@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from symnn.document import Row
 from symnn.fold import layer_of, line_signature, runs
-from symnn.ir import Line, Step
+from symnn.ir import Fact, Line, Step, Tensor
 from symnn.notation import Notation
 from symnn.phrases import Phrases
 from symnn.printers.latex import line_sides
-from symnn.printers.matrix import NoMatrixFormError, matrix_sides
+from symnn.printers.matrix import ONES, NoMatrixFormError, matrix_sides
 from symnn.reasons import Reasons, read_names
 
 if TYPE_CHECKING:
@@ -76,6 +76,13 @@ class Equations:
         relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
         return Row(left, right, reason, relation)
 
+    def fact(self, fact: Fact) -> str:
+        """A side condition in the letters and the layout of the notes."""
+        own = self.forward.tensors[fact.tensor].axes
+        rest = tuple(a for a in own if a not in fact.term.over)
+        left = self.sides(Line(Tensor("fact", rest), (fact.term,)), self.notation)[1]
+        return f"{left} = {ONES if rest and fact.value == 1 else fact.value}"
+
     def letter(self, name: str, notation: Notation | None = None) -> str:
         """A tensor's symbol."""
         source = self.sweep_gradients.get(name, name)
@@ -118,7 +125,7 @@ class Equations:
 
     def derivation_rows(self, group: Group, notation: Notation) -> list[Row]:
         """The rows of one gradient at the level of detail."""
-        reasons = Reasons(self.say, notation, self.sweep_gradients, self.batched)
+        reasons = Reasons(self.say, notation, self.sweep_gradients, self.batched, self.fact)
         forms = [(step.after, [reasons.of(step)]) for step in group.steps]
         seed = self.sweep.names.get("L")
         while len(forms) > 1 and seed in read_names(forms[0][0]):
@@ -131,12 +138,13 @@ class Equations:
         if self.detail == "full":
             left, right = line_sides(forms[0][0], notation)
             rows.append(Row(left, right, forms[0][1][0]))
-        before = ""
+        before, same = "", ""
         for line, why in forms:
             left, right = self.sides(line, notation)
-            shown = "" if left == before else left
-            rows.append(Row(shown, right, "; ".join(why)))
-            before = left
+            if (left, right) == (before, same):
+                continue  # the rewrite moved what is written alike, such as the order of terms
+            rows.append(Row("" if left == before else left, right, "; ".join(why)))
+            before, same = left, right
         if self.detail == "full":
             rows[1] = Row(rows[1].left, rows[1].right, self.say("matrix"))
         kept = {line.lhs.name for line in self.sweep.gradients.values()}

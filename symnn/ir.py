@@ -204,7 +204,7 @@ class Repeat:
 class Fact:
     """What is assumed of an input: the sum of ``term`` equals ``value``.
 
-    text: TeX for the side condition.  holds: arrays by name -> bool.  draw: a random
+    text: the assumption in words.  holds: arrays by name -> bool.  draw: a random
     generator and a shape -> an array that satisfies the fact.  tensor: whose fact it is.
     """
 
@@ -214,7 +214,6 @@ class Fact:
     value: sp.Expr
     holds: Callable[[Any], bool] = field(compare=False)
     draw: Callable[[Any, tuple[int, ...]], Any] = field(compare=False)
-    message: str = ""
 
 
 @dataclass(frozen=True)
@@ -228,7 +227,7 @@ class Step:
     note: str = ""
 
     def __str__(self) -> str:
-        given = "".join(f", given {fact.message}" for fact in self.facts)
+        given = "".join(f", given {fact.text}" for fact in self.facts)
         return f"{self.after}   ({self.rule}{given})"
 
 
@@ -293,9 +292,7 @@ class Program:
             ]
             if named:
                 rows.append(f"{role}: {'; '.join(named)}")
-        return "\n".join(
-            [*rows, *(f"given {f.message}" for f in self.facts), *map(str, self.items)]
-        )
+        return "\n".join([*rows, *(f"given {f.text}" for f in self.facts), *map(str, self.items)])
 
 
 def _same_size(a: Size, b: Size) -> bool:

@@ -92,13 +92,12 @@ def rows_sum_to_one(y: Tensor) -> Fact:
         return np.asarray(positive / positive.sum(axis=-1, keepdims=True))
 
     return Fact(
-        text=r"\mathbf{1}^{\top} y = 1",
+        text="the targets of every sample sum to 1",
         tensor=y.name,
         term=Term(y.entry, y.axes[-1:]),
         value=sp.S.One,
         holds=holds,
         draw=draw,
-        message="the targets of every sample sum to 1",
     )
 
 

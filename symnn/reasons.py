@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import sympy as sp
 
@@ -17,7 +17,7 @@ from symnn.functions import (
     found_derivative,
     function_class,
 )
-from symnn.ir import Line, Step, entries, name_of
+from symnn.ir import Fact, Line, Step, entries, name_of
 from symnn.notation import Notation
 from symnn.phrases import Phrases
 from symnn.printers.latex import Writer
@@ -32,13 +32,19 @@ def read_names(line: Line) -> list[str]:
 class Reasons:
     """Puts the reason of a step into words.
 
-    gradients: name of a gradient -> tensor.  batch: whether letters are those of a batch.
+    gradients: name of a gradient -> tensor.  batched: tensors with the letters of a batch.
+    fact: a side condition as TeX.
     """
 
     def __init__(
-        self, say: Phrases, notation: Notation, gradients: Mapping[str, str], batched: set[str]
+        self,
+        say: Phrases,
+        notation: Notation,
+        gradients: Mapping[str, str],
+        batched: set[str],
+        fact: Callable[[Fact], str],
     ) -> None:
-        self.say, self.notation = say, notation
+        self.say, self.notation, self.fact = say, notation, fact
         self.gradients, self.batched = gradients, batched
 
     def letter(self, name: str) -> str:
@@ -67,7 +73,7 @@ class Reasons:
                     return self.say("cancel and collect")
                 return self.say(FOLD, value=", ".join(map(self.letter, new)))
             case "use the fact":
-                return self.say(FACT, fact=", ".join(f.text for f in step.facts))
+                return self.say(FACT, fact=", ".join(map(self.fact, step.facts)))
         return self.say(step.rule)
 
     def _chain(self, line: Line) -> str:

@@ -195,7 +195,7 @@ class _Story(Equations):
         out.show(*(self.row(line, self.notation) for line in own if line is not last))
         out.show(self.row(last, self.notation))
         if self.forward.facts:
-            out.say(say("facts", facts=", ".join(f.text for f in self.forward.facts)))
+            out.say(say("facts", facts=", ".join(map(self.fact, self.forward.facts))))
         out.end(say("loss"))
 
     # the gradients -----------------------------------------------------------------------

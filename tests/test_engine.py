@@ -338,7 +338,7 @@ def test_a_gradient_reads_the_forward_value(name: str, slope: str) -> None:
 def test_softmax_with_cross_entropy_gives_a_minus_y_by_the_fact_that_y_sums_to_1() -> None:
     d = symnn.Network(inputs=2, layers=[symnn.Dense(3, "softmax")], loss="cross_entropy").derive()
     assert str(d.batch.final["z_1"]) == "dz_1[n,j1] = (a_1[n,j1] - y[n,j1])/N"
-    assert {f.text for s in d.steps for f in s.facts} == {r"\mathbf{1}^{\top} y = 1"}
+    assert {f.text for s in d.steps for f in s.facts} == {"the targets of every sample sum to 1"}
     assert all(s.rule == FACT for s in d.steps if s.facts)
     assert {FACT, FOLD} <= {s.rule for s in d.steps}
 
