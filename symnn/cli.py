@@ -13,6 +13,7 @@ import click
 
 from symnn import __version__
 
+KINDS = ("latex", "pdf", "markdown", "ipynb")  # the formats in notes.py, without loading SymPy
 FINE, FAILED, USAGE, DIVERGED, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -68,8 +69,8 @@ def new(**options: Any) -> int:
 
 @cli.command()
 @_specs
-@click.option("-o", "--output", help="File (.tex, .pdf), or a folder for several specs.")
-@click.option("--format", "kind", type=click.Choice(["latex", "pdf"]), help="Default: by suffix.")
+@click.option("-o", "--output", help="File (.tex, .pdf, …), or a folder for several.")
+@click.option("--format", "kind", type=click.Choice(KINDS), help="Default: by suffix.")
 @click.option("--fragment", is_flag=True, help="Without a preamble, for \\input.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
 @click.option("--notation", help="Letters: affine.")
@@ -78,7 +79,7 @@ def new(**options: Any) -> int:
 @click.option("--language", help="en.")
 @_common
 def derive(**options: Any) -> int:
-    """Print the derivation of every gradient as LaTeX or PDF."""
+    """Print the derivation of every gradient."""
     from symnn.commands import derive
 
     return derive(**options)
@@ -107,7 +108,7 @@ def generate(**options: Any) -> int:
 @click.option("--weights", help="An .npz file to start from.")
 @_common
 def train(**options: Any) -> int:
-    """Generate the module, train it, and write MODULE.npz and MODULE.history.json."""
+    """Generate the module, run it on data, keep the weights."""
     from symnn.commands import train
 
     return train(**options)

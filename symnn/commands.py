@@ -25,7 +25,7 @@ from symnn.npz import NpzError
 from symnn.schema import Problem, SpecError, shorten, suggestion
 from symnn.sources import example_names, example_path
 from symnn.spec import load_spec, with_files
-from symnn.tex import TexError, compile_pdf
+from symnn.tex import TexError
 from symnn.training import Diverged, Result, files_of
 from symnn.training import train as train_network
 
@@ -83,7 +83,7 @@ def derive(
     **notes: str | None,
 ) -> int:
     """Print or write the notes."""
-    from symnn.notes import FORMATS, document
+    from symnn.notes import FORMATS, PRINTERS
     from symnn.notes import fragment as bare
 
     suffixes = {suffix: name for name, suffix in FORMATS.items()}
@@ -96,6 +96,8 @@ def derive(
     kind = kind or by_name or "latex"
     if kind == "pdf" and (output is None or fragment or check):
         raise _fail("--format", "pdf needs -o FILE, without --fragment and --check")
+    if fragment and kind != "latex":
+        raise _fail("--fragment", f"a fragment is LaTeX, not {kind}")
     networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
     code, written = FINE, []
     for network, path in zip(networks, _paths(networks, output, FORMATS[kind]), strict=True):
@@ -109,10 +111,11 @@ def derive(
         derivation = network.derive()
         if kind == "pdf" and path is not None:
             check_writable(path, force=force)
-            write_bytes(path, compile_pdf(document(derivation, **options)), force=force)
-        else:
-            text = (bare if fragment else document)(derivation, **options)
-            code = max(code, _deliver(text, path, path and path.parent, check, force))
+        made = (bare if fragment else PRINTERS[kind])(derivation, **options)
+        if isinstance(made, str):
+            code = max(code, _deliver(made, path, path and path.parent, check, force))
+        elif path is not None:
+            write_bytes(path, made, force=force)
         if path is not None:
             written.append(str(path))
     if written and not check:

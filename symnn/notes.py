@@ -1,13 +1,15 @@
-"""Derivation -> documents: LaTeX fragments, whole documents, PDF files."""
+"""Derivation -> documents: LaTeX fragments, and every format of whole documents."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn import markdown
 from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Table
-from symnn.files import MARKER, write_bytes, write_text
+from symnn.files import MARKER, check_writable, write_bytes
 from symnn.story import tell
 from symnn.templating import render
 from symnn.tex import compile_pdf, escape
@@ -15,7 +17,7 @@ from symnn.tex import compile_pdf, escape
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
-FORMATS = {"latex": ".tex", "pdf": ".pdf"}
+FORMATS = {"latex": ".tex", "pdf": ".pdf", "markdown": ".md", "ipynb": ".ipynb"}
 
 
 def fragment(derivation: Derivation, **options: str) -> str:
@@ -27,6 +29,31 @@ def fragment(derivation: Derivation, **options: str) -> str:
 def document(derivation: Derivation, **options: str) -> str:
     """A complete LaTeX document."""
     return latex_document(tell(derivation, **options))
+
+
+def pdf(derivation: Derivation, **options: str) -> bytes:
+    """The LaTeX document as a PDF."""
+    return compile_pdf(document(derivation, **options))
+
+
+def github(derivation: Derivation, **options: str) -> str:
+    """The notes in Markdown, as GitHub shows it."""
+    return markdown.markdown(tell(derivation, **options))
+
+
+def ipynb(derivation: Derivation, **options: str) -> str:
+    """A notebook of the notes and the module."""
+    network = derivation.network
+    notes = tell(derivation, **options)
+    return markdown.notebook(notes, network.spec.output.module, network.generate())
+
+
+PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
+    "latex": document,
+    "pdf": pdf,
+    "markdown": github,
+    "ipynb": ipynb,
+}
 
 
 def latex_document(notes: Document) -> str:
@@ -58,11 +85,10 @@ def save(
     if path.suffix not in FORMATS.values():
         known = ", ".join(FORMATS.values())
         raise ValueError(f"unknown format {path.suffix or path.name!r}; known: {known}")
-    if path.suffix == ".tex":
-        text = fragment(derivation, **options) if bare else document(derivation, **options)
-        write_text(path, text, force=force)
-    else:
-        write_bytes(path, compile_pdf(document(derivation, **options)), force=force)
+    kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
+    check_writable(path, force=force)
+    made = (fragment if bare and kind == "latex" else PRINTERS[kind])(derivation, **options)
+    write_bytes(path, made.encode() if isinstance(made, str) else made, force=force)
     return path
 
 
