@@ -17,6 +17,7 @@ from symnn.tex import compile_pdf, escape
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
+WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in characters
 FORMATS = {"latex": ".tex", "pdf": ".pdf", "markdown": ".md", "ipynb": ".ipynb"}
 
 
@@ -109,7 +110,7 @@ def _block(block: Block) -> dict[str, Any]:
 def _row(row: Row) -> dict[str, Any]:
     return {
         "left": row.left,
-        "right": broken(row.right),
+        "right": broken(row.right, WIDTH - max(0, visible(row.left) - LEFT)),
         "relation": row.relation,
         "reason": row.reason,
         "result": row.result,
@@ -147,7 +148,7 @@ def align(rows: tuple[Row, ...]) -> str:
     return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
 
 
-def broken(tex: str, limit: int = 78) -> tuple[str, ...]:
+def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
     """A long right side over several lines, broken before a sign outside all brackets."""
     if visible(tex) <= limit:
         return (tex,)
@@ -171,8 +172,10 @@ def visible(tex: str) -> int:
     """About how many characters wide a formula is."""
     short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", tex)
     short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
+    short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
     short = re.sub(r"\\[A-Za-z]+", "x", short)
-    return len(re.sub(r"[{}\s_^]", "", short))
+    spaced = len(re.findall(r" [-+=x] ", short))
+    return len(re.sub(r"[{}\s_^]", "", short)) + spaced
 
 
 def ascii_title(text: str) -> str:

@@ -2,6 +2,9 @@
 
 import itertools
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,6 +92,12 @@ CASES = [(h, "sse") for h in ACTIVATIONS if h != "softmax"] + [("tanh", name) fo
 @pytest.mark.parametrize(("hidden", "loss"), CASES)
 def test_what_is_printed_is_true(hidden, loss, layout):
     assert check(network(hidden, loss), layout) == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("hidden", "depth"), [("tanh", 1), ("sigmoid", 3), ("softmax", 2)])
+def test_what_is_printed_is_true_at_every_depth(hidden, depth, layout):
+    assert check(network(hidden, "cross_entropy", depth), layout) == []
 
 
 @pytest.mark.parametrize(
@@ -233,3 +242,26 @@ def test_hostile_titles_compile():
         description="\\end{document} & \\write18{x}",
     )
     assert tex.compile_pdf(notes.document(net.derive())).startswith(b"%PDF")
+
+
+def test_no_line_runs_off_the_page(tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+    net = symnn.Network(
+        inputs=3,
+        layers=[
+            symnn.Dense(4, "softmax"),
+            symnn.Dropout(0.2),
+            symnn.Dense(3, "gelu"),
+            symnn.Dense(2, "sigmoid"),
+        ],
+        loss={"name": "binary_cross_entropy", "l2": 0.1},
+    )
+    for layout in ("sample", "rows"):
+        (tmp_path / "notes.tex").write_text(
+            notes.document(net.derive(), layout=layout, detail="full")
+        )
+        command = ["pdflatex", "-interaction=nonstopmode", "notes.tex"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        log = (tmp_path / "notes.log").read_text(errors="replace")
+        assert not [w for w in re.findall(r"Overfull \\hbox \(([\d.]+)pt", log) if float(w) > 2]
