@@ -42,10 +42,12 @@ ENGLISH: dict[str, str] = {
     "meaning_a": "activation of layer $k$",
     "meaning_mask": "mask of dropout, entries $0$ or $1/(1-\\mathrm{{rate}})$",
     "meaning_delta": "error of layer $k$, the derivative of $L$ by {z}",
-    "products": "Here $\\odot$ and $\\oslash$ are the product and the quotient of components, "
-    "$v^{{\\odot 2}}$ the square of each, "
-    "$[\\,\\cdot\\,]$ is $1$ where the condition holds and $0$ elsewhere, and a number that is "
-    "added to a vector is added to every component.",
+    "signs": "In what follows, {signs}.",
+    "sign_product": "$\\odot$ is the product of components",
+    "sign_quotient": "$\\oslash$ is the quotient of components",
+    "sign_square": "$v^{{\\odot 2}}$ is the square of each component",
+    "sign_bracket": "$[\\,\\cdot\\,]$ is $1$ where the condition holds and $0$ elsewhere",
+    "sign_number": "a number added to a vector is added to every component",
     # the loss
     "loss_is": "The loss is a function of the parameters alone:",
     "one_sample": "For one sample, and with what the network has computed, it is",

@@ -5,10 +5,12 @@ Every equation is a line of the derivation; every reason is that of a recorded s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from symnn.document import Builder, Document, Row
+from symnn.document import Builder, Document, Paragraph, Row, Section
+from symnn.document import Equations as EquationBlock
 from symnn.equations import Equations, Group, equal_sizes, group_signature
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
@@ -22,6 +24,15 @@ from symnn.stabilise import stabilise
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
+
+# the signs that are explained where the equations use them: phrase -> their TeX
+SIGNS = {
+    "sign_product": r" \\odot ",
+    "sign_quotient": r"\\oslash",
+    "sign_square": r"\^\{\\odot 2\}",
+    "sign_bracket": r"\[[^\[\]]* (>|<|\\ge|\\le) [^\[\]]*\]",
+    "sign_number": r"\(1 [-+] | [-+] 1\)",
+}
 
 
 def tell(
@@ -65,10 +76,19 @@ class _Story(Equations):
         self._update()
         if self.detail != "answer":
             self._stable()
-        spec = self.network.spec
-        return Document(
-            self.network.name, spec.model.description, tuple(self.out.sections), self.language
-        )
+        description = self.network.spec.model.description
+        return Document(self.network.name, description, self._with_signs(), self.language)
+
+    def _with_signs(self) -> tuple[Section, ...]:
+        """The sections, the first one ending in what the signs mean that the equations use."""
+        first, *rest = self.out.sections
+        blocks = [b for section in self.out.sections for b in section.blocks]
+        tex = " ".join(r.right for b in blocks if isinstance(b, EquationBlock) for r in b.rows)
+        used = [self.say(name) for name, sign in SIGNS.items() if re.search(sign, tex)]
+        if not used:
+            return (first, *rest)
+        told = Paragraph(self.say("signs", signs="; ".join(used)))
+        return (Section(first.title, (*first.blocks, told)), *rest)
 
     # the network -------------------------------------------------------------------------
 
@@ -151,7 +171,7 @@ class _Story(Equations):
         )
         self.out.table((say("symbol"), say("shape"), say("meaning")), rows)
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
-        self.out.say(f"{say('sizes', sizes=equal_sizes(sizes))} {say('products')}")
+        self.out.say(say("sizes", sizes=equal_sizes(sizes)))
 
     def _shape(self, size: str | None) -> str:
         if size is None:
