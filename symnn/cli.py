@@ -13,7 +13,14 @@ import click
 
 from symnn import __version__
 
-KINDS = ("latex", "pdf", "markdown", "ipynb")  # the formats in notes.py, without loading SymPy
+# the formats of notes.py, which loads SymPy
+KINDS = (
+    "latex",
+    "pdf",
+    "html",
+    "markdown",
+    "ipynb",
+)  # the formats in notes.py, without loading SymPy
 FINE, FAILED, USAGE, DIVERGED, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 

@@ -143,7 +143,7 @@ class Derivation:
     def save(
         self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: str
     ) -> Path:
-        """Write the notes; the suffix says the format (.tex, .pdf).
+        """Write the notes; the suffix says the format (.tex, .pdf, .html, .md, .ipynb).
 
         options: notation, layout, detail, language.  Raises ValueError, OutputError, TexError.
         """

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from symnn import markdown
 from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Table
 from symnn.files import MARKER, check_writable, write_bytes
+from symnn.page import page
+from symnn.phrases import DETAILS
 from symnn.story import tell
 from symnn.templating import render
 from symnn.tex import compile_pdf, escape
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in characters
-FORMATS = {"latex": ".tex", "pdf": ".pdf", "markdown": ".md", "ipynb": ".ipynb"}
+FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
 
 
 def fragment(derivation: Derivation, **options: str) -> str:
@@ -37,6 +39,12 @@ def pdf(derivation: Derivation, **options: str) -> bytes:
     return compile_pdf(document(derivation, **options))
 
 
+def html(derivation: Derivation, **options: str) -> str:
+    """The interactive page: every level of detail, that of the options first."""
+    texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
+    return page(texts, options.get("detail", "textbook"))
+
+
 def github(derivation: Derivation, **options: str) -> str:
     """The notes in Markdown, as GitHub shows it."""
     return markdown.markdown(tell(derivation, **options))
@@ -52,6 +60,7 @@ def ipynb(derivation: Derivation, **options: str) -> str:
 PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
     "latex": document,
     "pdf": pdf,
+    "html": html,
     "markdown": github,
     "ipynb": ipynb,
 }

@@ -97,6 +97,18 @@ ENGLISH: dict[str, str] = {
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
     "otherwise": "otherwise",
     "if": "if",
+    # the interactive page
+    "page_detail": "Detail",
+    "page_answer": "Answer",
+    "page_textbook": "Textbook",
+    "page_full": "Every step",
+    "page_view": "View",
+    "page_notes": "Notes",
+    "page_worksheet": "Worksheet",
+    "page_reveal": "Reveal this step",
+    "page_reveal_all": "Reveal all",
+    "page_reset": "Reset",
+    "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 
 PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}

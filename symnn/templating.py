@@ -17,7 +17,7 @@ def folder() -> Path:
 
 
 @functools.cache
-def _environment(tex: bool) -> jinja2.Environment:
+def _environment(tex: bool, html: bool) -> jinja2.Environment:
     marks: dict[str, Any] = (
         {
             "variable_start_string": "<<",
@@ -36,12 +36,13 @@ def _environment(tex: bool) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,
+        autoescape=html,
         **marks,
     )
 
 
 def render(template: str, **values: Any) -> str:
-    """The template of that name, filled; TeX templates use << >> and <% %>."""
-    environment = _environment(tex=template.endswith(".tex.j2"))
+    """The template of that name, filled; TeX templates use << >> and <% %>, HTML is escaped."""
+    tex, html = template.endswith(".tex.j2"), template.endswith(".html.j2")
+    environment = _environment(tex, html)
     return environment.get_template(template).render(**values)

@@ -1,0 +1,134 @@
+"""The interactive page: every level of detail in one HTML file that loads nothing.
+
+KaTeX, its fonts, the styles and the scripts are part of the page; a policy in its head forbids
+every request and every other script.  The mathematics is typeset in the browser, from the same
+finished TeX that the other formats print.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Section, Table
+from symnn.files import MARKER
+from symnn.phrases import Phrases
+from symnn.templating import folder, render
+
+GIVEN = 2  # sections that a worksheet shows: the network and the loss; the rest is to be found
+
+# What stands in no formula of the notes; the page is smaller without them.
+UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
+
+
+def page(documents: Mapping[str, Document], chosen: str = "") -> str:
+    """The page of these documents, by level of detail; ``chosen`` is shown first."""
+    levels = [
+        {"name": name, "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)]}
+        for name, notes in documents.items()
+    ]
+    notes = documents[chosen] if chosen else next(iter(documents.values()))
+    katex, script = _vendored("katex.min.js"), (folder() / "notes.js").read_text(encoding="utf-8")
+    return render(
+        "notes.html.j2",
+        marker=MARKER,
+        language=notes.language,
+        title=notes.title,
+        description=notes.description,
+        levels=levels,
+        chosen=chosen or levels[0]["name"],
+        say=Phrases(notes.language),
+        policy=_policy(katex, script),
+        katex_style=Markup(katex_style()),
+        katex_license=Markup(_vendored("LICENSE")),
+        katex=Markup(katex),
+        script=Markup(script),
+    )
+
+
+def _policy(*scripts: str) -> str:
+    """The content security policy: these scripts, styles and fonts of the page, nothing else."""
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    allowed = " ".join(f"'sha256-{h}'" for h in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "font-src data:; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _vendor() -> Path:
+    return Path(str(files("symnn"))) / "vendor" / "katex"
+
+
+@functools.cache
+def _vendored(name: str) -> str:
+    return (_vendor() / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def katex_style() -> str:
+    """KaTeX's styles, with the fonts that the notes use as data."""
+    rules = re.findall(r"@font-face\{[^}]*\}", _vendored("katex.min.css"))
+    style = _vendored("katex.min.css")
+    for rule in rules:
+        name = re.search(r"fonts/([\w-]+\.woff2)", rule)
+        assert name is not None, rule
+        if UNUSED_FONTS.match(name[1]):
+            style = style.replace(rule, "")
+            continue
+        data = base64.b64encode((_vendor() / "fonts" / name[1]).read_bytes()).decode("ascii")
+        source = f'src:url(data:font/woff2;base64,{data}) format("woff2")'
+        style = style.replace(rule, re.sub(r"src:[^;}]*", source, rule))
+    return style
+
+
+# the blocks, as the template knows them ------------------------------------------------------
+
+
+def _section(section: Section, at: int, notes: Document) -> dict[str, Any]:
+    return {
+        "title": words(section.title),
+        "given": at < GIVEN,
+        "blocks": [_block(block, Phrases(notes.language)) for block in section.blocks],
+    }
+
+
+def _block(block: Block, say: Phrases) -> dict[str, Any]:
+    match block:
+        case Paragraph(text):
+            return {"kind": "paragraph", "text": words(text)}
+        case Heading(text):
+            return {"kind": "heading", "text": words(text)}
+        case Table(header, rows):
+            return {
+                "kind": "table",
+                "symbols": header == (say("symbol"), say("shape"), say("meaning")),
+                "header": [words(cell) for cell in header],
+                "rows": [[words(cell) for cell in row] for row in rows],
+            }
+        case Equations(rows):
+            return {"kind": "equations", "rows": [_row(row) for row in rows]}
+    raise TypeError(block)
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "left": rf"\displaystyle {row.left}" if row.left else "",
+        "relation": f"{{}} {row.relation} {{}}",
+        "right": rf"\displaystyle {row.right}",
+        "reason": words(row.reason),
+        "result": row.result,
+    }
+
+
+def words(text: str) -> list[tuple[bool, str]]:
+    """The parts of a text, each with whether it is mathematics."""
+    return [(k % 2 == 1, part) for k, part in enumerate(text.split("$")) if part]

@@ -1,0 +1,162 @@
+"use strict";
+(() => {
+  const body = document.body;
+  const state = { level: document.querySelector("[data-level][aria-pressed=true]").dataset.level, view: "notes" };
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const options = { output: "htmlAndMathml", strict: "error", throwOnError: false, trust: false };
+
+  // levels are typeset when they are first shown
+
+  const typeset = new Set();
+
+  function prepare(level) {
+    if (typeset.has(level)) return;
+    typeset.add(level);
+    all(".math", level).forEach((place) => {
+      const tex = place.textContent;
+      place.dataset.tex = tex;
+      katex.render(tex, place, options);
+    });
+    all("section:not(.given) .row", level).forEach((row) => {
+      row.classList.add("hidden");
+      row.querySelector(".right").append(document.getElementById("blank").content.cloneNode(true));
+    });
+    findSymbols(level);
+  }
+
+  function show() {
+    all(".level").forEach((level) => { level.hidden = level.id !== "level-" + state.level; });
+    prepare(current());
+    body.classList.toggle("worksheet", state.view === "worksheet");
+    for (const group of ["level", "view"]) {
+      all("[data-" + group + "]").forEach((button) => {
+        button.setAttribute("aria-pressed", String(button.dataset[group] === state[group]));
+      });
+    }
+    count();
+  }
+
+  const current = () => document.getElementById("level-" + state.level);
+
+  // the worksheet
+
+  function count() {
+    const rows = all("section:not(.given) .row", current());
+    const found = rows.filter((row) => !row.classList.contains("hidden")).length;
+    document.querySelector(".count").textContent = found + " / " + rows.length;
+  }
+
+  function reveal(button) {
+    const blanks = all(".hidden .blank", current());
+    const next = blanks[blanks.indexOf(button) + 1];
+    button.closest(".row").classList.remove("hidden");
+    if (next) next.focus({ preventScroll: true });
+    count();
+  }
+
+  // The state is in the address: #full, #worksheet or #full,worksheet.
+
+  function read() {
+    for (const word of location.hash.slice(1).split(",")) {
+      if (document.getElementById("level-" + word)) state.level = word;
+      if (word === "notes" || word === "worksheet") state.view = word;
+    }
+    show();
+  }
+
+  function choose(group, value) {
+    state[group] = value;
+    history.replaceState(null, "", "#" + state.level + (state.view === "worksheet" ? ",worksheet" : ""));
+    show();
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (!button) return;
+    const { level, view } = button.dataset;
+    if (level) choose("level", level);
+    else if (view) choose("view", view);
+    else if (button.dataset.do) {
+      const hide = button.dataset.do === "reset";
+      all("section:not(.given) .row", current()).forEach((row) => row.classList.toggle("hidden", hide));
+      count();
+    } else if (button.matches(".blank")) reveal(button);
+  });
+  window.addEventListener("hashchange", read);
+
+  // Symbols with an index, A_1, are looked up in the table of symbols, A_k.  They are found by
+  // what KaTeX has drawn: a letter, and beside it the index.
+
+  const meaning = document.getElementById("meaning");
+
+  function letterOf(supsub) {
+    const leaf = supsub.previousElementSibling;
+    return leaf && !leaf.childElementCount ? leaf.className + leaf.textContent : "";
+  }
+
+  function indexOf(supsub) {
+    // where there are both, KaTeX draws the lower one first
+    const first = supsub.querySelector(".sizing");
+    return first ? first.textContent.split(",")[0].replace(/\u200b/g, "") : "";
+  }
+
+  function findSymbols(level) {
+    const table = new Map();
+    all("table.symbols tbody tr", level).forEach((row) => {
+      const supsub = row.cells[0].querySelector(".katex-html .msupsub");
+      if (supsub && indexOf(supsub) === "k") table.set(letterOf(supsub), row);
+    });
+    all(".row .katex-html .msupsub", level).forEach((supsub) => {
+      const row = table.get(letterOf(supsub));
+      const index = indexOf(supsub);
+      if (!row || !/^(\d+|k)$/.test(index)) return;
+      const symbol = supsub.parentElement;
+      symbol.classList.add("known");
+      symbol.dataset.symbol = letterOf(supsub) + index;
+      symbol.addEventListener("pointerenter", () => explain(symbol, row, index));
+      symbol.addEventListener("pointerleave", forget);
+    });
+  }
+
+  // A cell of the table with a number for k.
+  function cell(source, index, into) {
+    const number = /^\d+$/.test(index);
+    source.childNodes.forEach((node) => {
+      const part = document.createElement("span");
+      if (node.dataset && node.dataset.tex) {
+        let tex = node.dataset.tex;
+        if (number) {
+          tex = tex.replace(/\bk-1\b/g, Number(index) - 1).replace(/(?<![A-Za-z\\])k(?![A-Za-z])/g, index);
+        }
+        katex.render(tex, part, options);
+      } else part.textContent = node.textContent;
+      into.append(part);
+    });
+  }
+
+  function explain(symbol, row, index) {
+    all(".known", current()).forEach((other) => {
+      other.classList.toggle("marked", other.dataset.symbol === symbol.dataset.symbol);
+    });
+    const shape = document.createElement("p");
+    cell(row.cells[0], index, shape);
+    shape.append(" : ");
+    cell(row.cells[1], index, shape);
+    const says = document.createElement("p");
+    says.className = "says";
+    cell(row.cells[2], index, says);
+    meaning.replaceChildren(shape, says);
+    meaning.hidden = false;
+    const place = symbol.getBoundingClientRect();
+    const left = Math.min(place.left, document.documentElement.clientWidth - meaning.offsetWidth - 8);
+    meaning.style.left = Math.max(8, left) + window.scrollX + "px";
+    meaning.style.top = place.bottom + 6 + window.scrollY + "px";
+  }
+
+  function forget() {
+    meaning.hidden = true;
+    all(".marked").forEach((other) => other.classList.remove("marked"));
+  }
+
+  read();
+})();
