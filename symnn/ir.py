@@ -335,9 +335,10 @@ def _check_program(program: Program) -> None:
     known: dict[str, Tensor] = {}
     sizes: set[sp.Basic] = set()
 
-    def define(tensor: Tensor) -> None:
+    def define(tensor: Tensor, line: Line | None = None) -> None:
         if tensor.name in known:
-            raise ProgramError(f"the name {tensor.name!r} is defined twice")
+            where = f"\n  in the line  {line}" if line else ""
+            raise ProgramError(f"the name {tensor.name!r} is defined twice{where}")
         known[tensor.name] = tensor
         for a in tensor.axes:
             if isinstance(a.size, sp.Expr):
@@ -350,11 +351,11 @@ def _check_program(program: Program) -> None:
     for item in program.items:
         if isinstance(item, Line):
             _check_line(item, known, sizes)
-            define(item.lhs)
+            define(item.lhs, item)
         else:
             _check_scan(item)
             for line in item.lines:
-                define(line.lhs)
+                define(line.lhs, line)
             for line in item.lines:
                 _check_line(line, known, sizes)
 

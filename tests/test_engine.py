@@ -483,9 +483,7 @@ def test_a_broken_invariant_is_shown_with_its_line(message: str) -> None:
     with pytest.raises(ProgramError, match=message) as error:
         Program((X, Y), items)
     line = items[0].lines[0] if isinstance(items[0], Scan) else items[0]
-    assert line.lhs.name in str(error.value)
-    if message != "defined twice":
-        assert str(line) in str(error.value)
+    assert str(line) in str(error.value)
 
 
 def test_a_wrong_number_of_indices_is_an_error() -> None:
