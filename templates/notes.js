@@ -96,7 +96,7 @@
 
   function indexOf(supsub) {
     // where there are both, KaTeX draws the lower one first
-    const first = supsub.querySelector(".sizing");
+    const first = supsub.querySelector(".katex-sizing");
     return first ? first.textContent.split(",")[0].replace(/\u200b/g, "") : "";
   }
 

@@ -111,6 +111,7 @@ def test_the_scripts_run_and_typeset(tmp_path: Path) -> None:
 
     notes, worksheet = shown("textbook"), shown("full,worksheet")
     assert notes.count('class="katex-mathml"') > 40
+    assert notes.count("data-symbol=") > 40  # symbols that say what they mean
     assert "katex-error" not in without_code(notes) + without_code(worksheet)
     assert re.search(r'<body class="[^"]*worksheet', worksheet)
     assert re.search(r'<button[^>]*data-level="full" aria-pressed="true"', worksheet)
