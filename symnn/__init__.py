@@ -6,6 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symnn.compare import Comparison as Comparison
+    from symnn.interop import from_torch as from_torch
+    from symnn.interop import params_from_keras as params_from_keras
+    from symnn.interop import params_from_torch as params_from_torch
     from symnn.layers import Dense as Dense
     from symnn.layers import Dropout as Dropout
     from symnn.network import Network as Network
@@ -18,11 +22,26 @@ __version__ = "0.1.0"
 _PLACES = {
     "Dense": "symnn.layers",
     "Dropout": "symnn.layers",
+    "Comparison": "symnn.compare",
     "Network": "symnn.network",
     "SpecError": "symnn.schema",
+    "from_torch": "symnn.interop",
     "load": "symnn.network",
+    "params_from_keras": "symnn.interop",
+    "params_from_torch": "symnn.interop",
 }
-__all__ = ["Dense", "Dropout", "Network", "SpecError", "__version__", "load"]
+__all__ = [
+    "Comparison",
+    "Dense",
+    "Dropout",
+    "Network",
+    "SpecError",
+    "__version__",
+    "from_torch",
+    "load",
+    "params_from_keras",
+    "params_from_torch",
+]
 
 
 def __getattr__(name: str) -> Any:

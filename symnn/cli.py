@@ -124,6 +124,7 @@ def train(**options: Any) -> int:
 @cli.command()
 @_specs
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what is drawn.")
+@click.option("--against", metavar="FILE.npz", help="Gradients of your own, to be compared.")
 @_common
 def check(**options: Any) -> int:
     """Verify the derivation, the generated module and its gradients."""

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from symnn.cli import DIVERGED, FINE, STALE, USAGE
+from symnn.compare import compare_file
 from symnn.emit import TARGETS, load_module
 from symnn.files import (
     InputError,
@@ -264,10 +265,18 @@ def _object(result: Result) -> dict[str, Any]:
 
 
 def check(
-    specs: tuple[str, ...], seed: int, as_json: bool, quiet: bool, verbose: bool, force: bool
+    specs: tuple[str, ...],
+    seed: int,
+    against: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    force: bool,
 ) -> int:
     """Verify derivations and modules."""
     networks = [Network.from_spec(load_spec(source)) for source in specs]
+    if against is not None:
+        return _against(specs, networks, Path(against), as_json, quiet)
     code, objects = FINE, []
     for name, network in zip(specs, networks, strict=True):
         report = network.derive().verify(seed)
@@ -298,6 +307,19 @@ def check(
     if as_json:
         click.echo(json.dumps({"checks": objects}))
     return code
+
+
+def _against(
+    specs: tuple[str, ...], networks: list[Network], path: Path, as_json: bool, quiet: bool
+) -> int:
+    """Compare the gradients in a file with the derivation."""
+    if len(networks) > 1:
+        raise _fail("--against", "takes one spec")
+    found = compare_file(networks[0], path)
+    first = found.first.quantity if found.first else None
+    row = {"spec": specs[0], "ok": found.ok, "first": first, "rows": found.objects()}
+    _result({"comparisons": [row]}, str(found), as_json, quiet)
+    return FINE if found.ok else STALE
 
 
 def _failure(row: Any) -> str:

@@ -22,6 +22,7 @@ from symnn.sections import Spec
 from symnn.spec import load_spec
 
 if TYPE_CHECKING:
+    from symnn.compare import Comparison
     from symnn.derivation import Derivation
 
 
@@ -158,6 +159,25 @@ class Network:
         from symnn.derivation import Derivation
 
         return Derivation(self)
+
+    def compare(
+        self,
+        grads: Mapping[str, Any],
+        params: Mapping[str, Any],
+        x: Any,
+        y: Any,
+        rtol: float = 1e-6,
+    ) -> Comparison:
+        """Compare a backpropagation of your own with the derivation, at one batch.
+
+        grads: the gradient of every parameter, and of any other tensors, by the tensor's name
+        ("A_1", "z_2") or the gradient's ("dA_1", "dz_2").  Dropout is off.  rtol: the largest error
+        over the largest entry that counts as right.  SpecError for unknown or missing names,
+        shapes and numbers that are not finite.
+        """
+        from symnn.compare import compare
+
+        return compare(self, grads, params, x, y, rtol)
 
     def generate(self, target: str = "numpy") -> str:
         """The text of the standalone training module."""

@@ -34,9 +34,9 @@ ORDER = """
     schema files npz tables datasets
     entries ir functions formula layers losses optimizers
     notation phrases locate sources sections spec
-    explicit network
+    explicit network interop
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation verify
+    special evaluate lower check derivation verify causes compare
     printers document reasons equations story markdown
     templating tex page notes emit training cli commands
     __init__ __main__
