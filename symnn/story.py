@@ -292,10 +292,11 @@ class _Story(Equations):
             notation = general or self.notation
             one = self.sweep.gradients[t.name]
             many = self.derivation.batch.gradients[t.name]
-            left = notation.symbol(one.lhs.name)
-            rows.append(Row(left, sample_sum(one, self.sweep.program, mean, notation)))
+            total = sample_sum(one, self.sweep.program, mean, notation)
             product = batch_product(many, mean, notation, "columns")
-            rows.append(Row("", product, say("layers_all") if deep else "", result=True))
+            reason = say("layers_all") if deep else ""
+            left = notation.symbol(one.lhs.name)
+            rows.append(Row(left, f"{total} = {product}", reason, result=True))
         out.show(*rows)
         out.end(say("samples"))
 
