@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
+from sympy.logic.boolalg import Boolean, BooleanAtom
 
 from symnn.functions import Named, definition
 from symnn.ir import (
@@ -213,6 +214,8 @@ class Evaluator:
             return self.entry(f, grid)
         if isinstance(f, sp.Symbol):
             return self._index(f, grid)
+        if isinstance(f, Boolean):
+            return self._condition(f, grid)
         if not f.args:
             return np.full((1,) * (len(grid) + 1), float(f))
         if isinstance(f, sp.KroneckerDelta):
@@ -222,9 +225,6 @@ class Evaluator:
             return self._cases(f, grid)
         if isinstance(f, Named):
             return self._named(f, grid)
-        if type(f) in _COMPARE:
-            left, right = (self._walk(a, grid).real for a in f.args)
-            return _COMPARE[type(f)](left, right)
         values = [self._walk(a, grid) for a in f.args]
         if isinstance(f, sp.Add):
             return np.asarray(sum(values[1:], values[0]))
@@ -243,6 +243,24 @@ class Evaluator:
         for value, (_, condition) in reversed(list(zip(values[:-1], f.args[:-1], strict=True))):
             out = np.where(self._walk(condition, grid).astype(bool), value, out)
         return out
+
+    def _condition(self, f: Boolean, grid: tuple[Axis, ...]) -> Array:
+        if isinstance(f, BooleanAtom):
+            return np.full((1,) * (len(grid) + 1), bool(f))
+        values = [self._walk(a, grid).real for a in f.args]
+        if type(f) in _COMPARE:
+            return _COMPARE[type(f)](*values)
+        logic = [v.astype(bool) for v in values]
+        match f:
+            case sp.And():
+                return np.asarray(np.logical_and.reduce(np.broadcast_arrays(*logic)))
+            case sp.Or():
+                return np.asarray(np.logical_or.reduce(np.broadcast_arrays(*logic)))
+            case sp.Not():
+                return ~logic[0]
+            case sp.ITE():
+                return np.where(*logic)
+        raise ProgramError(f"no arithmetic for the condition {f}")
 
     def _named(self, f: Named, grid: tuple[Axis, ...]) -> Array:
         if not f.order and f.row.name in NAMED:

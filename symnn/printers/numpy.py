@@ -26,7 +26,7 @@ from symnn.lower import (
     ordered_terms,
     split,
 )
-from symnn.printers.cases import RELATIONS, clamped, kept
+from symnn.printers.cases import RELATIONS, clamped, kept, selected
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
 Text = tuple[str, int]  # an expression and how tightly it binds
@@ -172,7 +172,7 @@ def expression(f: sp.Expr, axes: Axes) -> Text:
         return _multiply(f, axes)
     if isinstance(f, sp.Pow):
         return _power(f, axes)
-    if isinstance(f, sp.Piecewise | sp.Function) and not isinstance(f, clamped):
+    if isinstance(f, sp.Piecewise | sp.Function) and not isinstance(f, clamped | selected):
         found = {i for e in entries(f) for i in indices_of(e)}
         own = tuple(a for a in axes if a in found)
         if own != axes[len(axes) - len(own) :]:
@@ -181,6 +181,9 @@ def expression(f: sp.Expr, axes: Axes) -> Text:
         return _cases(f, axes)
     if isinstance(f, clamped):
         return _clamped(f, axes)
+    if isinstance(f, selected):
+        value, condition, safe = (expression(g, axes)[0] for g in f.args)
+        return f"np.where({condition}, {value}, {safe})", ATOM
     if isinstance(f, Named):
         argument = expression(f.args[0], axes)
         inline = _inlined(f)

@@ -1,0 +1,53 @@
+"""Functions of the user's own: derived, printed, run and verified like those of the table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import symnn
+from symnn.notes import document
+
+FORMULAS = (
+    "x / (1 + exp(-2*x))",
+    "x * tanh(log(1 + exp(x)))",
+    "x / (1 + abs(x))",
+    "max(0, 1 - abs(x))",
+    "min(max(x, -1), 1)",
+    "where(x > 0, x*log(x), 0)",
+    "where(x*x > 1, sqrt(x*x - 1), 0*x)",
+    "where(abs(x) > 2, log(abs(x) - 1), x)",
+    "where(x*x < 4, 1/(3 + x), x)",
+    "where(x > 1, where(x > 2, x, 2*x), min(x, 0))",
+    "where(tanh(x) > 0.3, x, sin(x))",
+)
+
+
+def network(formula: str) -> symnn.Network:
+    return symnn.Network(
+        inputs=1,
+        layers=[symnn.Dense(2, "mine"), symnn.Dense(1, "linear")],
+        loss="sse",
+        activations={"mine": formula},
+    )
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_every_step_holds(formula: str) -> None:
+    net = network(formula)
+    report = net.derive().verify()
+    assert report.ok, str(report)
+    assert net.compile().check() < 1e-6
+    assert r"\mathrm{mine}" in document(net.derive(), detail="full")
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_branch_that_is_not_taken_raises_no_warning(formula: str) -> None:
+    module = network(formula).compile()
+    params = module.initialize(0)
+    params["A_1"][:] = [[1.0], [-1.0]]
+    x = np.concatenate([np.linspace(-800, 800, 4001) + 0.013, np.linspace(-4, 4, 81)])[:, None]
+    with np.errstate(all="raise", under="ignore"):
+        loss, gradients = module.loss_and_gradients(params, x, np.zeros(len(x)))
+    assert np.isfinite(loss)
+    assert all(np.isfinite(g).all() for g in gradients.values())
