@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 import types
 from collections.abc import Iterable, Sequence
@@ -9,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
-from symnn.layers import Dropout
+from symnn.layers import SAMPLES, Dropout
+from symnn.plan import plan
+from symnn.printers.flat import flat
 from symnn.printers.numpy import helpers, statement
+from symnn.printers.planned import Statement as Step
+from symnn.printers.planned import planned
 from symnn.special import ERFC_SOURCE
 from symnn.templating import render
 
@@ -51,7 +56,6 @@ def _values(network: Network) -> dict[str, Any]:
     forward = [line for line in stable.lines if line not in backward]
     used = _needed(forward, network.output)
     reads = {name_of(e) for line in used for e in line.reads}
-    states = [leaf.name for leaf in derivation.state_leaves if leaf.role == "state"]
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     has_masks = bool(stable.leaves_of("mask"))
     return {
@@ -65,8 +69,6 @@ def _values(network: Network) -> dict[str, Any]:
             for name, shape in network.parameters.items()
         ],
         "masks": _masks(network, stable),
-        "states": _tuple(network.optimizer.states),
-        "state_names": states,
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
         "helpers": _helpers(derivation.stable),
         "used": [name for name in network.parameters if name in reads],
@@ -75,7 +77,7 @@ def _values(network: Network) -> dict[str, Any]:
         "program_forward": _statements(forward),
         "backward": _statements(backward),
         "uses_count": any("N" in map(str, t.f.free_symbols) for x in stable.lines for t in x.terms),
-        "updates": _statements(derivation.update_lines),
+        **_training(network),
         "epochs": spec.train.epochs,
         "batch_size": spec.train.batch_size,
         "learning_rate": repr(float(spec.train.learning_rate)),
@@ -87,6 +89,51 @@ def _values(network: Network) -> dict[str, Any]:
         "marker": MARKER_KEY,
         "signature": _signature(has_masks),
     }
+
+
+def _training(network: Network) -> dict[str, Any]:
+    """The plan of a step, and the update of flat vectors."""
+    derivation, names = network.derive(), network.parameters
+    gradients = {name: derivation.batch.names[name] for name in names}
+    steps = plan(derivation.stable, gradients, SAMPLES)
+    code = planned(steps)
+    update = flat(derivation.update_lines, gradients, network.optimizer.states, steps)
+    return {
+        "size": sum(math.prod(shape) for shape in names.values()),
+        "states": network.optimizer.states,
+        "states_tuple": _tuple(network.optimizer.states) or "()",
+        "folded": update.folded,
+        "blocks": code.blocks,
+        "parameter_views": code.parameters,
+        "x_one": any(name.startswith("x_one") for name in code.views),
+        "target_factor": code.target_factor,
+        "kept": code.kept,
+        "penalty": code.penalty,
+        "setup": code.setup,
+        "arguments": ", ".join(code.views),
+        "views": ", ".join(code.views.values()) + ",",
+        "steps": _planned_statements(code.steps, 12),
+        "losses": _planned_statements(code.losses, 12),
+        "update_setup": update.setup,
+        "changing": tuple(update.changing.items()),
+        "update": _planned_statements(update.steps, 8),
+    }
+
+
+def _planned_statements(steps: Iterable[Step], indent: int) -> list[dict[str, Any]]:
+    pad = " " * indent
+    return [
+        {
+            "line": f"\n{pad}# ".join(row for x in step.lines for row in _comment(x, 92 - indent)),
+            "code": [row for text in step.code for row in text.split("\n")],
+        }
+        for step in steps
+    ]
+
+
+def _comment(line: Line, width: int) -> list[str]:
+    first, *rest = textwrap.wrap(str(line), width, break_long_words=False)
+    return [first, *(f"    {row}" for row in rest)]
 
 
 def literal(text: str) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import sympy as sp
+from sympy.codegen.cfunctions import expm1, log1p
 
 X = sp.Symbol("x", real=True)
 A = sp.Symbol("a", real=True)  # stands for the value of the function at x
@@ -24,7 +25,8 @@ class Function:
 
     definition: in ``X``.  tex: the symbol.  domain: "real", "positive" or "unit", the range.
     invertible: one branch, so the argument may be solved for.  numpy: the stable code of the
-    generated helper's body, over ``x``, where the plain printing is not stable.
+    generated helper's body, over ``x``, where the plain printing is not stable.  kernel: the
+    same in ``X``, for plans: right on ±800 although an exponential in it may overflow to infinity.
     kink: the choice made where the derivative does not exist, as TeX.
     """
 
@@ -34,6 +36,7 @@ class Function:
     domain: str = "real"
     invertible: bool = False
     numpy: tuple[str, ...] = ()
+    kernel: sp.Expr | None = None
     kink: str = ""
 
 
@@ -70,6 +73,19 @@ def definition(row: Function, order: int = 0) -> sp.Expr:
     return sp.diff(expand_names(definition(row, order - 1)), X)
 
 
+class tail(sp.Function):  # type: ignore[misc]
+    """erfc, which SymPy would write as 2 - erfc(-x) for a negative x and lose its digits."""
+
+    nargs = (1,)
+
+
+def kernel(p: Named) -> sp.Expr:
+    """The value of a named function as plans compute it."""
+    if p.order == 0 and p.row.kernel is not None:
+        return p.row.kernel.xreplace({X: p.args[0]})
+    return p.defined()
+
+
 def _where(*pieces: tuple[sp.Expr, sp.Basic]) -> sp.Expr:
     return sp.Piecewise(*pieces)
 
@@ -84,6 +100,7 @@ _SIGMOID = Function(
         "e = np.exp(-np.abs(x))",
         "return np.where(x >= 0, 1.0, e) / (1.0 + e)",
     ),
+    kernel=1 / (1 + sp.exp(-X)),
 )
 _TANH = Function("tanh", sp.tanh(X), r"\tanh", invertible=True, numpy=("return np.tanh(x)",))
 _PDF = Function(
@@ -99,6 +116,7 @@ _PHI = Function(
     r"\Phi",
     domain="unit",
     numpy=("return 0.5 * erfc(-0.7071067811865476 * x)",),
+    kernel=tail(-X / sp.sqrt(2)) / 2,
 )
 _sigmoid, _phi = function_class(_SIGMOID), function_class(_PHI)
 
@@ -113,6 +131,7 @@ TABLE: dict[str, Function] = {
             _where((X, X > 0), (0, True)),
             r"\mathrm{relu}",
             numpy=("return np.maximum(x, 0.0)",),
+            kernel=sp.Max(X, 0),
             kink=r"\mathrm{relu}^{\prime}(0) = 0",
         ),
         Function(
@@ -120,6 +139,7 @@ TABLE: dict[str, Function] = {
             _where((X, X > 0), (X / 100, True)),
             r"\mathrm{lrelu}",
             numpy=("return np.maximum(x, 0.01 * x)",),
+            kernel=sp.Max(X, X / 100),
             kink=r"\mathrm{lrelu}^{\prime}(0) = 0.01",
         ),
         Function(
@@ -127,6 +147,7 @@ TABLE: dict[str, Function] = {
             _where((X, X > 0), (sp.exp(X) - 1, True)),
             r"\mathrm{elu}",
             numpy=("return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))",),
+            kernel=sp.Max(X, 0) + expm1(sp.Min(X, 0)),
         ),
         Function("gelu", X * _phi(X), r"\mathrm{gelu}", numpy=("return x * normal_cdf(x)",)),
         Function("silu", X * _sigmoid(X), r"\mathrm{silu}", numpy=("return x * sigmoid(x)",)),
@@ -137,6 +158,7 @@ TABLE: dict[str, Function] = {
             domain="positive",
             invertible=True,
             numpy=("return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))",),
+            kernel=sp.Max(X, 0) + log1p(sp.exp(-sp.Abs(X))),
         ),
         Function("sin", sp.sin(X), r"\sin", numpy=("return np.sin(x)",)),
         _PDF,
@@ -146,6 +168,7 @@ TABLE: dict[str, Function] = {
             _where((sp.sqrt(X), X > 0), (0, True)),
             r"\sqrt",
             numpy=("return np.sqrt(x)",),
+            kernel=sp.sqrt(X),
             kink=r"(\sqrt{\,\cdot\,})^{\prime}(0) = 0",
         ),
         Function(
@@ -153,6 +176,7 @@ TABLE: dict[str, Function] = {
             _where((X, X > 0), (-X, X < 0), (0, True)),
             r"\mathrm{abs}",
             numpy=("return np.abs(x)",),
+            kernel=sp.Abs(X),
             kink=r"|\cdot|^{\prime}(0) = 0",
         ),
         Function(
@@ -163,6 +187,7 @@ TABLE: dict[str, Function] = {
                 "r = np.minimum(np.abs(x), 1.0)",
                 "return r * (np.abs(x) - 0.5 * r)",
             ),
+            kernel=sp.Min(sp.Abs(X), 1) * (sp.Abs(X) - sp.Min(sp.Abs(X), 1) / 2),
         ),
     )
 }

@@ -52,13 +52,12 @@ class UnprintableError(ProgramError):
 def statement(line: Line, indent: int = 4) -> str:
     """``name = expression``, over several lines where it is too long for one."""
     texts = [term_code(low) for low in lower_line(line)]
-    body = _joined(texts)
-    if not line.lhs.axes and line.lhs.name == "L":
-        body = f"float({body})"
+    call = "float" if not line.lhs.axes and line.lhs.name == "L" else ""
+    body = f"{call}({_joined(texts)})" if call else _joined(texts)
     one = f"{line.lhs.name} = {body}"
     if len(one) + indent <= WIDTH:
         return one
-    return _wrapped(line.lhs.name, texts, indent)
+    return _wrapped(line.lhs.name, texts, indent, call)
 
 
 def _joined(texts: list[Text]) -> str:
@@ -70,14 +69,13 @@ def _joined(texts: list[Text]) -> str:
     return out
 
 
-def _wrapped(name: str, texts: list[Text], indent: int) -> str:
+def _wrapped(name: str, texts: list[Text], indent: int, call: str) -> str:
     pad = "    "
     if len(texts) > 1:
         rows = [texts[0][0]]
         rows += [f"- {t[1:]}" if t.startswith("-") else f"+ {t}" for t, _ in texts[1:]]
     else:
         rows = _operands(texts[0][0])
-    call = "float" if name == "L" else ""
     body = _joined(texts)
     if len(body) + indent + 4 <= WIDTH:
         return f"{name} = {call}(\n{pad}{body}\n)" if call else f"{name} = {_filled(body, indent)}"

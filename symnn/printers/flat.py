@@ -1,0 +1,168 @@
+"""The optimizer's lines as NumPy statements on flat vectors: every parameter at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from symnn.chains import Axes, Call, Node, Operand, Work, chain
+from symnn.ir import Line, Tensor, Term, axis, entries, name_of
+from symnn.plan import Plan, PlanError
+from symnn.printers.numpy import expression
+from symnn.printers.planned import Statement
+
+PARAMETERS = axis("p", sp.Symbol("P", integer=True))  # counts the entries of theta
+THETA, GRADIENT = (Tensor(name, (PARAMETERS,)) for name in ("theta", "g"))
+ETA, STEP = (Tensor(name, (), "hyperparameter").entry for name in ("eta", "t"))
+
+
+@dataclass
+class Flat:
+    """folded: the rate eta is a factor of the gradients themselves.  setup: the allocations.
+    changing: constant -> its code, where it depends on the step t.
+    """
+
+    folded: bool
+    setup: list[str] = field(default_factory=list)
+    steps: list[Statement] = field(default_factory=list)
+    changing: dict[str, str] = field(default_factory=dict)
+
+
+def flat(
+    lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str], steps: Plan
+) -> Flat:
+    """The update of flat vectors.
+
+    lines: the update lines of all parameters.  gradients: parameter -> the name of its
+    gradient.  states: the suffixes of the states.  steps: the plan whose penalties are added
+    to the gradients first.  Raises PlanError where parameters are not all updated alike.
+    """
+    groups = [_of(lines, p, g, states) for p, g in gradients.items()]
+    if any(list(map(str, group)) != list(map(str, groups[0])) for group in groups):
+        raise PlanError("the parameters are not all updated by the same lines")
+    short = _inlined(groups[0], states)
+    scaled = _with_rate_in_gradients(short, states)
+    return _Printer(Flat(scaled is not None), scaled or short, steps).run()
+
+
+def _of(lines: Sequence[Line], parameter: str, gradient: str, states: Sequence[str]) -> list[Line]:
+    """The lines of one parameter, for flat vectors."""
+    names = {parameter: "theta", gradient: "g", f"{parameter}_next": "theta_next"}
+    own = [line for line in lines if line.lhs.name.startswith(f"{parameter}_")]
+    for line in own:
+        names.setdefault(line.lhs.name, line.lhs.name.removeprefix(f"{parameter}_"))
+    for state in states:
+        names[f"{parameter}_{state}"] = state
+    out = []
+    for line in own:
+        table = {e: _vector(names[name_of(e)]) for e in line.reads if isinstance(e, sp.Indexed)}
+        f = sp.Add(*(t.f for t in line.terms)).xreplace(table)
+        out.append(Line(Tensor(names[line.lhs.name], (PARAMETERS,)), (Term(f),), line.why))
+    return out
+
+
+def _vector(name: str) -> sp.Expr:
+    return Tensor(name, (PARAMETERS,)).entry
+
+
+def _inlined(lines: Sequence[Line], states: Sequence[str]) -> list[Line]:
+    """The lines of the states and of theta, with what lies between substituted."""
+    table: dict[sp.Expr, sp.Expr] = {}
+    out = []
+    for line in lines:
+        f = line.terms[0].f.xreplace(table)
+        if line.lhs.name.removesuffix("_next") in (*states, "theta"):
+            out.append(Line(line.lhs, (Term(f),), line.why))
+        else:
+            table[line.lhs.entry] = f
+    return out
+
+
+def _with_rate_in_gradients(lines: Sequence[Line], states: Sequence[str]) -> list[Line] | None:
+    """The lines for g' = eta g and states s' = eta s, where eta then stands in none of them.
+
+    That is so for an update that is linear in the gradient: gradient descent and momentum.
+    """
+    scaled = {_vector(n): _vector(n) / ETA for s in states for n in (s, f"{s}_next")}
+    scaled[_vector("g")] = _vector("g") / ETA
+    out = []
+    for line in lines:
+        factor = sp.S.One if line.lhs.name == "theta_next" else ETA
+        f = sp.expand(factor * line.terms[0].f.xreplace(scaled))
+        if f.has(ETA):
+            return None
+        out.append(Line(line.lhs, (Term(f),), line.why))
+    return out
+
+
+class _Printer:
+    def __init__(self, result: Flat, lines: Sequence[Line], steps: Plan) -> None:
+        self.result, self.lines, self.plan = result, lines, steps
+        self.names: dict[sp.Expr, str] = {}
+        self.works: set[str] = set()
+
+    def run(self) -> Flat:
+        """Every new value is written over the old one."""
+        penalties = self._penalties()
+        for k, line in enumerate(self.lines):
+            name = line.lhs.name.removesuffix("_next")
+            later = {name_of(e) for other in self.lines[k + 1 :] for e in other.reads}
+            dying = {"g"} - later
+            f = line.terms[0].f.xreplace(
+                {e: _vector(name_of(e).removesuffix("_next")) for e in entries(line.terms[0].f) if isinstance(e, sp.Indexed)}
+            )
+            axes: Axes = (PARAMETERS.symbol,)
+            out = Node("array", axes, name)
+            calls = chain(f, axes, out, lambda n: n, dying)
+            self.result.steps.append(Statement((line,), tuple(self._call(c) for c in calls)))
+        constants = [
+            f"{name} = np.array({expression(value, ())[0]}, dtype)"
+            for value, name in self.names.items()
+            if name not in self.result.changing
+        ]
+        changing = [f"{name} = np.array(0.0, dtype)" for name in self.result.changing]
+        works = [f"{name} = np.empty_like(theta)" for name in sorted(self.works)]
+        self.result.setup = [*constants, *changing, *works, *penalties]
+        return self.result
+
+    def _penalties(self) -> list[str]:
+        """g += c A for the weights whose gradient has such a term, of which no sample is part."""
+        setup = []
+        for name, factor in self.plan.penalties.items():
+            block = self.plan.block_of(name)
+            scaled = factor * ETA if self.result.folded else factor
+            constant = self._constant(scaled)
+            part = f"[{block.start}:{block.start + block.size}]"
+            shape = (block.width, block.units) if block.transposed else (block.units, block.width)
+            cut = "" if block.bias is None else f"[:{block.inputs}]" if block.transposed else f"[:, :{block.inputs}]"
+            for new, source in ((name, "theta"), (f"d{name}", "g"), (f"c{name}", "scratch")):
+                setup.append(f"{new} = {source}{part}.reshape{shape}{cut}")
+            code = (
+                f"np.multiply({name}, {constant}, out=c{name})",
+                f"np.add(d{name}, c{name}, out=d{name})",
+            )
+            line = next(x for x in self.plan.program.lines if x.lhs.name == self.plan.gradients[name])
+            self.result.steps.append(Statement((line,), code))
+        return ["scratch = np.empty_like(theta)", *setup] if setup else []
+
+    def _call(self, call: Call) -> str:
+        args = ", ".join(map(self._operand, call.args))
+        return f"np.{call.name}({args}, out={self._operand(call.out)})"
+
+    def _operand(self, operand: Operand) -> str:
+        if isinstance(operand, Work):
+            self.works.add(f"work_{operand.number}")
+            return f"work_{operand.number}"
+        if operand.kind != "constant":
+            return operand.name
+        assert operand.value is not None
+        return self._constant(operand.value)
+
+    def _constant(self, value: sp.Expr) -> str:
+        if value not in self.names:
+            self.names[value] = f"c{len(self.names) + 1}"
+            if value.has(STEP):
+                self.result.changing[self.names[value]] = expression(value, ())[0]
+        return self.names[value]
