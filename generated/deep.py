@@ -56,13 +56,17 @@ PARAMETERS = {
     "b_11": (1,),
 }
 STATES = ("m", "v")
+UNITS = (3, *[8] * 10, 1)
+SIZE = 689  # of all parameters
+CHUNK = 2**25  # bytes of samples that are held at once
+KEPT = 2**18  # bytes of outputs that are kept until the losses are computed
 beta_1 = 0.9
 beta_2 = 0.999
 epsilon = 1e-08
 
 
 class DivergedError(ArithmeticError):
-    """The loss is no longer finite; ``params`` are the last with which it was."""
+    """The loss is no longer finite; ``params`` are the last finite ones."""
 
     def __init__(self, epoch: int, step: int, params: Arrays) -> None:
         super().__init__(f"the loss is not finite in epoch {epoch}, step {step}")
@@ -324,405 +328,6 @@ def loss_and_gradients(
     return L, gradients
 
 
-def update(
-    params: Arrays, gradients: Arrays, state: Arrays, eta: float, t: int
-) -> tuple[Arrays, Arrays]:
-    """The parameters and the optimizer's state after step t of the size eta."""
-    A_1 = params["A_1"]
-    dA_1 = gradients["A_1"]
-    b_1 = params["b_1"]
-    db_1 = gradients["b_1"]
-    A_2 = params["A_2"]
-    dA_2 = gradients["A_2"]
-    b_2 = params["b_2"]
-    db_2 = gradients["b_2"]
-    A_3 = params["A_3"]
-    dA_3 = gradients["A_3"]
-    b_3 = params["b_3"]
-    db_3 = gradients["b_3"]
-    A_4 = params["A_4"]
-    dA_4 = gradients["A_4"]
-    b_4 = params["b_4"]
-    db_4 = gradients["b_4"]
-    A_5 = params["A_5"]
-    dA_5 = gradients["A_5"]
-    b_5 = params["b_5"]
-    db_5 = gradients["b_5"]
-    A_6 = params["A_6"]
-    dA_6 = gradients["A_6"]
-    b_6 = params["b_6"]
-    db_6 = gradients["b_6"]
-    A_7 = params["A_7"]
-    dA_7 = gradients["A_7"]
-    b_7 = params["b_7"]
-    db_7 = gradients["b_7"]
-    A_8 = params["A_8"]
-    dA_8 = gradients["A_8"]
-    b_8 = params["b_8"]
-    db_8 = gradients["b_8"]
-    A_9 = params["A_9"]
-    dA_9 = gradients["A_9"]
-    b_9 = params["b_9"]
-    db_9 = gradients["b_9"]
-    A_10 = params["A_10"]
-    dA_10 = gradients["A_10"]
-    b_10 = params["b_10"]
-    db_10 = gradients["b_10"]
-    A_11 = params["A_11"]
-    dA_11 = gradients["A_11"]
-    b_11 = params["b_11"]
-    db_11 = gradients["b_11"]
-    A_1_m = state["A_1_m"]
-    A_1_v = state["A_1_v"]
-    b_1_m = state["b_1_m"]
-    b_1_v = state["b_1_v"]
-    A_2_m = state["A_2_m"]
-    A_2_v = state["A_2_v"]
-    b_2_m = state["b_2_m"]
-    b_2_v = state["b_2_v"]
-    A_3_m = state["A_3_m"]
-    A_3_v = state["A_3_v"]
-    b_3_m = state["b_3_m"]
-    b_3_v = state["b_3_v"]
-    A_4_m = state["A_4_m"]
-    A_4_v = state["A_4_v"]
-    b_4_m = state["b_4_m"]
-    b_4_v = state["b_4_v"]
-    A_5_m = state["A_5_m"]
-    A_5_v = state["A_5_v"]
-    b_5_m = state["b_5_m"]
-    b_5_v = state["b_5_v"]
-    A_6_m = state["A_6_m"]
-    A_6_v = state["A_6_v"]
-    b_6_m = state["b_6_m"]
-    b_6_v = state["b_6_v"]
-    A_7_m = state["A_7_m"]
-    A_7_v = state["A_7_v"]
-    b_7_m = state["b_7_m"]
-    b_7_v = state["b_7_v"]
-    A_8_m = state["A_8_m"]
-    A_8_v = state["A_8_v"]
-    b_8_m = state["b_8_m"]
-    b_8_v = state["b_8_v"]
-    A_9_m = state["A_9_m"]
-    A_9_v = state["A_9_v"]
-    b_9_m = state["b_9_m"]
-    b_9_v = state["b_9_v"]
-    A_10_m = state["A_10_m"]
-    A_10_v = state["A_10_v"]
-    b_10_m = state["b_10_m"]
-    b_10_v = state["b_10_v"]
-    A_11_m = state["A_11_m"]
-    A_11_v = state["A_11_v"]
-    b_11_m = state["b_11_m"]
-    b_11_v = state["b_11_v"]
-    # A_1_m_next[j1,j0] = beta_1*A_1_m[j1,j0] + (1 - beta_1)*dA_1[j1,j0]
-    A_1_m_next = beta_1 * A_1_m - (beta_1 - 1) * dA_1
-    # A_1_v_next[j1,j0] = beta_2*A_1_v[j1,j0] + (1 - beta_2)*dA_1[j1,j0]**2
-    A_1_v_next = beta_2 * A_1_v - (beta_2 - 1) * dA_1**2
-    # A_1_m_hat[j1,j0] = A_1_m_next[j1,j0]/(1 - beta_1**t)
-    A_1_m_hat = A_1_m_next / (1 - (beta_1**t))
-    # A_1_v_hat[j1,j0] = A_1_v_next[j1,j0]/(1 - beta_2**t)
-    A_1_v_hat = A_1_v_next / (1 - (beta_2**t))
-    # A_1_next[j1,j0] = A_1[j1,j0] - eta*A_1_m_hat[j1,j0]/(epsilon +
-    #     sqrt(A_1_v_hat[j1,j0]))
-    A_1_next = A_1 - eta * A_1_m_hat / (np.sqrt(A_1_v_hat) + epsilon)
-    # b_1_m_next[j1] = beta_1*b_1_m[j1] + (1 - beta_1)*db_1[j1]
-    b_1_m_next = beta_1 * b_1_m - (beta_1 - 1) * db_1
-    # b_1_v_next[j1] = beta_2*b_1_v[j1] + (1 - beta_2)*db_1[j1]**2
-    b_1_v_next = beta_2 * b_1_v - (beta_2 - 1) * db_1**2
-    # b_1_m_hat[j1] = b_1_m_next[j1]/(1 - beta_1**t)
-    b_1_m_hat = b_1_m_next / (1 - (beta_1**t))
-    # b_1_v_hat[j1] = b_1_v_next[j1]/(1 - beta_2**t)
-    b_1_v_hat = b_1_v_next / (1 - (beta_2**t))
-    # b_1_next[j1] = b_1[j1] - eta*b_1_m_hat[j1]/(epsilon + sqrt(b_1_v_hat[j1]))
-    b_1_next = b_1 - eta * b_1_m_hat / (np.sqrt(b_1_v_hat) + epsilon)
-    # A_2_m_next[j2,j1] = beta_1*A_2_m[j2,j1] + (1 - beta_1)*dA_2[j2,j1]
-    A_2_m_next = beta_1 * A_2_m - (beta_1 - 1) * dA_2
-    # A_2_v_next[j2,j1] = beta_2*A_2_v[j2,j1] + (1 - beta_2)*dA_2[j2,j1]**2
-    A_2_v_next = beta_2 * A_2_v - (beta_2 - 1) * dA_2**2
-    # A_2_m_hat[j2,j1] = A_2_m_next[j2,j1]/(1 - beta_1**t)
-    A_2_m_hat = A_2_m_next / (1 - (beta_1**t))
-    # A_2_v_hat[j2,j1] = A_2_v_next[j2,j1]/(1 - beta_2**t)
-    A_2_v_hat = A_2_v_next / (1 - (beta_2**t))
-    # A_2_next[j2,j1] = A_2[j2,j1] - eta*A_2_m_hat[j2,j1]/(epsilon +
-    #     sqrt(A_2_v_hat[j2,j1]))
-    A_2_next = A_2 - eta * A_2_m_hat / (np.sqrt(A_2_v_hat) + epsilon)
-    # b_2_m_next[j2] = beta_1*b_2_m[j2] + (1 - beta_1)*db_2[j2]
-    b_2_m_next = beta_1 * b_2_m - (beta_1 - 1) * db_2
-    # b_2_v_next[j2] = beta_2*b_2_v[j2] + (1 - beta_2)*db_2[j2]**2
-    b_2_v_next = beta_2 * b_2_v - (beta_2 - 1) * db_2**2
-    # b_2_m_hat[j2] = b_2_m_next[j2]/(1 - beta_1**t)
-    b_2_m_hat = b_2_m_next / (1 - (beta_1**t))
-    # b_2_v_hat[j2] = b_2_v_next[j2]/(1 - beta_2**t)
-    b_2_v_hat = b_2_v_next / (1 - (beta_2**t))
-    # b_2_next[j2] = b_2[j2] - eta*b_2_m_hat[j2]/(epsilon + sqrt(b_2_v_hat[j2]))
-    b_2_next = b_2 - eta * b_2_m_hat / (np.sqrt(b_2_v_hat) + epsilon)
-    # A_3_m_next[j3,j2] = beta_1*A_3_m[j3,j2] + (1 - beta_1)*dA_3[j3,j2]
-    A_3_m_next = beta_1 * A_3_m - (beta_1 - 1) * dA_3
-    # A_3_v_next[j3,j2] = beta_2*A_3_v[j3,j2] + (1 - beta_2)*dA_3[j3,j2]**2
-    A_3_v_next = beta_2 * A_3_v - (beta_2 - 1) * dA_3**2
-    # A_3_m_hat[j3,j2] = A_3_m_next[j3,j2]/(1 - beta_1**t)
-    A_3_m_hat = A_3_m_next / (1 - (beta_1**t))
-    # A_3_v_hat[j3,j2] = A_3_v_next[j3,j2]/(1 - beta_2**t)
-    A_3_v_hat = A_3_v_next / (1 - (beta_2**t))
-    # A_3_next[j3,j2] = A_3[j3,j2] - eta*A_3_m_hat[j3,j2]/(epsilon +
-    #     sqrt(A_3_v_hat[j3,j2]))
-    A_3_next = A_3 - eta * A_3_m_hat / (np.sqrt(A_3_v_hat) + epsilon)
-    # b_3_m_next[j3] = beta_1*b_3_m[j3] + (1 - beta_1)*db_3[j3]
-    b_3_m_next = beta_1 * b_3_m - (beta_1 - 1) * db_3
-    # b_3_v_next[j3] = beta_2*b_3_v[j3] + (1 - beta_2)*db_3[j3]**2
-    b_3_v_next = beta_2 * b_3_v - (beta_2 - 1) * db_3**2
-    # b_3_m_hat[j3] = b_3_m_next[j3]/(1 - beta_1**t)
-    b_3_m_hat = b_3_m_next / (1 - (beta_1**t))
-    # b_3_v_hat[j3] = b_3_v_next[j3]/(1 - beta_2**t)
-    b_3_v_hat = b_3_v_next / (1 - (beta_2**t))
-    # b_3_next[j3] = b_3[j3] - eta*b_3_m_hat[j3]/(epsilon + sqrt(b_3_v_hat[j3]))
-    b_3_next = b_3 - eta * b_3_m_hat / (np.sqrt(b_3_v_hat) + epsilon)
-    # A_4_m_next[j4,j3] = beta_1*A_4_m[j4,j3] + (1 - beta_1)*dA_4[j4,j3]
-    A_4_m_next = beta_1 * A_4_m - (beta_1 - 1) * dA_4
-    # A_4_v_next[j4,j3] = beta_2*A_4_v[j4,j3] + (1 - beta_2)*dA_4[j4,j3]**2
-    A_4_v_next = beta_2 * A_4_v - (beta_2 - 1) * dA_4**2
-    # A_4_m_hat[j4,j3] = A_4_m_next[j4,j3]/(1 - beta_1**t)
-    A_4_m_hat = A_4_m_next / (1 - (beta_1**t))
-    # A_4_v_hat[j4,j3] = A_4_v_next[j4,j3]/(1 - beta_2**t)
-    A_4_v_hat = A_4_v_next / (1 - (beta_2**t))
-    # A_4_next[j4,j3] = A_4[j4,j3] - eta*A_4_m_hat[j4,j3]/(epsilon +
-    #     sqrt(A_4_v_hat[j4,j3]))
-    A_4_next = A_4 - eta * A_4_m_hat / (np.sqrt(A_4_v_hat) + epsilon)
-    # b_4_m_next[j4] = beta_1*b_4_m[j4] + (1 - beta_1)*db_4[j4]
-    b_4_m_next = beta_1 * b_4_m - (beta_1 - 1) * db_4
-    # b_4_v_next[j4] = beta_2*b_4_v[j4] + (1 - beta_2)*db_4[j4]**2
-    b_4_v_next = beta_2 * b_4_v - (beta_2 - 1) * db_4**2
-    # b_4_m_hat[j4] = b_4_m_next[j4]/(1 - beta_1**t)
-    b_4_m_hat = b_4_m_next / (1 - (beta_1**t))
-    # b_4_v_hat[j4] = b_4_v_next[j4]/(1 - beta_2**t)
-    b_4_v_hat = b_4_v_next / (1 - (beta_2**t))
-    # b_4_next[j4] = b_4[j4] - eta*b_4_m_hat[j4]/(epsilon + sqrt(b_4_v_hat[j4]))
-    b_4_next = b_4 - eta * b_4_m_hat / (np.sqrt(b_4_v_hat) + epsilon)
-    # A_5_m_next[j5,j4] = beta_1*A_5_m[j5,j4] + (1 - beta_1)*dA_5[j5,j4]
-    A_5_m_next = beta_1 * A_5_m - (beta_1 - 1) * dA_5
-    # A_5_v_next[j5,j4] = beta_2*A_5_v[j5,j4] + (1 - beta_2)*dA_5[j5,j4]**2
-    A_5_v_next = beta_2 * A_5_v - (beta_2 - 1) * dA_5**2
-    # A_5_m_hat[j5,j4] = A_5_m_next[j5,j4]/(1 - beta_1**t)
-    A_5_m_hat = A_5_m_next / (1 - (beta_1**t))
-    # A_5_v_hat[j5,j4] = A_5_v_next[j5,j4]/(1 - beta_2**t)
-    A_5_v_hat = A_5_v_next / (1 - (beta_2**t))
-    # A_5_next[j5,j4] = A_5[j5,j4] - eta*A_5_m_hat[j5,j4]/(epsilon +
-    #     sqrt(A_5_v_hat[j5,j4]))
-    A_5_next = A_5 - eta * A_5_m_hat / (np.sqrt(A_5_v_hat) + epsilon)
-    # b_5_m_next[j5] = beta_1*b_5_m[j5] + (1 - beta_1)*db_5[j5]
-    b_5_m_next = beta_1 * b_5_m - (beta_1 - 1) * db_5
-    # b_5_v_next[j5] = beta_2*b_5_v[j5] + (1 - beta_2)*db_5[j5]**2
-    b_5_v_next = beta_2 * b_5_v - (beta_2 - 1) * db_5**2
-    # b_5_m_hat[j5] = b_5_m_next[j5]/(1 - beta_1**t)
-    b_5_m_hat = b_5_m_next / (1 - (beta_1**t))
-    # b_5_v_hat[j5] = b_5_v_next[j5]/(1 - beta_2**t)
-    b_5_v_hat = b_5_v_next / (1 - (beta_2**t))
-    # b_5_next[j5] = b_5[j5] - eta*b_5_m_hat[j5]/(epsilon + sqrt(b_5_v_hat[j5]))
-    b_5_next = b_5 - eta * b_5_m_hat / (np.sqrt(b_5_v_hat) + epsilon)
-    # A_6_m_next[j6,j5] = beta_1*A_6_m[j6,j5] + (1 - beta_1)*dA_6[j6,j5]
-    A_6_m_next = beta_1 * A_6_m - (beta_1 - 1) * dA_6
-    # A_6_v_next[j6,j5] = beta_2*A_6_v[j6,j5] + (1 - beta_2)*dA_6[j6,j5]**2
-    A_6_v_next = beta_2 * A_6_v - (beta_2 - 1) * dA_6**2
-    # A_6_m_hat[j6,j5] = A_6_m_next[j6,j5]/(1 - beta_1**t)
-    A_6_m_hat = A_6_m_next / (1 - (beta_1**t))
-    # A_6_v_hat[j6,j5] = A_6_v_next[j6,j5]/(1 - beta_2**t)
-    A_6_v_hat = A_6_v_next / (1 - (beta_2**t))
-    # A_6_next[j6,j5] = A_6[j6,j5] - eta*A_6_m_hat[j6,j5]/(epsilon +
-    #     sqrt(A_6_v_hat[j6,j5]))
-    A_6_next = A_6 - eta * A_6_m_hat / (np.sqrt(A_6_v_hat) + epsilon)
-    # b_6_m_next[j6] = beta_1*b_6_m[j6] + (1 - beta_1)*db_6[j6]
-    b_6_m_next = beta_1 * b_6_m - (beta_1 - 1) * db_6
-    # b_6_v_next[j6] = beta_2*b_6_v[j6] + (1 - beta_2)*db_6[j6]**2
-    b_6_v_next = beta_2 * b_6_v - (beta_2 - 1) * db_6**2
-    # b_6_m_hat[j6] = b_6_m_next[j6]/(1 - beta_1**t)
-    b_6_m_hat = b_6_m_next / (1 - (beta_1**t))
-    # b_6_v_hat[j6] = b_6_v_next[j6]/(1 - beta_2**t)
-    b_6_v_hat = b_6_v_next / (1 - (beta_2**t))
-    # b_6_next[j6] = b_6[j6] - eta*b_6_m_hat[j6]/(epsilon + sqrt(b_6_v_hat[j6]))
-    b_6_next = b_6 - eta * b_6_m_hat / (np.sqrt(b_6_v_hat) + epsilon)
-    # A_7_m_next[j7,j6] = beta_1*A_7_m[j7,j6] + (1 - beta_1)*dA_7[j7,j6]
-    A_7_m_next = beta_1 * A_7_m - (beta_1 - 1) * dA_7
-    # A_7_v_next[j7,j6] = beta_2*A_7_v[j7,j6] + (1 - beta_2)*dA_7[j7,j6]**2
-    A_7_v_next = beta_2 * A_7_v - (beta_2 - 1) * dA_7**2
-    # A_7_m_hat[j7,j6] = A_7_m_next[j7,j6]/(1 - beta_1**t)
-    A_7_m_hat = A_7_m_next / (1 - (beta_1**t))
-    # A_7_v_hat[j7,j6] = A_7_v_next[j7,j6]/(1 - beta_2**t)
-    A_7_v_hat = A_7_v_next / (1 - (beta_2**t))
-    # A_7_next[j7,j6] = A_7[j7,j6] - eta*A_7_m_hat[j7,j6]/(epsilon +
-    #     sqrt(A_7_v_hat[j7,j6]))
-    A_7_next = A_7 - eta * A_7_m_hat / (np.sqrt(A_7_v_hat) + epsilon)
-    # b_7_m_next[j7] = beta_1*b_7_m[j7] + (1 - beta_1)*db_7[j7]
-    b_7_m_next = beta_1 * b_7_m - (beta_1 - 1) * db_7
-    # b_7_v_next[j7] = beta_2*b_7_v[j7] + (1 - beta_2)*db_7[j7]**2
-    b_7_v_next = beta_2 * b_7_v - (beta_2 - 1) * db_7**2
-    # b_7_m_hat[j7] = b_7_m_next[j7]/(1 - beta_1**t)
-    b_7_m_hat = b_7_m_next / (1 - (beta_1**t))
-    # b_7_v_hat[j7] = b_7_v_next[j7]/(1 - beta_2**t)
-    b_7_v_hat = b_7_v_next / (1 - (beta_2**t))
-    # b_7_next[j7] = b_7[j7] - eta*b_7_m_hat[j7]/(epsilon + sqrt(b_7_v_hat[j7]))
-    b_7_next = b_7 - eta * b_7_m_hat / (np.sqrt(b_7_v_hat) + epsilon)
-    # A_8_m_next[j8,j7] = beta_1*A_8_m[j8,j7] + (1 - beta_1)*dA_8[j8,j7]
-    A_8_m_next = beta_1 * A_8_m - (beta_1 - 1) * dA_8
-    # A_8_v_next[j8,j7] = beta_2*A_8_v[j8,j7] + (1 - beta_2)*dA_8[j8,j7]**2
-    A_8_v_next = beta_2 * A_8_v - (beta_2 - 1) * dA_8**2
-    # A_8_m_hat[j8,j7] = A_8_m_next[j8,j7]/(1 - beta_1**t)
-    A_8_m_hat = A_8_m_next / (1 - (beta_1**t))
-    # A_8_v_hat[j8,j7] = A_8_v_next[j8,j7]/(1 - beta_2**t)
-    A_8_v_hat = A_8_v_next / (1 - (beta_2**t))
-    # A_8_next[j8,j7] = A_8[j8,j7] - eta*A_8_m_hat[j8,j7]/(epsilon +
-    #     sqrt(A_8_v_hat[j8,j7]))
-    A_8_next = A_8 - eta * A_8_m_hat / (np.sqrt(A_8_v_hat) + epsilon)
-    # b_8_m_next[j8] = beta_1*b_8_m[j8] + (1 - beta_1)*db_8[j8]
-    b_8_m_next = beta_1 * b_8_m - (beta_1 - 1) * db_8
-    # b_8_v_next[j8] = beta_2*b_8_v[j8] + (1 - beta_2)*db_8[j8]**2
-    b_8_v_next = beta_2 * b_8_v - (beta_2 - 1) * db_8**2
-    # b_8_m_hat[j8] = b_8_m_next[j8]/(1 - beta_1**t)
-    b_8_m_hat = b_8_m_next / (1 - (beta_1**t))
-    # b_8_v_hat[j8] = b_8_v_next[j8]/(1 - beta_2**t)
-    b_8_v_hat = b_8_v_next / (1 - (beta_2**t))
-    # b_8_next[j8] = b_8[j8] - eta*b_8_m_hat[j8]/(epsilon + sqrt(b_8_v_hat[j8]))
-    b_8_next = b_8 - eta * b_8_m_hat / (np.sqrt(b_8_v_hat) + epsilon)
-    # A_9_m_next[j9,j8] = beta_1*A_9_m[j9,j8] + (1 - beta_1)*dA_9[j9,j8]
-    A_9_m_next = beta_1 * A_9_m - (beta_1 - 1) * dA_9
-    # A_9_v_next[j9,j8] = beta_2*A_9_v[j9,j8] + (1 - beta_2)*dA_9[j9,j8]**2
-    A_9_v_next = beta_2 * A_9_v - (beta_2 - 1) * dA_9**2
-    # A_9_m_hat[j9,j8] = A_9_m_next[j9,j8]/(1 - beta_1**t)
-    A_9_m_hat = A_9_m_next / (1 - (beta_1**t))
-    # A_9_v_hat[j9,j8] = A_9_v_next[j9,j8]/(1 - beta_2**t)
-    A_9_v_hat = A_9_v_next / (1 - (beta_2**t))
-    # A_9_next[j9,j8] = A_9[j9,j8] - eta*A_9_m_hat[j9,j8]/(epsilon +
-    #     sqrt(A_9_v_hat[j9,j8]))
-    A_9_next = A_9 - eta * A_9_m_hat / (np.sqrt(A_9_v_hat) + epsilon)
-    # b_9_m_next[j9] = beta_1*b_9_m[j9] + (1 - beta_1)*db_9[j9]
-    b_9_m_next = beta_1 * b_9_m - (beta_1 - 1) * db_9
-    # b_9_v_next[j9] = beta_2*b_9_v[j9] + (1 - beta_2)*db_9[j9]**2
-    b_9_v_next = beta_2 * b_9_v - (beta_2 - 1) * db_9**2
-    # b_9_m_hat[j9] = b_9_m_next[j9]/(1 - beta_1**t)
-    b_9_m_hat = b_9_m_next / (1 - (beta_1**t))
-    # b_9_v_hat[j9] = b_9_v_next[j9]/(1 - beta_2**t)
-    b_9_v_hat = b_9_v_next / (1 - (beta_2**t))
-    # b_9_next[j9] = b_9[j9] - eta*b_9_m_hat[j9]/(epsilon + sqrt(b_9_v_hat[j9]))
-    b_9_next = b_9 - eta * b_9_m_hat / (np.sqrt(b_9_v_hat) + epsilon)
-    # A_10_m_next[j10,j9] = beta_1*A_10_m[j10,j9] + (1 - beta_1)*dA_10[j10,j9]
-    A_10_m_next = beta_1 * A_10_m - (beta_1 - 1) * dA_10
-    # A_10_v_next[j10,j9] = beta_2*A_10_v[j10,j9] + (1 - beta_2)*dA_10[j10,j9]**2
-    A_10_v_next = beta_2 * A_10_v - (beta_2 - 1) * dA_10**2
-    # A_10_m_hat[j10,j9] = A_10_m_next[j10,j9]/(1 - beta_1**t)
-    A_10_m_hat = A_10_m_next / (1 - (beta_1**t))
-    # A_10_v_hat[j10,j9] = A_10_v_next[j10,j9]/(1 - beta_2**t)
-    A_10_v_hat = A_10_v_next / (1 - (beta_2**t))
-    # A_10_next[j10,j9] = A_10[j10,j9] - eta*A_10_m_hat[j10,j9]/(epsilon +
-    #     sqrt(A_10_v_hat[j10,j9]))
-    A_10_next = A_10 - eta * A_10_m_hat / (np.sqrt(A_10_v_hat) + epsilon)
-    # b_10_m_next[j10] = beta_1*b_10_m[j10] + (1 - beta_1)*db_10[j10]
-    b_10_m_next = beta_1 * b_10_m - (beta_1 - 1) * db_10
-    # b_10_v_next[j10] = beta_2*b_10_v[j10] + (1 - beta_2)*db_10[j10]**2
-    b_10_v_next = beta_2 * b_10_v - (beta_2 - 1) * db_10**2
-    # b_10_m_hat[j10] = b_10_m_next[j10]/(1 - beta_1**t)
-    b_10_m_hat = b_10_m_next / (1 - (beta_1**t))
-    # b_10_v_hat[j10] = b_10_v_next[j10]/(1 - beta_2**t)
-    b_10_v_hat = b_10_v_next / (1 - (beta_2**t))
-    # b_10_next[j10] = b_10[j10] - eta*b_10_m_hat[j10]/(epsilon +
-    #     sqrt(b_10_v_hat[j10]))
-    b_10_next = b_10 - eta * b_10_m_hat / (np.sqrt(b_10_v_hat) + epsilon)
-    # A_11_m_next[j11,j10] = beta_1*A_11_m[j11,j10] + (1 - beta_1)*dA_11[j11,j10]
-    A_11_m_next = beta_1 * A_11_m - (beta_1 - 1) * dA_11
-    # A_11_v_next[j11,j10] = beta_2*A_11_v[j11,j10] + (1 - beta_2)*dA_11[j11,j10]**2
-    A_11_v_next = beta_2 * A_11_v - (beta_2 - 1) * dA_11**2
-    # A_11_m_hat[j11,j10] = A_11_m_next[j11,j10]/(1 - beta_1**t)
-    A_11_m_hat = A_11_m_next / (1 - (beta_1**t))
-    # A_11_v_hat[j11,j10] = A_11_v_next[j11,j10]/(1 - beta_2**t)
-    A_11_v_hat = A_11_v_next / (1 - (beta_2**t))
-    # A_11_next[j11,j10] = A_11[j11,j10] - eta*A_11_m_hat[j11,j10]/(epsilon +
-    #     sqrt(A_11_v_hat[j11,j10]))
-    A_11_next = A_11 - eta * A_11_m_hat / (np.sqrt(A_11_v_hat) + epsilon)
-    # b_11_m_next[j11] = beta_1*b_11_m[j11] + (1 - beta_1)*db_11[j11]
-    b_11_m_next = beta_1 * b_11_m - (beta_1 - 1) * db_11
-    # b_11_v_next[j11] = beta_2*b_11_v[j11] + (1 - beta_2)*db_11[j11]**2
-    b_11_v_next = beta_2 * b_11_v - (beta_2 - 1) * db_11**2
-    # b_11_m_hat[j11] = b_11_m_next[j11]/(1 - beta_1**t)
-    b_11_m_hat = b_11_m_next / (1 - (beta_1**t))
-    # b_11_v_hat[j11] = b_11_v_next[j11]/(1 - beta_2**t)
-    b_11_v_hat = b_11_v_next / (1 - (beta_2**t))
-    # b_11_next[j11] = b_11[j11] - eta*b_11_m_hat[j11]/(epsilon +
-    #     sqrt(b_11_v_hat[j11]))
-    b_11_next = b_11 - eta * b_11_m_hat / (np.sqrt(b_11_v_hat) + epsilon)
-    params = {
-        **params,
-        "A_1": A_1_next,
-        "b_1": b_1_next,
-        "A_2": A_2_next,
-        "b_2": b_2_next,
-        "A_3": A_3_next,
-        "b_3": b_3_next,
-        "A_4": A_4_next,
-        "b_4": b_4_next,
-        "A_5": A_5_next,
-        "b_5": b_5_next,
-        "A_6": A_6_next,
-        "b_6": b_6_next,
-        "A_7": A_7_next,
-        "b_7": b_7_next,
-        "A_8": A_8_next,
-        "b_8": b_8_next,
-        "A_9": A_9_next,
-        "b_9": b_9_next,
-        "A_10": A_10_next,
-        "b_10": b_10_next,
-        "A_11": A_11_next,
-        "b_11": b_11_next,
-    }
-    state = {
-        "A_1_m": A_1_m_next,
-        "A_1_v": A_1_v_next,
-        "b_1_m": b_1_m_next,
-        "b_1_v": b_1_v_next,
-        "A_2_m": A_2_m_next,
-        "A_2_v": A_2_v_next,
-        "b_2_m": b_2_m_next,
-        "b_2_v": b_2_v_next,
-        "A_3_m": A_3_m_next,
-        "A_3_v": A_3_v_next,
-        "b_3_m": b_3_m_next,
-        "b_3_v": b_3_v_next,
-        "A_4_m": A_4_m_next,
-        "A_4_v": A_4_v_next,
-        "b_4_m": b_4_m_next,
-        "b_4_v": b_4_v_next,
-        "A_5_m": A_5_m_next,
-        "A_5_v": A_5_v_next,
-        "b_5_m": b_5_m_next,
-        "b_5_v": b_5_v_next,
-        "A_6_m": A_6_m_next,
-        "A_6_v": A_6_v_next,
-        "b_6_m": b_6_m_next,
-        "b_6_v": b_6_v_next,
-        "A_7_m": A_7_m_next,
-        "A_7_v": A_7_v_next,
-        "b_7_m": b_7_m_next,
-        "b_7_v": b_7_v_next,
-        "A_8_m": A_8_m_next,
-        "A_8_v": A_8_v_next,
-        "b_8_m": b_8_m_next,
-        "b_8_v": b_8_v_next,
-        "A_9_m": A_9_m_next,
-        "A_9_v": A_9_v_next,
-        "b_9_m": b_9_m_next,
-        "b_9_v": b_9_v_next,
-        "A_10_m": A_10_m_next,
-        "A_10_v": A_10_v_next,
-        "b_10_m": b_10_m_next,
-        "b_10_v": b_10_v_next,
-        "A_11_m": A_11_m_next,
-        "A_11_v": A_11_v_next,
-        "b_11_m": b_11_m_next,
-        "b_11_v": b_11_v_next,
-    }
-    return params, state
-
-
 def train(
     x: np.ndarray,
     y: np.ndarray,
@@ -742,60 +347,342 @@ def train(
     callback(epoch, loss, params) is called after every epoch.
     reduce(vector) sums a flat vector over processes, in place: the unnormalised
     gradients of the data, then the number of samples.  Raises DivergedError.
+
+    x and y may be memory-mapped: they are read in parts, of about CHUNK bytes.
     """
     params = dict(initialize(seed) if params is None else params)
-    x = _features(params, x)
-    y = _targets(params, y, len(x))
-    scaled = {k: params.pop(k) for k in ("x_mean", "x_scale") if k in params}
-    state = {
-        f"{name}_{kind}": np.zeros_like(params[name])
-        for name in PARAMETERS
-        for kind in STATES
-    }
-    rng = np.random.default_rng([seed, 1])
-    size, history, t = batch_size or len(x), [], 0
-    finite = params
-    for epoch in range(1, epochs + 1):
-        order = rng.permutation(len(x))
-        total = 0.0
-        for start in range(0, len(x), size):
-            rows = order[start : start + size]
-            t += 1
-            with np.errstate(over="ignore", invalid="ignore"):
-                loss, gradients = loss_and_gradients(params, x[rows], y[rows])
-                if not np.isfinite(loss):
-                    raise DivergedError(epoch, t, {**finite, **scaled})
-                if reduce is not None:
-                    gradients = _reduced(params, gradients, len(rows), reduce)
-                finite = params
-                params, state = update(params, gradients, state, learning_rate, t)
-            total += loss * len(rows)
-        if not all(np.isfinite(values).all() for values in params.values()):
-            raise DivergedError(epoch, t, {**finite, **scaled})
-        history.append(total / len(x))
-        if callback is not None:
-            callback(epoch, history[-1], {**params, **scaled})
-    return {**params, **scaled}, history
+    x, y = _checked(params, x, y)
+    run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        while (done := len(run.history)) < epochs:
+            run.epochs(1 if callback else min(run.at_once, epochs - done))
+            if callback is not None:
+                callback(done + 1, run.history[-1], run.params())
+    return run.params(), run.history
 
 
-def _reduced(
-    params: Arrays,
-    gradients: Arrays,
-    count: int,
-    reduce: Callable[[np.ndarray], object],
-) -> Arrays:
-    """The gradients over the samples of all processes."""
-    parts = dict(gradients)
-    parts = {k: g * count for k, g in parts.items()}
-    flat = np.concatenate([*(g.ravel() for g in parts.values()), [count]])
-    reduce(flat)
-    flat[:-1] /= flat[-1]
-    start = 0
-    for name, part in parts.items():
-        total = flat[start : start + part.size]
-        parts[name] = total.reshape(part.shape).astype(part.dtype)
-        start += part.size
-    return parts
+class _Run:
+    """A run of training: theta holds all parameters, g their gradient, as flat vectors."""
+
+    def __init__(
+        self,
+        params: Arrays,
+        x: np.ndarray,
+        y: np.ndarray,
+        batch_size: int,
+        rate: float,
+        seed: int,
+        reduce: Callable[[np.ndarray], object] | None,
+    ) -> None:
+        dtype = params["A_1"].dtype
+        self.given, self.x, self.y, self.reduce = params, x, y, reduce
+        self.vector = np.zeros(SIZE + 1, dtype)  # g, then the number of samples
+        self.theta, self.g = np.zeros(SIZE, dtype), self.vector[:-1]
+        for name, view in _views(self.theta).items():
+            view[...] = params[name]
+        self.state = {name: np.zeros_like(self.theta) for name in STATES}
+        self.advance = _optimizer(self.theta, self.g, self.state, rate)
+        self.scale = 1.0  # a factor of every gradient
+        self.rng = np.random.default_rng([seed, 1])
+        self.t, self.history = 0, []
+
+        rows = min(batch_size, len(x))
+        whole, rest = divmod(len(x), rows)
+        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        # whether every epoch takes the same batches, all of which are held
+        self.still = rows == len(x)
+        room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
+        self.at_once = max(1, min(room, 1000)) if self.still and not reduce else 1
+        plan = self._plan(rows, held)
+        # plan, its first row, its number of batches
+        self.parts = [
+            (plan, k * rows, min(held, whole - k)) for k in range(0, whole, held)
+        ]
+        if rest:
+            self.parts.append((self._plan(rest, 1), whole * rows, 1))
+
+    def _plan(self, rows: int, batches: int) -> _Plan:
+        seed = 1.0 if self.reduce else self.scale / rows
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+
+    def epochs(self, count: int) -> None:
+        """So many epochs; their losses are computed at the end of them."""
+        order = None if self.still else self.rng.permutation(len(self.x))
+        totals = np.zeros(count)
+        for plan, start, batches in self.parts:
+            rows = slice(start, start + batches * plan.rows)
+            if not (self.still and self.t):
+                plan.fill(*self._samples(rows if order is None else order[rows]))
+            before = self._position()
+            self._steps(plan, 0, count * batches)
+            losses = plan.losses(0, count * batches)
+            finite = np.isfinite(losses).all() and np.isfinite(self.theta).all()
+            if not finite and self.reduce is None:
+                self._find_divergence(plan, count, batches, before)
+            totals += losses.reshape(count, batches).sum(axis=1) * plan.rows
+        self.history += (totals / len(self.x)).tolist()
+
+    def _samples(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of these rows, as the steps take them."""
+        x = self.x[rows]
+        if "x_mean" in self.given:
+            x = (x - self.given["x_mean"]) / self.given["x_scale"]
+        return x, _as_rows(self.y[rows])
+
+    def _steps(self, plan: _Plan, first: int, count: int) -> None:
+        gradient, advance, reduce = plan.gradient, self.advance, self.reduce
+        for t, arrays in enumerate(plan.steps[first : first + count], self.t + 1):
+            gradient(*arrays)
+            if reduce is not None:
+                self._sum_over_processes(plan.rows, t)
+            advance(t)
+        self.t += count
+
+    def _sum_over_processes(self, rows: int, t: int) -> None:
+        """The gradient over the samples of all processes."""
+        self.vector[-1] = rows
+        self.reduce(self.vector)
+        if not np.isfinite(self.vector).all():
+            raise DivergedError(len(self.history) + 1, t, self.params())
+        self.g *= self.scale / self.vector[-1]
+
+    def _position(self) -> tuple[int, np.ndarray, Arrays, dict]:
+        """Where the run is, to repeat it from there."""
+        state = {name: values.copy() for name, values in self.state.items()}
+        return self.t, self.theta.copy(), state, self.rng.bit_generator.state
+
+    def _find_divergence(
+        self,
+        plan: _Plan,
+        epochs: int,
+        batches: int,
+        before: tuple[int, np.ndarray, Arrays, dict],
+    ) -> None:
+        """Repeat the last steps one by one; DivergedError at the first that fails."""
+        self.t, self.theta[...], state, self.rng.bit_generator.state = before
+        for name, values in state.items():
+            self.state[name][...] = values
+        finite = self.params()
+        for k in range(epochs * batches):
+            epoch, params = len(self.history) + 1 + k // batches, self.params()
+            self._steps(plan, k, 1)
+            if not np.isfinite(plan.losses(k, 1)).all():
+                raise DivergedError(epoch, self.t, finite)
+            finite = params
+            if not np.isfinite(self.theta).all():
+                raise DivergedError(epoch, self.t, finite)
+
+    def params(self) -> Arrays:
+        """A copy of the parameters."""
+        return {**self.given, **{k: v.copy() for k, v in _views(self.theta).items()}}
+
+
+def _blocks(vector: np.ndarray) -> dict[int, np.ndarray]:
+    """W_k = [A_k b_k] for every k, as parts of a flat vector.
+
+    From the second on they are stored transposed: the backward sweep multiplies by them so.
+    """
+    blocks, start = {}, 0
+    for k in range(1, len(UNITS)):
+        columns = UNITS[k - 1] + (f"b_{k}" in PARAMETERS)
+        shape = (UNITS[k], columns) if k == 1 else (columns, UNITS[k])
+        blocks[k] = vector[start : start + UNITS[k] * columns].reshape(shape)
+        start += UNITS[k] * columns
+    return blocks
+
+
+def _views(vector: np.ndarray) -> Arrays:
+    """The parameters, or their gradients, as views of one flat vector."""
+    views = {}
+    for k, block in _blocks(vector).items():
+        whole = block if k == 1 else block.T
+        views[f"A_{k}"] = whole[:, : UNITS[k - 1]]
+        if f"b_{k}" in PARAMETERS:
+            views[f"b_{k}"] = whole[:, -1]
+    return views
+
+
+class _Plan:
+    """The statements of one step on arrays that are allocated once, for batches of ``rows``.
+
+    Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
+    multiplies by b_k.  Every gradient is the derivation's times ``seed`` * rows.
+    Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    """
+
+    def __init__(
+        self,
+        theta: np.ndarray,
+        g: np.ndarray,
+        rows: int,
+        batches: int,
+        epochs: int,
+        seed: float,
+    ) -> None:
+        dtype, slots = theta.dtype, batches * epochs
+        self.rows, self.batches = rows, batches
+        x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        y = np.zeros((batches, OUTPUTS, rows), dtype)
+        z_11_kept = np.zeros((slots, UNITS[11], rows), dtype)
+
+        stored, slopes = _blocks(theta), _blocks(g)
+        A_T = {}
+        W = {}
+        W_T = {}
+        a = {}
+        a_one = {}
+        dW = {}
+        dW_T = {}
+        dz = {}
+        dz_T = {}
+        t = {}
+        z = {}
+        c1 = np.array(2 * seed, dtype)
+        one = np.array(1.0, dtype)
+        pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
+        W[1] = stored[1]
+        dW[1] = slopes[1]
+        a_one[1] = np.ones((UNITS[1] + 1, rows), dtype)
+        a[1] = a_one[1][: UNITS[1]]
+        dz[1] = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
+        z[1] = a[1]
+        t[1] = np.empty((UNITS[1], rows), dtype)
+        for k in range(2, 11):
+            W_T[k] = stored[k]
+            dW_T[k] = slopes[k]
+            W[k] = W_T[k].T
+            A_T[k] = W_T[k][: UNITS[k - 1]]
+            a_one[k] = np.ones((UNITS[k] + 1, rows), dtype)
+            a[k] = a_one[k][: UNITS[k]]
+            dz[k] = pools[k % 2][: UNITS[k] * rows].reshape(UNITS[k], rows)
+            z[k] = a[k]
+            dz_T[k] = dz[k].T
+            t[k] = np.empty((UNITS[k], rows), dtype)
+        W_T[11] = stored[11]
+        dW_T[11] = slopes[11]
+        W[11] = W_T[11].T
+        A_T[11] = W_T[11][: UNITS[10]]
+        dz[11] = pools[1][: UNITS[11] * rows].reshape(UNITS[11], rows)
+        dz_T[11] = dz[11].T
+
+        def gradient(x_one, x_one_T, y, z_11) -> None:
+            # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
+            W[1].dot(x_one, z[1])
+            # a_1[n,j1] = tanh(z_1[n,j1])
+            np.tanh(z[1], out=a[1])
+            for k in range(2, 11):
+                # z_k[n,jk] = sum_{j(k-1)} A_k[jk,j(k-1)]*a_(k-1)[n,j(k-1)] + b_k[jk]
+                W[k].dot(a_one[k - 1], z[k])
+                # a_k[n,jk] = tanh(z_k[n,jk])
+                np.tanh(z[k], out=a[k])
+            # z_11[n,j11] = sum_{j10} A_11[j11,j10]*a_10[n,j10] + b_11[j11]
+            W[11].dot(a_one[10], z_11)
+            # dz_11[n,j11] = (2*z_11[n,j11] - 2*y[n,j11])/N
+            np.subtract(z_11, y, out=dz[11])
+            np.multiply(dz[11], c1, out=dz[11])
+            # dA_11[j11,j10] = sum_{n} a_10[n,j10]*dz_11[n,j11]
+            # db_11[j11] = sum_{n} dz_11[n,j11]
+            a_one[10].dot(dz_T[11], dW_T[11])
+            for k in range(10, 1, -1):
+                # dz_k[n,jk] = sum_{j(k+1)} (1 - a_k[n,jk]**2)*A_(k+1)[j(k+1),jk]*dz_(k+1)[n,j(k+1)]
+                A_T[k + 1].dot(dz[k + 1], dz[k])
+                np.multiply(a[k], a[k], out=t[k])
+                np.subtract(one, t[k], out=t[k])
+                np.multiply(t[k], dz[k], out=dz[k])
+                # dA_k[jk,j(k-1)] = sum_{n} a_(k-1)[n,j(k-1)]*dz_k[n,jk]
+                # db_k[jk] = sum_{n} dz_k[n,jk]
+                a_one[k - 1].dot(dz_T[k], dW_T[k])
+            # dz_1[n,j1] = sum_{j2} (1 - a_1[n,j1]**2)*A_2[j2,j1]*dz_2[n,j2]
+            A_T[2].dot(dz[2], dz[1])
+            np.multiply(a[1], a[1], out=t[1])
+            np.subtract(one, t[1], out=t[1])
+            np.multiply(t[1], dz[1], out=dz[1])
+            # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
+            # db_1[j1] = sum_{n} dz_1[n,j1]
+            dz[1].dot(x_one_T, dW[1])
+
+        def losses(first: int, count: int) -> np.ndarray:
+            """L of the steps t of the epochs e, from this slot on."""
+            N = rows
+            last, shape = first + count, (-1, min(count, batches))
+            z_11 = z_11_kept[first:last].reshape(*shape, UNITS[11], rows)
+            y = targets[first % batches : first % batches + count]
+            # L[e,t] = sum_{n,j11} (z_11[e,t,j11,n] - y[t,j11,n])**2/N
+            L = np.sum((z_11 - y) ** 2, axis=(3, 2)) / N
+            return L.ravel()
+
+        def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
+            """Take the samples of the next steps."""
+            count = len(x_part) // rows
+            x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
+
+        targets = y
+        self.gradient, self.losses, self.fill = gradient, losses, fill
+        self.steps = [
+            (
+                x_rows[i % batches].T,
+                x_rows[i % batches],
+                y[i % batches],
+                z_11_kept[i],
+            )
+            for i in range(slots)
+        ]
+
+
+def _optimizer(
+    theta: np.ndarray, g: np.ndarray, state: Arrays, eta: float
+) -> Callable[[int], None]:
+    """The step t that changes theta, and the optimizer's state, in place."""
+    dtype = theta.dtype
+    m = state["m"]
+    v = state["v"]
+    c1 = np.array(1 - beta_1, dtype)
+    c2 = np.array(beta_1, dtype)
+    c3 = np.array(1 - beta_2, dtype)
+    c4 = np.array(beta_2, dtype)
+    c6 = np.array(epsilon, dtype)
+    c5 = np.array(0.0, dtype)
+    c7 = np.array(0.0, dtype)
+    work_1 = np.empty_like(theta)
+    work_2 = np.empty_like(theta)
+
+
+    def advance(t: int) -> None:
+        c5[...] = 1 / (1 - (beta_2**t))
+        c7[...] = eta / (1 - (beta_1**t))
+        # m_next[p] = beta_1*m[p] + (1 - beta_1)*g[p]
+        np.multiply(g, c1, out=work_1)
+        np.multiply(m, c2, out=m)
+        np.add(work_1, m, out=m)
+        # v_next[p] = beta_2*v[p] + (1 - beta_2)*g[p]**2
+        np.multiply(g, g, out=g)
+        np.multiply(g, c3, out=g)
+        np.multiply(v, c4, out=v)
+        np.add(g, v, out=v)
+        # theta_next[p] = theta[p] - eta*m_next[p]/((1 - beta_1**t)*(epsilon +
+        #     sqrt(v_next[p]/(1 - beta_2**t))))
+        np.multiply(v, c5, out=work_1)
+        np.sqrt(work_1, out=work_1)
+        np.add(c6, work_1, out=work_1)
+        np.multiply(m, c7, out=work_2)
+        np.divide(work_2, work_1, out=work_2)
+        np.subtract(theta, work_2, out=theta)
+
+    return advance
+
+
+def _checked(
+    params: Arrays, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and y, if all their rows can be trained on; read in parts."""
+    x, y = _numbers("x", x), _numbers("y", y)
+    if x.ndim and y.ndim and len(x) != len(y):
+        raise ValueError(f"x has {len(x)} rows and y {len(y)}")
+    for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
+        part = slice(start, start + 10**5) if x.ndim and y.ndim else ...
+        _targets(params, y[part], len(_features(params, x[part])))
+    return x, y
 
 
 def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
@@ -812,13 +699,16 @@ def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
 def _targets(params: Arrays, y: np.ndarray, count: int) -> np.ndarray:
     """y as (N, 1) numbers of the parameters' type."""
     dtype = params["A_1"].dtype
-    y = _numbers("y", y)
-    if y.ndim == 1 and OUTPUTS == 1:
-        y = y[:, None]
+    y = _as_rows(_numbers("y", y))
     if y.shape != (count, OUTPUTS):
         raise ValueError(f"y must have the shape {(count, OUTPUTS)}, not {y.shape}")
     y = _finite("y", y, dtype)
     return y
+
+
+def _as_rows(y: np.ndarray) -> np.ndarray:
+    """y as (N, 1), of one output also (N,)."""
+    return y[:, None] if y.ndim == 1 and OUTPUTS == 1 else y
 
 
 def _numbers(name: str, values: np.ndarray) -> np.ndarray:

@@ -38,11 +38,15 @@ PARAMETERS = {
     "b_2": (10,),
 }
 STATES = ("velocity",)
+UNITS = (64, 64, 10)
+SIZE = 4810  # of all parameters
+CHUNK = 2**25  # bytes of samples that are held at once
+KEPT = 2**18  # bytes of outputs that are kept until the losses are computed
 mu = 0.9
 
 
 class DivergedError(ArithmeticError):
-    """The loss is no longer finite; ``params`` are the last with which it was."""
+    """The loss is no longer finite; ``params`` are the last finite ones."""
 
     def __init__(self, epoch: int, step: int, params: Arrays) -> None:
         super().__init__(f"the loss is not finite in epoch {epoch}, step {step}")
@@ -140,54 +144,6 @@ def loss_and_gradients(
     return L, gradients
 
 
-def update(
-    params: Arrays, gradients: Arrays, state: Arrays, eta: float, t: int
-) -> tuple[Arrays, Arrays]:
-    """The parameters and the optimizer's state after step t of the size eta."""
-    A_1 = params["A_1"]
-    dA_1 = gradients["A_1"]
-    b_1 = params["b_1"]
-    db_1 = gradients["b_1"]
-    A_2 = params["A_2"]
-    dA_2 = gradients["A_2"]
-    b_2 = params["b_2"]
-    db_2 = gradients["b_2"]
-    A_1_velocity = state["A_1_velocity"]
-    b_1_velocity = state["b_1_velocity"]
-    A_2_velocity = state["A_2_velocity"]
-    b_2_velocity = state["b_2_velocity"]
-    # A_1_velocity_next[j1,j0] = mu*A_1_velocity[j1,j0] + dA_1[j1,j0]
-    A_1_velocity_next = dA_1 + mu * A_1_velocity
-    # A_1_next[j1,j0] = A_1[j1,j0] - eta*A_1_velocity_next[j1,j0]
-    A_1_next = A_1 - eta * A_1_velocity_next
-    # b_1_velocity_next[j1] = mu*b_1_velocity[j1] + db_1[j1]
-    b_1_velocity_next = db_1 + mu * b_1_velocity
-    # b_1_next[j1] = b_1[j1] - eta*b_1_velocity_next[j1]
-    b_1_next = b_1 - eta * b_1_velocity_next
-    # A_2_velocity_next[j2,j1] = mu*A_2_velocity[j2,j1] + dA_2[j2,j1]
-    A_2_velocity_next = dA_2 + mu * A_2_velocity
-    # A_2_next[j2,j1] = A_2[j2,j1] - eta*A_2_velocity_next[j2,j1]
-    A_2_next = A_2 - eta * A_2_velocity_next
-    # b_2_velocity_next[j2] = mu*b_2_velocity[j2] + db_2[j2]
-    b_2_velocity_next = db_2 + mu * b_2_velocity
-    # b_2_next[j2] = b_2[j2] - eta*b_2_velocity_next[j2]
-    b_2_next = b_2 - eta * b_2_velocity_next
-    params = {
-        **params,
-        "A_1": A_1_next,
-        "b_1": b_1_next,
-        "A_2": A_2_next,
-        "b_2": b_2_next,
-    }
-    state = {
-        "A_1_velocity": A_1_velocity_next,
-        "b_1_velocity": b_1_velocity_next,
-        "A_2_velocity": A_2_velocity_next,
-        "b_2_velocity": b_2_velocity_next,
-    }
-    return params, state
-
-
 def train(
     x: np.ndarray,
     y: np.ndarray,
@@ -207,60 +163,313 @@ def train(
     callback(epoch, loss, params) is called after every epoch.
     reduce(vector) sums a flat vector over processes, in place: the unnormalised
     gradients of the data, then the number of samples.  Raises DivergedError.
+
+    x and y may be memory-mapped: they are read in parts, of about CHUNK bytes.
     """
     params = dict(initialize(seed) if params is None else params)
-    x = _features(params, x)
-    y = _targets(params, y, len(x))
-    scaled = {k: params.pop(k) for k in ("x_mean", "x_scale") if k in params}
-    state = {
-        f"{name}_{kind}": np.zeros_like(params[name])
-        for name in PARAMETERS
-        for kind in STATES
-    }
-    rng = np.random.default_rng([seed, 1])
-    size, history, t = batch_size or len(x), [], 0
-    finite = params
-    for epoch in range(1, epochs + 1):
-        order = rng.permutation(len(x))
-        total = 0.0
-        for start in range(0, len(x), size):
-            rows = order[start : start + size]
-            t += 1
-            with np.errstate(over="ignore", invalid="ignore"):
-                loss, gradients = loss_and_gradients(params, x[rows], y[rows])
-                if not np.isfinite(loss):
-                    raise DivergedError(epoch, t, {**finite, **scaled})
-                if reduce is not None:
-                    gradients = _reduced(params, gradients, len(rows), reduce)
-                finite = params
-                params, state = update(params, gradients, state, learning_rate, t)
-            total += loss * len(rows)
-        if not all(np.isfinite(values).all() for values in params.values()):
-            raise DivergedError(epoch, t, {**finite, **scaled})
-        history.append(total / len(x))
-        if callback is not None:
-            callback(epoch, history[-1], {**params, **scaled})
-    return {**params, **scaled}, history
+    x, y = _checked(params, x, y)
+    run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        while (done := len(run.history)) < epochs:
+            run.epochs(1 if callback else min(run.at_once, epochs - done))
+            if callback is not None:
+                callback(done + 1, run.history[-1], run.params())
+    return run.params(), run.history
 
 
-def _reduced(
-    params: Arrays,
-    gradients: Arrays,
-    count: int,
-    reduce: Callable[[np.ndarray], object],
-) -> Arrays:
-    """The gradients over the samples of all processes."""
-    parts = dict(gradients)
-    parts = {k: g * count for k, g in parts.items()}
-    flat = np.concatenate([*(g.ravel() for g in parts.values()), [count]])
-    reduce(flat)
-    flat[:-1] /= flat[-1]
-    start = 0
-    for name, part in parts.items():
-        total = flat[start : start + part.size]
-        parts[name] = total.reshape(part.shape).astype(part.dtype)
-        start += part.size
-    return parts
+class _Run:
+    """A run of training: theta holds all parameters, g their gradient, as flat vectors."""
+
+    def __init__(
+        self,
+        params: Arrays,
+        x: np.ndarray,
+        y: np.ndarray,
+        batch_size: int,
+        rate: float,
+        seed: int,
+        reduce: Callable[[np.ndarray], object] | None,
+    ) -> None:
+        dtype = params["A_1"].dtype
+        self.given, self.x, self.y, self.reduce = params, x, y, reduce
+        self.vector = np.zeros(SIZE + 1, dtype)  # g, then the number of samples
+        self.theta, self.g = np.zeros(SIZE, dtype), self.vector[:-1]
+        for name, view in _views(self.theta).items():
+            view[...] = params[name]
+        self.state = {name: np.zeros_like(self.theta) for name in STATES}
+        self.advance = _optimizer(self.theta, self.g, self.state, rate)
+        self.scale = rate  # a factor of every gradient
+        self.rng = np.random.default_rng([seed, 1])
+        self.t, self.history = 0, []
+
+        rows = min(batch_size, len(x))
+        whole, rest = divmod(len(x), rows)
+        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        # whether every epoch takes the same batches, all of which are held
+        self.still = rows == len(x)
+        room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
+        self.at_once = max(1, min(room, 1000)) if self.still and not reduce else 1
+        plan = self._plan(rows, held)
+        # plan, its first row, its number of batches
+        self.parts = [
+            (plan, k * rows, min(held, whole - k)) for k in range(0, whole, held)
+        ]
+        if rest:
+            self.parts.append((self._plan(rest, 1), whole * rows, 1))
+
+    def _plan(self, rows: int, batches: int) -> _Plan:
+        seed = 1.0 if self.reduce else self.scale / rows
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+
+    def epochs(self, count: int) -> None:
+        """So many epochs; their losses are computed at the end of them."""
+        order = None if self.still else self.rng.permutation(len(self.x))
+        totals = np.zeros(count)
+        for plan, start, batches in self.parts:
+            rows = slice(start, start + batches * plan.rows)
+            if not (self.still and self.t):
+                plan.fill(*self._samples(rows if order is None else order[rows]))
+            before = self._position()
+            self._steps(plan, 0, count * batches)
+            losses = plan.losses(0, count * batches)
+            finite = np.isfinite(losses).all() and np.isfinite(self.theta).all()
+            if not finite and self.reduce is None:
+                self._find_divergence(plan, count, batches, before)
+            totals += losses.reshape(count, batches).sum(axis=1) * plan.rows
+        self.history += (totals / len(self.x)).tolist()
+
+    def _samples(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of these rows, as the steps take them."""
+        x = self.x[rows]
+        if "x_mean" in self.given:
+            x = (x - self.given["x_mean"]) / self.given["x_scale"]
+        return x, _as_rows(self.y[rows])
+
+    def _steps(self, plan: _Plan, first: int, count: int) -> None:
+        gradient, advance, reduce = plan.gradient, self.advance, self.reduce
+        for t, arrays in enumerate(plan.steps[first : first + count], self.t + 1):
+            gradient(*arrays)
+            if reduce is not None:
+                self._sum_over_processes(plan.rows, t)
+            advance(t)
+        self.t += count
+
+    def _sum_over_processes(self, rows: int, t: int) -> None:
+        """The gradient over the samples of all processes."""
+        self.vector[-1] = rows
+        self.reduce(self.vector)
+        if not np.isfinite(self.vector).all():
+            raise DivergedError(len(self.history) + 1, t, self.params())
+        self.g *= self.scale / self.vector[-1]
+
+    def _position(self) -> tuple[int, np.ndarray, Arrays, dict]:
+        """Where the run is, to repeat it from there."""
+        state = {name: values.copy() for name, values in self.state.items()}
+        return self.t, self.theta.copy(), state, self.rng.bit_generator.state
+
+    def _find_divergence(
+        self,
+        plan: _Plan,
+        epochs: int,
+        batches: int,
+        before: tuple[int, np.ndarray, Arrays, dict],
+    ) -> None:
+        """Repeat the last steps one by one; DivergedError at the first that fails."""
+        self.t, self.theta[...], state, self.rng.bit_generator.state = before
+        for name, values in state.items():
+            self.state[name][...] = values
+        finite = self.params()
+        for k in range(epochs * batches):
+            epoch, params = len(self.history) + 1 + k // batches, self.params()
+            self._steps(plan, k, 1)
+            if not np.isfinite(plan.losses(k, 1)).all():
+                raise DivergedError(epoch, self.t, finite)
+            finite = params
+            if not np.isfinite(self.theta).all():
+                raise DivergedError(epoch, self.t, finite)
+
+    def params(self) -> Arrays:
+        """A copy of the parameters."""
+        return {**self.given, **{k: v.copy() for k, v in _views(self.theta).items()}}
+
+
+def _blocks(vector: np.ndarray) -> dict[int, np.ndarray]:
+    """W_k = [A_k b_k] for every k, as parts of a flat vector.
+
+    From the second on they are stored transposed: the backward sweep multiplies by them so.
+    """
+    blocks, start = {}, 0
+    for k in range(1, len(UNITS)):
+        columns = UNITS[k - 1] + (f"b_{k}" in PARAMETERS)
+        shape = (UNITS[k], columns) if k == 1 else (columns, UNITS[k])
+        blocks[k] = vector[start : start + UNITS[k] * columns].reshape(shape)
+        start += UNITS[k] * columns
+    return blocks
+
+
+def _views(vector: np.ndarray) -> Arrays:
+    """The parameters, or their gradients, as views of one flat vector."""
+    views = {}
+    for k, block in _blocks(vector).items():
+        whole = block if k == 1 else block.T
+        views[f"A_{k}"] = whole[:, : UNITS[k - 1]]
+        if f"b_{k}" in PARAMETERS:
+            views[f"b_{k}"] = whole[:, -1]
+    return views
+
+
+class _Plan:
+    """The statements of one step on arrays that are allocated once, for batches of ``rows``.
+
+    Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
+    multiplies by b_k.  Every gradient is the derivation's times ``seed`` * rows.
+    Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    """
+
+    def __init__(
+        self,
+        theta: np.ndarray,
+        g: np.ndarray,
+        rows: int,
+        batches: int,
+        epochs: int,
+        seed: float,
+    ) -> None:
+        dtype, slots = theta.dtype, batches * epochs
+        self.rows, self.batches = rows, batches
+        x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        y = np.zeros((batches, OUTPUTS, rows), dtype)
+        c_y = np.zeros_like(y)
+        z_2_kept = np.zeros((slots, UNITS[2], rows), dtype)
+        m_2_kept = np.zeros((slots, rows), dtype)
+        s_2_kept = np.zeros((slots, rows), dtype)
+
+        stored, slopes = _blocks(theta), _blocks(g)
+        zero = np.array(0.0, dtype)
+        one = np.array(1.0, dtype)
+        c1 = np.array(seed, dtype)
+        pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
+        t_n = np.empty(rows, dtype)
+        W_1 = stored[1]
+        dW_1 = slopes[1]
+        a_1_one = np.ones((UNITS[1] + 1, rows), dtype)
+        a_1 = a_1_one[: UNITS[1]]
+        dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
+        z_1 = a_1
+        f_1 = np.empty((UNITS[1], rows), dtype)
+        ones_1 = np.full((UNITS[1], rows), one, dtype)
+        zeros_1 = np.full((UNITS[1], rows), zero, dtype)
+        a_1_bits = a_1.view(f"u{dtype.itemsize}")
+        dz_1_bits = dz_1.view(f"u{dtype.itemsize}")
+        f_1_bits = f_1.view(f"u{dtype.itemsize}")
+        ones_1_bits = np.ones_like(ones_1.view(f"u{dtype.itemsize}"))
+        W_2_T = stored[2]
+        dW_2_T = slopes[2]
+        W_2 = W_2_T.T
+        A_2_T = W_2_T[: UNITS[1]]
+        dz_2 = pools[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
+        e_2 = dz_2
+        dz_2_T = dz_2.T
+        ones_2 = np.full(UNITS[2], one, dtype)
+
+        def gradient(x_one, x_one_T, c_y, z_2, m_2, s_2) -> None:
+            # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
+            W_1.dot(x_one, z_1)
+            # a_1[n,j1] = relu(z_1[n,j1])
+            np.maximum(zeros_1, z_1, out=a_1)
+            # z_2[n,j2] = sum_{j1} A_2[j2,j1]*a_1[n,j1] + b_2[j2]
+            W_2.dot(a_1_one, z_2)
+            # m_2[n] = max_{j2} z_2[n,j2]
+            np.maximum.reduce(z_2, 0, None, m_2)
+            # e_2[n,j2] = exp(z_2[n,j2] - m_2[n])
+            np.subtract(z_2, m_2, out=e_2)
+            np.exp(e_2, out=e_2)
+            # s_2[n] = sum_{j2} e_2[n,j2]
+            ones_2.dot(e_2, s_2)
+            # a_2[n,j2] = e_2[n,j2]/s_2[n]
+            # dz_2[n,j2] = (e_2[n,j2]/s_2[n] - y[n,j2])/N
+            np.divide(c1, s_2, out=t_n)
+            np.multiply(e_2, t_n, out=dz_2)
+            np.subtract(dz_2, c_y, out=dz_2)
+            # dA_2[j2,j1] = sum_{n} a_1[n,j1]*dz_2[n,j2]
+            # db_2[j2] = sum_{n} dz_2[n,j2]
+            a_1_one.dot(dz_2_T, dW_2_T)
+            # dz_1[n,j1] = sum_{j2} [a_1[n,j1] > 0]*A_2[j2,j1]*dz_2[n,j2]
+            A_2_T.dot(dz_2, dz_1)
+            np.minimum(a_1_bits, ones_1_bits, out=f_1_bits)
+            np.multiply(dz_1_bits, f_1_bits, out=dz_1_bits)
+            # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
+            # db_1[j1] = sum_{n} dz_1[n,j1]
+            dz_1.dot(x_one_T, dW_1)
+
+        def losses(first: int, count: int) -> np.ndarray:
+            """L of the steps t of the epochs e, from this slot on."""
+            N = rows
+            last, shape = first + count, (-1, min(count, batches))
+            z_2 = z_2_kept[first:last].reshape(*shape, UNITS[2], rows)
+            m_2 = m_2_kept[first:last].reshape(*shape, rows)
+            s_2 = s_2_kept[first:last].reshape(*shape, rows)
+            y = targets[first % batches : first % batches + count]
+            # L[e,t] = sum_{n,j2} -(z_2[e,t,j2,n] - log(s_2[e,t,n]) -
+            #     m_2[e,t,n])*y[t,j2,n]/N
+            L = (
+                -np.sum((z_2 - m_2[:, :, None, :] - np.log(s_2)[:, :, None, :]) * y,
+                axis=(3, 2)) / N
+            )  # fmt: skip
+            return L.ravel()
+
+        def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
+            """Take the samples of the next steps."""
+            count = len(x_part) // rows
+            x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
+            np.multiply(y, seed, out=c_y)
+
+        targets = y
+        self.gradient, self.losses, self.fill = gradient, losses, fill
+        self.steps = [
+            (
+                x_rows[i % batches].T,
+                x_rows[i % batches],
+                c_y[i % batches],
+                z_2_kept[i],
+                m_2_kept[i],
+                s_2_kept[i],
+            )
+            for i in range(slots)
+        ]
+
+
+def _optimizer(
+    theta: np.ndarray, g: np.ndarray, state: Arrays, eta: float
+) -> Callable[[int], None]:
+    """The step t that changes theta, and the optimizer's state, in place."""
+    dtype = theta.dtype
+    velocity = state["velocity"]
+    c1 = np.array(mu, dtype)
+
+
+    def advance(t: int) -> None:
+        # velocity_next[p] = mu*velocity[p] + g[p]
+        np.multiply(velocity, c1, out=velocity)
+        np.add(velocity, g, out=velocity)
+        # theta_next[p] = theta[p] - velocity_next[p]
+        np.subtract(theta, velocity, out=theta)
+
+    return advance
+
+
+def _checked(
+    params: Arrays, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and y, if all their rows can be trained on; read in parts."""
+    x, y = _numbers("x", x), _numbers("y", y)
+    if x.ndim and y.ndim and len(x) != len(y):
+        raise ValueError(f"x has {len(x)} rows and y {len(y)}")
+    for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
+        part = slice(start, start + 10**5) if x.ndim and y.ndim else ...
+        _targets(params, y[part], len(_features(params, x[part])))
+    return x, y
 
 
 def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
@@ -277,17 +486,22 @@ def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
 def _targets(params: Arrays, y: np.ndarray, count: int) -> np.ndarray:
     """y as (N, 10) numbers of the parameters' type."""
     dtype = params["A_1"].dtype
-    y = _numbers("y", y)
-    if y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
-        y = y.reshape(-1)
-        if not np.isin(y, np.arange(OUTPUTS)).all():
-            raise ValueError(f"labels must be whole numbers 0 to {OUTPUTS - 1}")
-        y = np.eye(OUTPUTS)[y.astype(int)]
+    y = _as_rows(_numbers("y", y))
     if y.shape != (count, OUTPUTS):
         raise ValueError(f"y must have the shape {(count, OUTPUTS)}, not {y.shape}")
     y = _finite("y", y, dtype)
     if not np.allclose(y.sum(axis=1), 1.0, atol=1e-6):
         raise ValueError("the targets of every sample must sum to 1")
+    return y
+
+
+def _as_rows(y: np.ndarray) -> np.ndarray:
+    """y as (N, 10): labels become one-hot rows."""
+    if y.ndim == 1 or (y.ndim == 2 and y.shape[1] == 1):
+        y = y.reshape(-1)
+        if not np.isin(y, np.arange(OUTPUTS)).all():
+            raise ValueError(f"labels must be whole numbers 0 to {OUTPUTS - 1}")
+        y = np.eye(OUTPUTS)[y.astype(int)]
     return y
 
 

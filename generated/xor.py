@@ -37,10 +37,15 @@ PARAMETERS = {
     "A_2": (1, 4),
     "b_2": (1,),
 }
+STATES = ()
+UNITS = (2, 4, 1)
+SIZE = 17  # of all parameters
+CHUNK = 2**25  # bytes of samples that are held at once
+KEPT = 2**18  # bytes of outputs that are kept until the losses are computed
 
 
 class DivergedError(ArithmeticError):
-    """The loss is no longer finite; ``params`` are the last with which it was."""
+    """The loss is no longer finite; ``params`` are the last finite ones."""
 
     def __init__(self, epoch: int, step: int, params: Arrays) -> None:
         super().__init__(f"the loss is not finite in epoch {epoch}, step {step}")
@@ -130,36 +135,6 @@ def loss_and_gradients(
     return L, gradients
 
 
-def update(
-    params: Arrays, gradients: Arrays, state: Arrays, eta: float, t: int
-) -> tuple[Arrays, Arrays]:
-    """The parameters and the optimizer's state after step t of the size eta."""
-    A_1 = params["A_1"]
-    dA_1 = gradients["A_1"]
-    b_1 = params["b_1"]
-    db_1 = gradients["b_1"]
-    A_2 = params["A_2"]
-    dA_2 = gradients["A_2"]
-    b_2 = params["b_2"]
-    db_2 = gradients["b_2"]
-    # A_1_next[j1,j0] = A_1[j1,j0] - eta*dA_1[j1,j0]
-    A_1_next = A_1 - eta * dA_1
-    # b_1_next[j1] = b_1[j1] - eta*db_1[j1]
-    b_1_next = b_1 - eta * db_1
-    # A_2_next[j2,j1] = A_2[j2,j1] - eta*dA_2[j2,j1]
-    A_2_next = A_2 - eta * dA_2
-    # b_2_next[j2] = b_2[j2] - eta*db_2[j2]
-    b_2_next = b_2 - eta * db_2
-    params = {
-        **params,
-        "A_1": A_1_next,
-        "b_1": b_1_next,
-        "A_2": A_2_next,
-        "b_2": b_2_next,
-    }
-    return params, state
-
-
 def train(
     x: np.ndarray,
     y: np.ndarray,
@@ -179,54 +154,285 @@ def train(
     callback(epoch, loss, params) is called after every epoch.
     reduce(vector) sums a flat vector over processes, in place: the unnormalised
     gradients of the data, then the number of samples.  Raises DivergedError.
+
+    x and y may be memory-mapped: they are read in parts, of about CHUNK bytes.
     """
     params = dict(initialize(seed) if params is None else params)
-    x = _features(params, x)
-    y = _targets(params, y, len(x))
-    scaled = {k: params.pop(k) for k in ("x_mean", "x_scale") if k in params}
-    state: Arrays = {}
-    rng = np.random.default_rng([seed, 1])
-    size, history, t = batch_size or len(x), [], 0
-    finite = params
-    for epoch in range(1, epochs + 1):
-        order = rng.permutation(len(x))
-        total = 0.0
-        for start in range(0, len(x), size):
-            rows = order[start : start + size]
-            t += 1
-            with np.errstate(over="ignore", invalid="ignore"):
-                loss, gradients = loss_and_gradients(params, x[rows], y[rows])
-                if not np.isfinite(loss):
-                    raise DivergedError(epoch, t, {**finite, **scaled})
-                if reduce is not None:
-                    gradients = _reduced(params, gradients, len(rows), reduce)
-                finite = params
-                params, state = update(params, gradients, state, learning_rate, t)
-            total += loss * len(rows)
-        if not all(np.isfinite(values).all() for values in params.values()):
-            raise DivergedError(epoch, t, {**finite, **scaled})
-        history.append(total / len(x))
-        if callback is not None:
-            callback(epoch, history[-1], {**params, **scaled})
-    return {**params, **scaled}, history
+    x, y = _checked(params, x, y)
+    run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        while (done := len(run.history)) < epochs:
+            run.epochs(1 if callback else min(run.at_once, epochs - done))
+            if callback is not None:
+                callback(done + 1, run.history[-1], run.params())
+    return run.params(), run.history
 
 
-def _reduced(
-    params: Arrays,
-    gradients: Arrays,
-    count: int,
-    reduce: Callable[[np.ndarray], object],
-) -> Arrays:
-    """The gradients over the samples of all processes."""
-    parts = dict(gradients)
-    flat = np.concatenate([*(g.ravel() for g in parts.values()), [count]])
-    reduce(flat)
-    start = 0
-    for name, part in parts.items():
-        total = flat[start : start + part.size]
-        parts[name] = total.reshape(part.shape).astype(part.dtype)
-        start += part.size
-    return parts
+class _Run:
+    """A run of training: theta holds all parameters, g their gradient, as flat vectors."""
+
+    def __init__(
+        self,
+        params: Arrays,
+        x: np.ndarray,
+        y: np.ndarray,
+        batch_size: int,
+        rate: float,
+        seed: int,
+        reduce: Callable[[np.ndarray], object] | None,
+    ) -> None:
+        dtype = params["A_1"].dtype
+        self.given, self.x, self.y, self.reduce = params, x, y, reduce
+        self.vector = np.zeros(SIZE + 1, dtype)  # g, then the number of samples
+        self.theta, self.g = np.zeros(SIZE, dtype), self.vector[:-1]
+        for name, view in _views(self.theta).items():
+            view[...] = params[name]
+        self.state = {name: np.zeros_like(self.theta) for name in STATES}
+        self.advance = _optimizer(self.theta, self.g, self.state, rate)
+        self.scale = rate  # a factor of every gradient
+        self.rng = np.random.default_rng([seed, 1])
+        self.t, self.history = 0, []
+
+        rows = min(batch_size, len(x))
+        whole, rest = divmod(len(x), rows)
+        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        # whether every epoch takes the same batches, all of which are held
+        self.still = rows == len(x)
+        room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
+        self.at_once = max(1, min(room, 1000)) if self.still and not reduce else 1
+        plan = self._plan(rows, held)
+        # plan, its first row, its number of batches
+        self.parts = [
+            (plan, k * rows, min(held, whole - k)) for k in range(0, whole, held)
+        ]
+        if rest:
+            self.parts.append((self._plan(rest, 1), whole * rows, 1))
+
+    def _plan(self, rows: int, batches: int) -> _Plan:
+        seed = 1.0 if self.reduce else self.scale
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+
+    def epochs(self, count: int) -> None:
+        """So many epochs; their losses are computed at the end of them."""
+        order = None if self.still else self.rng.permutation(len(self.x))
+        totals = np.zeros(count)
+        for plan, start, batches in self.parts:
+            rows = slice(start, start + batches * plan.rows)
+            if not (self.still and self.t):
+                plan.fill(*self._samples(rows if order is None else order[rows]))
+            before = self._position()
+            self._steps(plan, 0, count * batches)
+            losses = plan.losses(0, count * batches)
+            finite = np.isfinite(losses).all() and np.isfinite(self.theta).all()
+            if not finite and self.reduce is None:
+                self._find_divergence(plan, count, batches, before)
+            totals += losses.reshape(count, batches).sum(axis=1) * plan.rows
+        self.history += (totals / len(self.x)).tolist()
+
+    def _samples(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """x and y of these rows, as the steps take them."""
+        x = self.x[rows]
+        if "x_mean" in self.given:
+            x = (x - self.given["x_mean"]) / self.given["x_scale"]
+        return x, _as_rows(self.y[rows])
+
+    def _steps(self, plan: _Plan, first: int, count: int) -> None:
+        gradient, advance, reduce = plan.gradient, self.advance, self.reduce
+        for t, arrays in enumerate(plan.steps[first : first + count], self.t + 1):
+            gradient(*arrays)
+            if reduce is not None:
+                self._sum_over_processes(plan.rows, t)
+            advance(t)
+        self.t += count
+
+    def _sum_over_processes(self, rows: int, t: int) -> None:
+        """The gradient over the samples of all processes."""
+        self.vector[-1] = rows
+        self.reduce(self.vector)
+        if not np.isfinite(self.vector).all():
+            raise DivergedError(len(self.history) + 1, t, self.params())
+        self.g *= self.scale
+
+    def _position(self) -> tuple[int, np.ndarray, Arrays, dict]:
+        """Where the run is, to repeat it from there."""
+        state = {name: values.copy() for name, values in self.state.items()}
+        return self.t, self.theta.copy(), state, self.rng.bit_generator.state
+
+    def _find_divergence(
+        self,
+        plan: _Plan,
+        epochs: int,
+        batches: int,
+        before: tuple[int, np.ndarray, Arrays, dict],
+    ) -> None:
+        """Repeat the last steps one by one; DivergedError at the first that fails."""
+        self.t, self.theta[...], state, self.rng.bit_generator.state = before
+        for name, values in state.items():
+            self.state[name][...] = values
+        finite = self.params()
+        for k in range(epochs * batches):
+            epoch, params = len(self.history) + 1 + k // batches, self.params()
+            self._steps(plan, k, 1)
+            if not np.isfinite(plan.losses(k, 1)).all():
+                raise DivergedError(epoch, self.t, finite)
+            finite = params
+            if not np.isfinite(self.theta).all():
+                raise DivergedError(epoch, self.t, finite)
+
+    def params(self) -> Arrays:
+        """A copy of the parameters."""
+        return {**self.given, **{k: v.copy() for k, v in _views(self.theta).items()}}
+
+
+def _blocks(vector: np.ndarray) -> dict[int, np.ndarray]:
+    """W_k = [A_k b_k] for every k, as parts of a flat vector.
+
+    From the second on they are stored transposed: the backward sweep multiplies by them so.
+    """
+    blocks, start = {}, 0
+    for k in range(1, len(UNITS)):
+        columns = UNITS[k - 1] + (f"b_{k}" in PARAMETERS)
+        shape = (UNITS[k], columns) if k == 1 else (columns, UNITS[k])
+        blocks[k] = vector[start : start + UNITS[k] * columns].reshape(shape)
+        start += UNITS[k] * columns
+    return blocks
+
+
+def _views(vector: np.ndarray) -> Arrays:
+    """The parameters, or their gradients, as views of one flat vector."""
+    views = {}
+    for k, block in _blocks(vector).items():
+        whole = block if k == 1 else block.T
+        views[f"A_{k}"] = whole[:, : UNITS[k - 1]]
+        if f"b_{k}" in PARAMETERS:
+            views[f"b_{k}"] = whole[:, -1]
+    return views
+
+
+class _Plan:
+    """The statements of one step on arrays that are allocated once, for batches of ``rows``.
+
+    Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
+    multiplies by b_k.  Every gradient is the derivation's times ``seed``.
+    Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    """
+
+    def __init__(
+        self,
+        theta: np.ndarray,
+        g: np.ndarray,
+        rows: int,
+        batches: int,
+        epochs: int,
+        seed: float,
+    ) -> None:
+        dtype, slots = theta.dtype, batches * epochs
+        self.rows, self.batches = rows, batches
+        x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        y = np.zeros((batches, OUTPUTS, rows), dtype)
+        a_2_kept = np.zeros((slots, UNITS[2], rows), dtype)
+
+        stored, slopes = _blocks(theta), _blocks(g)
+        one = np.array(1.0, dtype)
+        c1 = np.array(seed, dtype)
+        pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
+        W_1 = stored[1]
+        dW_1 = slopes[1]
+        a_1_one = np.ones((UNITS[1] + 1, rows), dtype)
+        a_1 = a_1_one[: UNITS[1]]
+        dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
+        z_1 = a_1
+        t_1 = np.empty((UNITS[1], rows), dtype)
+        W_2_T = stored[2]
+        dW_2_T = slopes[2]
+        W_2 = W_2_T.T
+        A_2_T = W_2_T[: UNITS[1]]
+        dz_2 = pools[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
+        dz_2_T = dz_2.T
+        t_2 = np.empty((UNITS[2], rows), dtype)
+
+        def gradient(x_one, x_one_T, y, a_2, z_2) -> None:
+            # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
+            W_1.dot(x_one, z_1)
+            # a_1[n,j1] = tanh(z_1[n,j1])
+            np.tanh(z_1, out=a_1)
+            # z_2[n,j2] = sum_{j1} A_2[j2,j1]*a_1[n,j1] + b_2[j2]
+            W_2.dot(a_1_one, z_2)
+            # a_2[n,j2] = sigmoid(z_2[n,j2])
+            np.negative(z_2, out=a_2)
+            np.exp(a_2, out=a_2)
+            np.add(one, a_2, out=a_2)
+            np.divide(one, a_2, out=a_2)
+            # dz_2[n,j2] = (1 - a_2[n,j2])*(a_2[n,j2] - y[n,j2])*a_2[n,j2]
+            np.subtract(one, a_2, out=dz_2)
+            np.multiply(dz_2, c1, out=dz_2)
+            np.subtract(a_2, y, out=t_2)
+            np.multiply(dz_2, t_2, out=dz_2)
+            np.multiply(dz_2, a_2, out=dz_2)
+            # dA_2[j2,j1] = sum_{n} a_1[n,j1]*dz_2[n,j2]
+            # db_2[j2] = sum_{n} dz_2[n,j2]
+            a_1_one.dot(dz_2_T, dW_2_T)
+            # dz_1[n,j1] = sum_{j2} (1 - a_1[n,j1]**2)*A_2[j2,j1]*dz_2[n,j2]
+            A_2_T.dot(dz_2, dz_1)
+            np.multiply(a_1, a_1, out=t_1)
+            np.subtract(one, t_1, out=t_1)
+            np.multiply(t_1, dz_1, out=dz_1)
+            # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
+            # db_1[j1] = sum_{n} dz_1[n,j1]
+            dz_1.dot(x_one_T, dW_1)
+
+        def losses(first: int, count: int) -> np.ndarray:
+            """L of the steps t of the epochs e, from this slot on."""
+            last, shape = first + count, (-1, min(count, batches))
+            a_2 = a_2_kept[first:last].reshape(*shape, UNITS[2], rows)
+            y = targets[first % batches : first % batches + count]
+            # L[e,t] = sum_{n,j2} (a_2[e,t,j2,n] - y[t,j2,n])**2/2
+            L = np.sum((a_2 - y) ** 2, axis=(3, 2)) / 2
+            return L.ravel()
+
+        def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
+            """Take the samples of the next steps."""
+            count = len(x_part) // rows
+            x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
+
+        targets = y
+        self.gradient, self.losses, self.fill = gradient, losses, fill
+        self.steps = [
+            (
+                x_rows[i % batches].T,
+                x_rows[i % batches],
+                y[i % batches],
+                a_2_kept[i],
+                a_2_kept[i],
+            )
+            for i in range(slots)
+        ]
+
+
+def _optimizer(
+    theta: np.ndarray, g: np.ndarray, state: Arrays, eta: float
+) -> Callable[[int], None]:
+    """The step t that changes theta, and the optimizer's state, in place."""
+
+    def advance(t: int) -> None:
+        # theta_next[p] = theta[p] - g[p]
+        np.subtract(theta, g, out=theta)
+
+    return advance
+
+
+def _checked(
+    params: Arrays, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and y, if all their rows can be trained on; read in parts."""
+    x, y = _numbers("x", x), _numbers("y", y)
+    if x.ndim and y.ndim and len(x) != len(y):
+        raise ValueError(f"x has {len(x)} rows and y {len(y)}")
+    for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
+        part = slice(start, start + 10**5) if x.ndim and y.ndim else ...
+        _targets(params, y[part], len(_features(params, x[part])))
+    return x, y
 
 
 def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
@@ -243,13 +449,16 @@ def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
 def _targets(params: Arrays, y: np.ndarray, count: int) -> np.ndarray:
     """y as (N, 1) numbers of the parameters' type."""
     dtype = params["A_1"].dtype
-    y = _numbers("y", y)
-    if y.ndim == 1 and OUTPUTS == 1:
-        y = y[:, None]
+    y = _as_rows(_numbers("y", y))
     if y.shape != (count, OUTPUTS):
         raise ValueError(f"y must have the shape {(count, OUTPUTS)}, not {y.shape}")
     y = _finite("y", y, dtype)
     return y
+
+
+def _as_rows(y: np.ndarray) -> np.ndarray:
+    """y as (N, 1), of one output also (N,)."""
+    return y[:, None] if y.ndim == 1 and OUTPUTS == 1 else y
 
 
 def _numbers(name: str, values: np.ndarray) -> np.ndarray:

@@ -6,15 +6,16 @@ import math
 import textwrap
 import types
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
-from symnn.plan import plan
+from symnn.planner import plan
 from symnn.printers.flat import flat
+from symnn.printers.loops import Row, folded, has_loops
 from symnn.printers.numpy import helpers, statement
-from symnn.printers.planned import Statement as Step
 from symnn.printers.planned import planned
 from symnn.special import ERFC_SOURCE
 from symnn.templating import render
@@ -98,41 +99,51 @@ def _training(network: Network) -> dict[str, Any]:
     steps = plan(derivation.stable, gradients, SAMPLES)
     code = planned(steps)
     update = flat(derivation.update_lines, gradients, network.optimizer.states, steps)
+    loops = has_loops(code.steps, code.views)
+    setup = folded(code.setup, code.views, loops)
+    gradient = folded(_wrapped(code.steps, 12), code.views, loops)
     return {
         "size": sum(math.prod(shape) for shape in names.values()),
+        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
         "states": network.optimizer.states,
         "states_tuple": _tuple(network.optimizer.states) or "()",
         "folded": update.folded,
-        "blocks": code.blocks,
-        "parameter_views": code.parameters,
         "x_one": any(name.startswith("x_one") for name in code.views),
         "target_factor": code.target_factor,
         "kept": code.kept,
-        "penalty": code.penalty,
-        "setup": code.setup,
-        "arguments": ", ".join(code.views),
-        "views": ", ".join(code.views.values()) + ",",
-        "steps": _planned_statements(code.steps, 12),
-        "losses": _planned_statements(code.losses, 12),
+        "loss_penalty": code.penalty,
+        "lists": sorted(setup.names | gradient.names),
+        "setup": setup.text,
+        "views": code.views,
+        "steps": gradient.text,
+        "losses": folded(_wrapped(code.losses, 12), loops=False).text,
+        "loss_reads_y": any("y" in map(name_of, line.reads) for line in steps.loss),
         "update_setup": update.setup,
         "changing": tuple(update.changing.items()),
-        "update": _planned_statements(update.steps, 8),
+        "update": folded(_wrapped(update.steps, 8), loops=False).text,
+        "penalty": update.penalty,
     }
 
 
-def _planned_statements(steps: Iterable[Step], indent: int) -> list[dict[str, Any]]:
-    pad = " " * indent
+def _counted(numbers: Sequence[int]) -> str:
+    """Numbers as a tuple, with long runs of equal ones as a product."""
+    parts = []
+    for number, group in groupby(numbers):
+        count = len(list(group))
+        parts += [f"*[{number}] * {count}"] if count > 4 else [str(number)] * count
+    return f"({', '.join(parts)})"
+
+
+def _wrapped(rows: Iterable[Row], indent: int) -> list[Row]:
+    """The rows with comments that fit on their lines."""
     return [
-        {
-            "line": f"\n{pad}# ".join(row for x in step.lines for row in _comment(x, 92 - indent)),
-            "code": [row for text in step.code for row in text.split("\n")],
-        }
-        for step in steps
+        Row(row.layer, row.code, tuple(t for c in row.comment for t in _comment(c, 86 - indent)))
+        for row in rows
     ]
 
 
-def _comment(line: Line, width: int) -> list[str]:
-    first, *rest = textwrap.wrap(str(line), width, break_long_words=False)
+def _comment(text: str, width: int) -> list[str]:
+    first, *rest = textwrap.wrap(text, width, break_long_words=False)
     return [first, *(f"    {row}" for row in rest)]
 
 

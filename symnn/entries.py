@@ -7,6 +7,14 @@ import functools
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
+# comparisons, and how they are written
+RELATIONS = {
+    sp.StrictGreaterThan: ">",
+    sp.GreaterThan: ">=",
+    sp.StrictLessThan: "<",
+    sp.LessThan: "<=",
+}
+
 
 def is_entry(e: sp.Basic) -> bool:
     """Whether ``e`` is an entry of a tensor (index and size symbols are integers)."""

@@ -173,7 +173,9 @@ def test_no_masks_are_no_dropout() -> None:
     assert all(np.allclose(g, slopes[k], rtol=1e-13) for k, g in gradients.items())
     masks = {"mask_1": np.full((6, 4), 2.0)}
     assert module.loss_and_gradients(params, x, y, masks)[0] != loss
-    drawn_masks = module._draw_masks(np.random.default_rng(0), 5000)["mask_1"]
+    plan = module._Plan(np.zeros(module.SIZE), np.zeros(module.SIZE), 5000, 1, 1, 1.0)
+    plan.draw(np.random.default_rng(0))
+    (drawn_masks,) = plan.masks
     assert set(np.unique(drawn_masks)) == {0.0, 2.0}
     assert drawn_masks.mean() == pytest.approx(1, abs=0.03)
 

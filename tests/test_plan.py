@@ -7,9 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symnn import Dense, Dropout, Network, load
-from symnn.evaluate import evaluate
-from symnn.ir import Program
+from symnn import Network
 from tests.test_networks import leaves_of, module_gradients, random_network
 
 ROWS = 5
@@ -29,7 +27,7 @@ def planned_gradients(net: Network, module: Any, values: dict[str, Any], seed: f
         view[...] = values[name]
     plan = module._Plan(theta, g, ROWS, 1, 1, seed)
     plan.fill(values["x"], values["y"])
-    for name, mask in getattr(plan, "masks", {}).items():
+    for name, mask in zip(getattr(module, "MASKS", {}), getattr(plan, "masks", ()), strict=True):
         mask[...] = values[name].T
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         plan.gradient(*plan.steps[0])

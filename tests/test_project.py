@@ -37,6 +37,7 @@ ORDER = """
     explicit network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
+    operations chains plan planner
     printers document reasons equations story markdown
     templating tex page notes emit training cli commands
     __init__ __main__

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symnn.entries import RELATIONS
 from symnn.functions import expand_names
 from symnn.ir import entries, is_entry
-
-RELATIONS = {
-    sp.StrictGreaterThan: ">",
-    sp.GreaterThan: ">=",
-    sp.StrictLessThan: "<",
-    sp.LessThan: "<=",
-}
 
 
 class clamped(sp.Function):  # type: ignore[misc]

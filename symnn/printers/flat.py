@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symnn.chains import Axes, Call, Node, Operand, Work, chain
+from symnn.chains import Call, Operand, Work, chain
 from symnn.ir import Line, Tensor, Term, axis, entries, name_of
+from symnn.operations import Node
 from symnn.plan import Plan, PlanError
+from symnn.printers.loops import Row
 from symnn.printers.numpy import expression
-from symnn.printers.planned import Statement
 
 PARAMETERS = axis("p", sp.Symbol("P", integer=True))  # counts the entries of theta
 THETA, GRADIENT = (Tensor(name, (PARAMETERS,)) for name in ("theta", "g"))
@@ -21,13 +22,15 @@ ETA, STEP = (Tensor(name, (), "hyperparameter").entry for name in ("eta", "t"))
 @dataclass
 class Flat:
     """folded: the rate eta is a factor of the gradients themselves.  setup: the allocations.
-    changing: constant -> its code, where it depends on the step t.
+    changing: constant -> its code, where it depends on the step t.  penalty: the constant c
+    where every weight A adds c A to its gradient.
     """
 
     folded: bool
     setup: list[str] = field(default_factory=list)
-    steps: list[Statement] = field(default_factory=list)
+    steps: list[Row] = field(default_factory=list)
     changing: dict[str, str] = field(default_factory=dict)
+    penalty: str = ""
 
 
 def flat(
@@ -105,18 +108,15 @@ class _Printer:
 
     def run(self) -> Flat:
         """Every new value is written over the old one."""
-        penalties = self._penalties()
+        self._penalties()
         for k, line in enumerate(self.lines):
-            name = line.lhs.name.removesuffix("_next")
             later = {name_of(e) for other in self.lines[k + 1 :] for e in other.reads}
-            dying = {"g"} - later
-            f = line.terms[0].f.xreplace(
-                {e: _vector(name_of(e).removesuffix("_next")) for e in entries(line.terms[0].f) if isinstance(e, sp.Indexed)}
-            )
-            axes: Axes = (PARAMETERS.symbol,)
-            out = Node("array", axes, name)
-            calls = chain(f, axes, out, lambda n: n, dying)
-            self.result.steps.append(Statement((line,), tuple(self._call(c) for c in calls)))
+            f = line.terms[0].f
+            own = [e for e in entries(f) if isinstance(e, sp.Indexed)]
+            f = f.xreplace({e: _vector(name_of(e).removesuffix("_next")) for e in own})
+            out = Node("array", (PARAMETERS.symbol,), line.lhs.name.removesuffix("_next"))
+            calls = chain(f, out, lambda name: name, {"g"} - later)
+            self.result.steps.append(Row(None, tuple(map(self._call, calls)), (str(line),)))
         constants = [
             f"{name} = np.array({expression(value, ())[0]}, dtype)"
             for value, name in self.names.items()
@@ -124,28 +124,19 @@ class _Printer:
         ]
         changing = [f"{name} = np.array(0.0, dtype)" for name in self.result.changing]
         works = [f"{name} = np.empty_like(theta)" for name in sorted(self.works)]
-        self.result.setup = [*constants, *changing, *works, *penalties]
+        self.result.setup = [*constants, *changing, *works]
         return self.result
 
-    def _penalties(self) -> list[str]:
-        """g += c A for the weights whose gradient has such a term, of which no sample is part."""
-        setup = []
-        for name, factor in self.plan.penalties.items():
-            block = self.plan.block_of(name)
-            scaled = factor * ETA if self.result.folded else factor
-            constant = self._constant(scaled)
-            part = f"[{block.start}:{block.start + block.size}]"
-            shape = (block.width, block.units) if block.transposed else (block.units, block.width)
-            cut = "" if block.bias is None else f"[:{block.inputs}]" if block.transposed else f"[:, :{block.inputs}]"
-            for new, source in ((name, "theta"), (f"d{name}", "g"), (f"c{name}", "scratch")):
-                setup.append(f"{new} = {source}{part}.reshape{shape}{cut}")
-            code = (
-                f"np.multiply({name}, {constant}, out=c{name})",
-                f"np.add(d{name}, c{name}, out=d{name})",
-            )
-            line = next(x for x in self.plan.program.lines if x.lhs.name == self.plan.gradients[name])
-            self.result.steps.append(Statement((line,), code))
-        return ["scratch = np.empty_like(theta)", *setup] if setup else []
+    def _penalties(self) -> None:
+        """g += c A for the weights: what their gradient adds without reading a sample."""
+        factors = set(self.plan.penalties.values())
+        if not factors:
+            return
+        if len(factors) > 1 or len(self.plan.penalties) < len(self.plan.blocks):
+            raise PlanError("the weights are not all penalised alike")
+        factor = factors.pop() * (ETA if self.result.folded else 1)
+        self.works.add("work_1")
+        self.result.penalty = self._constant(factor)
 
     def _call(self, call: Call) -> str:
         args = ", ".join(map(self._operand, call.args))

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import sympy as sp
 
+from symnn.entries import RELATIONS
 from symnn.functions import TABLE, Function, Named, X, definition, function_class
 from symnn.ir import Line, Program, ProgramError, entries, indices_of, is_entry, name_of
 from symnn.lower import (
@@ -26,7 +27,7 @@ from symnn.lower import (
     ordered_terms,
     split,
 )
-from symnn.printers.cases import RELATIONS, clamped, kept, selected
+from symnn.printers.cases import clamped, kept, selected
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
 Text = tuple[str, int]  # an expression and how tightly it binds

@@ -1,30 +1,21 @@
-"""Plans as NumPy code: arrays that are allocated once, and statements that write into them."""
+"""Plans as NumPy code: statements that write into arrays which are allocated once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symnn.chains import Axes, Call, Node, Operand, Work, chain
+from symnn.chains import Call, Operand, Work, chain
 from symnn.fold import layer_of
 from symnn.ir import Axis, Line, Tensor, Term, axis, entries, indices_of, name_of
-from symnn.plan import SEED, Block, Map, Plan, PlanError, Product, Reduction, reads_of
+from symnn.operations import Node
+from symnn.plan import Map, Plan, PlanError, Product, Reduction, Zero, reads_of
 from symnn.plan import Operand as Matrix
+from symnn.printers.arrays import SAMPLES, Arrays, columns
+from symnn.printers.loops import Row
 from symnn.printers.numpy import expression, statement
-
-WORK, FLAGS = ("t", "v", "w", "g", "f"), ("p", "q")
-NAMED = {0: "zero", 1: "one", 2: "two", -1: "minus_one"}
-SAMPLES = "n"
-
-
-@dataclass(frozen=True)
-class Statement:
-    """Statements for some lines of the derivation."""
-
-    lines: tuple[Line, ...]
-    code: tuple[str, ...]
 
 
 @dataclass
@@ -32,395 +23,181 @@ class Planned:
     """What the template fills in.
 
     setup: the allocations.  views: argument of a step -> its expression for the step i.
+    kept: (record, its shape).  steps: the statements of the gradient.  losses: those of the
+    loss.  penalty: the factor of the sum of squares of all weights in the loss.
+    target_factor: of y in the array c_y.
     """
 
-    setup: list[str] = field(default_factory=list)
+    setup: list[Row]
+    views: dict[str, str]
+    steps: list[Row]
     kept: list[tuple[str, str]] = field(default_factory=list)
-    views: dict[str, str] = field(default_factory=dict)
-    steps: list[Statement] = field(default_factory=list)
-    losses: list[Statement] = field(default_factory=list)
-    blocks: list[str] = field(default_factory=list)
-    parameters: list[tuple[str, str]] = field(default_factory=list)
+    losses: list[Row] = field(default_factory=list)
     penalty: str = ""
     target_factor: str = ""
 
 
 def planned(plan: Plan) -> Planned:
-    """The code of a plan."""
-    return _Printer(plan).run()
+    """The code of a plan.  Raises PlanError for what it cannot print."""
+    printer = _Printer(plan)
+    steps = printer.steps()
+    arrays = printer.arrays
+    result = Planned(arrays.rows(), arrays.views(), steps)
+    result.penalty = _penalty(plan)
+    if plan.target_factor is not None:
+        result.target_factor = expression(plan.target_factor, ())[0]
+    for name in plan.records:
+        shape = arrays.shape(columns(arrays.tensors[name].axes))
+        result.kept.append((name, shape.strip("()")))
+    result.losses = _losses(plan, arrays, bool(result.penalty))
+    return result
 
 
 class _Printer:
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.out = Planned()
-        self.tensors = {**plan.program.tensors, **plan.tensors}
-        self.x, self.y = (plan.program.leaves_of(role)[0] for role in ("input", "target"))
-        self.tensors["c_y"] = Tensor("c_y", self.y.axes)
-        self.used: set[str] = set()
-        self.constants: dict[sp.Expr, str] = {}
-        self.full: dict[str, tuple[str, Axes]] = {}
-        self.works: dict[str, tuple[str, Axes]] = {}
+        self.plan, self.arrays = plan, Arrays(plan)
 
-    def run(self) -> Planned:
-        for k in range(len(self.plan.kernels)):
-            self._kernel(k)
-        self._blocks()
-        self._penalty()
-        self._views()
-        self._losses()
-        if self.plan.target_factor is not None:
-            self.out.target_factor = expression(self.plan.target_factor, ())[0]
-        self.out.setup = [
-            *self._constants(),
-            *self._parameters(),
-            *self._values(),
-            *self._working(),
-        ]
-        return self.out
+    def steps(self) -> list[Row]:
+        """The kernels; one that goes on with the line of the one before shares its row."""
+        rows: list[Row] = []
+        before: tuple[Line, ...] = ()
+        for k, kernel in enumerate(self.plan.kernels):
+            code = tuple(self._kernel(k))
+            fresh = tuple(str(x) for x in kernel.lines if x not in before)
+            if fresh or not rows:
+                layer = layer_of(kernel.lines[-1].lhs.name)
+                wrt = layer_of(kernel.lines[-1].lhs.name.lstrip("d"))
+                rows.append(Row(wrt if layer is None else layer, code, fresh))
+            else:
+                rows[-1] = Row(rows[-1].layer, (*rows[-1].code, *code), rows[-1].comment)
+            before = kernel.lines or before
+        return rows
 
-    # -- kernels
-
-    def _kernel(self, k: int) -> None:
+    def _kernel(self, k: int) -> list[str]:
         kernel = self.plan.kernels[k]
         match kernel:
             case Product():
-                code = [self._product(kernel)]
+                return [self._product(kernel)]
             case Map(_, out, f):
-                code = self._chain(f, out, self._dying(k))
+                return self._chain(f, Node("array", columns(out.axes), out.name), k)
             case Reduction():
-                code = self._reduction(kernel, k)
-        self._say(kernel.lines, code)
-
-    def _say(self, lines: tuple[Line, ...], code: Sequence[str]) -> None:
-        """Statements below the lines that they compute; no line is shown twice."""
-        steps = self.out.steps
-        fresh = tuple(x for x in lines if not (steps and x in steps[-1].lines))
-        if steps and not fresh:
-            steps[-1] = Statement(steps[-1].lines, (*steps[-1].code, *code))
-        else:
-            steps.append(Statement(fresh, tuple(code)))
+                return self._reduction(kernel, k)
+            case Zero(_, out):
+                return [f"{self._gradient(out)}[...] = 0.0"]
 
     def _product(self, p: Product) -> str:
-        if p.out.block:
-            block = self.plan.block_of(p.out.name)
-            if block.transposed:
-                left = Matrix(p.right.name, not p.right.transposed, p.right.ones)
-                right = Matrix(p.left.name, True)
-                return f"{self._matrix(left)}.dot({self._matrix(right)}, {gradient(block)}_T)"
-            return f"{self._matrix(p.left)}.dot({self._matrix(p.right)}, {gradient(block)})"
-        return f"{self._matrix(p.left)}.dot({self._matrix(p.right)}, {self._array(p.out.name)})"
+        left, right = p.left, p.right
+        if p.out.block and self.plan.block_of(p.out.name).transposed:  # the product, transposed
+            left = Matrix(right.name, not right.transposed, right.ones)
+            right = Matrix(p.left.name, transposed=True)
+        out = self._gradient(p.out) if p.out.block else self._matrix(p.out)
+        return f"{self._matrix(left)}.dot({self._matrix(right)}, {out})"
+
+    def _gradient(self, m: Matrix) -> str:
+        """The gradient of a block, as it is stored."""
+        block = self.plan.block_of(m.name)
+        return f"dW_{layer_of(block.weights)}" + "_T" * block.transposed
 
     def _matrix(self, m: Matrix) -> str:
-        name = whole(self.plan.block_of(m.name)) if m.block else m.name + "_one" * m.ones
-        return self._array(name + "_T" * m.transposed)
-
-    def _array(self, name: str) -> str:
-        self.used.add(name)
-        return name
+        name = f"W_{layer_of(m.name)}" if m.block else m.name + "_one" * m.ones
+        return self.arrays.name(name + "_T" * m.transposed)
 
     def _dying(self, k: int) -> set[str]:
         """The memory of values that no later kernel reads."""
-        later = {n for other in self.plan.kernels[k + 1 :] for n in reads_of(other)}
         plan = self.plan
-        kept = {*later, *plan.records, *plan.ones, "c_y"}
+        later = {n for other in plan.kernels[k + 1 :] for n in reads_of(other)}
+        kept = {*later, *plan.records, *plan.ones}
         mine = {n for n in reads_of(plan.kernels[k]) if n in plan.tensors and n not in kept}
-        return {self._place(n) for n in mine}
+        return {self.arrays.place(n) for n in mine}
 
-    def _place(self, name: str) -> str:
-        return self.plan.place.get(name, name)
-
-    def _chain(self, f: sp.Expr, out: Tensor, dying: Iterable[str]) -> list[str]:
-        axes = columns(out.axes)
-        target = Node("array", axes, out.name)
-        calls = chain(f, axes, target, self._place, dying, self.plan.positive)
+    def _chain(self, f: sp.Expr, out: Node, k: int) -> list[str]:
+        calls = chain(f, out, self.arrays.place, self._dying(k), self.plan.positive)
         return [text for call in calls for text in self._call(call)]
 
     def _reduction(self, r: Reduction, k: int) -> list[str]:
-        """A product with ones; a maximum is NumPy's own."""
+        """A sum is a product with ones; a maximum is NumPy's own."""
         axes = columns((*r.over, *r.out.axes))
-        code: list[str] = []
         if r.f in entries(r.f):
-            name = self._array(name_of(r.f))
+            name, code = self.arrays.name(name_of(r.f)), []
         else:
-            work = Work(axes, 1)
-            target = Node("array", axes, self._operand(work))
-            code = [
-                text
-                for call in chain(r.f, axes, target, self._place, self._dying(k), self.plan.positive)
-                for text in self._call(call)
-            ]
-            name = self._operand(work)
-        out = self._array(r.out.name)
+            name = self.arrays.work(Work(axes, 1))
+            code = self._chain(r.f, Node("array", axes, name), k)
+        out = self.arrays.name(r.out.name)
         if r.kind == "max":
             return [*code, f"np.maximum.reduce({name}, 0, None, {out})"]
-        return [*code, f"{self._full(sp.S.One, axes[:1])}.dot({name}, {out})"]
-
-    # -- the loss of the steps
-
-    def _penalty(self) -> None:
-        """What the loss adds for the parameters alone, c times their sum of squares."""
-        parts: dict[sp.Expr, list[str]] = {}
-        for t in self.plan.loss_penalties:
-            entry = next(e for e in entries(t.f) if isinstance(e, sp.Indexed))
-            factor = t.f / entry**2
-            if entries(factor) and entry in entries(factor):
-                raise PlanError(f"no kernel for the term {t}")
-            name = self._array(name_of(entry))
-            parts.setdefault(factor, []).append(f'np.einsum("ij,ij", {name}, {name})')
-        self.out.penalty = " + ".join(
-            f"{expression(c, ())[0]} * ({' + '.join(squares)})" for c, squares in parts.items()
-        )
-
-    def _losses(self) -> None:
-        """The lines of the loss for the steps t of the epochs e."""
-        ahead = axis("e", sp.Symbol("E", integer=True)), axis("t", sp.Symbol("T", integer=True))
-        for name in self.plan.records:
-            axes = columns(self.tensors[name].axes)
-            self.out.kept.append((name, ", ".join(self._shape(axes).strip("()").split(", "))))
-        table = {name: (*ahead, *_sorted(self.tensors[name].axes)) for name in self.plan.records}
-        table[self.y.name] = (*ahead[1:], *_sorted(self.y.axes))
-        for line in self.plan.loss:
-            table[line.lhs.name] = (*ahead, *_sorted(line.lhs.axes))
-        for line in self.plan.loss:
-            terms = [Term(_moved(t.f, table, self.tensors), t.over, t.reduce) for t in line.terms]
-            if self.out.penalty and line.lhs.name == "L":
-                terms.append(Term(Tensor("penalty", ahead).entry))
-            moved = Line(Tensor(line.lhs.name, table[line.lhs.name]), tuple(terms), line.why)
-            self.out.losses.append(Statement((moved,), (statement(moved, 8),)))
-
-    # -- calls and operands
+        return [*code, f"{self.arrays.full(sp.S.One, axes[:1])}.dot({name}, {out})"]
 
     def _call(self, call: Call) -> list[str]:
+        out, args = self._operand(call.out), [self._operand(a) for a in call.args]
         if call.name == "copyto":
-            out, value = self._operand(call.out), self._operand(call.args[0])
-            where = f", where={self._operand(call.args[1])}" if len(call.args) > 1 else ""
-            return [f"np.copyto({out}, {value}{where})"]
+            return [f"np.copyto({out}, {args[0]}{''.join(f', where={w}' for w in args[1:])})"]
         if call.name == "keep":
-            value, positive = call.args
-            flag = self._bits(self._operand(Work(call.out.axes, 9)))
-            one = self._bits(self._full(sp.S.One, call.out.axes))
-            a, v, out = (self._bits(self._operand(o)) for o in (positive, value, call.out))
-            return [f"np.minimum({a}, {one}, out={flag})", f"np.multiply({v}, {flag}, {out})"]
+            value, positive = args
+            # 1 where the bits of a number that is not negative are not all 0
+            flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 9)))
+            one = self.arrays.bits(self.arrays.full(sp.S.One, call.out.axes))
+            v, a, out = map(self.arrays.bits, (value, positive, out))
+            return [f"np.minimum({a}, {one}, out={flag})", f"np.multiply({v}, {flag}, out={out})"]
         if call.name == "erfc":
-            return [f"{self._operand(call.out)}[...] = erfc({self._operand(call.args[0])})"]
-        args = ", ".join(map(self._operand, call.args))
-        out = self._operand(call.out)
-        return [f"np.{call.name}({args}, out={out})"]
+            return [f"{out}[...] = erfc({args[0]})"]
+        return [f"np.{call.name}({', '.join(args)}, out={out})"]
 
     def _operand(self, operand: Operand) -> str:
         if isinstance(operand, Work):
-            letters = FLAGS if operand.flags else WORK
-            name = f"{letters[min(operand.number, len(letters)) - 1]}_{_where(operand.axes)}"
-            self.works[name] = name[0], operand.axes
-            return self._array(name)
+            return self.arrays.work(operand)
         if operand.kind == "constant":
-            return self._constant(operand.value)
+            return self.arrays.constant(operand.value)
         if operand.kind == "full":
-            return self._full(operand.value, operand.axes)
-        return self._array(operand.name)
-
-    def _constant(self, value: sp.Expr | None) -> str:
-        assert value is not None
-        if value not in self.constants:
-            plain = NAMED.get(int(value)) if value.is_Integer else None
-            further = sum(name.startswith("c") for name in self.constants.values()) + 1
-            self.constants[value] = plain or f"c{further}"
-        return self.constants[value]
-
-    def _full(self, value: sp.Expr | None, axes: Axes) -> str:
-        """An array with the same number everywhere."""
-        base = self._constant(value)
-        name = f"{base}s_{_where(axes)}"
-        self.full[name] = base, axes
-        return self._array(name)
-
-    def _bits(self, name: str) -> str:
-        return self._array(f"{name}_bits")
-
-    # -- allocations
-
-    def _constants(self) -> list[str]:
-        found = []
-        for value, name in self.constants.items():
-            text = expression(value, ())[0] if value.has(SEED) else repr(float(value))
-            found.append(f"{name} = np.array({text}, dtype)")
-        return found
-
-    def _blocks(self) -> None:
-        """The blocks as parts of a flat vector, and the parameters as parts of those."""
-        views = {}
-        for b in self.plan.blocks:
-            name = whole(b) + "_T" * b.transposed
-            shape = (b.width, b.units) if b.transposed else (b.units, b.width)
-            self.out.blocks.append(f"{name} = vector[{b.start}:{b.start + b.size}].reshape{shape}")
-            cut = "" if b.bias is None else f"[:{b.inputs}]" if b.transposed else f"[:, :{b.inputs}]"
-            views[b.weights] = name + cut + ".T" * b.transposed
-            if b.bias is not None:
-                views[b.bias] = f"{name}[{b.inputs}]" if b.transposed else f"{name}[:, {b.inputs}]"
-        order = self.plan.program.leaves_of("parameter")
-        self.out.parameters = [(t.name, views[t.name]) for t in order]
-
-    def _parameters(self) -> list[str]:
-        """[A_k b_k] and its gradient, and what the products read of them."""
-        rows = []
-        for b in self.plan.blocks:
-            shape = (b.width, b.units) if b.transposed else (b.units, b.width)
-            part = f"[{b.start}:{b.start + b.size}].reshape{shape}"
-            turn = "_T" * b.transposed
-            rows.append(f"{whole(b)}{turn} = theta{part}")
-            rows.append(f"{gradient(b)}{turn} = g{part}")
-            if b.transposed:
-                rows.append(f"{whole(b)} = {whole(b)}_T.T")
-            if b.weights in self.used:
-                rows.append(f"{b.weights} = {whole(b)}" + f"[:, :{b.inputs}]" * (b.bias is not None))
-            if f"{b.weights}_T" in self.used:
-                rows.append(f"{b.weights}_T = {whole(b)}_T" + f"[:{b.inputs}]" * (b.bias is not None))
-        return rows
-
-    def _values(self) -> list[str]:
-        """An array for every value that has none in another one's place."""
-        rows = []
-        pools = self._pools()
-        largest: dict[int, int] = {}
-        for name, pool in pools.items():
-            largest[pool] = max(largest.get(pool, 0), self._units(name))
-        rows += [f"pool_{k} = np.empty({units} * rows, dtype)" for k, units in largest.items()]
-        homes = sorted(self.plan.tensors, key=lambda name: self._place(name) != name)
-        for name in homes:
-            home, axes = self._place(name), columns(self.plan.tensors[name].axes)
-            if name in self.out.views:
-                pass
-            elif home != name:
-                rows.append(f"{name} = {home}")
-            elif name in self.plan.ones:
-                units = self._units(name)
-                rows.append(f"{name}_one = np.ones(({units + 1}, rows), dtype)")
-                rows.append(f"{name} = {name}_one[:{units}]")
-            elif name in pools:
-                units = self._units(name)
-                rows.append(f"{name} = pool_{pools[name]}[: {units} * rows].reshape({units}, rows)")
-            else:
-                rows.append(f"{name} = np.empty({self._shape(axes)}, dtype)")
-        rows += [
-            f"{mask.name} = np.ones({self._shape(columns(mask.axes))}, dtype)"
-            for mask in self.plan.program.leaves_of("mask")
-        ]
-        turned = [n.removesuffix("_T") for n in self.used if n.endswith("_T")]
-        own = {n + "_one" * one for n in self.plan.tensors for one in (0, 1)}
-        rows += [f"{n}_T = {n}.T" for n in sorted(turned) if n in own and f"{n}_T" not in self.out.views]
-        return rows
-
-    def _pools(self) -> dict[str, int]:
-        """Value -> the pool of memory it is in: two that are needed at once are in different ones."""
-        first: dict[str, int] = {}
-        last: dict[str, int] = {}
-        for k, kernel in enumerate(self.plan.kernels):
-            for name in (*reads_of(kernel), kernel.out.name):
-                if name in self.plan.tensors:
-                    first.setdefault(self._place(name), k)
-                    last[self._place(name)] = k
-        pools: dict[str, int] = {}
-        for name in sorted(first, key=lambda n: first[n]):
-            axes = self.plan.tensors[name].axes
-            if name in self.plan.records or name in self.plan.ones or len(axes) < 2:
-                continue
-            taken = {p for other, p in pools.items() if last[other] >= first[name]}
-            pools[name] = next(p for p in range(len(pools) + 1) if p not in taken)
-        return pools
-
-    def _units(self, name: str) -> int:
-        return int(self._shape(columns(self.tensors[name].axes)).split(",")[0].strip("("))
-
-    def _working(self) -> list[str]:
-        """Work arrays, arrays of one number, and the bits of arrays."""
-        rows = []
-        groups: dict[str, list[str]] = {}
-        for name, (base, axes) in {**self.works, **self.full}.items():
-            groups.setdefault(base, []).append(name)
-        for base, names in sorted(groups.items()):
-            entries_ = {n: {**self.works, **self.full}[n][1] for n in sorted(names)}
-            flags = any(base == f for f in FLAGS)
-            for name, axes in entries_.items():
-                fill = f"np.full({self._shape(axes)}, {base}, dtype)" if name in self.full else ""
-                rows.append(f"{name} = " + (fill or f"np.empty({self._shape(axes)}, {'bool' if flags else 'dtype'})"))
-        for name in sorted(n.removesuffix("_bits") for n in self.used if n.endswith("_bits")):
-            bits = f"{name}.view(f\"u{{dtype.itemsize}}\")"
-            rows.append(f"{name}_bits = np.ones_like({bits})" if name in self.full else f"{name}_bits = {bits}")
-        return rows
-
-    def _views(self) -> None:
-        """What differs from step to step: the samples, and what is kept for the loss."""
-        x, views = self.x.name, self.out.views
-        if f"{x}_one" in self.used:
-            views[f"{x}_one"] = "x_rows[i % batches].T"
-        if f"{x}_one_T" in self.used:
-            views[f"{x}_one_T"] = "x_rows[i % batches]"
-        if x in self.used:
-            views[x] = "x_rows[i % batches].T[:INPUTS]"
-        if f"{x}_T" in self.used:
-            views[f"{x}_T"] = "x_rows[i % batches][:, :INPUTS]"
-        for name in ("y", "c_y"):
-            if name in self.used:
-                views[name] = f"{name}[i % batches]"
-        if self.out.penalty:
-            views["penalty"] = "penalty_kept[i : i + 1]"
-        for record in self.plan.records:
-            views[record] = f"{record}_kept[i]"
-            for name, home in self.plan.place.items():
-                if home == record and name in self.used:
-                    views[name] = f"{record}_kept[i]"
-            if f"{record}_T" in self.used:
-                views[f"{record}_T"] = f"{record}_kept[i].T"
-
-    def _shape(self, axes: Axes) -> str:
-        sizes = {a.symbol: a for t in self.tensors.values() for a in t.axes}
-        found = ["rows" if a.name == SAMPLES else str(sizes[_root(a)].size) for a in axes]
-        return found[0] if len(found) == 1 else f"({', '.join(found)})"
+            return self.arrays.full(operand.value, operand.axes)
+        return self.arrays.name(operand.name)
 
 
-def _root(a: sp.Symbol) -> sp.Symbol:
-    """The axis that a captured one copies: j1_ -> j1."""
-    return sp.Symbol(a.name.rstrip("_"), integer=True)
+def _penalty(plan: Plan) -> str:
+    """c where the loss adds c times the sum of squares of every weight matrix."""
+    factors = set()
+    for t in plan.loss_penalties:
+        entry = next(e for e in entries(t.f) if isinstance(e, sp.Indexed))
+        factors.add(t.f / entry**2)
+    names = {name_of(e) for t in plan.loss_penalties for e in entries(t.f)}
+    weights = {b.weights for b in plan.blocks}
+    if not factors:
+        return ""
+    factor = factors.pop()
+    if factors or any(isinstance(e, sp.Indexed) for e in entries(factor)) or not weights <= names:
+        raise PlanError("the loss adds something else than a multiple of the weights' squares")
+    return expression(factor, ())[0]
 
 
-def _where(axes: Axes) -> str:
-    number = _number(axes[0].name) if axes[0].name != SAMPLES else None
-    return "n" if number is None else str(number)
+def _losses(plan: Plan, arrays: Arrays, penalty: bool) -> list[Row]:
+    """The lines of the loss, for the steps t of the epochs e."""
+    ahead = axis("e", sp.Symbol("E", integer=True)), axis("t", sp.Symbol("T", integer=True))
+    table = {name: (*ahead, *_last(arrays.tensors[name].axes)) for name in plan.records}
+    table[arrays.y.name] = (*ahead[1:], *_last(arrays.y.axes))
+    table |= {line.lhs.name: (*ahead, *_last(line.lhs.axes)) for line in plan.loss}
+    rows = []
+    for line in plan.loss:
+        terms = [Term(_moved(t.f, table, arrays), t.over, t.reduce) for t in line.terms]
+        if penalty and line.lhs.name == "L":
+            terms.append(Term(Tensor("penalty", ahead).entry))
+        moved = Line(Tensor(line.lhs.name, table[line.lhs.name]), tuple(terms), line.why)
+        code = statement(moved, 12)
+        if "\n" in code and "# fmt" not in code:
+            code += "  # fmt: skip"
+        rows.append(Row(None, tuple(code.split("\n")), (str(moved),)))
+    return rows
 
 
-def whole(block: Block) -> str:
-    """The name of [A_k b_k]."""
-    return f"W_{layer_of(block.weights)}"
-
-
-def gradient(block: Block) -> str:
-    """The name of its gradient."""
-    return f"dW_{layer_of(block.weights)}"
-
-
-def columns(axes: Iterable[Axis]) -> Axes:
+def _last(axes: Iterable[Axis]) -> tuple[Axis, ...]:
     """Axes with the samples last."""
-    return tuple(sorted((a.symbol for a in axes), key=lambda a: a.name == SAMPLES))
-
-
-def _sorted(axes: Iterable[Axis]) -> tuple[Axis, ...]:
     return tuple(sorted(axes, key=lambda a: a.name == SAMPLES))
 
 
-def _moved(f: sp.Expr, table: dict[str, tuple[Axis, ...]], tensors: dict[str, Tensor]) -> sp.Expr:
-    """``f`` with entries that have further axes ahead, and the samples last."""
+def _moved(f: sp.Expr, table: dict[str, tuple[Axis, ...]], arrays: Arrays) -> sp.Expr:
+    """``f`` with the axes of ``table`` for its entries."""
     found = {}
     for e in entries(f):
-        name = name_of(e)
-        if name in table:
-            own = tensors[name].axes
-            index = dict(zip(own, indices_of(e), strict=True))
-            axes = table[name]
-            found[e] = Tensor(name, axes)[tuple(index.get(a, a.symbol) for a in axes)]
+        axes = table.get(name_of(e))
+        if axes is not None:
+            index = dict(zip(arrays.tensors[name_of(e)].axes, indices_of(e), strict=True))
+            found[e] = Tensor(name_of(e), axes)[tuple(index.get(a, a.symbol) for a in axes)]
     return f.xreplace(found)
-
-
-def _number(name: str) -> int | None:
-    digits = name.strip("j_")
-    return int(digits) if digits.isdigit() else None

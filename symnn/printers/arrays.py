@@ -1,0 +1,223 @@
+"""The arrays of planned statements: their names, and the rows of code that allocate them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import sympy as sp
+
+from symnn.chains import Work
+from symnn.fold import layer_of
+from symnn.ir import Axis, Tensor
+from symnn.operations import Axes
+from symnn.plan import SEED, Plan, PlanError, reads_of
+from symnn.printers.loops import Row
+from symnn.printers.numpy import expression
+
+WORK, FLAGS = ("t", "v", "w", "g", "f"), ("p", "q")
+NUMBERS = {0: "zero", 1: "one", 2: "two", -1: "minus_one"}
+SAMPLES = "n"
+
+
+class Arrays:
+    """Names are given on demand; :meth:`rows` then allocates what has been named."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.x, self.y = (plan.program.leaves_of(role)[0] for role in ("input", "target"))
+        self.tensors = {**plan.program.tensors, **plan.tensors}
+        self.tensors["c_y"] = Tensor("c_y", self.y.axes)
+        self.used: set[str] = set()
+        self.constants: dict[sp.Expr, str] = {}
+        self.filled: dict[str, tuple[str, Axes]] = {}  # name -> its number, its axes
+        self.works: dict[str, Axes] = {}
+
+    # -- names
+
+    def name(self, name: str) -> str:
+        """An array of the plan, or a view of one: transposed, with ones, as bits."""
+        self.used.add(name)
+        return name
+
+    def work(self, work: Work) -> str:
+        """A work array."""
+        letters = FLAGS if work.flags else WORK
+        name = f"{letters[min(work.number, len(letters)) - 1]}_{_place(work.axes)}"
+        self.works[name] = work.axes
+        return self.name(name)
+
+    def constant(self, value: sp.Expr | None) -> str:
+        """A number, as an array without axes: NumPy takes those faster than its own scalars."""
+        assert value is not None
+        if value not in self.constants:
+            known = NUMBERS.get(int(value)) if value.is_Integer else None
+            further = sum(name.startswith("c") for name in self.constants.values()) + 1
+            self.constants[value] = known or f"c{further}"
+        return self.constants[value]
+
+    def full(self, value: sp.Expr | None, axes: Axes) -> str:
+        """An array with the same number everywhere."""
+        number = self.constant(value)
+        name = f"{number.replace('_', '')}s_{_place(axes)}"
+        self.filled[name] = number, axes
+        return self.name(name)
+
+    def bits(self, name: str) -> str:
+        """The same memory as unsigned integers."""
+        return self.name(f"{name}_bits")
+
+    def shape(self, axes: Axes) -> str:
+        """A shape, as code."""
+        found = [self._size(a) for a in axes]
+        return found[0] if len(found) == 1 else f"({', '.join(found)})"
+
+    def _size(self, a: sp.Symbol) -> str:
+        return "rows" if a.name == SAMPLES else f"UNITS[{number_of(a.name)}]"
+
+    def place(self, name: str) -> str:
+        """The name of the tensor whose memory a tensor is in."""
+        return self.plan.place.get(name, name)
+
+    # -- allocation
+
+    def views(self) -> dict[str, str]:
+        """What differs from step to step, the samples and the records, for the step i."""
+        x, found = self.x.name, {}
+        for name, code in {
+            f"{x}_one": "x_rows[i % batches].T",
+            f"{x}_one_T": "x_rows[i % batches]",
+            x: "x_rows[i % batches].T[:INPUTS]",
+            f"{x}_T": "x_rows[i % batches][:, :INPUTS]",
+            self.y.name: "y[i % batches]",
+            "c_y": "c_y[i % batches]",
+        }.items():
+            if name in self.used:
+                found[name] = code
+        if self.plan.loss_penalties:
+            found["penalty"] = "penalty_kept[i : i + 1]"
+        for record in self.plan.records:
+            found[record] = f"{record}_kept[i]"
+            for name in self.used:
+                if self.plan.place.get(name) == record:
+                    found[name] = f"{record}_kept[i]"
+            if f"{record}_T" in self.used:
+                found[f"{record}_T"] = f"{record}_kept[i].T"
+        return found
+
+    def rows(self) -> list[Row]:
+        """The allocations, those of one layer together."""
+        numbers = [f"{n} = np.array({_number(v)}, dtype)" for v, n in self.constants.items()]
+        pools = self._pools()
+        texts = [
+            *self._parameters(),
+            *self._values(pools),
+            *self._others(),
+        ]
+        sizes = "UNITS" + "[1:]" * all(layer_of(name) for name in pools)
+        count = max(pools.values(), default=-1) + 1
+        memory = f"[np.empty(max({sizes}) * rows, dtype) for _ in range({count})]"
+        first = [f"pools = {memory}"] if pools else []
+        rows = [Row(None, (text,)) for text in (*numbers, *first)]
+        layered = [Row(_layer(text), (text,)) for text in texts]
+        return rows + sorted(layered, key=lambda r: r.layer or 0)
+
+    def _parameters(self) -> list[str]:
+        """[A_k b_k] and its gradient, and what the products read of them."""
+        rows = []
+        for b in self.plan.blocks:
+            k = layer_of(b.weights)
+            if b.transposed != (k != 1):
+                raise PlanError(f"{b.weights} is not stored as its place in the network says")
+            turned = "_T" * b.transposed
+            rows += [f"W_{k}{turned} = stored[{k}]", f"dW_{k}{turned} = slopes[{k}]"]
+            if b.transposed:
+                rows.append(f"W_{k} = W_{k}_T.T")
+            if f"{b.weights}_T" in self.used:
+                cut = f"[: UNITS[{k - 1}]]" if b.bias is not None and k else ""
+                rows.append(f"{b.weights}_T = W_{k}_T{cut}")
+        return rows
+
+    def _values(self, pools: dict[str, int]) -> list[str]:
+        """An array for every value that has none in another one's place."""
+        rows, given = [], self.views()
+        for name in sorted(self.plan.tensors, key=lambda name: self.place(name) != name):
+            axes = columns(self.tensors[name].axes)
+            if name in given:
+                continue
+            if self.place(name) != name:
+                rows.append(f"{name} = {self.place(name)}")
+            elif name in self.plan.ones:
+                units = self._size(axes[0])
+                rows.append(f"{name}_one = np.ones(({units} + 1, rows), dtype)")
+                rows.append(f"{name} = {name}_one[: {units}]")
+            elif name in pools:
+                units = self._size(axes[0])
+                part = f"pools[{pools[name]}][: {units} * rows]"
+                rows.append(f"{name} = {part}.reshape({units}, rows)")
+            else:
+                rows.append(f"{name} = np.empty({self.shape(axes)}, dtype)")
+        for mask in self.plan.program.leaves_of("mask"):
+            rows.append(f"{mask.name} = np.ones({self.shape(columns(mask.axes))}, dtype)")
+        own = {n + "_one" * one for n in self.plan.tensors for one in (0, 1)}
+        turned = {n.removesuffix("_T") for n in self.used if n.endswith("_T") and n not in given}
+        return rows + [f"{n}_T = {n}.T" for n in sorted(turned & own)]
+
+    def _pools(self) -> dict[str, int]:
+        """Value -> the pool that its memory is in; values needed at once are in different ones.
+
+        Neighbouring layers take turns, so that a loop over layers can say which.
+        """
+        first: dict[str, int] = {}
+        last: dict[str, int] = {}
+        for k, kernel in enumerate(self.plan.kernels):
+            for name in (*reads_of(kernel), kernel.out.name):
+                if name in self.plan.tensors:
+                    first.setdefault(self.place(name), k)
+                    last[self.place(name)] = k
+        pools: dict[str, int] = {}
+        for name in sorted(first, key=lambda n: first[n]):
+            fixed = {*self.plan.records, *self.plan.ones}
+            if name in fixed or len(self.tensors[name].axes) < 2:
+                continue
+            taken = {p for other, p in pools.items() if last[other] >= first[name]}
+            wanted = (layer_of(name) or 0) % 2
+            free = [p for p in (wanted, *range(len(pools) + 2)) if p not in taken]
+            pools[name] = free[0]
+        return pools
+
+    def _others(self) -> list[str]:
+        """Work arrays, arrays of one number, and memory as bits."""
+        rows = []
+        for name, axes in sorted(self.works.items()):
+            kind = "bool" if name[0] in FLAGS else "dtype"
+            rows.append(f"{name} = np.empty({self.shape(axes)}, {kind})")
+        for name, (number, axes) in sorted(self.filled.items()):
+            rows.append(f"{name} = np.full({self.shape(axes)}, {number}, dtype)")
+        for name in sorted(n.removesuffix("_bits") for n in self.used if n.endswith("_bits")):
+            code = f'{name}.view(f"u{{dtype.itemsize}}")'
+            rows.append(
+                f"{name}_bits = " + (f"np.ones_like({code})" if name in self.filled else code)
+            )
+        return rows
+
+
+def columns(axes: Iterable[Axis]) -> Axes:
+    """Axes with the samples last."""
+    return tuple(sorted((a.symbol for a in axes), key=lambda a: bool(a.name == SAMPLES)))
+
+
+def number_of(name: str) -> int:
+    """The layer of an axis, also of a captured one: j2, j2_ -> 2."""
+    return int(name.strip("j_"))
+
+
+def _number(value: sp.Expr) -> str:
+    return expression(value, ())[0] if value.has(SEED) else repr(float(value))
+
+
+def _place(axes: Axes) -> str:
+    return SAMPLES if axes[0].name == SAMPLES else str(number_of(axes[0].name))
+
+
+def _layer(text: str) -> int | None:
+    return layer_of(text.split(" ", 1)[0])

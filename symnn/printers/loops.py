@@ -1,0 +1,135 @@
+"""Loops over equal layers: rows of code that differ in a layer's number alone become one.
+
+z_2 = W_2.dot(a_1)                 for k in range(2, 4):
+z_3 = W_3.dot(a_2)      ->             z[k] = W[k].dot(a[k - 1])
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from symnn.fold import runs
+
+LEAST = 3  # fewer equal layers are written out
+# a numbered name with its suffixes: W_2, a_1_one, dz_3_T_bits
+NAME = re.compile(r"\b(?P<base>[A-Za-z]+)_(?P<number>\d+)(?P<suffix>(?:_one|_T|_bits)*)\b")
+ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes)\[(?P<number>\d+)\]")
+POOL = re.compile(r"\bpools\[(?P<number>\d+)\]")
+INDEX = re.compile(r"(?P<name>\b(?:[A-Za-z]+_|j))(?P<number>\d+)")
+
+
+@dataclass(frozen=True)
+class Row:
+    """Statements of one layer (None: of none); ``comment``: the lines they compute."""
+
+    layer: int | None
+    code: tuple[str, ...]
+    comment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The rows as text; ``names``: the lists, by base and suffix, that numbered names are in."""
+
+    text: tuple[str, ...]
+    names: frozenset[str]
+
+
+def has_loops(rows: Iterable[Row], plain: Collection[str] = ()) -> bool:
+    """Whether some layers are equal.  plain: numbered names that are not in lists."""
+    return any(length > 1 for _, length in _runs(list(rows), plain))
+
+
+def folded(rows: Iterable[Row], plain: Collection[str] = (), loops: bool = True) -> Folded:
+    """The rows as text, with loops where layers are equal; without ``loops`` as they are."""
+    rows = list(rows)
+    if not loops:
+        return Folded(tuple(t for row in rows for t in _written(row, row.code)), frozenset())
+    lists: set[str] = set()
+    text: list[str] = []
+    for block, length in _runs(rows, plain):
+        if length == 1:
+            for row in block:
+                code = tuple(_item(c, plain, lists) for c in row.code)
+                text += _written(row, code)
+            continue
+        first = block[0].layer
+        step = block[-1].layer
+        assert first is not None and step is not None
+        size = len(block) // length
+        last = block[-1].layer
+        assert last is not None
+        down = last < first
+        text.append(f"for k in range({first}, {last - 1 if down else last + 1}{', -1' * down}):")
+        for row in block[:size]:
+            code = tuple(_item(c, plain, lists, first) for c in row.code)
+            comment = tuple(_general(c, first) for c in row.comment)
+            text += [f"    {t}" for t in _written(Row(row.layer, code, comment), code)]
+    return Folded(tuple(text), frozenset(lists))
+
+
+def _written(row: Row, code: Sequence[str]) -> list[str]:
+    return [*(f"# {c}" for c in row.comment), *code]
+
+
+def _runs(rows: Sequence[Row], plain: Collection[str]) -> list[tuple[list[Row], int]]:
+    """(rows, number of equal layers in them), in order."""
+    blocks = [list(group) for _, group in groupby(rows, key=lambda r: r.layer)]
+    keys = [(b[0].layer, _signature(b, plain)) for b in blocks]
+    found = dict(runs(keys, LEAST))
+    out, k = [], 0
+    while k < len(blocks):
+        length = found.get(k, 1)
+        out.append(([row for b in blocks[k : k + length] for row in b], length))
+        k += length
+    return out
+
+
+def _signature(block: Sequence[Row], plain: Collection[str]) -> tuple[str, ...]:
+    """The rows with numbers relative to the layer's."""
+    layer = block[0].layer
+    if layer is None:
+        return ()
+    out = []
+    for row in block:
+        out += [_item(c, plain, set(), layer) for c in row.code]
+        out += [_general(c, layer) for c in row.comment]
+    return tuple(out)
+
+
+def _item(code: str, plain: Collection[str], lists: set[str], layer: int | None = None) -> str:
+    """Code with numbered names as items of lists; counted from k = ``layer`` in a loop."""
+
+    def name(m: re.Match[str]) -> str:
+        if m[0] in plain:
+            return m[0]
+        base = m["base"] + m["suffix"]
+        lists.add(base)
+        return f"{base}[{_relative(int(m['number']), layer)}]"
+
+    def pool(m: re.Match[str]) -> str:
+        same = layer is not None and int(m["number"]) == layer % 2
+        return "pools[k % 2]" if same else m[0]
+
+    code = ITEM.sub(lambda m: f"{m['list']}[{_relative(int(m['number']), layer)}]", code)
+    return NAME.sub(name, POOL.sub(pool, code))
+
+
+def _relative(number: int, layer: int | None) -> str:
+    if layer is None:
+        return str(number)
+    difference = number - layer
+    return "k" if not difference else f"k {'+' if difference > 0 else '-'} {abs(difference)}"
+
+
+def _general(comment: str, layer: int) -> str:
+    """A line of the derivation for the layer k: z_3[n,j3] -> z_k[n,jk]."""
+
+    def index(m: re.Match[str]) -> str:
+        text = _relative(int(m["number"]), layer).replace(" ", "")
+        return m["name"] + (text if text == "k" else f"({text})")
+
+    return INDEX.sub(index, comment)
