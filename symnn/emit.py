@@ -131,7 +131,7 @@ def _counted(numbers: Sequence[int]) -> str:
     for number, group in groupby(numbers):
         count = len(list(group))
         parts += [f"*[{number}] * {count}"] if count > 4 else [str(number)] * count
-    return f"({', '.join(parts)})"
+    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
 
 
 def _wrapped(rows: Iterable[Row], indent: int) -> list[Row]:
