@@ -97,6 +97,11 @@ ENGLISH: dict[str, str] = {
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
     "otherwise": "otherwise",
     "if": "if",
+    # the figures
+    "figure": "Figure {number}",
+    "figure_input": "input {x}",
+    "figure_network_title": "The network {name}",
+    "figure_graph_title": "The computational graph of {name}",
     # the interactive page
     "page_detail": "Detail",
     "page_answer": "Answer",

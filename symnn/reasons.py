@@ -29,6 +29,12 @@ def read_names(line: Line) -> list[str]:
     return list(dict.fromkeys(name_of(e) for t in line.terms for e in entries(t.f)))
 
 
+def inline(tex: str) -> str:
+    """A derivative as it stands within a sentence: \\partial L/\\partial A_{1}."""
+    found = re.fullmatch(r"\\frac\{(.*)\}\{(\\partial .*)\}", tex)
+    return f"{found[1]}/{found[2]}" if found else tex
+
+
 class Reasons:
     """Puts the reason of a step into words.
 
@@ -50,9 +56,7 @@ class Reasons:
     def letter(self, name: str) -> str:
         """A tensor's symbol."""
         source = self.gradients.get(name, name)
-        text = self.notation.symbol(name, batch=source in self.batched)
-        found = re.fullmatch(r"\\frac\{(.*)\}\{(\\partial .*)\}", text)
-        return f"{found[1]}/{found[2]}" if found else text
+        return inline(self.notation.symbol(name, batch=source in self.batched))
 
     def of(self, step: Step) -> str:
         """The reason of one step."""

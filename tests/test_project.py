@@ -38,7 +38,7 @@ ORDER = """
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
     operations chains plan planner
-    printers document reasons equations story markdown
+    drawing printers document reasons equations figures story markdown
     templating tex page notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905

@@ -1,0 +1,1 @@
+"""Figures of a derivation: coordinates and texts, computed once for every printer."""
