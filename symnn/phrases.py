@@ -100,7 +100,12 @@ ENGLISH: dict[str, str] = {
     # the figures
     "figure": "Figure {number}",
     "figure_input": "input {x}",
+    "figure_small": "small {eta}",
+    "figure_good": "good {eta}",
+    "figure_large": "large {eta}",
     "figure_network_title": "The network {name}",
+    "figure_activation_title": "The activations of {name} and their derivatives",
+    "figure_descent_title": "The loss of {name} along a step against its gradient",
     "figure_graph_title": "The computational graph of {name}",
     # the interactive page
     "page_detail": "Detail",

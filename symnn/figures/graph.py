@@ -199,11 +199,12 @@ class _Graph:
         """A backward arrow in the row, below it, with the gradient that it leads to."""
         a, b = self.place[source], self.place[target]
         depth = -0.75 - 1.3 * (self._span(source, target) - 1)
-        self.canvas.add(_arc(a, b, depth, "backward", source, target))
+        arc = _arc(a, b, depth, "backward", source, target)
+        self.canvas.add(arc)
         if target not in self.labelled and target != DOTS:
             self.labelled.add(target)
             text = f"${self._gradient(target)}$"
-            y = -a.radius * 0.6 + depth * 0.56 - 0.25
+            y = (arc.points[0][1] + 3 * arc.points[1][1]) / 4 - 0.25  # below its middle
             self.canvas.add(Label((a.x + b.x) / 2, y, text, "back", "small"))
 
     def _gradient(self, name: str) -> str:
@@ -259,11 +260,11 @@ def _polar(node: Node, degrees: float) -> Point:
 
 
 def _arc(a: Node, b: Node, height: float, kind: str, source: str, target: str) -> Path:
-    """A curve from one circle of the row to another, bent by ``height``."""
-    ahead = b.x > a.x
-    tilt = 38 if height > 0 else -38
+    """A curve from one circle of the row to another, bent by ``height``; a high one is steep."""
+    ahead, steep = b.x > a.x, abs(height) > 1
+    tilt = math.copysign(78 if steep else 38, height)
     start, end = _polar(a, tilt if ahead else 180 - tilt), _polar(b, 180 - tilt if ahead else tilt)
-    third = (end[0] - start[0]) / 3
-    first = (start[0] + third * 0.7, start[1] + height * 0.75)
-    second = (end[0] - third * 0.7, end[1] + height * 0.75)
+    along = (end[0] - start[0]) * (0.04 if steep else 0.23)
+    first = (start[0] + along, start[1] + height * 0.75)
+    second = (end[0] - along, end[1] + height * 0.75)
     return Path((start, first, second, end), kind, True, source, target)

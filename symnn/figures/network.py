@@ -65,7 +65,7 @@ class _Network:
         if size > MANY:
             numbers = [1, 2, None, size]
         symbol = self.eq.notation.symbol
-        return [n and f"${symbol(tensor, sub=str(n))}$" for n in numbers]
+        return [None if n is None else f"${symbol(tensor, sub=str(n))}$" for n in numbers]
 
     def _shown(self, k: int) -> str:
         """The tensor that a column shows: the activation, before any dropout."""
@@ -104,7 +104,9 @@ class _Network:
         """A column with its edges from the one before, below the circles."""
         nodes = self._nodes(k, x)
         self.canvas.shapes[:0] = [
-            Path((a.toward((b.x, b.y)), b.toward((a.x, a.y))), "edge") for b in nodes for a in before
+            Path((a.toward((b.x, b.y)), b.toward((a.x, a.y))), "edge")
+            for b in nodes
+            for a in before
         ]
         middle, top = (before[0].x + x) / 2, self.height / 2 + self.radius + 0.1
         names = [f"A_{k}", f"b_{k}"]

@@ -76,10 +76,7 @@ def style() -> str:
         rules.append(f"svg.symnn .{name}{{fill:none;stroke-linejoin:round;{line}{dash}}}")
         if path.head:
             rules.append(f"svg.symnn .{name}-head{{fill:{_ink(path.stroke)}}}")
-    rules += [
-        f"svg.symnn text.{name}{{fill:{_ink(name)}}}"
-        for name in ("accent", "back", "soft")
-    ]
+    rules += [f"svg.symnn text.{name}{{fill:{_ink(name)}}}" for name in ("accent", "back", "soft")]
     return "".join(rules)
 
 
