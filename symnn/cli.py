@@ -21,6 +21,7 @@ KINDS = (
     "markdown",
     "ipynb",
 )  # the formats in notes.py, without loading SymPy
+FIGURES = ("network", "graph", "activation", "descent")  # those in figures/, likewise
 FINE, FAILED, USAGE, DIVERGED, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -103,6 +104,23 @@ def generate(**options: Any) -> int:
     from symnn.commands import generate
 
     return generate(**options)
+
+
+@cli.command()
+@_specs
+@click.option("-o", "--output", help="File (.svg, .tex, .pdf), or a folder for several.")
+@click.option("--figure", type=click.Choice(FIGURES), default="network", show_default=True)
+@click.option("--fragment", is_flag=True, help="A bare tikzpicture, for \\input.")
+@click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
+@click.option("--notation", help="Letters: affine.")
+@click.option("--layout", help="sample, columns or rows: of the letters in the graph.")
+@click.option("--language", help="en.")
+@_common
+def draw(**options: Any) -> int:
+    """Draw the network, its graph, its activations or a step against the gradient."""
+    from symnn.commands import draw
+
+    return draw(**options)
 
 
 @cli.command()

@@ -31,6 +31,10 @@ from symnn.training import Diverged, Result, files_of
 from symnn.training import train as train_network
 
 LIMIT = 64 * 2**20
+NO_FIGURE = {
+    "activation": "linear and softmax are not functions of one component",
+    "descent": "it needs at most 50,000 parameters, and a loss that rises after too large a step",
+}
 
 
 def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
@@ -113,6 +117,55 @@ def derive(
         if kind == "pdf" and path is not None:
             check_writable(path, force=force)
         made = (bare if fragment else PRINTERS[kind])(derivation, **options)
+        if isinstance(made, str):
+            code = max(code, _deliver(made, path, path and path.parent, check, force))
+        elif path is not None:
+            write_bytes(path, made, force=force)
+        if path is not None:
+            written.append(str(path))
+    if written and not check:
+        _result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+    return code
+
+
+def draw(
+    specs: tuple[str, ...],
+    output: str | None,
+    figure: str,
+    fragment: bool,
+    check: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    force: bool,
+    **notes: str | None,
+) -> int:
+    """Print or write a figure."""
+    from symnn.draw import SUFFIXES, printed
+    from symnn.draw import figure as drawn
+
+    single = output not in (None, "-") and len(specs) == 1 and not _is_folder(output or "")
+    suffix = Path(output or "").suffix if single else ".tex" if fragment else ".svg"
+    if suffix not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise _fail(shorten(output or ""), "unknown kind of file", f"figures end in {known}")
+    if fragment and suffix != ".tex":
+        raise _fail("--fragment", f"a fragment is .tex, not {suffix}")
+    if check and suffix == ".pdf":
+        raise _fail("--check", "compares .svg and .tex files, not .pdf")
+    networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
+    drawings = []
+    for network in networks:
+        drawing = drawn(network.derive(), figure)
+        if drawing is None:
+            name = shorten(network.spec.source)
+            raise _fail(name, f"has no figure {figure!r}", NO_FIGURE[figure])
+        drawings.append(drawing)
+    code, written = FINE, []
+    for drawing, path in zip(drawings, _paths(networks, output, suffix), strict=True):
+        if path is not None and not check:
+            check_writable(path, force=force)
+        made = printed(drawing, suffix, fragment=fragment)
         if isinstance(made, str):
             code = max(code, _deliver(made, path, path and path.parent, check, force))
         elif path is not None:

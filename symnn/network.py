@@ -191,6 +191,16 @@ class Network:
 
         return compile_module(self, target)
 
+    def _repr_svg_(self) -> str:
+        """The picture of the network that notebooks show."""
+        from symnn.figures.network import units
+        from symnn.phrases import Phrases
+        from symnn.printers.svg import svg
+        from symnn.story import letters
+
+        notes = self.spec.notes
+        return svg(units(self, letters(self, notes.notation), Phrases(notes.language)))
+
     def __repr__(self) -> str:
         widths = "-".join(str(w) for w in self._widths())
         return f"<Network {self.name!r} {widths}, loss {self.spec.loss.name}>"

@@ -24,6 +24,7 @@ from symnn.stabilise import stabilise
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
+    from symnn.network import Network
 
 # the signs that are explained where the equations use them: phrase -> their TeX
 SIGNS = {
@@ -52,8 +53,13 @@ def tell(
     ):
         if value not in known:
             raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
-    letters = with_symbols(NOTATIONS[notation], derivation.network.spec.notes.symbols)
-    return _Story(derivation, letters, layout, detail, language).document()
+    own = letters(derivation.network, notation)
+    return _Story(derivation, own, layout, detail, language).document()
+
+
+def letters(network: Network, notation: str) -> Notation:
+    """A notation by its name, with the letters of the spec's own."""
+    return with_symbols(NOTATIONS[notation], network.spec.notes.symbols)
 
 
 class _Story(Equations):

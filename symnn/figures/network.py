@@ -5,6 +5,9 @@ from __future__ import annotations
 from symnn.drawing import Canvas, Drawing, Label, Node, Path
 from symnn.equations import Equations
 from symnn.figures.abbreviate import by_layer, corners, drawn, measure
+from symnn.network import Network
+from symnn.notation import Notation
+from symnn.phrases import Phrases
 from symnn.printers.formulas import inlined
 from symnn.printers.matrix import matrix_sides
 
@@ -16,15 +19,20 @@ ROW, GAP = 1.1, 1.5  # cm between the units of a column, and before and after do
 
 def network(eq: Equations) -> Drawing:
     """The network of a derivation, with the forward lines of one sample below their layer."""
-    return _Network(eq).drawing()
+    return units(eq.network, eq.notation, eq.say)
 
 
-class _Network:
+def units(net: Network, notation: Notation, say: Phrases) -> Drawing:
+    """The same without a derivation."""
+    return _Columns(net, notation, say).drawing()
+
+
+class _Columns:
     """Column by column, from left to right."""
 
-    def __init__(self, eq: Equations) -> None:
-        self.eq = eq
-        self.program = eq.network.sample_program
+    def __init__(self, net: Network, notation: Notation, say: Phrases) -> None:
+        self.net, self.notation, self.say = net, notation, say
+        self.program = net.sample_program
         self.layers = by_layer(self.program.lines)
         self.lines = inlined(self.program)
         self.canvas = Canvas()
@@ -52,7 +60,7 @@ class _Network:
                 at += self._pitch(last, k)
                 before, last = self._joined(before, k, at), k
         labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        title = self.eq.say("figure_network_title", name=self.eq.network.name)
+        title = self.say("figure_network_title", name=self.net.name)
         return self.canvas.drawing("network", title, corners(labels), 0.1)
 
     # sizes ---------------------------------------------------------------------------------
@@ -64,7 +72,7 @@ class _Network:
         numbers: list[int | None] = list(range(1, size + 1))
         if size > MANY:
             numbers = [1, 2, None, size]
-        symbol = self.eq.notation.symbol
+        symbol = self.notation.symbol
         return [None if n is None else f"${symbol(tensor, sub=str(n))}$" for n in numbers]
 
     def _shown(self, k: int) -> str:
@@ -85,11 +93,11 @@ class _Network:
 
     def _formulas(self, k: int) -> list[str]:
         """The forward lines of a layer, softmax in one piece."""
-        x = f"${self.eq.notation.symbol('x')}$"
-        texts = [] if k else [self.eq.say("figure_input", x=x)]
+        x = f"${self.notation.symbol('x')}$"
+        texts = [] if k else [self.say("figure_input", x=x)]
         for line in self.layers.get(k, []):
             if line.why not in SOFTMAX_PARTS:
-                sides = matrix_sides(self.lines[line.lhs.name], self.eq.notation, "sample")
+                sides = matrix_sides(self.lines[line.lhs.name], self.notation, "sample")
                 texts.append(f"${' = '.join(sides)}$")
         return texts
 
@@ -110,7 +118,7 @@ class _Network:
         ]
         middle, top = (before[0].x + x) / 2, self.height / 2 + self.radius + 0.1
         names = [f"A_{k}", f"b_{k}"]
-        letters = [self.eq.notation.symbol(n) for n in names if n in self.program.tensors]
+        letters = [self.notation.symbol(n) for n in names if n in self.program.tensors]
         text = r",\, ".join(letters)
         self.canvas.add(Label(middle, top, f"${text}$", "accent"))
         return self._column(k, x, nodes)

@@ -1,0 +1,54 @@
+"""One figure of a network as a file: SVG, LaTeX or PDF."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symnn.drawing import Drawing
+from symnn.equations import Equations
+from symnn.figures import FIGURES
+from symnn.files import MARKER
+from symnn.printers.svg import svg
+from symnn.printers.tikz import number, tikz
+from symnn.story import letters
+from symnn.templating import render
+from symnn.tex import compile_pdf
+
+if TYPE_CHECKING:
+    from symnn.derivation import Derivation
+
+SUFFIXES = (".svg", ".tex", ".pdf")
+
+
+def figure(derivation: Derivation, name: str) -> Drawing | None:
+    """The figure of that name, in the notation, layout and language of the spec's [notes].
+
+    None where the network has no such figure: no activation has a graph, or no step is too
+    large.  KeyError for an unknown name; FIGURES holds the known ones.
+    """
+    notes = derivation.network.spec.notes
+    notation = letters(derivation.network, notes.notation)
+    eq = Equations(derivation, notation, notes.layout, notes.detail, notes.language)
+    return FIGURES[name](eq)
+
+
+def printed(drawing: Drawing, suffix: str, *, fragment: bool = False) -> str | bytes:
+    """A drawing as a file with that suffix.  fragment: the bare tikzpicture, for \\input.
+
+    Raises ValueError for an unknown suffix, TexError where TeX is not there or fails.
+    """
+    if suffix not in SUFFIXES:
+        raise ValueError(f"unknown kind of figure {suffix!r}; known: {', '.join(SUFFIXES)}")
+    if suffix == ".svg":
+        return svg(drawing)
+    if fragment:
+        return f"% {MARKER}\n{tikz(drawing)}"
+    left, bottom, right, top = drawing.box
+    text = render(
+        "figure.tex.j2",
+        marker=MARKER,
+        width=number(right - left),
+        height=number(top - bottom),
+        picture=tikz(drawing),
+    )
+    return compile_pdf(text) if suffix == ".pdf" else text
