@@ -85,6 +85,7 @@ def new(**options: Any) -> int:
 @click.option("--layout", help="sample, columns or rows.")
 @click.option("--detail", help="answer, textbook or full.")
 @click.option("--language", help="en.")
+@click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
 @_common
 def derive(**options: Any) -> int:
     """Print the derivation of every gradient."""

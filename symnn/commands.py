@@ -85,7 +85,7 @@ def derive(
     quiet: bool,
     verbose: bool,
     force: bool,
-    **notes: str | None,
+    **notes: str | bool | None,
 ) -> int:
     """Print or write the notes."""
     from symnn.notes import FORMATS, PRINTERS
@@ -112,6 +112,7 @@ def derive(
             "layout": chosen.layout,
             "detail": chosen.detail,
             "language": chosen.language,
+            "figures": (not fragment) if chosen.figures is None else chosen.figures,
         }
         derivation = network.derive()
         if kind == "pdf" and path is not None:

@@ -141,11 +141,12 @@ class Derivation:
         return fragment(self, notation=notation, layout=layout, detail=detail, language=language)
 
     def save(
-        self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: str
+        self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
     ) -> Path:
         """Write the notes; the suffix says the format (.tex, .pdf, .html, .md, .ipynb).
 
-        options: notation, layout, detail, language.  Raises ValueError, OutputError, TexError.
+        options: notation, layout, detail, language, figures (whether there are any).
+        Raises ValueError, OutputError, TexError.
         """
         from symnn.notes import save
 

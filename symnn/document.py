@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from symnn.drawing import Drawing
+
 
 @dataclass(frozen=True)
 class Row:
@@ -53,7 +55,16 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-Block = Equations | Paragraph | Heading | Table
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its caption; figures are numbered through the document, from 1."""
+
+    number: int
+    drawing: Drawing
+    caption: str
+
+
+Block = Equations | Paragraph | Heading | Table | Figure
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ class Builder:
 
     sections: list[Section] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    figures: int = 0
 
     def say(self, text: str) -> None:
         """Add a paragraph."""
@@ -97,6 +109,11 @@ class Builder:
     def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Add a table."""
         self.blocks.append(Table(header, tuple(rows)))
+
+    def figure(self, drawing: Drawing, caption: str) -> None:
+        """Add a figure, the next one of the document."""
+        self.figures += 1
+        self.blocks.append(Figure(self.figures, drawing, caption))
 
     def end(self, title: str) -> None:
         """Close the section under its title."""

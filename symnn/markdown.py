@@ -7,7 +7,17 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Section, Table
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
 from symnn.files import MARKER, MARKER_KEY
 
 Display: TypeAlias = Callable[[str], str]
@@ -57,7 +67,9 @@ def _displayed(tex: str) -> str:
 
 
 def _section(section: Section, display: Display) -> str:
-    blocks = [_block(block, display) for block in section.blocks]
+    # GitHub shows no SVG within a text
+    told = [block for block in section.blocks if not isinstance(block, Figure)]
+    blocks = [_block(block, display) for block in told]
     return "\n\n".join([f"## {section.title}", *blocks])
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
-from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Table
+from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
 from symnn.files import MARKER, check_writable, write_bytes
 from symnn.page import page
-from symnn.phrases import DETAILS
+from symnn.phrases import DETAILS, Phrases
+from symnn.printers.tikz import tikz
 from symnn.story import tell
 from symnn.templating import render
 from symnn.tex import compile_pdf, escape
@@ -23,34 +24,37 @@ WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in cha
 FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
 
 
-def fragment(derivation: Derivation, **options: str) -> str:
-    """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know."""
-    notes = tell(derivation, **options)
+def fragment(derivation: Derivation, **options: Any) -> str:
+    """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know.
+
+    Figures, which need TikZ, are there only if ``figures`` asks for them.
+    """
+    notes = tell(derivation, **{"figures": False, **options})
     return "\n".join(_fragment_section(s.title, s.blocks) for s in notes.sections)
 
 
-def document(derivation: Derivation, **options: str) -> str:
+def document(derivation: Derivation, **options: Any) -> str:
     """A complete LaTeX document."""
     return latex_document(tell(derivation, **options))
 
 
-def pdf(derivation: Derivation, **options: str) -> bytes:
+def pdf(derivation: Derivation, **options: Any) -> bytes:
     """The LaTeX document as a PDF."""
     return compile_pdf(document(derivation, **options))
 
 
-def html(derivation: Derivation, **options: str) -> str:
+def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first."""
     texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
     return page(texts, options.get("detail", "textbook"))
 
 
-def github(derivation: Derivation, **options: str) -> str:
+def github(derivation: Derivation, **options: Any) -> str:
     """The notes in Markdown, as GitHub shows it."""
     return markdown.markdown(tell(derivation, **options))
 
 
-def ipynb(derivation: Derivation, **options: str) -> str:
+def ipynb(derivation: Derivation, **options: Any) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
     notes = tell(derivation, **options)
@@ -75,6 +79,7 @@ def latex_document(notes: Document) -> str:
         title=escape(notes.title),
         pdf_title=ascii_title(notes.title),
         description=escape(notes.description),
+        figure_name=Phrases(notes.language)("figure"),
         sections=sections,
     )
 
@@ -85,7 +90,7 @@ def save(
     *,
     force: bool = False,
     bare: bool = False,
-    **options: str,
+    **options: Any,
 ) -> Path:
     """Write the notes; the suffix says the format.  bare: the fragment alone.
 
@@ -111,6 +116,8 @@ def _block(block: Block) -> dict[str, Any]:
             return {"kind": "heading", "text": text}
         case Table(header, rows):
             return {"kind": "table", "header": header, "rows": rows}
+        case Figure(_, drawing, caption):
+            return {"kind": "figure", "text": figure(tikz(drawing), caption)}
         case Equations(rows):
             return {"kind": "equations", "rows": [_row(r) for r in rows]}
     raise TypeError(block)
@@ -142,9 +149,18 @@ def _fragment_block(block: Block) -> str:
             return rf"\begin{{center}}\begin{{tabular}}{{{columns}}}" + (
                 f"\n{body}\n" + r"\end{tabular}\end{center}" + "\n"
             )
+        case Figure(_, drawing, caption):
+            return figure(tikz(drawing), caption)
         case Equations(rows):
             return align(rows)
     raise TypeError(block)
+
+
+def figure(picture: str, caption: str) -> str:
+    """A picture, scaled down if it is wider than the text, with its caption as a float."""
+    fits = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    head = "\\begin{figure}[!htb]\n\\centering\n"
+    return f"{head}{fits}\n{picture.rstrip()}}}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
 
 
 def align(rows: tuple[Row, ...]) -> str:

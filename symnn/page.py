@@ -18,9 +18,20 @@ from typing import Any
 
 from markupsafe import Markup
 
-from symnn.document import Block, Document, Equations, Heading, Paragraph, Row, Section, Table
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
 from symnn.files import MARKER
 from symnn.phrases import Phrases
+from symnn.printers.svg import style, svg
 from symnn.templating import folder, render
 
 GIVEN = 2  # sections that a worksheet shows: the network and the loss; the rest is to be found
@@ -48,6 +59,7 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
         say=Phrases(notes.language),
         policy=_policy(katex, script),
         katex_style=Markup(katex_style()),
+        figure_style=Markup(style()),
         katex_license=Markup(_vendored("LICENSE")),
         katex=Markup(katex),
         script=Markup(script),
@@ -113,6 +125,13 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
                 "symbols": header == (say("symbol"), say("shape"), say("meaning")),
                 "header": [words(cell) for cell in header],
                 "rows": [[words(cell) for cell in row] for row in rows],
+            }
+        case Figure(number, drawing, caption):
+            return {
+                "kind": "figure",
+                "picture": Markup(svg(drawing, alone=False)),
+                "label": f"{say('figure')} {number}.",
+                "caption": words(caption),
             }
         case Equations(rows):
             return {"kind": "equations", "rows": [_row(row) for row in rows]}

@@ -58,12 +58,13 @@ class Train:
 
 @dataclass(frozen=True)
 class Notes:
-    """[notes]; symbols: letter of a tensor -> TeX."""
+    """[notes]; figures None: in documents, not in fragments; symbols: letter of a tensor -> TeX."""
 
     notation: str
     layout: str
     detail: str
     language: str
+    figures: bool | None
     symbols: Mapping[str, str]
 
 
@@ -180,6 +181,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "layout": Field("string", "sample", choices=LAYOUTS, doc="one sample, or a batch"),
         "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
+        "figures": Field("boolean", None, doc="whether there are figures"),
         "symbols": Field("table", {}, doc="letters of your own"),
     },
     "example": {
@@ -196,6 +198,6 @@ TOP = (*SECTIONS, "layers", "activations")
 
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
-    **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language")},
+    **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language", "figures")},
     "seed": "model.seed",
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Equations, Group, equal_sizes, group_signature
+from symnn.figures import captioned
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
 from symnn.ir import Line, Tensor
@@ -43,6 +44,7 @@ def tell(
     layout: str = "sample",
     detail: str = "textbook",
     language: str = "en",
+    figures: bool = True,
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known."""
     for word, value, known in (
@@ -54,7 +56,7 @@ def tell(
         if value not in known:
             raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
     own = letters(derivation.network, notation)
-    return _Story(derivation, own, layout, detail, language).document()
+    return _Story(derivation, own, layout, detail, language, figures).document()
 
 
 def letters(network: Network, notation: str) -> Notation:
@@ -66,10 +68,16 @@ class _Story(Equations):
     """The sections, one method each."""
 
     def __init__(
-        self, derivation: Derivation, notation: Notation, layout: str, detail: str, language: str
+        self,
+        derivation: Derivation,
+        notation: Notation,
+        layout: str,
+        detail: str,
+        language: str,
+        figures: bool,
     ) -> None:
         super().__init__(derivation, notation, layout, detail, language)
-        self.out = Builder()
+        self.out, self.figures = Builder(), figures
 
     def document(self) -> Document:
         self._network()
@@ -103,16 +111,25 @@ class _Story(Equations):
         if self.layout == "sample":
             out.say(say("nested"))
             out.show(Row("F(x)", nested(self.forward, self.network.output, self.notation)))
+            self._figure("network")
             out.say(say("unfolds"))
         else:
             ways = say(self.layout), say(self.layout.removesuffix("s"))
             out.say(say("batch", ways=ways[0], way=ways[1]))
+            self._figure("network")
         self._forward_lines()
         self._symbols()
         if rows := list(self._activations()):
             out.say(say("activations"))
             out.show(*rows)
+            self._figure("activation")
         out.end(say("network"))
+
+    def _figure(self, name: str) -> None:
+        """A figure, if there are to be any; the shortest notes show the network alone."""
+        if self.figures and (self.detail != "answer" or name == "network"):
+            for drawing, caption in captioned(self, name):
+                self.out.figure(drawing, caption)
 
     def _forward_lines(self) -> None:
         """The forward lines by layer; equal layers of a deep network once."""
@@ -233,6 +250,7 @@ class _Story(Equations):
         out.say(say("errors", delta=delta, z=self.letter("z_1", general)))
         if kinks := [f.kink for f in self._functions() if f.kink]:
             out.say(say("kinks", kinks=", ".join(kinks)))
+        self._figure("graph")
         by_layer: dict[int | None, list[Group]] = {}
         for group in self.groups():
             by_layer.setdefault(group.layer, []).append(group)
@@ -311,6 +329,7 @@ class _Story(Equations):
     def _update(self) -> None:
         out, say = self.out, self.say
         row = self.network.optimizer
+        self._figure("descent")
         out.say(say("step"))
         parameters = self.forward.leaves_of("parameter")
         if not row.states:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from symnn.drawing import Drawing
 from symnn.equations import Equations
 from symnn.figures.activations import activations
+from symnn.figures.captions import captioned as captioned
 from symnn.figures.descent import descent
 from symnn.figures.graph import graph
 from symnn.figures.network import network

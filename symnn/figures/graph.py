@@ -20,6 +20,7 @@ from symnn.reasons import inline
 
 MANY = 11  # values that are all drawn
 PITCH, ABOVE, SPREAD = 1.85, 1.75, 1.5  # cm: between values, up to the leaves, between leaves
+WITH_ARGUMENT = {"root": r"\sqrt{\,\cdot\,}", "absolute": r"\lvert \,\cdot\, \rvert"}
 DOTS = "dots"  # the name of the node that stands for the layers that are not drawn
 
 
@@ -144,7 +145,8 @@ class _Graph:
         line = self.lines.get(name)
         if line is None or len(line.terms) != 1 or not isinstance(line.terms[0].f, Named):
             return ""
-        text = f"${line.terms[0].f.row.tex}$"
+        row = line.terms[0].f.row
+        text = f"${WITH_ARGUMENT.get(row.name, row.tex)}$"
         return text if measure(text) < 3 else ""
 
     # arrows --------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from symnn.printers.tikz import number
 
 UNIT = 40  # of a centimetre
 POINT = UNIT * 2.54 / 72.27
-PIXEL = 96 / 2.54 / UNIT  # CSS pixels of a unit
+PIXEL = 1.1  # CSS pixels of a unit: texts are about as large as those of a page
 
 _RISE = {-1: 0.22, 0: 0.0, 1: -0.36}  # of a script, in units of the size of the text
 _CLASSES = {"upright": "u", "bold": "u b", "bold italic": "b", "script": "c", "italic": ""}
@@ -32,8 +32,9 @@ def svg(drawing: Drawing, *, alone: bool = True) -> str:
     box = " ".join(map(number, (left, -top, *size)))
     width, height = (number(v * PIXEL) for v in size)
     title = escape(drawing.title)
+    name = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="symnn" role="img" aria-label="{title}" '
+        f'<svg{name} class="symnn" role="img" aria-label="{title}" '
         f'width="{width}" height="{height}" viewBox="{box}">',
         f"<title>{title}</title>",
     ]

@@ -1,0 +1,58 @@
+"""What a figure says below itself."""
+
+from __future__ import annotations
+
+from symnn.drawing import Drawing
+from symnn.equations import Equations
+from symnn.figures.activations import activations, bound, steepest, used
+from symnn.figures.descent import descent
+from symnn.figures.graph import DOTS, graph
+from symnn.figures.network import network
+
+PANELS = 4  # activations in one figure
+
+
+def captioned(eq: Equations, name: str) -> list[tuple[Drawing, str]]:
+    """The figures of that name, each with its caption; none where the network has none."""
+    match name:
+        case "network":
+            return _network(eq)
+        case "graph":
+            drawing = graph(eq)
+            dots = any(node.name == DOTS for node in drawing.nodes)
+            return [(drawing, _sentences(eq, "figure_graph", figure_layers=dots))]
+        case "activation":
+            return _activations(eq)
+        case "descent":
+            found = descent(eq)
+            loss, eta = (eq.notation.symbol(n) for n in ("L", "eta"))
+            return [(found, eq.say("figure_descent", loss=loss, eta=eta))] if found else []
+    raise KeyError(name)
+
+
+def _sentences(eq: Equations, first: str, **more: bool) -> str:
+    """Phrases one after the other, those after the first where they hold."""
+    return " ".join([eq.say(first), *(eq.say(key) for key, holds in more.items() if holds)])
+
+
+def _network(eq: Equations) -> list[tuple[Drawing, str]]:
+    drawing = network(eq)
+    texts = [label.text for label in drawing.labels]
+    units, layers = r"$\vdots$" in texts, r"$\cdots$" in texts
+    return [(drawing, _sentences(eq, "figure_network", figure_units=units, figure_layers=layers))]
+
+
+def _activations(eq: Equations) -> list[tuple[Drawing, str]]:
+    rows, found = used(eq), []
+    for at in range(0, len(rows), PANELS):
+        part = rows[at : at + PANELS]
+        drawing = activations(eq, part)
+        caption = eq.say("figure_activation")
+        for row in part:
+            peak = steepest(row)
+            if peak and peak[1] < 1 - 1e-9:
+                prime = rf"{row.tex}^{{\prime}}"
+                caption += " " + eq.say("figure_vanish", prime=prime, value=bound(peak[1]))
+        if drawing:
+            found.append((drawing, caption))
+    return found
