@@ -20,7 +20,7 @@ INKS: dict[str, tuple[str, str]] = {
     "accent": ("1f4e8c", "8db9f2"),  # what runs forward
     "back": ("a8321f", "f0917f"),  # what runs backward: gradients and derivatives
     "soft": ("4a5461", "b4bec9"),
-    "faint": ("c5cfdb", "46515d"),
+    "hairline": ("c5cfdb", "4a5561"),
     "fill": ("e9f0f9", "1d2b3f"),
     "paper": ("ffffff", "14171b"),
 }
@@ -58,7 +58,7 @@ PATHS: dict[str, PathKind] = {
     "backward": PathKind("back", 0.7, (2.4, 1.6), head=True),
     "axis": PathKind("soft", 0.5, head=True),
     "tick": PathKind("soft", 0.5),
-    "guide": PathKind("soft", 0.4, (0.8, 1.6)),
+    "guide": PathKind("hairline", 0.6, (0.8, 1.6)),
     "curve": PathKind("accent", 1.1),
     "derivative": PathKind("back", 1.1, (3.5, 2.0)),
     "tangent": PathKind("back", 0.8, (2.4, 1.6)),

@@ -106,13 +106,13 @@ ENGLISH: dict[str, str] = {
     "figure_graph": "What is computed from what. Solid arrows run forward, from the input to the "
     "loss; dashed arrows pass the gradient back, until it reaches every parameter: that is what "
     "the sweep is for.",
-    "figure_activation": "Each activation (solid) and its derivative (dashed). Where a function "
-    "is flat, hardly any of the error passes.",
+    "figure_activation": "Activation (solid) and derivative (dashed). Where a function is flat, "
+    "hardly any of the error passes.",
     "figure_vanish": "Since ${prime} \\le {value}$, each such layer multiplies the error by at "
     "most ${value}$, besides its weights: this is why gradients vanish in deep networks.",
     "figure_descent": "The loss along $-g$, where $g = \\nabla {loss}$, for one choice of numbers. "
-    "A small step follows the tangent ${loss} - {eta} \\lVert g \\rVert^{{2}}$, a good one ends near "
-    "the lowest point, a large one higher than it began.",
+    "A small step follows the tangent ${loss} - {eta} \\lVert g \\rVert^{{2}}$, a good one ends "
+    "near the lowest point, a large one higher than it began.",
     "figure_input": "input {x}",
     "figure_small": "small {eta}",
     "figure_good": "good {eta}",

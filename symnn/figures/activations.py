@@ -19,7 +19,7 @@ from symnn.functions import A, Function, Named, X, found_derivative, function_cl
 from symnn.ir import Line, Tensor, Term, axis
 
 REACH, POINTS = 5.0, 401  # the arguments -REACH .. REACH
-WIDTH, HEIGHT = 6.0, 2.8  # of a panel, in cm
+WIDTH, HEIGHT = 6.0, 2.5  # of a panel, in cm
 HIGHEST = 2.5  # the values -HIGHEST .. HIGHEST are drawn
 
 

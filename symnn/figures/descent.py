@@ -24,7 +24,7 @@ from symnn.network import Network
 SAMPLES, SEEDS, POINTS = 4, 12, 121
 CLEAR = 0.85  # of the loss: a good step that leaves no more is clear to see
 LIMIT = 50_000  # parameters; the figure of a larger network takes too long
-WIDTH, HEIGHT = 8.6, 4.2  # cm
+WIDTH, HEIGHT = 8.4, 3.0  # cm
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from symnn.printers.matrix import matrix_sides
 MANY = 6  # units of a column that are all drawn
 COLUMNS = 6  # layers that are all drawn
 SOFTMAX_PARTS = ("exponentials of softmax", "sum of softmax")
-ROW, GAP = 1.1, 1.5  # cm between the units of a column, and before and after dots
+ROW, GAP = 1.0, 1.5  # cm between the units of a column, and before and after dots
 
 
 def network(eq: Equations) -> Drawing:
