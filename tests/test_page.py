@@ -36,7 +36,7 @@ def formulas(name: str, layout: str, detail: str) -> set[str]:
     notes = tell(symnn.load(name).derive(), layout=layout, detail=detail)
     found: set[str] = set()
     for block in [b for section in notes.sections for b in section.blocks]:
-        texts = [getattr(block, "text", "")]
+        texts = [getattr(block, "text", ""), getattr(block, "caption", "")]
         for row in getattr(block, "rows", ()):
             if isinstance(row, tuple):
                 texts += row

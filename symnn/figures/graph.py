@@ -137,8 +137,11 @@ class _Graph:
         return Node(x, y, radius, text, kind, name)
 
     def _pitch(self, name: str) -> float:
-        """The distance to the value before, with room for the function on the arrow."""
-        return max(PITCH, measure(self._function(name), "small") + 1.3)
+        """The distance to the value before, with room for what stands at the arrows."""
+        before = self.order[-1]
+        back = f"${self._gradient(before)}$" if before in self.eq.sweep.names else ""
+        texts = (self._function(name), 1.3), (back, 0.65)
+        return max([PITCH, *(measure(text, "small") + room for text, room in texts)])
 
     def _function(self, name: str) -> str:
         """The symbol of the function that a line applies to each component, if it is one."""

@@ -18,6 +18,7 @@ from symnn.printers.tikz import number
 
 UNIT = 40  # of a centimetre
 POINT = UNIT * 2.54 / 72.27
+SMALLEST = 0.72  # of its size, to which a page may shrink a drawing; a narrower one scrolls
 PIXEL = 1.1  # CSS pixels of a unit: texts are about as large as those of a page
 
 _RISE = {-1: 0.22, 0: 0.0, 1: -0.36}  # of a script, in units of the size of the text
@@ -33,9 +34,10 @@ def svg(drawing: Drawing, *, alone: bool = True) -> str:
     width, height = (number(v * PIXEL) for v in size)
     title = escape(drawing.title)
     name = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
+    least = "" if alone else f' style="min-width:{number(SMALLEST * size[0] * PIXEL)}px"'
     lines = [
         f'<svg{name} class="symnn" role="img" aria-label="{title}" '
-        f'width="{width}" height="{height}" viewBox="{box}">',
+        f'width="{width}" height="{height}" viewBox="{box}"{least}>',
         f"<title>{title}</title>",
     ]
     if alone:
