@@ -198,7 +198,7 @@ def test_a_rounded_bound_holds(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_three_steps_do_what_their_names_say(name: str) -> None:
-    profile = found_profile(equations(NETWORKS[name]()))
+    profile = found_profile(NETWORKS[name]().derive())
     assert profile is not None
     start, steps = float(profile.losses[0]), profile.steps
     small, good, large = map(profile.loss, (profile.small, profile.good, profile.large))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -63,6 +64,7 @@ def slope(row: Function) -> sp.Expr:
     return found_derivative(row)[0].xreplace({A: function_class(row)(X)})
 
 
+@functools.cache
 def steepest(row: Function) -> tuple[float | None, float] | None:
     """The largest value of the derivative, after the place nearest to 0 that has it.
 

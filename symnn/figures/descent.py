@@ -7,6 +7,7 @@ spec's example if they show all three, and else at numbers drawn by the first se
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from symnn.check import draw
+from symnn.derivation import Derivation
 from symnn.drawing import Canvas, Drawing, Label, Path
 from symnn.equations import Equations
 from symnn.evaluate import evaluate
@@ -45,7 +47,7 @@ class Profile:
 
 def descent(eq: Equations) -> Drawing | None:
     """The loss along -g with three steps marked; None where no seed shows all three."""
-    profile = found_profile(eq)
+    profile = found_profile(eq.derivation)
     if profile is None:
         return None
     canvas, say = Canvas(), eq.say
@@ -76,15 +78,17 @@ def descent(eq: Equations) -> Drawing | None:
     return canvas.drawing("descent", title, corners(labels), 0.1)
 
 
-def found_profile(eq: Equations) -> Profile | None:
+@functools.lru_cache(maxsize=1)  # the levels of a page ask for the same one
+def found_profile(derivation: Derivation) -> Profile | None:
     """The first clear profile with a small, a good and a large step, else the first one."""
-    sizes = eq.network.parameters.values()
+    network = derivation.network
+    sizes = network.parameters.values()
     if sum(int(np.prod(shape)) for shape in sizes) > LIMIT:
         return None
     first = None
     with np.errstate(all="ignore"):
-        for values in _choices(eq.network):
-            found = _profile(eq, values)
+        for values in _choices(network):
+            found = _profile(derivation, values)
             if found and found.loss(found.good) < CLEAR * found.losses[0]:
                 return found
             first = first or found
@@ -121,9 +125,9 @@ def example_numbers(network: Network, drawn: Mapping[str, Any]) -> dict[str, Any
     return {**one, **given, "x": np.array([example.x]), "y": np.array([example.y])}
 
 
-def _profile(eq: Equations, values: Mapping[str, Any]) -> Profile | None:
+def _profile(derivation: Derivation, values: Mapping[str, Any]) -> Profile | None:
     """The profile at these numbers; None if it does not rise again after falling."""
-    sweep = eq.derivation.batch
+    sweep = derivation.batch
     arrays = evaluate(sweep.program, values)
     names = [t.name for t in sweep.forward.leaves_of("parameter")]
     gradient = {name: arrays[sweep.names[name]] for name in names}
@@ -133,7 +137,9 @@ def _profile(eq: Equations, values: Mapping[str, Any]) -> Profile | None:
         return None
 
     def losses(steps: Any) -> Any:
-        return _losses(eq, values, gradient, steps)
+        """The loss at theta - t g for each step t."""
+        shifts = {name: -np.multiply.outer(steps, g) for name, g in gradient.items()}
+        return evaluate(sweep.forward, values, None, shifts)["L"].real
 
     coarse = abs(start) / slope * 2.0 ** np.arange(-9, 10)
     at = losses(coarse)
@@ -154,11 +160,3 @@ def _profile(eq: Equations, values: Mapping[str, Any]) -> Profile | None:
     if not np.isfinite(shown).all():
         return None
     return Profile(steps, shown, slope, small, good, large)
-
-
-def _losses(
-    eq: Equations, values: Mapping[str, Any], gradient: Mapping[str, Any], steps: Any
-) -> Any:
-    """The loss at theta - t g for each step t."""
-    shifts = {name: -np.multiply.outer(steps, g) for name, g in gradient.items()}
-    return evaluate(eq.network.program, values, None, shifts)["L"].real

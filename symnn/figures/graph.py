@@ -121,10 +121,8 @@ class _Graph:
                 seen.add(source)
                 if reader not in self.hidden:
                     found.setdefault(reader, []).append(source)
-        return {reader: sorted(names, key=self._rank) for reader, names in found.items()}
-
-    def _rank(self, leaf: str) -> int:
-        return [t.name for t in self.eq.forward.leaves].index(leaf)
+        rank = {t.name: k for k, t in enumerate(self.eq.forward.leaves)}
+        return {reader: sorted(names, key=rank.__getitem__) for reader, names in found.items()}
 
     def _letter(self, name: str) -> str:
         return f"${self.eq.letter(name)}$"
