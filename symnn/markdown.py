@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -19,8 +20,11 @@ from symnn.document import (
     Table,
 )
 from symnn.files import MARKER, MARKER_KEY
+from symnn.phrases import Phrases
+from symnn.printers.svg import svg
 
 Display: TypeAlias = Callable[[str], str]
+Picture: TypeAlias = Callable[[Figure], str]
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|$~&@:])")
 _LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
@@ -31,16 +35,26 @@ def markdown(notes: Document) -> str:
     parts = [f"<!-- {MARKER} -->", f"# {literal(notes.title)}"]
     if notes.description:
         parts.append(literal(notes.description))
-    parts += [_section(section, _fenced) for section in notes.sections]
+    # GitHub shows no picture that is part of the text
+    parts += [_section(section, _fenced, lambda figure: "") for section in notes.sections]
     return "\n\n".join(parts) + "\n"
 
 
 def notebook(notes: Document, module: str, text: str) -> str:
     """A Jupyter notebook (format 4.5): the notes, a cell a section, then the module, to run."""
+
+    def attached(figure: Figure) -> str:
+        name = f"{Phrases(notes.language)('figure')} {figure.number}"
+        return f"![{name}](attachment:{_file(figure)})\n\n**{name}.** {figure.caption}"
+
     texts = [f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()]
-    texts += [_section(section, _displayed) for section in notes.sections]
+    texts += [_section(section, _displayed, attached) for section in notes.sections]
+    figures = [[], *([b for b in s.blocks if isinstance(b, Figure)] for s in notes.sections)]
     codes = [f"%%writefile {module}.py\n{text}", f"import {module}\n\n{module}.check()"]
-    cells = [_cell("markdown", f"notes-{k}", source) for k, source in enumerate(texts)]
+    cells = [
+        {**_cell("markdown", f"notes-{k}", source), **_attachments(own)}
+        for k, (source, own) in enumerate(zip(texts, figures, strict=True))
+    ]
     cells += [_cell("code", f"code-{k}", source) for k, source in enumerate(codes)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {MARKER_KEY: True, "kernelspec": kernel, "language_info": {"name": "python"}}
@@ -51,6 +65,21 @@ def notebook(notes: Document, module: str, text: str) -> str:
 def _cell(kind: str, name: str, source: str) -> dict[str, object]:
     ran: dict[str, object] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     return {"cell_type": kind, "id": name, "metadata": {}, "source": source, **ran}
+
+
+def _file(figure: Figure) -> str:
+    return f"{figure.drawing.name}-{figure.number}.svg"
+
+
+def _attachments(figures: Sequence[Figure]) -> dict[str, object]:
+    """The pictures of a cell, by the names that its text calls them."""
+    if not figures:
+        return {}
+    return {"attachments": {_file(f): {"image/svg+xml": _encoded(f)} for f in figures}}
+
+
+def _encoded(figure: Figure) -> str:
+    return base64.b64encode(svg(figure.drawing).encode()).decode("ascii")
 
 
 def literal(text: str) -> str:
@@ -66,15 +95,15 @@ def _displayed(tex: str) -> str:
     return f"$$\n{tex}\n$$"
 
 
-def _section(section: Section, display: Display) -> str:
-    # GitHub shows no SVG within a text
-    told = [block for block in section.blocks if not isinstance(block, Figure)]
-    blocks = [_block(block, display) for block in told]
-    return "\n\n".join([f"## {section.title}", *blocks])
+def _section(section: Section, display: Display, picture: Picture) -> str:
+    blocks = [_block(block, display, picture) for block in section.blocks]
+    return "\n\n".join([f"## {section.title}", *filter(None, blocks)])
 
 
-def _block(block: Block, display: Display) -> str:
+def _block(block: Block, display: Display, picture: Picture) -> str:
     match block:
+        case Figure():
+            return picture(block)
         case Paragraph(text):
             return text
         case Heading(text):

@@ -329,7 +329,6 @@ class _Story(Equations):
     def _update(self) -> None:
         out, say = self.out, self.say
         row = self.network.optimizer
-        self._figure("descent")
         out.say(say("step"))
         parameters = self.forward.leaves_of("parameter")
         if not row.states:
@@ -344,6 +343,7 @@ class _Story(Equations):
             if len(letters) > 2 * DEEP:
                 letters = [*letters[:2], r"\ldots", *letters[-2:]]
             out.say(say("every", names=", ".join(letters)))
+        self._figure("descent")
         out.end(say("update"))
 
     # the stable form ---------------------------------------------------------------------

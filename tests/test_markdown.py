@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
@@ -49,6 +50,18 @@ def test_a_notebook_is_well_formed_and_its_code_runs(
     (tmp_path / "xor_net.py").write_text(module)
     monkeypatch.syspath_prepend(tmp_path)
     exec(run, {})
+
+
+def test_a_notebook_holds_its_figures_and_markdown_has_none() -> None:
+    derivation = symnn.load("xor").derive()
+    cells = json.loads(ipynb(derivation))["cells"]
+    found = []
+    for cell in cells:
+        named = re.findall(r"\(attachment:([^)]+)\)", cell["source"])
+        assert sorted(named) == sorted(cell.get("attachments", {}))
+        found += [cell["attachments"][name]["image/svg+xml"] for name in named]
+    assert [base64.b64decode(data)[:4] for data in found] == [b"<svg"] * 4
+    assert "Figure" not in github(derivation)
 
 
 def test_notes_are_saved_by_suffix(tmp_path: Path) -> None:

@@ -42,9 +42,10 @@ def activations(eq: Equations, rows: Sequence[Function] | None = None) -> Drawin
         return None
     canvas = Canvas()
     columns = 2 if max(measure(f"${row.tex}$") for row in rows) < 2 else 1
+    x = f"${eq.notation.symbol('x')}$"
     for k, row in enumerate(rows):
         across, down = k % columns, k // columns
-        _panel(canvas, (across * (WIDTH + 1.7), -down * (HEIGHT + 1.9)), row)
+        _panel(canvas, (across * (WIDTH + 1.7), -down * (HEIGHT + 1.9)), row, x)
     labels = [s for s in canvas.shapes if isinstance(s, Label)]
     title = eq.say("figure_activation_title", name=eq.network.name)
     return canvas.drawing("activation", title, corners(labels), 0.1)
@@ -93,7 +94,7 @@ def bound(value: float) -> str:
     return f"{math.ceil(value * 1000) / 1000:.3f}"
 
 
-def _panel(canvas: Canvas, corner: tuple[float, float], row: Function) -> None:
+def _panel(canvas: Canvas, corner: tuple[float, float], row: Function, name: str) -> None:
     """One function, solid, and its derivative, dashed; their names stand above."""
     xs = np.linspace(-REACH, REACH, POINTS)
     ys, primes = values(function_class(row)(X), xs), values(slope(row), xs)
@@ -103,7 +104,7 @@ def _panel(canvas: Canvas, corner: tuple[float, float], row: Function) -> None:
     room = 0.06 * (high - low)
     low, high = low - room * (-HIGHEST < low < 0), high + room * (high < HIGHEST)
     plot = Plot(canvas, corner, (WIDTH, HEIGHT), (-REACH, REACH), (low, high))
-    plot.axes([-4, -2, 0, 2, 4], ticks(low, high), ("$x$", ""))
+    plot.axes([-4, -2, 0, 2, 4], ticks(low, high), (name, ""))
     jumps = slope(row).has(sp.Piecewise, sp.sign)
     plot.curve(xs, primes, "derivative", jumps)
     plot.curve(xs, ys, "curve", jumps)

@@ -15,7 +15,7 @@ from symnn.drawing import Canvas, Drawing, Label, Node, Path, Point
 from symnn.equations import Equations
 from symnn.figures.abbreviate import by_layer, corners, drawn, measure
 from symnn.functions import Named
-from symnn.ir import lines_of, name_of
+from symnn.ir import is_entry, lines_of, name_of
 from symnn.reasons import inline
 
 MANY = 11  # values that are all drawn
@@ -85,9 +85,10 @@ class _Graph:
             if self.order:
                 at += self._pitch(name)
             own = leaves.get(name, [])
-            wide = spread * (len(own) - 1) / 2 + 0.72
-            at = max(at, edge + wide) if own else at
-            edge = at + wide if own else edge
+            if own:
+                half = spread * (len(own) - 1) / 2
+                at = max(at, edge + half + self._left(own[0]))
+                edge = at + half + 0.72
             text = r"$\cdots$" if name == DOTS else self._letter(name)
             self.place[name] = self._node(name, at, 0.0, text)
             self.order.append(name)
@@ -99,6 +100,12 @@ class _Graph:
         """The distance between leaves, so that the gradients above them do not touch."""
         names = [n for own in leaves.values() for n in own if n in self.eq.sweep.names]
         return max([SPREAD, *(measure(f"${self._gradient(n)}$", "small") + 0.2 for n in names)])
+
+    def _left(self, leaf: str) -> float:
+        """The room that a leaf needs on its left: more if its gradient stands there."""
+        if len([reader for source, reader in self.forward if source == leaf]) == 1:
+            return 0.72
+        return measure(f"${self._gradient(leaf)}$", "small") + 0.5
 
     def _row(self) -> list[str]:
         """The input, then the values, dots in the place of those not drawn."""
@@ -144,10 +151,10 @@ class _Graph:
     def _function(self, name: str) -> str:
         """The symbol of the function that a line applies to each component, if it is one."""
         line = self.lines.get(name)
-        if line is None or len(line.terms) != 1 or not isinstance(line.terms[0].f, Named):
+        f = line.terms[0].f if line and len(line.terms) == 1 else None
+        if not isinstance(f, Named) or not is_entry(f.args[0]):
             return ""
-        row = line.terms[0].f.row
-        text = f"${WITH_ARGUMENT.get(row.name, row.tex)}$"
+        text = f"${WITH_ARGUMENT.get(f.row.name, f.row.tex)}$"
         return text if measure(text) < 3 else ""
 
     # arrows --------------------------------------------------------------------------------
