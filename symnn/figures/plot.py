@@ -89,13 +89,16 @@ class Plot:
         return place
 
 
-def _thinned(points: list[Point]) -> list[Point]:
-    """Without the points on a straight line between their neighbours."""
-    out = points[:1]
-    for k in range(1, len(points) - 1):
-        (ax, ay), (bx, by), (cx, cy) = out[-1], points[k], points[k + 1]
-        if abs((bx - ax) * (cy - ay) - (by - ay) * (cx - ax)) > 2e-4:
-            out.append(points[k])
+def _thinned(points: list[Point], off: float = 0.002) -> list[Point]:
+    """Fewer points: those left out lie within ``off`` cm of the lines between the others."""
+    out, start = points[:1], 0
+    for k in range(2, len(points)):
+        (ax, ay), (bx, by) = points[start], points[k]
+        length = math.hypot(bx - ax, by - ay) or 1.0
+        far = (abs((bx - ax) * (y - ay) - (by - ay) * (x - ax)) for x, y in points[start + 1 : k])
+        if max(far) > off * length:
+            start = k - 1
+            out.append(points[start])
     return [*out, points[-1]]
 
 

@@ -57,7 +57,7 @@ FONTS = {
     "bm": "bold italic",
     "mathcal": "script",
 }
-MARKS = {"hat": "\u0302", "tilde": "\u0303", "bar": "\u0304"}
+MARKS = {"hat": "ˆ", "tilde": "˜", "bar": "ˉ"}
 SCRIPT = 0.7  # the size of a script, relative to that of the text
 _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 _WIDE, _NARROW = frozenset("mwMW⊙⊘…⋯=+−×≤≥≠≈←→"), frozenset("iltfjrI()[]{}|,.:;'′·!")
@@ -67,24 +67,27 @@ _WIDE, _NARROW = frozenset("mwMW⊙⊘…⋯=+−×≤≥≠≈←→"), frozens
 class Run:
     """Text in one font.  level: 0, or -1 and 1 for what stands below and above the line.
 
-    stacked: it stands above the run before it, not after it.
+    stacked: it stands above the run before it, not after it.  mark: an accent over it.
     """
 
     text: str
     font: str = "italic"
     level: int = 0
     stacked: bool = False
+    mark: str = ""
 
     @property
     def width(self) -> float:
         """About how wide it is, in units of the size of the text."""
-        size = 1.0 if self.level == 0 else SCRIPT
-        return size * sum(_width(c) for c in self.text)
+        return self.scale * sum(map(_width, self.text))
+
+    @property
+    def scale(self) -> float:
+        """The size of its letters, in units of the size of the text."""
+        return SCRIPT if self.level else 1.0
 
 
 def _width(c: str) -> float:
-    if unicodedata.combining(c):
-        return 0.0
     if unicodedata.east_asian_width(c) == "W":
         return 1.0
     if c in _WIDE:
@@ -123,7 +126,8 @@ def _merged(parts: list[Run]) -> list[Run]:
     out: list[Run] = []
     for run in parts:
         last = out[-1] if out else None
-        if last and not run.stacked and (last.font, last.level) == (run.font, run.level):
+        plain = last and not (run.stacked or run.mark or last.mark)
+        if last and plain and (last.font, last.level) == (run.font, run.level):
             out[-1] = replace(last, text=last.text + run.text)
         elif run.text:
             out.append(run)
@@ -202,9 +206,7 @@ class _Reader:
             start = len(self.runs)
             self.argument(font, level)
             if len(self.runs) > start:
-                first = self.runs[start]
-                marked = first.text[:1] + MARKS[name] + first.text[1:]
-                self.runs[start] = replace(first, text=marked)
+                self.runs[start] = replace(self.runs[start], mark=MARKS[name])
         elif name == "frac":
             self.argument(font, level)
             self.put("/", "upright", level)

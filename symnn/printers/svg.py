@@ -13,7 +13,7 @@ from html import escape
 
 from symnn.drawing import INKS, NODES, PATHS, SIZES, Drawing, Label, Node, Path, Point
 from symnn.files import MARKER
-from symnn.printers.mathtext import SCRIPT, Run, runs
+from symnn.printers.mathtext import Run, runs
 from symnn.printers.tikz import number
 
 UNIT = 40  # of a centimetre
@@ -154,19 +154,32 @@ def _text(point: Point, label: Label) -> str:
 
 
 def _spans(parts: tuple[Run, ...], size: float) -> list[str]:
-    """The runs as tspans; each moves by what differs from the height of the one before."""
-    out, height = [], 0.0
-    before = 0.0
-    for run in parts:
-        rise = _RISE[run.level] * size
-        options = f' class="{_CLASSES[run.font]}"' if _CLASSES[run.font] else ""
-        if run.level:
-            options += f' font-size="{number(SCRIPT * size)}"'
+    """The runs as tspans; each moves by what differs from where the one before ends."""
+    out: list[str] = []
+    height = shift = before = 0.0
+
+    def put(text: str, kind: str, scale: float, rise: float, move: float) -> None:
+        nonlocal height
+        options = f' class="{kind}"' if kind else ""
+        if scale != 1:
+            options += f' font-size="{number(scale * size)}"'
         if rise != height:
-            options += f' dy="{number(rise - height)}"'
-        if run.stacked:
-            options += f' dx="{number(-before * size)}"'
-        text = escape(run.text)
-        out.append(f"<tspan{options}>{text}</tspan>" if options else text)
-        height, before = rise, run.width
+            options += f' dy="{number((rise - height) * size)}"'
+        if move:
+            options += f' dx="{number(move * size)}"'
+        out.append(f"<tspan{options}>{escape(text)}</tspan>" if options else escape(text))
+        height = rise
+
+    for run in parts:
+        rise, kind = _RISE[run.level], _CLASSES[run.font]
+        put(run.text, kind, run.scale, rise, shift - before * run.stacked)
+        before, shift = run.width, 0.0
+        if run.mark:  # over the middle of the letter, and over its top
+            wide, slant = 0.5 * run.scale, 0.08 * run.scale if "u" not in kind else 0.0
+            lift = 0.0 if run.text in _LOW else 0.22 * run.scale
+            put(run.mark, "u", run.scale, rise - lift, slant - (run.width + wide) / 2)
+            shift = (run.width - wide) / 2 - slant
     return out
+
+
+_LOW = frozenset("acegmnopqrsuvwxyzαγεηικμνοπρστυχω")  # letters without an ascender
