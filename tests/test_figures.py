@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
@@ -20,6 +21,7 @@ import symnn
 from symnn import cli, draw
 from symnn.cli import main
 from symnn.drawing import Drawing, Node
+from symnn.drawing import Path as DrawnPath
 from symnn.equations import Equations
 from symnn.figures import FIGURES, captioned
 from symnn.figures.activations import bound, steepest
@@ -61,7 +63,12 @@ def deep(depth: int = 20) -> symnn.Network:
     )
 
 
+def flat() -> symnn.Network:
+    return symnn.Network(inputs=2, layers=[symnn.Dense(1)], loss={"name": "mae", "l2": 0.1})
+
+
 NETWORKS = {
+    "flat": flat,
     "small": small,
     "rich": rich,
     "deep": deep,
@@ -150,6 +157,28 @@ def test_an_arrow_ends_at_the_circle_of_its_target() -> None:
                 end, node = path.points[-1], nodes[path.target]
                 distance = math.hypot(end[0] - node.x, end[1] - node.y)
                 assert distance == pytest.approx(node.radius, abs=1e-6), (name, path)
+
+
+def along(path: DrawnPath) -> list[tuple[float, float]]:
+    """Points of a path."""
+    ts = np.linspace(0.0, 1.0, 60)
+    if path.curved:
+        a, b, c, d = (np.array(p) for p in path.points)
+        return [
+            tuple((1 - t) ** 3 * a + 3 * (1 - t) ** 2 * t * b + 3 * (1 - t) * t**2 * c + t**3 * d)
+            for t in ts
+        ]
+    ends = itertools.pairwise(np.array(p) for p in path.points)
+    return [tuple((1 - t) * a + t * b) for a, b in ends for t in ts]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_no_arrow_runs_through_a_circle(name: str) -> None:
+    drawing = drawings(NETWORKS[name]())["graph"]
+    for path in drawing.paths:
+        for node in drawing.nodes:
+            gap = min(math.hypot(x - node.x, y - node.y) for x, y in along(path)) - node.radius
+            assert gap > -1e-3, (path, node.name)
 
 
 def test_every_text_lies_within_the_box() -> None:

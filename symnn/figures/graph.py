@@ -36,6 +36,7 @@ class _Graph:
         self.eq, self.canvas = eq, Canvas()
         self.place: dict[str, Node] = {}
         self.order: list[str] = []  # the nodes of the row, from the left
+        self.below: dict[str, str] = {}  # leaf -> the value that it stands above
         self.labelled: set[str] = set()
         self.lines = {line.lhs.name: line for line in eq.forward.lines}
         self.hidden = self._hidden()
@@ -95,6 +96,7 @@ class _Graph:
             for k, leaf in enumerate(own):
                 x = at + spread * (k - (len(own) - 1) / 2)
                 self.place[leaf] = self._node(leaf, x, ABOVE, self._letter(leaf))
+                self.below[leaf] = name
 
     def _spread(self, leaves: Mapping[str, list[str]]) -> float:
         """The distance between leaves, so that the gradients above them do not touch."""
@@ -174,7 +176,7 @@ class _Graph:
         for source, target in self._pairs(self.forward):
             if source in self.order:
                 self._along(source, target)
-            elif self._near(source, target):
+            elif self.below[source] == target:
                 a, b = self.place[source], self.place[target]
                 ends = a.toward((b.x, b.y)), b.toward((a.x, a.y))
                 self.canvas.add(Path(ends, "forward", False, source, target))
@@ -183,12 +185,9 @@ class _Graph:
         for source, target in self._pairs(self.backward):
             if target in self.order:
                 self._return(source, target)
-            elif self._near(target, source):
+            elif self.below[target] == source:
                 self._up(source, target)
         return far
-
-    def _near(self, leaf: str, value: str) -> bool:
-        return abs(self.place[leaf].x - self.place[value].x) < 2 * SPREAD
 
     def _span(self, source: str, target: str) -> int:
         return abs(self.order.index(source) - self.order.index(target))
