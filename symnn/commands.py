@@ -157,7 +157,7 @@ def draw(
     networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
     drawings = []
     for network in networks:
-        drawing = drawn(network.derive(), figure)
+        drawing = drawn(network, figure)
         if drawing is None:
             name = shorten(network.spec.source)
             raise _fail(name, f"has no figure {figure!r}", NO_FIGURE[figure])

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from symnn.drawing import Drawing
 from symnn.equations import Equations
 from symnn.figures import FIGURES
+from symnn.figures.network import units
 from symnn.files import MARKER
+from symnn.network import Network
+from symnn.phrases import Phrases
 from symnn.printers.svg import svg
 from symnn.printers.tikz import number, tikz
 from symnn.story import letters
 from symnn.templating import render
 from symnn.tex import compile_pdf
 
-if TYPE_CHECKING:
-    from symnn.derivation import Derivation
-
 SUFFIXES = (".svg", ".tex", ".pdf")
 
 
-def figure(derivation: Derivation, name: str) -> Drawing | None:
+def picture(network: Network) -> Drawing:
+    """The network itself, which needs no derivation."""
+    notes = network.spec.notes
+    return units(network, letters(network, notes.notation), Phrases(notes.language))
+
+
+def figure(network: Network, name: str) -> Drawing | None:
     """The figure of that name, in the notation, layout and language of the spec's [notes].
 
     None where the network has no such figure: no activation has a graph, or no step is too
     large.  KeyError for an unknown name; FIGURES holds the known ones.
     """
-    notes = derivation.network.spec.notes
-    notation = letters(derivation.network, notes.notation)
+    if name == "network":
+        return picture(network)
+    notes = network.spec.notes
+    notation = letters(network, notes.notation)
+    derivation = network.derive()
     eq = Equations(derivation, notation, notes.layout, notes.detail, notes.language)
     return FIGURES[name](eq)
 

@@ -193,13 +193,10 @@ class Network:
 
     def _repr_svg_(self) -> str:
         """The picture of the network that notebooks show."""
-        from symnn.figures.network import units
-        from symnn.phrases import Phrases
+        from symnn.draw import picture
         from symnn.printers.svg import svg
-        from symnn.story import letters
 
-        notes = self.spec.notes
-        return svg(units(self, letters(self, notes.notation), Phrases(notes.language)))
+        return svg(picture(self))
 
     def __repr__(self) -> str:
         widths = "-".join(str(w) for w in self._widths())

@@ -341,7 +341,7 @@ def test_every_figure_compiles_and_its_page_is_its_box(name: str, tmp_path: Path
 def test_the_same_bytes_for_every_hash_seed() -> None:
     program = (
         "import symnn; from symnn.draw import figure, printed\n"
-        "d = symnn.load('digits').derive()\n"
+        "d = symnn.load('digits')\n"
         "for n in ('network', 'graph', 'activation', 'descent'):\n"
         "    print(printed(figure(d, n), '.svg'), printed(figure(d, n), '.tex'))\n"
     )
@@ -388,6 +388,11 @@ def test_a_spec_may_do_without_figures() -> None:
     assert symnn.load("xor").spec.notes.figures is None
     with pytest.raises(symnn.SpecError, match="must be true or false"):
         symnn.Network(inputs=1, layers=[symnn.Dense(1)], loss="sse", notes={"figures": "yes"})
+
+
+def test_the_picture_without_a_derivation_is_the_figure() -> None:
+    for make in NETWORKS.values():
+        assert draw.figure(make(), "network") == drawings(make())["network"]
 
 
 def test_a_notebook_shows_the_network() -> None:
