@@ -23,34 +23,34 @@ WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in cha
 FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
 
 
-def fragment(derivation: Derivation, **options: str) -> str:
+def fragment(derivation: Derivation, **options: Any) -> str:
     """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know."""
     notes = tell(derivation, **options)
     return "\n".join(_fragment_section(s.title, s.blocks) for s in notes.sections)
 
 
-def document(derivation: Derivation, **options: str) -> str:
+def document(derivation: Derivation, **options: Any) -> str:
     """A complete LaTeX document."""
     return latex_document(tell(derivation, **options))
 
 
-def pdf(derivation: Derivation, **options: str) -> bytes:
+def pdf(derivation: Derivation, **options: Any) -> bytes:
     """The LaTeX document as a PDF."""
     return compile_pdf(document(derivation, **options))
 
 
-def html(derivation: Derivation, **options: str) -> str:
+def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first."""
     texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
     return page(texts, options.get("detail", "textbook"))
 
 
-def github(derivation: Derivation, **options: str) -> str:
+def github(derivation: Derivation, **options: Any) -> str:
     """The notes in Markdown, as GitHub shows it."""
     return markdown.markdown(tell(derivation, **options))
 
 
-def ipynb(derivation: Derivation, **options: str) -> str:
+def ipynb(derivation: Derivation, **options: Any) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
     notes = tell(derivation, **options)
@@ -85,7 +85,7 @@ def save(
     *,
     force: bool = False,
     bare: bool = False,
-    **options: str,
+    **options: Any,
 ) -> Path:
     """Write the notes; the suffix says the format.  bare: the fragment alone.
 

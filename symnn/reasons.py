@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 import sympy as sp
@@ -18,10 +17,10 @@ from symnn.functions import (
     function_class,
 )
 from symnn.ir import Fact, Line, Step, entries, name_of
-from symnn.notation import Notation
 from symnn.phrases import Phrases
 from symnn.printers.latex import Writer
 from symnn.simplify import CHAIN, DERIVATIVE, FACT, FOLD, SUBSTITUTE
+from symnn.symbols import Notation
 
 
 def read_names(line: Line) -> list[str]:
@@ -50,9 +49,7 @@ class Reasons:
     def letter(self, name: str) -> str:
         """A tensor's symbol."""
         source = self.gradients.get(name, name)
-        text = self.notation.symbol(name, batch=source in self.batched)
-        found = re.fullmatch(r"\\frac\{(.*)\}\{(\\partial .*)\}", text)
-        return f"{found[1]}/{found[2]}" if found else text
+        return self.notation.symbol(name, batch=source in self.batched, inline=True)
 
     def of(self, step: Step) -> str:
         """The reason of one step."""

@@ -13,23 +13,25 @@ from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Equations, Group, equal_sizes, group_signature
 from symnn.fold import layer_of, line_signature, runs
-from symnn.functions import Function, Named
-from symnn.ir import Line, Tensor
-from symnn.notation import LAYOUTS, NOTATIONS, Notation, with_symbols
+from symnn.functions import Function, Named, X
+from symnn.ir import Line, Tensor, name_of
+from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
 from symnn.optimizers import update_lines
 from symnn.phrases import DETAILS, PHRASES
 from symnn.printers.formulas import DEEP, batch_product, loss_formula, nested, sample_sum
+from symnn.printers.latex import Writer
 from symnn.reasons import definition_tex, derivative_tex, how_found
 from symnn.stabilise import stabilise
+from symnn.symbols import Notation
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 # the signs that are explained where the equations use them: phrase -> their TeX
 SIGNS = {
-    "sign_product": r" \\odot ",
+    "sign_product": r" {odot} ",
     "sign_quotient": r"\\oslash",
-    "sign_square": r"\^\{\\odot 2\}",
+    "sign_square": r"\^\{{odot} 2\}",
     "sign_bracket": r"\[[^\[\]]* (>|<|\\ge|\\le) [^\[\]]*\]",
     "sign_number": r"\(1 [-+] | [-+] 1\)",
 }
@@ -38,22 +40,32 @@ SIGNS = {
 def tell(
     derivation: Derivation,
     *,
-    notation: str = "affine",
-    layout: str = "sample",
+    notation: str | Notation | None = None,
+    layout: str | None = None,
     detail: str = "textbook",
     language: str = "en",
 ) -> Document:
-    """The notes of a derivation; ValueError for an option that is not known."""
-    for word, value, known in (
-        ("notation", notation, tuple(NOTATIONS)),
-        ("layout", layout, LAYOUTS),
-        ("detail", detail, DETAILS),
-        ("language", language, tuple(PHRASES)),
-    ):
-        if value not in known:
-            raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
-    letters = with_symbols(NOTATIONS[notation], derivation.network.spec.notes.symbols)
+    """The notes of a derivation; ValueError for an option that is not known.
+
+    notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
+    of the notation.
+    """
+    own = derivation.network.spec.notes
+    notation = own.notation if notation is None else notation
+    if isinstance(notation, str):
+        _known("notation", notation, NOTATIONS)
+        notation = NOTATIONS[notation]
+    layout = layout or own.layout or notation.layout
+    _known("layout", layout, LAYOUTS)
+    _known("detail", detail, DETAILS)
+    _known("language", language, PHRASES)
+    letters = with_symbols(notation, own.symbols)
     return _Story(derivation, letters, layout, detail, language).document()
+
+
+def _known(word: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
 
 
 class _Story(Equations):
@@ -84,7 +96,9 @@ class _Story(Equations):
         first, *rest = self.out.sections
         blocks = [b for section in self.out.sections for b in section.blocks]
         tex = " ".join(r.right for b in blocks if isinstance(b, EquationBlock) for r in b.rows)
-        used = [self.say(name) for name, sign in SIGNS.items() if re.search(sign, tex)]
+        odot = re.escape(self.notation.hadamard)
+        signs = {name: sign.replace("{odot}", odot) for name, sign in SIGNS.items()}
+        used = [self.say(name) for name, sign in signs.items() if re.search(sign, tex)]
         if not used:
             return (first, *rest)
         told = Paragraph(self.say("signs", signs="; ".join(used)))
@@ -96,7 +110,12 @@ class _Story(Equations):
         out, say = self.out, self.say
         if self.layout == "sample":
             out.say(say("nested"))
-            out.show(Row("F(x)", nested(self.forward, self.network.output, self.notation)))
+            out.show(
+                Row(
+                    f"F({self.letter('x')})",
+                    nested(self.forward, self.network.output, self.notation),
+                )
+            )
             out.say(say("unfolds"))
         else:
             ways = say(self.layout), say(self.layout.removesuffix("s"))
@@ -118,7 +137,7 @@ class _Story(Equations):
                 layer = layer_of(line.lhs.name) or layer
             groups.setdefault(layer, []).append(line)
         keys = [
-            (k, tuple(line_signature(line, k, sizes=False) for line in block))
+            (k, (self.lettered(k), *(line_signature(x, k, sizes=False) for x in block)))
             for k, block in groups.items()
         ]
         folded = dict(runs(keys, 3))
@@ -145,52 +164,79 @@ class _Story(Equations):
 
     def _symbols(self) -> None:
         """The table of symbols, by kind, and the sizes."""
-        say, general = self.say, self.labelled(1)
-        kinds = [
-            ("x", "n_0", say("meaning_x")),
-            ("y", f"n_{{{self.depth}}}", say("meaning_y")),
-            ("A_1", None, say("meaning_A")),
-            ("b_1", "", say("meaning_b")),
-            ("z_1", "n_k", say("meaning_z")),
-            ("a_1", "n_k", say("meaning_a")),
-        ]
-        rows = []
-        for name, size, meaning in kinds:
-            known = [n for n in self.forward.tensors if n.split("_")[0] == name.split("_")[0]]
-            if not known:
-                continue
-            rows.append((f"${self.letter(name, general)}$", f"${self._shape(size)}$", meaning))
-        error = self.sweep.names.get("z_1", "dz_1")
-        z = self.letter("z_1", general)
-        rows.append(
-            (
-                f"${self.letter(error, general)}$",
-                f"${self._shape('n_k')}$",
-                say("meaning_delta", z=f"${z}$"),
-            )
-        )
-        self.out.table((say("symbol"), say("shape"), say("meaning")), rows)
+        say = self.say
+        rows = [(self.letter("x"), self._shape("x", "0"), say("meaning_x"))]
+        rows.append((self.letter("y"), self._shape("y", str(self.depth)), say("meaning_y")))
+        for base in ("A", "b", "z", "a"):
+            known = [n for n in self.forward.tensors if re.fullmatch(rf"{base}_\d+", n)]
+            last = [n for n in known if self.notation.own(n)]
+            for name in [*[n for n in known if n not in last][:1], *last]:
+                symbol, k = self._general(name)
+                rows.append((symbol, self._shape(name, k), say(f"meaning_{base}", k=k)))
+        known = [n for n in self.forward.tensors if re.fullmatch(r"z_\d+", n)]
+        name = next((n for n in known if not self.notation.own(n)), known[-1])
+        error, k = self._general(self.sweep.names.get(name, f"d{name}"), name)
+        meaning = say("meaning_delta", z=f"${self._general(name)[0]}$", k=k, of=self._of(name))
+        rows.append((error, self._shape(name, k), meaning))
+        table = [(f"${symbol}$", f"${shape}$", meaning) for symbol, shape, meaning in rows]
+        self.out.table((say("symbol"), say("shape"), say("meaning")), table)
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
         self.out.say(say("sizes", sizes=equal_sizes(sizes)))
 
-    def _shape(self, size: str | None) -> str:
-        if size is None:
-            return r"n_k \times n_{k-1}"
-        if size == "":
-            return r"n_k \times 1"
+    def _general(self, name: str, of: str = "") -> tuple[str, str]:
+        """A symbol for layers in general, and k; with the layer's number if it is the only one."""
+        number = layer_of(of or name)
+        alone = (of or name) in self.notation.sole or self.notation.own(of or name)
+        symbol = self.letter(name, self.notation if alone else self.labelled(number))
+        return symbol, str(number) if alone else self.notation.layer_letter
+
+    def _of(self, name: str) -> str:
+        """What is differentiated by ``name`` in the sweep: L, or N L."""
+        scaled = self.sweep.names.get(name) in self.notation.scaled
+        loss = self.notation.symbol("L")
+        return f"({self.notation.count} {loss})" if scaled else loss
+
+    def _shape(self, name: str, k: str) -> str:
+        """Rows times columns, as the layout and the notation have them."""
+        size = f"n_{{{k}}}"
+        if name.startswith("A_"):
+            before = f"n_{{{int(k) - 1 if k.isdigit() else f'{k}-1'}}}"
+            inward = self.notation.turned(name, self.layout)
+            return rf"{before} \times {size}" if inward else rf"{size} \times {before}"
+        if name.startswith("b_"):
+            upright = self.notation.upright(self.layout)
+            return rf"1 \times {size}" if upright else rf"{size} \times 1"
         return {
             "sample": rf"{size} \times 1",
-            "columns": rf"{size} \times N",
-            "rows": rf"N \times {size}",
+            "columns": rf"{size} \times {self.notation.count}",
+            "rows": rf"{self.notation.count} \times {size}",
         }[self.layout]
 
     def _activations(self) -> Iterable[Row]:
-        """Definition and derivative of every activation."""
+        """Definition and derivative of every activation, and whose letter it has."""
+        if self.notation.activation:
+            yield from self._activation_letters()
         for row in self._functions():
             left, right = definition_tex(row, self.notation, self.say)
             if left != right:
                 yield Row(left, right)
             yield Row(*derivative_tex(row, self.notation, self.say), how_found(row, self.say))
+
+    def _activation_letters(self) -> Iterable[Row]:
+        """\\phi(x) = \\tanh(x), once for layers that are alike."""
+        found = [(layer_of(n), f) for n, f in self.activations.items()]
+        if self.notation.alike:
+            found = found[:1]
+        length = dict(runs([(k, f.row.name) for k, f in found], 3))
+        writer, at = Writer(self.notation, {}), 0
+        while at < len(found):
+            k, f = found[at]
+            count = length.get(at, 1)
+            notation = self.labelled(k) if count > 1 else self.notation
+            letter = notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
+            x, span = writer.tex(X), self.span(k, found[at + count - 1][0]) if count > 1 else ""
+            yield Row(f"{letter}({x})", writer.tex(f.func(X)), span)
+            at += count
 
     def _functions(self) -> list[Function]:
         found = {
@@ -222,9 +268,7 @@ class _Story(Equations):
 
     def _gradients(self) -> None:
         out, say = self.out, self.say
-        general = self.labelled(1)
-        delta = self.letter(self.sweep.names.get("z_1", "dz_1"), general)
-        out.say(say("errors", delta=delta, z=self.letter("z_1", general)))
+        out.say(" ".join([*self._conventions(), say("sweep")]))
         if kinks := [f.kink for f in self._functions() if f.kink]:
             out.say(say("kinks", kinks=", ".join(kinks)))
         by_layer: dict[int | None, list[Group]] = {}
@@ -249,6 +293,20 @@ class _Story(Equations):
             at += length
         out.end(say("gradients"))
 
+    def _conventions(self) -> Iterable[str]:
+        """How the gradients are written."""
+        notation, say = self.notation, self.say
+        z, k = self._general("z_1")
+        delta = self._general(self.sweep.names.get("z_1", "dz_1"), "z_1")[0]
+        if notation.error:
+            yield say("errors", delta=delta, z=z, k=k, of=self._of("z_1"))
+        if notation.gradients == "nabla":
+            yield say("short_nabla")
+        if notation.gradients == "d" and not notation.error:
+            yield say("short_d", short=delta, z=z, of=self._of("z_1"))
+        if notation.scaled:
+            yield say("scaled")
+
     # the result --------------------------------------------------------------------------
 
     def _result(self) -> None:
@@ -262,7 +320,13 @@ class _Story(Equations):
         if len(parts) > 2 * DEEP:
             parts = [*parts[:2], r"\ldots", *parts[-2:]]
         out.say(say("vector"))
-        out.show(Row(r"\nabla L", rf"\left( {', '.join(parts)} \right)", result=True))
+        out.show(
+            Row(
+                rf"\nabla {self.notation.symbol('L')}",
+                rf"\left( {', '.join(parts)} \right)",
+                result=True,
+            )
+        )
         out.end(say("result"))
 
     # many samples ------------------------------------------------------------------------
@@ -270,11 +334,10 @@ class _Story(Equations):
     def _samples(self) -> None:
         out, say = self.out, self.say
         deep = self.depth > DEEP
-        general = self.labelled(2) if deep else None
-        k = "k" if deep else str(self.depth)
-        delta = self.notation
-        stack = [delta.symbol("dz_1", sup=s).replace("_{1}", f"_{{{k}}}") for s in ("1", "N")]
-        label = delta.symbol("dz_1", batch=True).replace("_{1}", f"_{{{k}}}")
+        notation = self.labelled(2) if deep else self.notation
+        error = f"dz_{2 if deep else self.depth}"
+        stack = [notation.symbol(error, sup=sup) for sup in ("1", notation.count)]
+        label = notation.symbol(error, batch=True)
         matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
         mean = self.network.mean_loss
         out.say(
@@ -289,12 +352,12 @@ class _Story(Equations):
             layer = layer_of(t.name)
             if deep and layer != 2:
                 continue
-            notation = general or self.notation
             one = self.sweep.gradients[t.name]
             many = self.derivation.batch.gradients[t.name]
             total = sample_sum(one, self.sweep.program, mean, notation)
             product = batch_product(many, mean, notation, "columns")
-            reason = say("layers_all") if deep else ""
+            first = notation.labelled(lambda _: "0").symbol("a_2")
+            reason = say("layers_all", first=first) if deep else ""
             left = notation.symbol(one.lhs.name)
             rows.append(Row(left, f"{total} = {product}", reason, result=True))
         out.show(*rows)
