@@ -109,8 +109,10 @@ NG = Notation(  # Ng, Deep Learning Specialization, course 1
 
 CS231N = Notation(  # Karpathy and Li, CS231n, neural networks case study
     name="cs231n",
-    letters={**_COMMON, "L": "L", "A": "W", "a": "h", "h": r"\tilde{h}", "scores": "f"}
-    | {"output": "p"},
+    letters={
+        **{**_COMMON, "L": "L", "A": "W", "a": "h", "h": r"\tilde{h}"},
+        **{"scores": "f", "output": "p", "s": "c"},  # S are the scores
+    },
     batch={**_BATCH, "a": "H", "e": "E", "h": r"\tilde{H}", "scores": "S", "output": "P"},
     error="",
     batch_error="",

@@ -42,7 +42,7 @@ ENGLISH: dict[str, str] = {
     "meaning_z": "pre-activation of layer ${k}$",
     "meaning_a": "activation of layer ${k}$",
     "meaning_mask": "mask of dropout, entries $0$ or $1/(1-\\mathrm{{rate}})$",
-    "meaning_delta": "error of layer ${k}$, the derivative of ${of}$ by {z}",
+    "meaning_delta": "error of layer ${k}$, the derivative of ${of}$ by ${z}$",
     "signs": "In what follows, {signs}.",
     "sign_product": "${odot}$ is the product of components",
     "sign_quotient": "$\\oslash$ is the quotient of components",
@@ -55,8 +55,8 @@ ENGLISH: dict[str, str] = {
     "loss_lines": "In terms of what the network has computed, it is",
     "facts": "Given: ${facts}$.",
     # the gradients
-    "errors": "Write ${delta} = \\partial {of}/\\partial {z}$ for the error of layer ${k}$.",
-    "short_d": "Write ${short} = \\partial {of}/\\partial {z}$ for the derivative by ${z}$, and in "
+    "errors": "Write ${delta} = {slope}$ for the error of layer ${k}$.",
+    "short_d": "Write ${short} = {slope}$ for the derivative by ${z}$, and in "
     "the same way for the other letters.",
     "short_nabla": "$\\nabla_{{v}} {L}$ holds the derivatives of ${L}$ by the components of $v$.",
     "scaled": "The derivatives by what belongs to the samples are those of ${N} {L}$, without the "

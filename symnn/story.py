@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from symnn.document import Builder, Document, Paragraph, Row, Section
@@ -176,7 +177,7 @@ class _Story(Equations):
         known = [n for n in self.forward.tensors if re.fullmatch(r"z_\d+", n)]
         name = next((n for n in known if not self.notation.own(n)), known[-1])
         error, k = self._general(self.sweep.names.get(name, f"d{name}"), name)
-        meaning = say("meaning_delta", z=f"${self._general(name)[0]}$", k=k, of=self._of(name))
+        meaning = say("meaning_delta", z=self._general(name)[0], k=k, of=self._of(name))
         rows.append((error, self._shape(name, k), meaning))
         table = [(f"${symbol}$", f"${shape}$", meaning) for symbol, shape, meaning in rows]
         self.out.table((say("symbol"), say("shape"), say("meaning")), table)
@@ -194,7 +195,7 @@ class _Story(Equations):
         """What is differentiated by ``name`` in the sweep: L, or N L."""
         scaled = self.sweep.names.get(name) in self.notation.scaled
         loss = self.notation.symbol("L")
-        return f"({self.notation.count} {loss})" if scaled else loss
+        return f"{self.notation.count} {loss}" if scaled else loss
 
     def _shape(self, name: str, k: str) -> str:
         """Rows times columns, as the layout and the notation have them."""
@@ -275,7 +276,7 @@ class _Story(Equations):
         for group in self.groups():
             by_layer.setdefault(group.layer, []).append(group)
         layers = list(by_layer)
-        keys = [(layer, group_signature(by_layer[layer], layer)) for layer in layers]
+        keys = [(k, k and (self.lettered(k), group_signature(by_layer[k], k))) for k in layers]
         folded = dict(runs(keys, 3))
         at = 0
         while at < len(layers):
@@ -298,12 +299,14 @@ class _Story(Equations):
         notation, say = self.notation, self.say
         z, k = self._general("z_1")
         delta = self._general(self.sweep.names.get("z_1", "dz_1"), "z_1")[0]
+        of = self._of("z_1")
+        slope = rf"\partial {f'({of})' if ' ' in of else of}/\partial {z}"
         if notation.error:
-            yield say("errors", delta=delta, z=z, k=k, of=self._of("z_1"))
+            yield say("errors", delta=delta, slope=slope, k=k)
         if notation.gradients == "nabla":
             yield say("short_nabla")
         if notation.gradients == "d" and not notation.error:
-            yield say("short_d", short=delta, z=z, of=self._of("z_1"))
+            yield say("short_d", short=delta, slope=slope, z=z)
         if notation.scaled:
             yield say("scaled")
 
@@ -336,7 +339,10 @@ class _Story(Equations):
         deep = self.depth > DEEP
         notation = self.labelled(2) if deep else self.notation
         error = f"dz_{2 if deep else self.depth}"
-        stack = [notation.symbol(error, sup=sup) for sup in ("1", notation.count)]
+        each = replace(notation, each=True)
+        if self.network.mean_loss:  # L is the mean of the samples' own, N L their sum
+            notation = replace(notation, scaled=frozenset(self.sweep.names.values()))
+        stack = [each.symbol(error, sup=sup) for sup in ("1", notation.count)]
         label = notation.symbol(error, batch=True)
         matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
         mean = self.network.mean_loss
@@ -354,11 +360,11 @@ class _Story(Equations):
                 continue
             one = self.sweep.gradients[t.name]
             many = self.derivation.batch.gradients[t.name]
-            total = sample_sum(one, self.sweep.program, mean, notation)
+            total = sample_sum(one, self.sweep.program, mean, each)
             product = batch_product(many, mean, notation, "columns")
             first = notation.labelled(lambda _: "0").symbol("a_2")
             reason = say("layers_all", first=first) if deep else ""
-            left = notation.symbol(one.lhs.name)
+            left = each.symbol(one.lhs.name)
             rows.append(Row(left, f"{total} = {product}", reason, result=True))
         out.show(*rows)
         out.end(say("samples"))

@@ -54,7 +54,8 @@ class Notation:
     units.  activation: letter of every activation ("": each by its name).  functions: name of a
     function -> TeX.
 
-    The rest is what a program says of it, see :meth:`of`.
+    The rest is what a program says of it, see :meth:`of`; each: a sample's gradients are those
+    of its own loss.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Notation:
     sole: frozenset[str] = frozenset()
     last: int = 0
     alike: bool = True
+    each: bool = False
 
     # what a program says ------------------------------------------------------------------
 
@@ -181,7 +183,7 @@ class Notation:
         component = component or bool(sub) or name in self.scalars
         how = _How(sub, sup, batch, component, transposed)
         if name in self.letters:
-            return self._marked(self._letter(name, batch) or name, "", how)
+            return self._marked(self._styled(name, how) or name, "", how)
         source = self.wrt(name)
         if source is not None:
             return self._gradient(name, source, how, inline)
@@ -219,7 +221,7 @@ class Notation:
         if self.gradients == "d":
             letter, label = self._named(source, how)
             return self._marked(f"d{letter}", label, how)
-        loss = self.letters["L"]
+        loss = self.letters["L"] + (f"^{{({how.sup})}}" if self.each and how.sup else "")
         component = how.component or source in self.scalars
         below = self.symbol(source, batch=how.batch, sub=how.sub, sup=how.sup, component=component)
         top = rf"({self.count} {loss})" if name in self.scaled else loss
@@ -234,11 +236,13 @@ class Notation:
     def _named(self, name: str, how: _How | None = None) -> tuple[str, str]:
         """The letter of a tensor, and the label of its layer ("" for none)."""
         base, layer, _ = _parsed(name)
-        batch = how is not None and how.batch
-        letter = self._letter(LAST[base] if self.own(name) else base, batch) or _words(name)
-        if how is not None and how.component:
-            letter = _BOLD.sub(r"\1", letter)
-        return letter, self._label(name, layer)
+        letter = self._styled(LAST[base] if self.own(name) else base, how or _How())
+        return letter or _words(name), self._label(name, layer)
+
+    def _styled(self, base: str, how: _How) -> str | None:
+        """A letter as an array or as one of its components, which is not bold."""
+        letter = self._letter(base, how.batch)
+        return _BOLD.sub(r"\1", letter) if letter and how.component else letter
 
     def _letter(self, base: str, batch: bool) -> str | None:
         table = self.batch if batch and base in self.batch else self.letters
