@@ -20,15 +20,18 @@ _CONSTANTS = {
     "beta_2": r"\beta_{2}",
 }
 _COMMON = {**_CONSTANTS, "L": "J", "x": "x", "y": "y", "mask": r"\xi"}
-_BATCH = {"x": "X", "y": "Y", "z": "Z", "a": "A", "e": "V", "h": r"\tilde{A}", "mask": r"\Xi"}
-# with the layer above, e^{(2)} would read as a power: the exponentials of softmax are v
+_BATCH = {
+    **{"x": "X", "y": "Y", "z": "Z", "a": "A", "e": "V", "u": "U"},
+    **{"h": r"\tilde{A}", "mask": r"\Xi"},
+}
+# where e^{(2)}, or e alone, would read as a power, the exponentials of softmax are v
 _ABOVE = {**_COMMON, "e": "v"}
 
 AFFINE = Notation(
     name="affine",
     letters={**_COMMON, "L": "L"},
     # the capital of a would be A, the letter of the weights: the batch of a_k is calligraphic
-    batch={**_BATCH, "a": r"\mathcal{A}", "e": "E", "h": "H", "u": "U"},
+    batch={**_BATCH, "a": r"\mathcal{A}", "e": "E", "h": "H"},
 )
 
 NIELSEN = Notation(  # Nielsen, Neural Networks and Deep Learning, chapter 2
@@ -48,7 +51,10 @@ GOODFELLOW = Notation(  # Goodfellow, Bengio and Courville, Deep Learning, chapt
         **_ABOVE,
         **{"A": "W", "z": "a", "a": "h", "h": r"\tilde{h}", "output": r"\hat{y}"},
     },
-    batch={**_BATCH, "z": "U", "a": "H", "h": r"\tilde{H}", "output": r"\hat{Y}"},
+    batch={
+        **{**_BATCH, "z": "U", "u": "R", "a": "H", "h": r"\tilde{H}"},
+        **{"output": r"\hat{Y}"},
+    },
     error="",
     batch_error="",
     layer_mark="superscript_parentheses",
@@ -110,10 +116,10 @@ NG = Notation(  # Ng, Deep Learning Specialization, course 1
 CS231N = Notation(  # Karpathy and Li, CS231n, neural networks case study
     name="cs231n",
     letters={
-        **{**_COMMON, "L": "L", "A": "W", "a": "h", "h": r"\tilde{h}"},
+        **{**_ABOVE, "L": "L", "A": "W", "a": "h", "h": r"\tilde{h}"},
         **{"scores": "f", "output": "p", "s": "c"},  # S are the scores
     },
-    batch={**_BATCH, "a": "H", "e": "E", "h": r"\tilde{H}", "scores": "S", "output": "P"},
+    batch={**_BATCH, "a": "H", "h": r"\tilde{H}", "scores": "S", "output": "P"},
     error="",
     batch_error="",
     sole_mark=False,

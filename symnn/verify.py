@@ -34,6 +34,8 @@ SAMPLES = 3
 def verify(derivation: Derivation, seed: int = 0) -> Report:
     """Every step of the sweeps over a batch and over one sample, the stable form, the sum.
 
+    Where the loss is a mean, also those of the sweep whose 1/N comes last.
+
     Each forward line: its pullback and its derivative are adjoint.  Each step: what it says a
     gradient is, against complex step.  The stable program: equal values.  The batch's
     gradients: c times the sum of one-sample gradients.
@@ -43,7 +45,7 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
     rows = _adjoints(derivation.batch.forward, rng, sizes)
     rows += sweep_rows(derivation.batch, "batch", rng, sizes)
     rows += sweep_rows(derivation.sample, "one sample", rng, {})
-    if derivation.network.spec.notes.notation.mean == "parameters":
+    if derivation.network.mean_loss:
         rows += sweep_rows(derivation.mean_last, "mean last", rng, sizes)
     rows += _stable(derivation, rng, sizes)
     rows += _samples(derivation, rng, sizes)

@@ -247,7 +247,9 @@ class Writer:
         text, binds = self.expression(f)
         if binds < ATOM or text.startswith(r"\frac"):
             return bracketed(text)
-        return f"{{{text}}}" if "^" in text else text
+        if "^" not in text:
+            return text
+        return bracketed(text) if self.notation.layer_mark == "superscript" else f"{{{text}}}"
 
     def applied(self, f: sp.Function) -> Text:
         """A function with its argument in brackets; the root and |.| have signs of their own."""
