@@ -23,8 +23,8 @@ ENGLISH: dict[str, str] = {
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
     "unfolds": "Layer by layer, this unfolds into",
-    "batch": "The ${N}$ samples are the {ways} of ${X}$; every capital letter below holds one "
-    "{way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
+    "batch": "The ${N}$ samples are the {ways} of ${X}$; every capital letter below, apart from "
+    "the weights, holds one {way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
     "columns": "columns",
     "column": "column",
     "rows": "rows",

@@ -90,7 +90,8 @@ class _Story(Equations):
         if self.detail != "answer":
             self._stable()
         description = self.network.spec.model.description
-        return Document(self.network.name, description, self._with_signs(), self.language)
+        title, layer = self.network.name, self.notation.layer_letter
+        return Document(title, description, self._with_signs(), self.language, layer)
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, the first one ending in what the signs mean that the equations use."""
