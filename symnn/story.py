@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 
 from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
-from symnn.equations import Equations, Group, equal_sizes, group_signature
+from symnn.equations import Group, equal_sizes, group_signature
 from symnn.fold import layer_of, line_signature, runs
-from symnn.functions import Function, Named, X
-from symnn.ir import Line, Tensor, name_of
+from symnn.functions import Function, Named
+from symnn.ir import Line, Tensor
+from symnn.legend import Legend
 from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
 from symnn.optimizers import update_lines
 from symnn.phrases import DETAILS, PHRASES
 from symnn.printers.formulas import DEEP, batch_product, loss_formula, nested, sample_sum
-from symnn.printers.latex import Writer
 from symnn.reasons import definition_tex, derivative_tex, how_found
 from symnn.stabilise import stabilise
 from symnn.symbols import Notation
@@ -69,7 +69,7 @@ def _known(word: str, value: str, known: Iterable[str]) -> None:
         raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
 
 
-class _Story(Equations):
+class _Story(Legend):
     """The sections, one method each."""
 
     def __init__(
@@ -123,7 +123,9 @@ class _Story(Equations):
             ways = say(self.layout), say(self.layout.removesuffix("s"))
             out.say(say("batch", ways=ways[0], way=ways[1]))
         self._forward_lines()
-        self._symbols()
+        out.table((say("symbol"), say("shape"), say("meaning")), self.symbol_rows())
+        sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
+        out.say(say("sizes", sizes=equal_sizes(sizes)))
         if rows := list(self._activations()):
             out.say(say("activations"))
             out.show(*rows)
@@ -164,81 +166,15 @@ class _Story(Equations):
             return self.say(line.why)
         return self.say("component") if line.elementwise and line.lhs.axes else ""
 
-    def _symbols(self) -> None:
-        """The table of symbols, by kind, and the sizes."""
-        say = self.say
-        rows = [(self.letter("x"), self._shape("x", "0"), say("meaning_x"))]
-        rows.append((self.letter("y"), self._shape("y", str(self.depth)), say("meaning_y")))
-        for base in ("A", "b", "z", "a"):
-            known = [n for n in self.forward.tensors if re.fullmatch(rf"{base}_\d+", n)]
-            last = [n for n in known if self.notation.own(n)]
-            for name in [*[n for n in known if n not in last][:1], *last]:
-                symbol, k = self._general(name)
-                rows.append((symbol, self._shape(name, k), say(f"meaning_{base}", k=k)))
-        known = [n for n in self.forward.tensors if re.fullmatch(r"z_\d+", n)]
-        name = next((n for n in known if not self.notation.own(n)), known[-1])
-        error, k = self._general(self.sweep.names.get(name, f"d{name}"), name)
-        meaning = say("meaning_delta", z=self._general(name)[0], k=k, of=self._of(name))
-        rows.append((error, self._shape(name, k), meaning))
-        table = [(f"${symbol}$", f"${shape}$", meaning) for symbol, shape, meaning in rows]
-        self.out.table((say("symbol"), say("shape"), say("meaning")), table)
-        sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
-        self.out.say(say("sizes", sizes=equal_sizes(sizes)))
-
-    def _general(self, name: str, of: str = "") -> tuple[str, str]:
-        """A symbol for layers in general, and k; with the layer's number if it is the only one."""
-        number = layer_of(of or name)
-        alone = (of or name) in self.notation.sole or self.notation.own(of or name)
-        symbol = self.letter(name, self.notation if alone else self.labelled(number))
-        return symbol, str(number) if alone else self.notation.layer_letter
-
-    def _of(self, name: str) -> str:
-        """What is differentiated by ``name`` in the sweep: L, or N L."""
-        scaled = self.sweep.names.get(name) in self.notation.scaled
-        loss = self.notation.symbol("L")
-        return f"{self.notation.count} {loss}" if scaled else loss
-
-    def _shape(self, name: str, k: str) -> str:
-        """Rows times columns, as the layout and the notation have them."""
-        size = f"n_{{{k}}}"
-        if name.startswith("A_"):
-            before = f"n_{{{int(k) - 1 if k.isdigit() else f'{k}-1'}}}"
-            inward = self.notation.turned(name, self.layout)
-            return rf"{before} \times {size}" if inward else rf"{size} \times {before}"
-        if name.startswith("b_"):
-            upright = self.notation.upright(self.layout)
-            return rf"1 \times {size}" if upright else rf"{size} \times 1"
-        return {
-            "sample": rf"{size} \times 1",
-            "columns": rf"{size} \times {self.notation.count}",
-            "rows": rf"{self.notation.count} \times {size}",
-        }[self.layout]
-
     def _activations(self) -> Iterable[Row]:
         """Definition and derivative of every activation, and whose letter it has."""
         if self.notation.activation:
-            yield from self._activation_letters()
+            yield from self.activation_rows()
         for row in self._functions():
             left, right = definition_tex(row, self.notation, self.say)
             if left != right:
                 yield Row(left, right)
             yield Row(*derivative_tex(row, self.notation, self.say), how_found(row, self.say))
-
-    def _activation_letters(self) -> Iterable[Row]:
-        """\\phi(x) = \\tanh(x), once for layers that are alike."""
-        found = [(layer_of(n), f) for n, f in self.activations.items()]
-        if self.notation.alike:
-            found = found[:1]
-        length = dict(runs([(k, f.row.name) for k, f in found], 3))
-        writer, at = Writer(self.notation, {}), 0
-        while at < len(found):
-            k, f = found[at]
-            count = length.get(at, 1)
-            notation = self.labelled(k) if count > 1 else self.notation
-            letter = notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
-            x, span = writer.tex(X), self.span(k, found[at + count - 1][0]) if count > 1 else ""
-            yield Row(f"{letter}({x})", writer.tex(f.func(X)), span)
-            at += count
 
     def _functions(self) -> list[Function]:
         found = {
@@ -270,7 +206,7 @@ class _Story(Equations):
 
     def _gradients(self) -> None:
         out, say = self.out, self.say
-        out.say(" ".join([*self._conventions(), say("sweep")]))
+        out.say(" ".join([*self.conventions(), say("sweep")]))
         if kinks := [f.kink for f in self._functions() if f.kink]:
             out.say(say("kinks", kinks=", ".join(kinks)))
         by_layer: dict[int | None, list[Group]] = {}
@@ -294,22 +230,6 @@ class _Story(Equations):
                 out.show(*self.derivation_rows(group, notation))
             at += length
         out.end(say("gradients"))
-
-    def _conventions(self) -> Iterable[str]:
-        """How the gradients are written."""
-        notation, say = self.notation, self.say
-        z, k = self._general("z_1")
-        delta = self._general(self.sweep.names.get("z_1", "dz_1"), "z_1")[0]
-        of = self._of("z_1")
-        slope = rf"\partial {f'({of})' if ' ' in of else of}/\partial {z}"
-        if notation.error:
-            yield say("errors", delta=delta, slope=slope, k=k)
-        if notation.gradients == "nabla":
-            yield say("short_nabla")
-        if notation.gradients == "d" and not notation.error:
-            yield say("short_d", short=delta, slope=slope, z=z)
-        if notation.scaled:
-            yield say("scaled")
 
     # the result --------------------------------------------------------------------------
 

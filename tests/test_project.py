@@ -37,7 +37,7 @@ ORDER = """
     explicit network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
-    printers document reasons equations story markdown
+    printers document reasons equations legend story markdown
     templating tex page notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905
