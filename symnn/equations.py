@@ -48,7 +48,7 @@ class Equations:
             self.sweep.names,
             self.forward.tensors.values(),
             self.scaled(),
-            alike=len({f.row.name for f in self.activations.values()}) <= 1,
+            {name_of(f.args[0]): f.row.name for f in self.activations.values()},
         )
         self.say = Phrases(language, **words(self.notation))
         self.affine = [line for line in self.forward.lines if line.why == "affine map"]

@@ -85,7 +85,7 @@ class Notation:
     scalars: frozenset[str] = frozenset()
     sole: frozenset[str] = frozenset()
     last: int = 0
-    alike: bool = True
+    activations: Mapping[str, str] = field(default_factory=dict)
     each: bool = False
 
     # what a program says ------------------------------------------------------------------
@@ -99,12 +99,12 @@ class Notation:
         gradients: Mapping[str, str],
         tensors: Iterable[Tensor] = (),
         scaled: Iterable[str] = (),
-        alike: bool = True,
+        activations: Mapping[str, str] | None = None,
     ) -> Notation:
         """The same letters, for a program with these tensors and names of gradients.
 
-        gradients: tensor -> name.  scaled: names of gradients of N L, not of L.  alike: whether
-        all layers have the same activation, so that its letter needs no mark.
+        gradients: tensor -> name.  scaled: names of gradients of N L, not of L.  activations: name
+        of a pre-activation -> name of the function that is applied to it.
         """
         tensors = list(tensors)
         numbers = [layer for t in tensors if (layer := _parsed(t.name)[1])]
@@ -114,13 +114,18 @@ class Notation:
             scaled=frozenset(scaled),
             scalars=frozenset(t.name for t in tensors if not t.axes),
             last=max(map(int, numbers), default=0),
-            alike=alike,
+            activations=dict(activations or {}),
         )
         if self.sole_mark:
             return bound
         letters = {t.name: bound._named(t.name)[0] for t in tensors if _parsed(t.name)[1]}
         count = Counter(letters.values())
         return replace(bound, sole=frozenset(n for n, c in letters.items() if count[c] == 1))
+
+    @property
+    def alike(self) -> bool:
+        """Whether all layers have one activation, so that its letter needs no mark."""
+        return len(set(self.activations.values())) <= 1
 
     @property
     def ends(self) -> bool:
@@ -201,10 +206,10 @@ class Notation:
 
     def applied(self, name: str, tex: str, argument: str | None, primes: str) -> str:
         """A function's symbol; argument: the tensor that it is applied to, if it is one."""
-        base, layer, rest = _parsed(argument or "")
         tex = self.functions.get(name, tex)
-        if not self.activation or base != "z" or rest or not layer:
+        if not self.activation or argument is None or self.activations.get(argument) != name:
             return tex + (f"^{{{primes}}}" if primes else "")
+        layer = _parsed(argument)[1]
         mark = "" if self.alike else self.layer(int(layer))
         text = _attach(self.activation, *self._places(mark))
         if not primes:

@@ -20,6 +20,7 @@ from symnn.losses import LOSSES
 from symnn.notation import AFFINE, LAYOUTS, NOTATIONS
 from symnn.phrases import DETAILS
 from symnn.printers.matrix import NoMatrixFormError, matrix_sides
+from symnn.stabilise import stabilise
 
 EXAMPLES = ("xor", "digits", "deep", "norm_loss", "logistic_regression", "regression")
 SAMPLES = 5
@@ -108,6 +109,23 @@ def check(d, layout, notation=AFFINE):
         except NoMatrixFormError:
             missing.append(line.lhs.name)
             continue
+        assert holds(text, symbols, line, symbols[left], functions), f"{line}\n{left} = {text}"
+    stable = stabilise(sweep.program)[0]
+    arrays |= evaluate(
+        stable, {t.name: values.get(t.name, 0.0) for t in stable.leaves}, {"N": SAMPLES}
+    )
+    for t in stable.tensors.values():
+        if t.axes or t.role == "value":
+            batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
+            for turned in (False, True) if t.axes else (False,):
+                key = notation.symbol(t.name, batch=batch, transposed=turned)
+                value = matrix(t, arrays[t.name], notation, layout)
+                symbols[key] = value.T if turned else value
+    for line in stable.lines:
+        try:
+            left, text = matrix_sides(line, notation, layout)
+        except NoMatrixFormError:
+            continue  # the maximum
         assert holds(text, symbols, line, symbols[left], functions), f"{line}\n{left} = {text}"
     return missing
 
