@@ -196,11 +196,12 @@ class Notation:
         if rest.endswith("next"):
             rest = rest.removesuffix("next").rstrip("_")
             name = name.removesuffix("_next")
+        above = _some(sup and f"({sup})")
         if rest in STATES:
             owner = self.symbol(name[: -len(rest) - 1])
-            return _attach(STATES[rest], [owner, *_some(sub)], _some(sup and f"({sup})"))
+            return self._flipped(_attach(STATES[rest], [owner, *_some(sub)], above), how)
         if rest.strip("_") or self._letter(base, batch) is None:
-            return _attach(_words(name), _some(sub), _some(sup and f"({sup})"))
+            return self._flipped(_attach(_words(name), _some(sub), above), how)
         letter, layer = self._named(name, how)
         return self._marked(letter, layer, how)
 
@@ -217,6 +218,12 @@ class Notation:
         if not mark:
             return f"{text}^{{{primes}}}"
         return f"{text[:-1]}{primes}}}" if self._above() else f"{text}^{{{primes}}}"
+
+    def _flipped(self, text: str, how: _How) -> str:
+        """The transpose of a symbol, where it is asked for."""
+        if not how.transposed:
+            return text
+        return f"{f'({text})' if '^' in text else text}^{{{self.transpose}}}"
 
     def _gradient(self, name: str, source: str, how: _How, inline: bool) -> str:
         base, layer, rest = _parsed(source)

@@ -5,6 +5,7 @@ import itertools
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from symnn.functions import ACTIVATIONS
 from symnn.losses import LOSSES
 from symnn.notation import AFFINE, LAYOUTS, NOTATIONS
 from symnn.phrases import DETAILS
+from symnn.printers.formulas import batch_product
 from symnn.printers.matrix import NoMatrixFormError, matrix_sides
+from symnn.reasons import read_names
 from symnn.stabilise import stabilise
 
 EXAMPLES = ("xor", "digits", "deep", "norm_loss", "logistic_regression", "regression")
@@ -163,6 +166,49 @@ def test_what_is_printed_is_true_in_every_notation(notation, layout):
         assert check(derived(name), layout, notation) == [], name
     for case in (("relu", "cross_entropy"), ("softmax", "huber"), ("tanh", "norm", 1)):
         assert check(built(*case), layout, notation) == [], case
+
+
+@pytest.mark.parametrize("loss", ["mse", "sse"])
+@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=lambda n: n.name)
+def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
+    layers = [symnn.Dense(4, "tanh"), symnn.Dense(3, "sigmoid")]
+    train = {"optimizer": "adam"} if loss == "mse" else {"momentum": 0.5}
+    net = symnn.Network(inputs=2, layers=layers, loss={"name": loss, "l2": 0.3}, train=train)
+    d = net.derive()
+    rng = np.random.default_rng(2)
+    values = {
+        t.name: rng.uniform(0.2, 1.0, [SAMPLES if a.name == "n" else a.size for a in t.axes])
+        for t in d.program.leaves
+    }
+    arrays = evaluate(d.program, values, {"N": SAMPLES})
+    sample = Equations(d, notation, "sample", "full", "en").notation
+    mean = net.mean_loss
+    sums = replace(sample, scaled=frozenset(d.batch.names.values()) if mean else frozenset())
+    symbols = {notation.count: np.full((1, 1), float(SAMPLES))}
+    for t in d.program.tensors.values():
+        batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
+        scale = SAMPLES if batch and t.role == "gradient" and mean else 1
+        for turned in (False, True) if t.axes else (False,):
+            value = matrix(t, arrays[t.name] * scale, sums, "columns")
+            key = sums.symbol(t.name, batch=batch, transposed=turned)
+            if not t.name.endswith("_next"):
+                symbols[key] = value.T if turned else value
+        if t.role == "gradient" and not batch:
+            symbols[sample.symbol(t.name)] = matrix(t, arrays[t.name], sample, "columns")
+    for name, line in d.batch.gradients.items():
+        if line.lhs.axes and line.lhs.axes[0].name != "n":
+            text = batch_product(line, mean, sums, "columns")
+            want = matrix(line.lhs, arrays[line.lhs.name], sums, "columns")
+            # the line of the batch holds the 1/N of dL/dz already; here it stands in front
+            assert holds(text, symbols, line, want), f"{name} = {text}"
+    for line in d.update_lines:
+        text = matrix_sides(line, sample, "columns")[1]
+        want = matrix(line.lhs, arrays[line.lhs.name], sums, "columns")
+        for name in read_names(line):  # the steps of an optimizer are taken in order
+            if name.endswith("_next"):
+                t = d.program.tensors[name]
+                symbols[sample.symbol(name)] = matrix(t, arrays[name], sums, "columns")
+        assert holds(text, symbols, line, want), f"{line}\n{text}"
 
 
 @pytest.mark.parametrize(
