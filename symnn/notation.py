@@ -188,6 +188,9 @@ def with_symbols(notation: Notation, symbols: Mapping[str, str]) -> Notation:
             batch[key[0].lower()] = tex
         else:
             letters["l2" if key == "lambda" else key] = tex
+    for table in (letters, batch):  # what dropout leaves of a keeps apart from it
+        if table.get("a") == table.get("h", "h"):
+            table["h"] = rf"\tilde{{{table['a']}}}"
     for word in ("scores", "output"):
         if word in symbols:
             batch[word] = re.sub(r"(?<![\\A-Za-z])[a-z](?![A-Za-z])", _capital, letters[word])
@@ -219,4 +222,6 @@ def own_notation(fields: Mapping[str, Any], letters: Mapping[str, str]) -> Notat
         changes |= {"error": AFFINE.error, "batch_error": AFFINE.batch_error}
     elif style:
         changes |= {"gradients": style, "error": "", "batch_error": ""}
+    if changes.get("layer_mark", "subscript") != "subscript":
+        changes["letters"] = {"e": _ABOVE["e"], **notation.letters}
     return with_symbols(replace(notation, **changes), letters)

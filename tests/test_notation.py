@@ -269,6 +269,17 @@ def test_a_flag_replaces_the_table(tmp_path: Path) -> None:
     assert "affine, cs231n, d2l, goodfellow, ng, nielsen" in str(caught.value)
 
 
+def test_letters_of_a_table_do_not_meet_others() -> None:
+    own = {"layer_mark": "superscript", "letters": {"a": "h", "activations": "H"}}
+    layers = [symnn.Dense(4, "tanh"), symnn.Dropout(0.5), symnn.Dense(3, "softmax")]
+    d = symnn.Network(
+        inputs=2, layers=layers, loss="cross_entropy", notes={"notation": own}
+    ).derive()
+    assert r"\tilde{h}^{1} &= h^{1} \odot \xi^{1}" in d.latex()
+    assert r"\tilde{H}^{1} &= H^{1} \odot \Xi^{1}" in d.latex(layout="rows")
+    assert "v^{2} &= e^{z^{2}}" in d.latex()  # e^{2} would be a power
+
+
 @pytest.mark.parametrize("gradients", ["delta", "partial", "nabla", "d"])
 def test_every_way_to_write_gradients_is_told(gradients: str) -> None:
     own = {"base": "d2l", "gradients": gradients, "hadamard": "asterisk"}
