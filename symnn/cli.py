@@ -81,7 +81,7 @@ def new(**options: Any) -> int:
 @click.option("--format", "kind", type=click.Choice(KINDS), help="Default: by suffix.")
 @click.option("--fragment", is_flag=True, help="Without a preamble, for \\input.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
-@click.option("--notation", help="Letters: affine.")
+@click.option("--notation", help="affine, nielsen, goodfellow, d2l, ng or cs231n.")
 @click.option("--layout", help="sample, columns or rows.")
 @click.option("--detail", help="answer, textbook or full.")
 @click.option("--language", help="en.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ import sympy as sp
 
 from symnn.diff import gradients
 from symnn.explicit import Explicit
-from symnn.ir import Item, Line, Program, Step, lines_of
+from symnn.ir import Item, Line, Program, Step, Tensor, Term, lines_of
+from symnn.layers import SAMPLES
 from symnn.optimizers import update_lines
 from symnn.simplify import simplify
 from symnn.stabilise import stabilise
@@ -20,6 +21,7 @@ from symnn.stabilise import stabilise
 if TYPE_CHECKING:
     from symnn.check import Report
     from symnn.network import Network
+    from symnn.symbols import Notation
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class Derived:
     """One reverse sweep over a program.
 
     raw: the lines as the rule wrote them; simple: after simplification; names: tensor ->
-    name of its gradient; program: forward lines, then the simple gradient lines.
+    name of its gradient; program: forward lines, then the simple gradient lines.  of: the scalar
+    that was differentiated, L or N L; objective: the program that computes it.
     """
 
     forward: Program
@@ -35,6 +38,11 @@ class Derived:
     names: Mapping[str, str]
     simple: tuple[Item, ...]
     steps: tuple[Step, ...]
+    of: str = "L"
+
+    @functools.cached_property
+    def objective(self) -> Program:
+        return self.forward if self.of == "L" else with_total(self.forward)
 
     @functools.cached_property
     def program(self) -> Program:
@@ -61,6 +69,37 @@ def derived(program: Program) -> Derived:
     return Derived(program, raw, names, simple, steps)
 
 
+TOTAL = "total"  # N L, the sum of the samples' losses where L is their mean
+MEAN = "mean over the samples"
+
+
+def with_total(program: Program) -> Program:
+    """The program with one more line: total = N L."""
+    return program.extend([Line(Tensor(TOTAL), (Term(SAMPLES * Tensor("L").entry),), TOTAL)])
+
+
+def mean_last(program: Program) -> Derived:
+    """The sweep of N L, whose lines hold no 1/N; it stands in the gradients of the parameters.
+
+        dL/dA = 1/N d(N L)/dA
+
+    is the last step of each of them.
+    """
+    leaves = program.leaves_of("parameter", "state")
+    objective = with_total(program)
+    raw, names = gradients(objective, TOTAL)
+    simple, steps = simplify(objective, raw, [names[t.name] for t in leaves])
+    divided = {names[t.name]: t for t in leaves}
+    means: dict[str, Line] = {}
+    for line in lines_of(simple):
+        if line.lhs.name in divided:
+            terms = tuple(Term(t.f / SAMPLES, t.over, t.reduce) for t in line.terms)
+            means[line.lhs.name] = Line(replace(line.lhs, of="L"), terms, MEAN)
+    items = tuple(means.get(i.lhs.name, i) if isinstance(i, Line) else i for i in simple)
+    last = tuple(Step(MEAN, i, means[i.lhs.name]) for i in lines_of(simple) if i.lhs.name in means)
+    return Derived(program, raw, names, items, steps + last, TOTAL)
+
+
 class Derivation:
     """What ``Network.derive`` returns.
 
@@ -75,6 +114,11 @@ class Derivation:
     def sample(self) -> Derived:
         """The sweep over one sample (N = 1)."""
         return derived(self.network.sample_program)
+
+    @functools.cached_property
+    def mean_last(self) -> Derived:
+        """The sweep over N samples with 1/N in the gradients of the parameters alone."""
+        return mean_last(self.network.program) if self.network.mean_loss else self.batch
 
     @functools.cached_property
     def _updates(self) -> tuple[Any, ...]:
@@ -130,12 +174,16 @@ class Derivation:
 
     def latex(
         self,
-        notation: str = "affine",
-        layout: str = "sample",
+        notation: str | Notation | None = None,
+        layout: str | None = None,
         detail: str = "textbook",
         language: str = "en",
     ) -> str:
-        """The derivation as a LaTeX fragment."""
+        """The derivation as a LaTeX fragment.
+
+        notation: a name; None: that of the spec, "affine" by default.  layout: "sample",
+        "columns" or "rows"; None: that of the spec, or else the notation's own.
+        """
         from symnn.notes import fragment
 
         return fragment(self, notation=notation, layout=layout, detail=detail, language=language)

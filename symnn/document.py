@@ -77,12 +77,13 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """The notes of one network."""
+    """The notes of one network; layer: the letter of a layer's number."""
 
     title: str
     description: str
     sections: tuple[Section, ...]
     language: str = "en"
+    layer: str = "k"
 
 
 @dataclass

@@ -21,7 +21,7 @@ SUFFIXES = (".svg", ".tex", ".pdf")
 def picture(network: Network) -> Drawing:
     """The network itself, which needs no derivation."""
     notes = network.spec.notes
-    return units(network, letters(network, notes.notation), Phrases(notes.language))
+    return units(network, letters(network), Phrases(notes.language))
 
 
 def figure(network: Network, name: str) -> Drawing | None:
@@ -33,9 +33,9 @@ def figure(network: Network, name: str) -> Drawing | None:
     if name == "network":
         return picture(network)
     notes = network.spec.notes
-    notation = letters(network, notes.notation)
-    derivation = network.derive()
-    eq = Equations(derivation, notation, notes.layout, notes.detail, notes.language)
+    notation = letters(network)
+    layout = notes.layout or notation.layout
+    eq = Equations(network.derive(), notation, layout, notes.detail, notes.language)
     return FIGURES[name](eq)
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from symnn.document import Row
 from symnn.fold import layer_of, line_signature, runs
-from symnn.ir import Fact, Line, Step, Tensor
-from symnn.notation import Notation
+from symnn.functions import Named
+from symnn.ir import Fact, Line, Step, Tensor, is_entry, name_of
 from symnn.phrases import Phrases
 from symnn.printers.latex import line_sides
 from symnn.printers.matrix import ONES, NoMatrixFormError, matrix_sides
 from symnn.reasons import Reasons, read_names
+from symnn.symbols import Notation
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
@@ -37,10 +38,19 @@ class Equations:
     ) -> None:
         self.derivation, self.network = derivation, derivation.network
         self.layout, self.detail, self.language = layout, detail, language
-        self.sweep = derivation.sample if layout == "sample" else derivation.batch
+        mean_last = notation.mean == "parameters"
+        batch = derivation.mean_last if mean_last else derivation.batch
+        self.sweep = derivation.sample if layout == "sample" else batch
         self.forward = self.sweep.forward
-        self.notation = notation.of(self.sweep.names)
-        self.say = Phrases(language)
+        lines = self.forward.lines
+        self.activations = {line.lhs.name: f for line in lines if (f := activation(line))}
+        self.notation = notation.of(
+            self.sweep.names,
+            self.forward.tensors.values(),
+            self.scaled(),
+            {name_of(f.args[0]): f.row.name for f in self.activations.values()},
+        )
+        self.say = Phrases(language, **words(self.notation))
         self.affine = [line for line in self.forward.lines if line.why == "affine map"]
         self.depth = len(self.affine)
         self.batched = {
@@ -49,17 +59,31 @@ class Equations:
             if len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
         }
 
+    def scaled(self) -> set[str]:
+        """The gradients of N L, where the sweep is that of N L."""
+        lines = [step.after for step in self.sweep.steps]
+        return {line.lhs.name for line in lines if line.lhs.of not in (None, "L")} - {
+            line.lhs.name for line in self.sweep.gradients.values() if line.lhs.of == "L"
+        }
+
     # printing lines ----------------------------------------------------------------------
 
     def labelled(self, layer: int | None) -> Notation:
         """The notation with the layers around ``layer`` called k-1, k, k+1; None: numbers."""
         if layer is None:
             return self.notation
+        k = self.notation.layer_letter
 
         def label(number: int) -> str:
-            return "k" if number == layer else f"k{number - layer:+d}"
+            return k if number == layer else f"{k}{number - layer:+d}"
 
         return self.notation.labelled(label)
+
+    def lettered(self, layer: int | None) -> tuple[bool, ...]:
+        """What keeps two layers from being one for general k: letters of the last one's own."""
+        if not self.notation.ends or layer is None:
+            return ()
+        return layer == self.depth, layer + 1 == self.depth
 
     def sides(self, line: Line, notation: Notation, index: bool = False) -> tuple[str, str]:
         """The two sides of a line, in matrix notation where there is one."""
@@ -68,7 +92,7 @@ class Equations:
                 return matrix_sides(line, notation, self.layout)
             except NoMatrixFormError:
                 pass
-        return line_sides(line, notation)
+        return line_sides(line, notation, self.layout)
 
     def row(self, line: Line, notation: Notation, reason: str = "") -> Row:
         """One line."""
@@ -83,10 +107,11 @@ class Equations:
         left = self.sides(Line(Tensor("fact", rest), (fact.term,)), self.notation)[1]
         return f"{left} = {ONES if rest and fact.value == 1 else fact.value}"
 
-    def letter(self, name: str, notation: Notation | None = None) -> str:
-        """A tensor's symbol."""
+    def letter(self, name: str, notation: Notation | None = None, inline: bool = False) -> str:
+        """A tensor's symbol.  inline: a derivative on one line, as within a sentence."""
         source = self.sweep_gradients.get(name, name)
-        return (notation or self.notation).symbol(name, batch=source in self.batched)
+        batch = source in self.batched
+        return (notation or self.notation).symbol(name, batch=batch, inline=inline)
 
     @property
     def sweep_gradients(self) -> dict[str, str]:
@@ -99,7 +124,7 @@ class Equations:
         groups: dict[str, Group] = {}
         for step in self.sweep.steps:
             tensor = gradients.get(step.after.lhs.name, step.after.lhs.wrt or "")
-            if tensor != "L" and step.after.lhs.name in gradients:
+            if tensor not in ("L", self.sweep.of) and step.after.lhs.name in gradients:
                 group = groups.setdefault(tensor, Group(tensor, layer_of(tensor), []))
                 group.steps.append(step)
         place = {t: k for k, t in enumerate(groups)}
@@ -131,12 +156,15 @@ class Equations:
         while len(forms) > 1 and seed in read_names(forms[0][0]):
             why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
             forms[0] = (forms[0][0], why)
+        while len(forms) > 1 and forms[0][0].lhs.of != forms[-1][0].lhs.of:
+            why = forms.pop(0)[1]  # of N L; what is told is the gradient of L
+            forms[0] = (forms[0][0], list(dict.fromkeys([*why, *forms[0][1]])))
         if self.detail == "textbook" and len(forms) > 2:
             folded = [r for _, why in forms[1:] for r in why]
             forms = [forms[0], (forms[-1][0], list(dict.fromkeys(folded)))]
         rows: list[Row] = []
         if self.detail == "full":
-            left, right = line_sides(forms[0][0], notation)
+            left, right = line_sides(forms[0][0], notation, self.layout)
             rows.append(Row(left, right, forms[0][1][0]))
         before, same = "", ""
         for line, why in forms:
@@ -153,11 +181,17 @@ class Equations:
             rows[-1] = Row(last.left, last.right, last.reason, last.relation, result=True)
         return rows
 
+    def span(self, first: int | None, last: int | None) -> str:
+        """k = 2, …, 9."""
+        return f"${self.notation.layer_letter} = {first}, \\ldots, {last}$"
+
     def folded_rows(self, lines: Sequence[Line]) -> list[Row]:
         """Lines, with runs of equal ones printed once for k."""
         found = blocks(lines)
         keys = [
-            (k, tuple(line_signature(x, k, sizes=False)[0] for x in block) if k else None)
+            (k, (self.lettered(k), *(line_signature(x, k, sizes=False)[0] for x in block)))
+            if k
+            else (k, None)
             for k, block in found
         ]
         folded, at = dict(runs(keys, 3)), 0
@@ -166,10 +200,32 @@ class Equations:
             length = folded.get(at, 1)
             layer, block = found[at]
             notation = self.labelled(layer) if length > 1 else self.notation
-            span = f"$k = {layer}, \\ldots, {found[at + length - 1][0]}$" if length > 1 else ""
+            span = self.span(layer, found[at + length - 1][0]) if length > 1 else ""
             rows += [self.row(line, notation, span) for line in block]
             at += length
         return rows
+
+
+def activation(line: Line) -> Named | None:
+    """The named function of a_k = h(z_k); None for any other line."""
+    f = line.terms[0].f if len(line.terms) == 1 else None
+    if not isinstance(f, Named) or not is_entry(f.args[0]):
+        return None
+    return f if name_of(f.args[0]).startswith("z_") else None
+
+
+def words(notation: Notation) -> dict[str, str]:
+    """The letters that sentences use."""
+    letters = {word: notation.symbol(word) for word in ("L", "x", "eta")}
+    value = notation.symbol("a", component=True)
+    return letters | {
+        "X": notation.symbol("x", batch=True),
+        "N": notation.count,
+        "layer": notation.layer_letter,
+        "a": value,
+        "h": "f" if value == "h" else "h",
+        "odot": notation.hadamard,
+    }
 
 
 def group_signature(groups: Iterable[Group], layer: int | None) -> object:

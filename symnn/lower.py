@@ -89,9 +89,10 @@ def in_layout(axes: Sequence[sp.Symbol], layout: str) -> Axes:
     return tuple(sorted(axes, key=lambda a: a.name == "n"))
 
 
-def lower_line(line: Line, layout: str = "rows") -> tuple[Lowered, ...]:
-    """The terms of a line, lowered."""
-    out = in_layout([a.symbol for a in line.lhs.axes], layout)
+def lower_line(line: Line, layout: str = "rows", out: Axes | None = None) -> tuple[Lowered, ...]:
+    """The terms of a line, lowered; out: the order of its axes, if it is not the layout's."""
+    if out is None:
+        out = in_layout([a.symbol for a in line.lhs.axes], layout)
     return tuple(lower_term(t, out, layout) for t in line.terms)
 
 

@@ -1,143 +1,144 @@
-"""Notation: which letter a tensor gets, and how its layer number and indices are attached.
-
-Letters are presentation only.  The names of tensors (``A_1``, ``z_1``, ``mask_1``) stay the
-same everywhere else.
-"""
+"""The notations: one row each, and those that a user makes of letters and of a row's fields."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
-GREEK = frozenset(
-    {
-        *("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa"),
-        *("lambda", "mu", "nu", "xi", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi"),
-        *("psi", "omega"),
-    }
-)
+from symnn.symbols import GREEK, Notation
+
 LAYOUTS = ("sample", "columns", "rows")  # one sample, or one column (row) for each sample
-STATES = {"velocity": "v", "m": "m", "v": "v", "m_hat": r"\hat{m}", "v_hat": r"\hat{v}"}
-_NAME = re.compile(r"(?P<base>[A-Za-z]+?)(?:_(?P<layer>\d+))?(?:_(?P<rest>[a-z_]+))?$")
-_GRADIENT = re.compile(r"d(?:L_d)?(?P<wrt>[A-Za-z](?:_\d+)?|theta|mask_\d+)_*$")
 
-
-def _plain(number: int) -> str:
-    return str(number)
-
-
-@dataclass(frozen=True)
-class Notation:
-    """Letters by the base of a name, for one sample and (capitals) for a batch.
-
-    layer: layer number -> its label, "2" or "k+1" where layers are treated in general.
-    gradients: name of a gradient -> name of what it is taken of.
-    """
-
-    name: str
-    letters: Mapping[str, str]
-    batch: Mapping[str, str]
-    error: str = r"\delta"
-    batch_error: str = r"\Delta"
-    transpose: str = r"\top"
-    layer: Callable[[int], str] = _plain
-    gradients: Mapping[str, str] = field(default_factory=dict)
-
-    def labelled(self, layer: Callable[[int], str]) -> Notation:
-        """The same letters with other layer labels."""
-        return replace(self, layer=layer)
-
-    def of(self, gradients: Mapping[str, str]) -> Notation:
-        """The same letters, for a program whose gradients have these names (tensor -> name)."""
-        return replace(self, gradients={name: t for t, name in gradients.items()})
-
-    def wrt(self, name: str) -> str | None:
-        """What ``name`` is the gradient of the loss with respect to; None if it is none."""
-        if name in self.gradients:
-            return self.gradients[name]
-        found = _GRADIENT.match(name)
-        return found["wrt"] if found else None
-
-    def symbol(self, name: str, *, batch: bool = False, sub: str = "", sup: str = "") -> str:
-        """A tensor's letter with its layer, further subscripts and a superscript."""
-        if name in self.letters:
-            return _attach(self._letter(name, batch) or name, _some(sub), sup)
-        source = self.wrt(name)
-        if source is not None:
-            what = _NAME.match(source)
-            if what and what["base"] == "z" and not what["rest"]:
-                error = self.batch_error if batch else self.error
-                return _attach(error, [*self._layer(what["layer"]), *_some(sub)], sup)
-            below = self.symbol(source, batch=batch, sub=sub, sup=sup)
-            return rf"\frac{{\partial {self.letters['L']}}}{{\partial {below}}}"
-        found = _NAME.match(name)
-        if not found:
-            return _attach(_words(name), _some(sub), sup)
-        base, rest = found["base"], found["rest"]
-        if rest == "next" or (rest and rest.endswith("_next")):
-            return self.symbol(name.removesuffix("_next"), batch=batch, sub=sub, sup=sup)
-        if rest in STATES:
-            owner = self.symbol(name[: -len(rest) - 1])
-            return _attach(STATES[rest], [owner, *_some(sub)], sup)
-        letter = self._letter(base, batch)
-        if letter is None or (rest and rest.strip("_")):
-            return _attach(_words(name), _some(sub), sup)
-        return _attach(letter, [*self._layer(found["layer"]), *_some(sub)], sup)
-
-    def _letter(self, base: str, batch: bool) -> str | None:
-        table = self.batch if batch and base in self.batch else self.letters
-        if base in table:
-            return table[base]
-        if base.lower() in GREEK:
-            return "\\" + base
-        return base if len(base) == 1 else None
-
-    def _layer(self, number: str | None) -> list[str]:
-        return [self.layer(int(number))] if number else []
-
-
-def _some(text: str) -> list[str]:
-    return [text] if text else []
-
-
-def _attach(letter: str, subs: list[str], sup: str) -> str:
-    below = f"_{{{','.join(subs)}}}" if subs else ""
-    return letter + below + (f"^{{({sup})}}" if sup else "")
-
-
-def _words(name: str) -> str:
-    return rf"\mathrm{{{name.strip('_').replace('_', '-')}}}"
-
+# hyperparameters, whose numbers count no layers
+_CONSTANTS = {
+    "eta": r"\eta",
+    "l2": r"\lambda",
+    "epsilon": r"\varepsilon",
+    "beta_1": r"\beta_{1}",
+    "beta_2": r"\beta_{2}",
+}
+_COMMON = {**_CONSTANTS, "L": "J", "x": "x", "y": "y", "mask": r"\xi"}
+_BATCH = {
+    **{"x": "X", "y": "Y", "z": "Z", "a": "A", "e": "V", "u": "U"},
+    **{"h": r"\tilde{A}", "mask": r"\Xi"},
+}
+# where e^{(2)}, or e alone, would read as a power, the exponentials of softmax are v
+_ABOVE = {**_COMMON, "e": "v"}
 
 AFFINE = Notation(
     name="affine",
-    letters={
-        "L": "L",
-        "x": "x",
-        "y": "y",
-        "mask": r"\xi",
-        "eta": r"\eta",
-        "l2": r"\lambda",
-        "epsilon": r"\varepsilon",
-    },
+    letters={**_COMMON, "L": "L"},
     # the capital of a would be A, the letter of the weights: the batch of a_k is calligraphic
-    batch={
-        "x": "X",
-        "y": "Y",
-        "z": "Z",
-        "a": r"\mathcal{A}",
-        "e": "E",
-        "h": "H",
-        "u": "U",
-        "mask": r"\Xi",
-    },
+    batch={**_BATCH, "a": r"\mathcal{A}", "e": "E", "h": "H"},
 )
 
-NOTATIONS: dict[str, Notation] = {AFFINE.name: AFFINE}
+NIELSEN = Notation(  # Nielsen, Neural Networks and Deep Learning, chapter 2
+    name="nielsen",
+    letters={**_ABOVE, "L": "C", "A": "w", "h": r"\tilde{a}"},
+    batch=_BATCH,
+    layer_mark="superscript",
+    transpose="T",
+    gradients="nabla",
+    layer_letter="l",
+    indices="jkpqruvw",
+)
 
-# what [notes.symbols] may name, and the name of the tensor it stands for; capitals are batches
-SYMBOLS = ("A", "b", "z", "a", "x", "y", "L", "delta", "eta", "lambda", "X", "Y", "Z", "Delta")
+GOODFELLOW = Notation(  # Goodfellow, Bengio and Courville, Deep Learning, chapter 6
+    name="goodfellow",
+    letters={
+        **_ABOVE,
+        **{"A": "W", "z": "a", "a": "h", "h": r"\tilde{h}", "output": r"\hat{y}"},
+    },
+    batch={
+        **{**_BATCH, "z": "U", "u": "R", "a": "H", "h": r"\tilde{H}"},
+        **{"output": r"\hat{Y}"},
+    },
+    error="",
+    batch_error="",
+    layer_mark="superscript_parentheses",
+    sole_mark=False,
+    raised="joined",
+    orientation="by_layout",
+    gradients="nabla",
+    activation="f",
+    functions={"huber": r"\mathrm{huber}"},
+)
+
+D2L = Notation(  # Zhang, Lipton, Li and Smola, Dive into Deep Learning, section 5.3
+    name="d2l",
+    letters={
+        **_ABOVE,
+        **{"x": r"\mathbf{x}", "y": r"\mathbf{y}", "A": r"\mathbf{W}", "b": r"\mathbf{b}"},
+        **{"z": r"\mathbf{z}", "a": r"\mathbf{h}", "e": r"\mathbf{v}", "u": r"\mathbf{u}"},
+        **{"h": r"\tilde{\mathbf{h}}", "mask": r"\boldsymbol{\xi}"},
+        **{"scores": r"\mathbf{o}", "output": r"\hat{\mathbf{y}}"},
+    },
+    batch={
+        **{"x": r"\mathbf{X}", "y": r"\mathbf{Y}", "z": r"\mathbf{Z}", "a": r"\mathbf{H}"},
+        **{"e": r"\mathbf{V}", "u": r"\mathbf{U}", "h": r"\tilde{\mathbf{H}}"},
+        **{"mask": r"\boldsymbol{\Xi}", "scores": r"\mathbf{O}", "output": r"\hat{\mathbf{Y}}"},
+    },
+    error="",
+    batch_error="",
+    layer_mark="superscript_parentheses",
+    sole_mark=False,
+    raised="braces",
+    orientation="by_layout",
+    layer_letter="l",
+    indices="jkpqruvw",
+    activation=r"\phi",
+    functions={"huber": r"\mathrm{huber}"},
+)
+
+NG = Notation(  # Ng, Deep Learning Specialization, course 1
+    name="ng",
+    letters={**_ABOVE, "A": "W", "h": r"\tilde{a}", "m": "c"},  # m counts the examples
+    batch=_BATCH,
+    error="",
+    batch_error="",
+    layer_mark="superscript_brackets",
+    sole_mark=False,
+    raised="joined",
+    hadamard="*",
+    transpose="T",
+    gradients="d",
+    mean="parameters",
+    layout="columns",
+    layer_letter="l",
+    count="m",
+    sample="i",
+    indices="jkpqruvw",
+    activation="g",
+)
+
+CS231N = Notation(  # Karpathy and Li, CS231n, neural networks case study
+    name="cs231n",
+    letters={
+        **{**_ABOVE, "L": "L", "A": "W", "a": "h", "h": r"\tilde{h}"},
+        **{"scores": "f", "output": "p", "s": "c"},  # S are the scores
+    },
+    batch={**_BATCH, "a": "H", "h": r"\tilde{H}", "scores": "S", "output": "P"},
+    error="",
+    batch_error="",
+    sole_mark=False,
+    first_mark=False,
+    orientation="in_out",
+    gradients="d",
+    layout="rows",
+    functions={"huber": r"\mathrm{huber}"},
+)
+
+NOTATIONS: dict[str, Notation] = {
+    row.name: row for row in (AFFINE, NIELSEN, GOODFELLOW, D2L, NG, CS231N)
+}
+
+# what a user may call otherwise, and the name of the tensor it stands for; capitals are batches
+SYMBOLS = (
+    *("A", "b", "z", "a", "x", "y", "L", "delta", "eta", "lambda", "X", "Y", "Z", "Delta"),
+    *("activations", "scores", "output", "activation"),
+)
 _CAPITALS = frozenset(
     {
         *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi"),
@@ -145,6 +146,13 @@ _CAPITALS = frozenset(
     }
 )
 _MARKS = {"hat": r"\hat", "tilde": r"\tilde", "bar": r"\bar"}
+
+# the words of a user's own notation, and what they stand for
+ORIENTATIONS = ("out_in", "in_out", "by_layout")
+HADAMARDS = {"odot": r"\odot", "circ": r"\circ", "asterisk": "*"}
+TRANSPOSES = {"top": r"\top", "T": "T"}
+GRADIENTS = ("delta", "partial", "nabla", "d")
+MEANS = ("seed", "parameters")
 
 
 def letter_tex(text: str) -> str | None:
@@ -172,14 +180,48 @@ def letter_tex(text: str) -> str | None:
 def with_symbols(notation: Notation, symbols: Mapping[str, str]) -> Notation:
     """The notation with letters of the user's own: name of SYMBOLS -> TeX."""
     letters, batch = dict(notation.letters), dict(notation.batch)
-    error, batch_error = notation.error, notation.batch_error
+    changes: dict[str, Any] = {}
     for key, tex in symbols.items():
-        if key == "delta":
-            error = tex
-        elif key == "Delta":
-            batch_error = tex
-        elif key in ("X", "Y", "Z"):
-            batch[key.lower()] = tex
+        if key in ("delta", "Delta", "activation"):
+            changes[{"delta": "error", "Delta": "batch_error"}.get(key, key)] = tex
+        elif key in ("X", "Y", "Z", "activations"):
+            batch[key[0].lower()] = tex
         else:
             letters["l2" if key == "lambda" else key] = tex
-    return replace(notation, letters=letters, batch=batch, error=error, batch_error=batch_error)
+    for table in (letters, batch):  # what dropout leaves of a keeps apart from it
+        if table.get("a") == table.get("h", "h"):
+            table["h"] = rf"\tilde{{{table['a']}}}"
+    for word in ("scores", "output"):
+        if word in symbols:
+            batch[word] = re.sub(r"(?<![\\A-Za-z])[a-z](?![A-Za-z])", _capital, letters[word])
+    return replace(notation, letters=letters, batch=batch, **changes)
+
+
+def _capital(letter: re.Match[str]) -> str:
+    return letter[0].upper()
+
+
+def own_notation(fields: Mapping[str, Any], letters: Mapping[str, str]) -> Notation:
+    """A notation made of a row and of fields of a user's own, checked words and letters."""
+    notation = NOTATIONS[fields["base"]]
+    given = {key: value for key, value in fields.items() if value is not None}
+    changes: dict[str, Any] = {"name": "own"}
+    for key in ("orientation", "layer_mark", "mean", "layout"):
+        if key in given:
+            changes[key] = given[key]
+    for key, words in (("hadamard", HADAMARDS), ("transpose", TRANSPOSES)):
+        if key in given:
+            changes[key] = words[given[key]]
+    for key, name in (("layer", "layer_letter"), ("count", "count"), ("sample", "sample")):
+        if key in given:
+            changes[name] = given[key]
+    taken = {changes.get("layer_letter", notation.layer_letter), changes.get("count")}
+    changes["indices"] = "".join(c for c in notation.indices if c not in taken)
+    style = given.get("gradients")
+    if style == "delta":
+        changes |= {"error": AFFINE.error, "batch_error": AFFINE.batch_error}
+    elif style:
+        changes |= {"gradients": style, "error": "", "batch_error": ""}
+    if changes.get("layer_mark", "subscript") != "subscript":
+        changes["letters"] = {"e": _ABOVE["e"], **notation.letters}
+    return with_symbols(replace(notation, **changes), letters)

@@ -52,6 +52,7 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
         "notes.html.j2",
         marker=MARKER,
         language=notes.language,
+        layer=notes.layer,
         title=notes.title,
         description=notes.description,
         levels=levels,

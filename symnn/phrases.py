@@ -1,6 +1,7 @@
 """The words of the notes, by language.  A further language is one more table.
 
-``$...$`` holds mathematics; ``{name}`` is filled in.
+``$...$`` holds mathematics; ``{name}`` is filled in: ``{N}``, ``{L}``, ``{layer}``, ``{x}``,
+``{X}``, ``{a}``, ``{h}``, ``{eta}`` and ``{odot}`` with the letters of the notation.
 """
 
 from __future__ import annotations
@@ -15,20 +16,20 @@ ENGLISH: dict[str, str] = {
     "loss": "The loss",
     "gradients": "The gradients, by the chain rule",
     "result": "The gradient of the loss",
-    "samples": "From one sample to $N$",
+    "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
     "stable": "What is computed",
     # the network
-    "nested": "As a function of the column vector $x$, with each activation applied to every "
+    "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
     "unfolds": "Layer by layer, this unfolds into",
-    "batch": "The $N$ samples are the {ways} of $X$; every capital letter below holds one "
-    "{way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
+    "batch": "The ${N}$ samples are the {ways} of ${X}$; every capital letter below, apart from "
+    "the weights, holds one {way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
     "columns": "columns",
     "column": "column",
     "rows": "rows",
     "row": "row",
-    "alike": "The layers $k = {first}, \\ldots, {last}$ are alike:",
+    "alike": "The layers ${layer} = {first}, \\ldots, {last}$ are alike:",
     "sizes": "The sizes are {sizes}.",
     "activations": "The activations and their derivatives:",
     "symbol": "symbol",
@@ -36,16 +37,16 @@ ENGLISH: dict[str, str] = {
     "meaning": "meaning",
     "meaning_x": "input",
     "meaning_y": "target",
-    "meaning_A": "weights of layer $k$",
-    "meaning_b": "bias of layer $k$",
-    "meaning_z": "pre-activation of layer $k$",
-    "meaning_a": "activation of layer $k$",
+    "meaning_A": "weights of layer ${k}$",
+    "meaning_b": "bias of layer ${k}$",
+    "meaning_z": "pre-activation of layer ${k}$",
+    "meaning_a": "activation of layer ${k}$",
     "meaning_mask": "mask of dropout, entries $0$ or $1/(1-\\mathrm{{rate}})$",
-    "meaning_delta": "error of layer $k$, the derivative of $L$ by {z}",
+    "meaning_delta": "error of layer ${k}$, the derivative of ${of}$ by ${z}$",
     "signs": "In what follows, {signs}.",
-    "sign_product": "$\\odot$ is the product of components",
+    "sign_product": "${odot}$ is the product of components",
     "sign_quotient": "$\\oslash$ is the quotient of components",
-    "sign_square": "$v^{{\\odot 2}}$ is the square of each component",
+    "sign_square": "$v^{{{odot} 2}}$ is the square of each component",
     "sign_bracket": "$[\\,\\cdot\\,]$ is $1$ where the condition holds and $0$ elsewhere",
     "sign_number": "a number added to a vector is added to every component",
     # the loss
@@ -54,12 +55,17 @@ ENGLISH: dict[str, str] = {
     "loss_lines": "In terms of what the network has computed, it is",
     "facts": "Given: ${facts}$.",
     # the gradients
-    "errors": "Write ${delta} = \\partial L/\\partial {z}$ for the error of layer $k$. "
-    "The sweep runs from the loss back to the first layer.",
+    "errors": "Write ${delta} = {slope}$ for the error of layer ${k}$.",
+    "short_d": "Write ${short} = {slope}$ for the derivative by ${z}$, and in "
+    "the same way for the other letters.",
+    "short_nabla": "$\\nabla_{{v}} {L}$ holds the derivatives of ${L}$ by the components of $v$.",
+    "scaled": "The derivatives by what belongs to the samples are those of ${N} {L}$, without the "
+    "factor $1/{N}$ of the mean; it stands in the gradients of the parameters.",
+    "sweep": "The sweep runs from the loss back to the first layer.",
     "layer_loss": "The loss",
-    "layer_last": "Output layer, $k = {k}$",
-    "layer": "Layer $k = {k}$",
-    "layers": "Layers $k = {first}, \\ldots, {last}$",
+    "layer_last": "Output layer, ${layer} = {k}$",
+    "layer": "Layer ${layer} = {k}$",
+    "layers": "Layers ${layer} = {first}, \\ldots, {last}$",
     "kinks": "Where a derivative does not exist, it is taken as ${kinks}$.",
     # reasons
     "affine map": "affine map",
@@ -69,26 +75,27 @@ ENGLISH: dict[str, str] = {
     "directly": "{chain}, and directly",
     "substitute": "insert ${inserted}$",
     "derivative of the activation": "${prime} = {value}$",
-    "with": "${prime} = {value}$ with $a = {function}$",
+    "with": "${prime} = {value}$ with ${a} = {function}$",
     "use the forward value": "forward value ${value}$",
     "use the fact": "since ${fact}$",
     "cancel and collect": "cancel and collect",
+    "mean over the samples": "mean over the ${N}$ samples",
     "matrix": "in matrix form",
     "definition": "definition",
-    "fold the function itself": "by its own value $a$",
-    "solve a = h(x) for x": "solve $a = h(x)$ for $x$",
+    "fold the function itself": "by its own value ${a}$",
+    "solve a = h(x) for x": "solve ${a} = {h}({x})$ for ${x}$",
     "differentiate the definition": "differentiate",
     "differentiate once more": "differentiate once more",
     # the result
     "vector": "All parameters together have the gradient",
     # the samples
-    "sum_of_samples": "Over $N$ samples the gradient of the loss is the {mean} of the one-sample "
+    "sum_of_samples": "Over ${N}$ samples the gradient of the loss is the {mean} of the one-sample "
     "gradients. With one column for each sample, as in {stacked}, the sum is a matrix product:",
     "mean": "mean",
     "sum": "sum",
-    "layers_all": "for every layer $k$, with $a_0 = x$",
+    "layers_all": "for every layer ${layer}$, with ${first} = {x}$",
     # the update
-    "step": "A step against the gradient, with the learning rate $\\eta$:",
+    "step": "A step against the gradient, with the learning rate ${eta}$:",
     "every": "This is done for every parameter $\\theta$ of ${names}$, component by component.",
     "stable_says": "The same values, without overflow and without loss of digits:",
     "shift by the maximum": "$e_{{i}}/s$ stays the same if both are scaled",
@@ -139,13 +146,16 @@ PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
 
 
 class Phrases:
-    """The phrases of a language; KeyError for a phrase or language that is not there."""
+    """The phrases of a language; KeyError for a phrase or language that is not there.
 
-    def __init__(self, language: str) -> None:
-        self._table = PHRASES[language]
+    letters: those of the notation, by the names that the phrases use.
+    """
+
+    def __init__(self, language: str, **letters: str) -> None:
+        self._table, self._letters = PHRASES[language], letters
 
     def __call__(self, key: str, **values: object) -> str:
-        return self._table[key].format(**values)
+        return self._table[key].format(**{**self._letters, **values})
 
     def __contains__(self, key: str) -> bool:
         return key in self._table

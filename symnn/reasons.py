@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 import sympy as sp
@@ -18,21 +17,15 @@ from symnn.functions import (
     function_class,
 )
 from symnn.ir import Fact, Line, Step, entries, name_of
-from symnn.notation import Notation
 from symnn.phrases import Phrases
 from symnn.printers.latex import Writer
 from symnn.simplify import CHAIN, DERIVATIVE, FACT, FOLD, SUBSTITUTE
+from symnn.symbols import Notation
 
 
 def read_names(line: Line) -> list[str]:
     """The tensors whose values a line reads, in order of appearance."""
     return list(dict.fromkeys(name_of(e) for t in line.terms for e in entries(t.f)))
-
-
-def inline(tex: str) -> str:
-    """A derivative as it stands within a sentence: \\partial L/\\partial A_{1}."""
-    found = re.fullmatch(r"\\frac\{(.*)\}\{(\\partial .*)\}", tex)
-    return f"{found[1]}/{found[2]}" if found else tex
 
 
 class Reasons:
@@ -56,7 +49,7 @@ class Reasons:
     def letter(self, name: str) -> str:
         """A tensor's symbol."""
         source = self.gradients.get(name, name)
-        return inline(self.notation.symbol(name, batch=source in self.batched))
+        return self.notation.symbol(name, batch=source in self.batched, inline=True)
 
     def of(self, step: Step) -> str:
         """The reason of one step."""

@@ -43,8 +43,9 @@ class SpecError(ValueError):
 class Field:
     """What a spec may say in one place: its kind, default, bounds and known values.
 
-    kind: "integer", "number", "boolean", "string", "strings" (one or a list), "table" or
-    "list".  choices: the known words.  check: value -> what is wrong with it, or None.
+    kind: "integer", "number", "boolean", "string", "strings" (one or a list), "table", "named"
+    (a known word or a table) or "list".  choices: the known words.  check: value -> what is
+    wrong with it, or None.
     """
 
     kind: str
@@ -71,6 +72,7 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
         ),
     ),
     "table": ("a table", lambda v: isinstance(v, dict)),
+    "named": ("a string or a table", lambda v: isinstance(v, str | dict)),
     "list": ("a list", lambda v: isinstance(v, list | tuple)),
 }
 
@@ -82,7 +84,7 @@ def wrong(field: Field, value: Any) -> tuple[str, str] | None:
         return f"must be {word}, not {kind_of(value)}", ""
     if field.kind in ("integer", "number"):
         return _out_of_range(field, value)
-    if field.choices and value not in field.choices:
+    if field.choices and isinstance(value, str) and value not in field.choices:
         return f"unknown value {quoted(value)}", suggestion(value, field.choices)
     found = field.check(value) if field.check else None
     return (found, "") if found else None

@@ -11,10 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from symnn.losses import LOSSES
-from symnn.notation import LAYOUTS, NOTATIONS
+from symnn.notation import (
+    GRADIENTS,
+    HADAMARDS,
+    LAYOUTS,
+    MEANS,
+    NOTATIONS,
+    ORIENTATIONS,
+    TRANSPOSES,
+)
 from symnn.optimizers import OPTIMIZERS
 from symnn.phrases import DETAILS, PHRASES
 from symnn.schema import Field, quoted
+from symnn.symbols import LAYER_MARKS, Notation
 
 NAME_LIMIT, TEXT_LIMIT = 200, 2000
 _TAKEN = frozenset({"numpy", "sympy", "jinja2", "click", "symnn", "mpmath", "pytest", "test"})
@@ -58,10 +67,13 @@ class Train:
 
 @dataclass(frozen=True)
 class Notes:
-    """[notes]; figures None: in documents, not in fragments; symbols: letter of a tensor -> TeX."""
+    """[notes]; layout None: the notation's own; figures None: in documents, not in fragments.
 
-    notation: str
-    layout: str
+    symbols: letter of a tensor -> TeX.
+    """
+
+    notation: Notation
+    layout: str | None
     detail: str
     language: str
     figures: bool | None
@@ -131,6 +143,11 @@ def identifier(text: str) -> str | None:
     return None
 
 
+def _index(text: str) -> str | None:
+    """An index or a number of things is a Latin letter."""
+    return None if re.fullmatch("[A-Za-z]", text, re.ASCII) else f"not a letter: {quoted(text)}"
+
+
 def _inside(text: str) -> str | None:
     """A path of a spec stays below the spec's folder."""
     parts = re.split(r"[/\\]", text)
@@ -177,8 +194,8 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "weights": Field("string", None, check=_inside, doc="an .npz file to start from"),
     },
     "notes": {
-        "notation": Field("string", "affine", choices=tuple(NOTATIONS), doc="letters"),
-        "layout": Field("string", "sample", choices=LAYOUTS, doc="one sample, or a batch"),
+        "notation": Field("named", "affine", choices=tuple(NOTATIONS), doc="letters and signs"),
+        "layout": Field("string", None, choices=LAYOUTS, doc="one sample, or a batch"),
         "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
         "figures": Field("boolean", None, doc="whether there are figures"),
@@ -193,6 +210,22 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "dir": Field("string", ".", check=_inside, doc="folder of the generated module"),
         "module": Field("string", None, check=identifier, doc="name of the generated module"),
     },
+}
+
+# [notes.notation]: a notation of the user's own; what is left out is that of the base
+OWN_NOTATION: dict[str, Field] = {
+    "base": Field("string", "affine", choices=tuple(NOTATIONS), doc="what is changed"),
+    "letters": Field("table", {}, doc="as in [notes.symbols]"),
+    "orientation": Field("string", None, choices=ORIENTATIONS, doc="of the matrix of weights"),
+    "layer_mark": Field("string", None, choices=tuple(LAYER_MARKS), doc="of a layer's number"),
+    "hadamard": Field("string", None, choices=tuple(HADAMARDS), doc="product of components"),
+    "transpose": Field("string", None, choices=tuple(TRANSPOSES), doc="sign of the transpose"),
+    "gradients": Field("string", None, choices=GRADIENTS, doc="how a gradient is written"),
+    "mean": Field("string", None, choices=MEANS, doc="where the 1/N of a mean stands"),
+    "layout": Field("string", None, choices=LAYOUTS, doc="where the notes have none"),
+    "layer": Field("string", None, check=_index, doc="letter of a layer's number"),
+    "count": Field("string", None, check=_index, doc="letter of the number of samples"),
+    "sample": Field("string", None, check=_index, doc="letter of a sample's number"),
 }
 TOP = (*SECTIONS, "layers", "activations")
 

@@ -154,7 +154,7 @@ class _Simplifier:
             done = True
             for entry in _gradient_entries(line, self.lines):
                 inner = self.lines[name_of(entry)]
-                constant = all(not t.f.free_symbols and not t.over for t in inner.terms)
+                constant = all(not entries(t.f) and not t.over for t in inner.terms)
                 single = (
                     self.readers[inner.lhs.name] == {name: 1} and inner.lhs.name not in self.keep
                 )

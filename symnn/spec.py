@@ -16,7 +16,7 @@ from symnn.functions import ACTIVATIONS, TABLE, X
 from symnn.layers import LAYERS
 from symnn.locate import child
 from symnn.losses import LOSSES
-from symnn.notation import SYMBOLS, letter_tex
+from symnn.notation import AFFINE, NOTATIONS, SYMBOLS, letter_tex, own_notation
 from symnn.schema import (
     REQUIRED,
     Field,
@@ -30,6 +30,7 @@ from symnn.schema import (
 )
 from symnn.sections import (
     FLAGS,
+    OWN_NOTATION,
     SECTIONS,
     TOP,
     Example,
@@ -42,6 +43,7 @@ from symnn.sections import (
     identifier,
 )
 from symnn.sources import Source, read_source
+from symnn.symbols import Notation
 
 LAYER_LIMIT = 2000
 PARAMETER_LIMIT = 10**8
@@ -109,7 +111,7 @@ class _Reader:
             loss=Loss(found["loss"]["name"], float(found["loss"]["l2"])),
             train=self.train(found["train"]),
             activations=activations,
-            notes=Notes(**{**found["notes"], "symbols": self.symbols(found["notes"]["symbols"])}),
+            notes=self.notes(found["notes"]),
             example=self.example(found["example"]) if "example" in self.data else None,
             output=self.output(found["output"], found["model"]["name"]),
             source=self.source.name,
@@ -230,10 +232,24 @@ class _Reader:
         values |= {k: float(values[k]) for k in ("learning_rate", "momentum", "test_fraction")}
         return Train(**values)
 
-    def symbols(self, table: Mapping[str, Any]) -> dict[str, str]:
+    def notes(self, values: dict[str, Any]) -> Notes:
+        notation = self.notation(values["notation"])
+        symbols = self.symbols("notes.symbols", values["symbols"])
+        return Notes(**{**values, "notation": notation, "symbols": symbols})
+
+    def notation(self, value: str | Mapping[str, Any]) -> Notation:
+        """A known notation, or one of the user's own."""
+        if isinstance(value, str):
+            return NOTATIONS[value]
+        before, path = len(self.problems), "notes.notation"
+        fields = self.table(path, value, OWN_NOTATION)
+        letters = self.symbols(f"{path}.letters", fields.pop("letters"))
+        return own_notation(fields, letters) if len(self.problems) == before else AFFINE
+
+    def symbols(self, section: str, table: Mapping[str, Any]) -> dict[str, str]:
         out = {}
         for key, value in table.items():
-            path = f"notes.symbols.{key}"
+            path = child(section, key)
             if key not in SYMBOLS:
                 self.fail(path, f"no symbol is called {quoted(key)}", suggestion(key, SYMBOLS))
             elif not isinstance(value, str) or (tex := letter_tex(value)) is None:

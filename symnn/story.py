@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
-from symnn.equations import Equations, Group, equal_sizes, group_signature
+from symnn.equations import Group, equal_sizes, group_signature
 from symnn.figures import captioned
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
 from symnn.ir import Line, Tensor
-from symnn.notation import LAYOUTS, NOTATIONS, Notation, with_symbols
+from symnn.legend import Legend
+from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
 from symnn.optimizers import update_lines
 from symnn.phrases import DETAILS, PHRASES
 from symnn.printers.formulas import DEEP, batch_product, loss_formula, nested, sample_sum
 from symnn.reasons import definition_tex, derivative_tex, how_found
 from symnn.stabilise import stabilise
+from symnn.symbols import Notation
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
@@ -29,9 +32,9 @@ if TYPE_CHECKING:
 
 # the signs that are explained where the equations use them: phrase -> their TeX
 SIGNS = {
-    "sign_product": r" \\odot ",
+    "sign_product": r" {odot} ",
     "sign_quotient": r"\\oslash",
-    "sign_square": r"\^\{\\odot 2\}",
+    "sign_square": r"\^\{{odot} 2\}",
     "sign_bracket": r"\[[^\[\]]* (>|<|\\ge|\\le) [^\[\]]*\]",
     "sign_number": r"\(1 [-+] | [-+] 1\)",
 }
@@ -40,31 +43,40 @@ SIGNS = {
 def tell(
     derivation: Derivation,
     *,
-    notation: str = "affine",
-    layout: str = "sample",
+    notation: str | Notation | None = None,
+    layout: str | None = None,
     detail: str = "textbook",
     language: str = "en",
     figures: bool = True,
 ) -> Document:
-    """The notes of a derivation; ValueError for an option that is not known."""
-    for word, value, known in (
-        ("notation", notation, tuple(NOTATIONS)),
-        ("layout", layout, LAYOUTS),
-        ("detail", detail, DETAILS),
-        ("language", language, tuple(PHRASES)),
-    ):
-        if value not in known:
-            raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
+    """The notes of a derivation; ValueError for an option that is not known.
+
+    notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
+    of the notation.
+    """
     own = letters(derivation.network, notation)
+    layout = layout or derivation.network.spec.notes.layout or own.layout
+    _known("layout", layout, LAYOUTS)
+    _known("detail", detail, DETAILS)
+    _known("language", language, PHRASES)
     return _Story(derivation, own, layout, detail, language, figures).document()
 
 
-def letters(network: Network, notation: str) -> Notation:
-    """A notation by its name, with the letters of the spec's own."""
-    return with_symbols(NOTATIONS[notation], network.spec.notes.symbols)
+def letters(network: Network, notation: str | Notation | None = None) -> Notation:
+    """A notation, by its name or (None) the spec's, with the letters of the spec's own."""
+    own = network.spec.notes
+    if isinstance(notation, str):
+        _known("notation", notation, NOTATIONS)
+        notation = NOTATIONS[notation]
+    return with_symbols(notation or own.notation, own.symbols)
 
 
-class _Story(Equations):
+def _known(word: str, value: str, known: Iterable[str]) -> None:
+    if value not in known:
+        raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
+
+
+class _Story(Legend):
     """The sections, one method each."""
 
     def __init__(
@@ -91,14 +103,17 @@ class _Story(Equations):
         if self.detail != "answer":
             self._stable()
         description = self.network.spec.model.description
-        return Document(self.network.name, description, self._with_signs(), self.language)
+        title, layer = self.network.name, self.notation.layer_letter
+        return Document(title, description, self._with_signs(), self.language, layer)
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, the first one ending in what the signs mean that the equations use."""
         first, *rest = self.out.sections
         blocks = [b for section in self.out.sections for b in section.blocks]
         tex = " ".join(r.right for b in blocks if isinstance(b, EquationBlock) for r in b.rows)
-        used = [self.say(name) for name, sign in SIGNS.items() if re.search(sign, tex)]
+        odot = re.escape(self.notation.hadamard)
+        signs = {name: sign.replace("{odot}", odot) for name, sign in SIGNS.items()}
+        used = [self.say(name) for name, sign in signs.items() if re.search(sign, tex)]
         if not used:
             return (first, *rest)
         told = Paragraph(self.say("signs", signs="; ".join(used)))
@@ -110,7 +125,12 @@ class _Story(Equations):
         out, say = self.out, self.say
         if self.layout == "sample":
             out.say(say("nested"))
-            out.show(Row("F(x)", nested(self.forward, self.network.output, self.notation)))
+            out.show(
+                Row(
+                    f"F({self.letter('x')})",
+                    nested(self.forward, self.network.output, self.notation),
+                )
+            )
             self._figure("network")
             out.say(say("unfolds"))
         else:
@@ -118,7 +138,9 @@ class _Story(Equations):
             out.say(say("batch", ways=ways[0], way=ways[1]))
             self._figure("network")
         self._forward_lines()
-        self._symbols()
+        out.table((say("symbol"), say("shape"), say("meaning")), self.symbol_rows())
+        sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
+        out.say(say("sizes", sizes=equal_sizes(sizes)))
         if rows := list(self._activations()):
             out.say(say("activations"))
             out.show(*rows)
@@ -141,7 +163,7 @@ class _Story(Equations):
                 layer = layer_of(line.lhs.name) or layer
             groups.setdefault(layer, []).append(line)
         keys = [
-            (k, tuple(line_signature(line, k, sizes=False) for line in block))
+            (k, (self.lettered(k), *(line_signature(x, k, sizes=False) for x in block)))
             for k, block in groups.items()
         ]
         folded = dict(runs(keys, 3))
@@ -166,49 +188,10 @@ class _Story(Equations):
             return self.say(line.why)
         return self.say("component") if line.elementwise and line.lhs.axes else ""
 
-    def _symbols(self) -> None:
-        """The table of symbols, by kind, and the sizes."""
-        say, general = self.say, self.labelled(1)
-        kinds = [
-            ("x", "n_0", say("meaning_x")),
-            ("y", f"n_{{{self.depth}}}", say("meaning_y")),
-            ("A_1", None, say("meaning_A")),
-            ("b_1", "", say("meaning_b")),
-            ("z_1", "n_k", say("meaning_z")),
-            ("a_1", "n_k", say("meaning_a")),
-        ]
-        rows = []
-        for name, size, meaning in kinds:
-            known = [n for n in self.forward.tensors if n.split("_")[0] == name.split("_")[0]]
-            if not known:
-                continue
-            rows.append((f"${self.letter(name, general)}$", f"${self._shape(size)}$", meaning))
-        error = self.sweep.names.get("z_1", "dz_1")
-        z = self.letter("z_1", general)
-        rows.append(
-            (
-                f"${self.letter(error, general)}$",
-                f"${self._shape('n_k')}$",
-                say("meaning_delta", z=f"${z}$"),
-            )
-        )
-        self.out.table((say("symbol"), say("shape"), say("meaning")), rows)
-        sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
-        self.out.say(say("sizes", sizes=equal_sizes(sizes)))
-
-    def _shape(self, size: str | None) -> str:
-        if size is None:
-            return r"n_k \times n_{k-1}"
-        if size == "":
-            return r"n_k \times 1"
-        return {
-            "sample": rf"{size} \times 1",
-            "columns": rf"{size} \times N",
-            "rows": rf"N \times {size}",
-        }[self.layout]
-
     def _activations(self) -> Iterable[Row]:
-        """Definition and derivative of every activation."""
+        """Definition and derivative of every activation, and whose letter it has."""
+        if self.notation.activation:
+            yield from self.activation_rows()
         for row in self._functions():
             left, right = definition_tex(row, self.notation, self.say)
             if left != right:
@@ -245,9 +228,7 @@ class _Story(Equations):
 
     def _gradients(self) -> None:
         out, say = self.out, self.say
-        general = self.labelled(1)
-        delta = self.letter(self.sweep.names.get("z_1", "dz_1"), general)
-        out.say(say("errors", delta=delta, z=self.letter("z_1", general)))
+        out.say(" ".join([*self.conventions(), say("sweep")]))
         if kinks := [f.kink for f in self._functions() if f.kink]:
             out.say(say("kinks", kinks=", ".join(kinks)))
         self._figure("graph")
@@ -255,7 +236,7 @@ class _Story(Equations):
         for group in self.groups():
             by_layer.setdefault(group.layer, []).append(group)
         layers = list(by_layer)
-        keys = [(layer, group_signature(by_layer[layer], layer)) for layer in layers]
+        keys = [(k, k and (self.lettered(k), group_signature(by_layer[k], k))) for k in layers]
         folded = dict(runs(keys, 3))
         at = 0
         while at < len(layers):
@@ -286,7 +267,13 @@ class _Story(Equations):
         if len(parts) > 2 * DEEP:
             parts = [*parts[:2], r"\ldots", *parts[-2:]]
         out.say(say("vector"))
-        out.show(Row(r"\nabla L", rf"\left( {', '.join(parts)} \right)", result=True))
+        out.show(
+            Row(
+                rf"\nabla {self.notation.symbol('L')}",
+                rf"\left( {', '.join(parts)} \right)",
+                result=True,
+            )
+        )
         out.end(say("result"))
 
     # many samples ------------------------------------------------------------------------
@@ -294,11 +281,13 @@ class _Story(Equations):
     def _samples(self) -> None:
         out, say = self.out, self.say
         deep = self.depth > DEEP
-        general = self.labelled(2) if deep else None
-        k = "k" if deep else str(self.depth)
-        delta = self.notation
-        stack = [delta.symbol("dz_1", sup=s).replace("_{1}", f"_{{{k}}}") for s in ("1", "N")]
-        label = delta.symbol("dz_1", batch=True).replace("_{1}", f"_{{{k}}}")
+        notation = self.labelled(2) if deep else self.notation
+        error = f"dz_{2 if deep else self.depth}"
+        each = replace(notation, each=True)
+        if self.network.mean_loss:  # L is the mean of the samples' own, N L their sum
+            notation = replace(notation, scaled=frozenset(self.sweep.names.values()))
+        stack = [each.symbol(error, sup=sup) for sup in ("1", notation.count)]
+        label = notation.symbol(error, batch=True)
         matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
         mean = self.network.mean_loss
         out.say(
@@ -313,13 +302,13 @@ class _Story(Equations):
             layer = layer_of(t.name)
             if deep and layer != 2:
                 continue
-            notation = general or self.notation
             one = self.sweep.gradients[t.name]
             many = self.derivation.batch.gradients[t.name]
-            total = sample_sum(one, self.sweep.program, mean, notation)
+            total = sample_sum(one, self.sweep.program, mean, each)
             product = batch_product(many, mean, notation, "columns")
-            reason = say("layers_all") if deep else ""
-            left = notation.symbol(one.lhs.name)
+            first = notation.labelled(lambda _: "0").symbol("a_2")
+            reason = say("layers_all", first=first) if deep else ""
+            left = each.symbol(one.lhs.name)
             rows.append(Row(left, f"{total} = {product}", reason, result=True))
         out.show(*rows)
         out.end(say("samples"))

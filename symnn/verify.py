@@ -34,6 +34,8 @@ SAMPLES = 3
 def verify(derivation: Derivation, seed: int = 0) -> Report:
     """Every step of the sweeps over a batch and over one sample, the stable form, the sum.
 
+    Where the loss is a mean, also those of the sweep whose 1/N comes last.
+
     Each forward line: its pullback and its derivative are adjoint.  Each step: what it says a
     gradient is, against complex step.  The stable program: equal values.  The batch's
     gradients: c times the sum of one-sample gradients.
@@ -43,6 +45,8 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
     rows = _adjoints(derivation.batch.forward, rng, sizes)
     rows += sweep_rows(derivation.batch, "batch", rng, sizes)
     rows += sweep_rows(derivation.sample, "one sample", rng, {})
+    if derivation.network.mean_loss:
+        rows += sweep_rows(derivation.mean_last, "mean last", rng, sizes)
     rows += _stable(derivation, rng, sizes)
     rows += _samples(derivation, rng, sizes)
     return Report(tuple(rows))
@@ -62,20 +66,21 @@ def sweep_rows(
 ) -> list[Row]:
     """One row a step: the line after it, against complex step."""
     values = draw(sweep.forward, rng, sizes)
-    evaluator = Evaluator(sweep.forward.leaves, values, sizes)
-    evaluator.run(sweep.forward.extend(sweep.raw).items)
+    program = sweep.objective
+    evaluator = Evaluator(program.leaves, values, sizes)
+    evaluator.run(program.extend(sweep.raw).items)
     known = {n: a[0] for n, a in evaluator.arrays.items()}
-    exact: dict[str, tuple[Array, Array]] = {}
+    exact: dict[tuple[str, str], tuple[Array, Array]] = {}
     rows = []
     for k, step in enumerate(sweep.steps):
-        tensor = step.after.lhs.wrt
+        tensor, of = step.after.lhs.wrt, step.after.lhs.of or "L"
         if tensor is None:
             continue
-        if tensor not in exact:
+        if (of, tensor) not in exact:
             probes = directions(known[tensor].shape, rng)
-            slopes = complex_step(sweep.forward, "L", tensor, values, probes, sizes, known)
-            exact[tensor] = probes, slopes
-        probes, slopes = exact[tensor]
+            slopes = complex_step(program, of, tensor, values, probes, sizes, known)
+            exact[of, tensor] = probes, slopes
+        probes, slopes = exact[of, tensor]
         found = np.broadcast_to(evaluator.line(step.after)[0], known[tensor].shape)
         error, ok = gradient_error(found, slopes, probes)
         rows.append(Row(f"{what}, {step.rule}", str(step.after), error, ok, k))

@@ -85,9 +85,11 @@
   window.addEventListener("hashchange", read);
 
   // Symbols with an index, A_1, are looked up in the table of symbols, A_k.  They are found by
-  // what KaTeX has drawn: a letter, and beside it the index.
+  // what KaTeX has drawn: a letter, and beside it the index, below or above: 1, (1) or [1].
 
   const meaning = document.getElementById("meaning");
+  const layer = meaning.dataset.layer;
+  const mark = new RegExp("^[(\\[]?(\\d+|" + layer + ")(?![-+\\w])");
 
   function letterOf(supsub) {
     const leaf = supsub.previousElementSibling;
@@ -96,20 +98,24 @@
 
   function indexOf(supsub) {
     // where there are both, KaTeX draws the lower one first
-    const first = supsub.querySelector(".katex-sizing");
-    return first ? first.textContent.split(",")[0].replace(/\u200b/g, "") : "";
+    const texts = all(".katex-sizing", supsub)
+      .filter((part) => part.closest(".msupsub") === supsub)
+      .map((part) => mark.exec(part.textContent.replace(/\u200b/g, "")));
+    const found = texts.find((text) => text);
+    return found ? found[1] : "";
   }
 
   function findSymbols(level) {
     const table = new Map();
     all("table.symbols tbody tr", level).forEach((row) => {
       const supsub = row.cells[0].querySelector(".katex-html .msupsub");
-      if (supsub && indexOf(supsub) === "k") table.set(letterOf(supsub), row);
+      const letter = supsub && indexOf(supsub) === layer ? letterOf(supsub) : "";
+      if (letter && !table.has(letter)) table.set(letter, row); // dZ follows Z
     });
     all(".row .katex-html .msupsub", level).forEach((supsub) => {
       const row = table.get(letterOf(supsub));
       const index = indexOf(supsub);
-      if (!row || !/^(\d+|k)$/.test(index)) return;
+      if (!row || !index) return;
       const symbol = supsub.parentElement;
       symbol.classList.add("known");
       symbol.dataset.symbol = letterOf(supsub) + index;
@@ -119,6 +125,9 @@
   }
 
   // A cell of the table with a number for k.
+  const before = new RegExp("\\b" + layer + "-1\\b", "g");
+  const itself = new RegExp("(?<![A-Za-z\\\\])" + layer + "(?![A-Za-z])", "g");
+
   function cell(source, index, into) {
     const number = /^\d+$/.test(index);
     source.childNodes.forEach((node) => {
@@ -126,7 +135,7 @@
       if (node.dataset && node.dataset.tex) {
         let tex = node.dataset.tex;
         if (number) {
-          tex = tex.replace(/\bk-1\b/g, Number(index) - 1).replace(/(?<![A-Za-z\\])k(?![A-Za-z])/g, index);
+          tex = tex.replace(before, Number(index) - 1).replace(itself, index);
         }
         katex.render(tex, part, options);
       } else part.textContent = node.textContent;

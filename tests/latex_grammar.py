@@ -34,14 +34,19 @@ FUNCTIONS = {
     r"\mathrm{softplus}": lambda x: np.log(1 + np.exp(x)),
     r"\mathrm{sqrt}": np.sqrt,
     r"\mathrm{abs}": np.abs,
+    r"\mathrm{huber}": lambda x: np.where(np.abs(x) > 1, np.abs(x) - 0.5, x * x / 2),
     "h": lambda x: np.where(np.abs(x) > 1, np.abs(x) - 0.5, x * x / 2),
 }
+HADAMARD = (r"\odot", r"\circ", "*")
 RELATIONS = {">": np.greater, "<": np.less, r"\ge": np.greater_equal, r"\le": np.less_equal}
 
 
-def read(text, symbols, ones):
-    """The value of a formula; ones: the lengths of its columns of ones, in order."""
-    reader = _Reader(text, symbols, ones)
+def read(text, symbols, ones, functions=None):
+    """The value of a formula; ones: the lengths of its columns of ones, in order.
+
+    functions: those with a letter of the notation's, primes included, beside FUNCTIONS.
+    """
+    reader = _Reader(text, symbols, ones, functions or {})
     value = reader.sum()
     assert reader.at == len(reader.text), f"left over: {reader.text[reader.at :]} in {text}"
     return value
@@ -52,9 +57,10 @@ def _same(a, b):
 
 
 class _Reader:
-    def __init__(self, text, symbols, ones):
+    def __init__(self, text, symbols, ones, functions):
         spaced = text.replace(r"\left", "").replace(r"\right", "").replace(r"\,", " ")
         self.text, self.at, self.ones = spaced.strip(), 0, iter(ones)
+        self.functions = sorted(functions.items(), key=lambda pair: -len(pair[0]))
         self.symbols = sorted(symbols.items(), key=lambda pair: -len(pair[0]))
 
     def skip(self):
@@ -84,7 +90,7 @@ class _Reader:
     def chain(self):
         value = self.product()
         while True:
-            if self.next(r"\odot"):
+            if any(self.next(sign) for sign in HADAMARD):
                 other = self.product()
                 _same(value, other)
                 value = value * other
@@ -105,9 +111,9 @@ class _Reader:
     def factor(self):
         value = self.atom()
         while value is not None and self.next("^{"):
-            if self.next(r"\top"):
+            if self.next(r"\top") or self.next("T"):
                 value = value.T
-            elif self.next(r"\odot"):
+            elif any(self.next(sign) for sign in HADAMARD):
                 value = value ** self.sum()
             elif self.next("-1"):
                 value = np.linalg.inv(value)
@@ -119,6 +125,9 @@ class _Reader:
 
     def atom(self):
         self.skip()
+        for name, function in self.functions:
+            if self.next(name + "("):
+                return function(self.closed(")"))
         for symbol, value in self.symbols:
             if self.next(symbol):
                 return value
@@ -133,13 +142,15 @@ class _Reader:
                 if self.next("("):
                     value = self.sum()
                     self.need(")")
-                    return _slope(function, order)(value)
+                    return slope(function, order)(value)
                 self.at = start
         return self.sign()
 
     def sign(self):
         if self.next("("):
             return self.closed(")")
+        if self.next("{"):
+            return self.closed("}")
         if self.next(r"\mathbf{1}"):
             return np.ones((next(self.ones), 1))
         if self.next(r"\operatorname{diag}"):
@@ -189,8 +200,8 @@ class _Reader:
         return np.full((1, 1), float(self.text[start : self.at])) if self.at > start else None
 
 
-def _slope(function, order):
+def slope(function, order):
     if not order:
         return function
-    inner = _slope(function, order - 1)
+    inner = slope(function, order - 1)
     return lambda x: (inner(x + 1e-6) - inner(x - 1e-6)) / 2e-6

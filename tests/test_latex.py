@@ -1,23 +1,29 @@
 """Printed formulas, read back and computed; goldens; the notes as TeX."""
 
+import functools
 import itertools
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from latex_grammar import read
+from latex_grammar import FUNCTIONS, read, slope
 
 import symnn
 from symnn import notes, tex
+from symnn.equations import Equations
 from symnn.evaluate import evaluate
 from symnn.functions import ACTIVATIONS
 from symnn.losses import LOSSES
-from symnn.notation import AFFINE, LAYOUTS
+from symnn.notation import AFFINE, LAYOUTS, NOTATIONS
 from symnn.phrases import DETAILS
+from symnn.printers.formulas import batch_product
 from symnn.printers.matrix import NoMatrixFormError, matrix_sides
+from symnn.reasons import read_names
+from symnn.stabilise import stabilise
 
 EXAMPLES = ("xor", "digits", "deep", "norm_loss", "logistic_regression", "regression")
 SAMPLES = 5
@@ -30,23 +36,30 @@ def network(hidden, loss, depth=2):
     return symnn.Network(inputs=2, layers=[*layers, last], loss={"name": loss, "l2": 0.3})
 
 
-def matrix(tensor, value, layout):
+def matrix(tensor, value, notation, layout):
+    """What the symbol of a tensor stands for, by the words of its notation."""
     value = np.asarray(value, dtype=float)
-    if value.ndim < 2:
-        return value.reshape(-1, 1)
-    turned = layout == "columns" and tensor.axes[0].name == "n"
-    return value.T if turned else value
+    inward = notation.orientation == "in_out" or (
+        notation.orientation == "by_layout" and layout == "rows"
+    )
+    samples = any(a.name == "n" for a in tensor.axes)
+    if value.ndim == 2:
+        weights = (tensor.wrt or tensor.name).startswith("A_")
+        turned = inward if weights else layout == "columns" and samples
+        return value.T if turned else value
+    row = value.ndim == 1 and inward and layout == "rows" and not samples
+    return value.reshape((1, -1) if row else (-1, 1))
 
 
 def ones_lengths(line):
     return {int(a.size) if isinstance(a.size, int) else SAMPLES for a in line.axes} or {1}
 
 
-def holds(text, symbols, line, want):
+def holds(text, symbols, line, want, functions=None):
     count = text.count(r"\mathbf{1}")
     for ones in itertools.product(sorted(ones_lengths(line)), repeat=count):
         try:
-            found = read(text, symbols, ones)
+            found = read(text, symbols, ones, functions)
         except (AssertionError, ValueError):
             continue
         if found.shape == want.shape and np.allclose(found, want, rtol=1e-6, atol=1e-8):
@@ -54,35 +67,81 @@ def holds(text, symbols, line, want):
     return False
 
 
-def check(net, layout):
-    """Every line that is printed as matrices is true; the names of those that are not printed."""
-    d = net.derive()
-    sweep = d.sample if layout == "sample" else d.batch
+def check(d, layout, notation=AFFINE):
+    """Every line that is printed as matrices is true; the names of those that are not printed.
+
+    The lines are those of the forward pass and those of every step, in their notation.
+    """
+    told = Equations(d, notation, layout, "full", "en")
+    sweep, notation = told.sweep, told.notation
     rng = np.random.default_rng(0)
     sizes = {"n": SAMPLES}
-    missing = []
-    for program in (sweep.program, sweep.forward.extend(sweep.raw)):
-        values = {}
-        for t in program.leaves:
-            shape = [sizes.get(a.name, a.size) for a in t.axes]
-            values[t.name] = rng.uniform(0.2, 1.0, shape)
+    program = sweep.objective.extend(sweep.raw)
+    values = {}
+    for t in program.leaves:
+        shape = [sizes.get(a.name, a.size) for a in t.axes]
+        wide = shape[-1] if t.role == "parameter" and shape[-1] > 8 else 1
+        values[t.name] = rng.uniform(0.2, 1.0, shape) / wide
+    if program.facts:
         values["y"] = values["y"] / values["y"].sum(axis=-1, keepdims=True)
-        arrays = evaluate(program, values, {"N": SAMPLES})
-        notation = AFFINE.of(sweep.names)
-        symbols = {"N": np.full((1, 1), float(SAMPLES))}
-        for t in program.tensors.values():
+    arrays = evaluate(program, values, {"N": SAMPLES})
+    for name, line in sweep.gradients.items():
+        if sweep.of != "L" and line.lhs.of == "L":
+            arrays[sweep.names[name]] = arrays[sweep.names[name]] / SAMPLES
+    symbols = {notation.count: np.full((1, 1), float(SAMPLES))}
+    for t in program.tensors.values():
+        batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
+        value = matrix(t, arrays[t.name], notation, layout)
+        for turned in (False, True) if t.axes else (False,):
+            key = notation.symbol(t.name, batch=batch, transposed=turned)
+            assert key not in symbols, f"{key} is two things"
+            symbols[key] = value.T if turned else value
+    functions = {}
+    for name, f in told.activations.items():
+        source = "z" + name[1:]
+        for order in range(3):
+            key = notation.applied(f.row.name, f.row.tex, source, r"\prime" * order)
+            functions[key] = slope(FUNCTIONS[f.row.tex], order)
+    missing = []
+    steps = [s.after for s in sweep.steps if (s.after.lhs.of or "L") in (sweep.of, "L")]
+    parameters = {t.name for t in sweep.forward.leaves_of("parameter")}
+    for line in (*sweep.forward.lines, *steps):
+        if sweep.of != "L" and line.lhs.of == sweep.of and line.lhs.wrt in parameters:
+            continue  # what is told is the gradient of L
+        try:
+            left, text = matrix_sides(line, notation, layout)
+        except NoMatrixFormError:
+            missing.append(line.lhs.name)
+            continue
+        assert holds(text, symbols, line, symbols[left], functions), f"{line}\n{left} = {text}"
+    stable = stabilise(sweep.program)[0]
+    arrays |= evaluate(
+        stable, {t.name: values.get(t.name, 0.0) for t in stable.leaves}, {"N": SAMPLES}
+    )
+    for t in stable.tensors.values():
+        if t.axes or t.role == "value":
             batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
-            key = notation.symbol(t.name, batch=batch)
-            symbols[key] = matrix(t, arrays[t.name], layout)
-        for line in program.lines:
-            try:
-                text = matrix_sides(line, notation, layout)[1]
-            except NoMatrixFormError:
-                missing.append(line.lhs.name)
-                continue
-            want = matrix(line.lhs, arrays[line.lhs.name], layout)
-            assert holds(text, symbols, line, want), f"{line}\n{text}"
+            for turned in (False, True) if t.axes else (False,):
+                key = notation.symbol(t.name, batch=batch, transposed=turned)
+                value = matrix(t, arrays[t.name], notation, layout)
+                symbols[key] = value.T if turned else value
+    for line in stable.lines:
+        try:
+            left, text = matrix_sides(line, notation, layout)
+        except NoMatrixFormError:
+            continue  # the maximum
+        assert holds(text, symbols, line, symbols[left], functions), f"{line}\n{left} = {text}"
     return missing
+
+
+@functools.cache
+def derived(name):
+    return symnn.load(name).derive()
+
+
+@functools.cache
+def built(hidden, loss, depth=2):
+    return network(hidden, loss, depth).derive()
 
 
 CASES = [(h, "sse") for h in ACTIVATIONS if h != "softmax"] + [("tanh", name) for name in LOSSES]
@@ -91,13 +150,65 @@ CASES = [(h, "sse") for h in ACTIVATIONS if h != "softmax"] + [("tanh", name) fo
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("hidden", "loss"), CASES)
 def test_what_is_printed_is_true(hidden, loss, layout):
-    assert check(network(hidden, loss), layout) == []
+    assert check(built(hidden, loss), layout) == []
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("hidden", "depth"), [("tanh", 1), ("sigmoid", 3), ("softmax", 2)])
 def test_what_is_printed_is_true_at_every_depth(hidden, depth, layout):
-    assert check(network(hidden, "cross_entropy", depth), layout) == []
+    assert check(built(hidden, "cross_entropy", depth), layout) == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=lambda n: n.name)
+def test_what_is_printed_is_true_in_every_notation(notation, layout):
+    for name in EXAMPLES:
+        assert check(derived(name), layout, notation) == [], name
+    for case in (("relu", "cross_entropy"), ("softmax", "huber"), ("tanh", "norm", 1)):
+        assert check(built(*case), layout, notation) == [], case
+
+
+@pytest.mark.parametrize("loss", ["mse", "sse"])
+@pytest.mark.parametrize("notation", NOTATIONS.values(), ids=lambda n: n.name)
+def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
+    layers = [symnn.Dense(4, "tanh"), symnn.Dense(3, "sigmoid")]
+    train = {"optimizer": "adam"} if loss == "mse" else {"momentum": 0.5}
+    net = symnn.Network(inputs=2, layers=layers, loss={"name": loss, "l2": 0.3}, train=train)
+    d = net.derive()
+    rng = np.random.default_rng(2)
+    values = {
+        t.name: rng.uniform(0.2, 1.0, [SAMPLES if a.name == "n" else a.size for a in t.axes])
+        for t in d.program.leaves
+    }
+    arrays = evaluate(d.program, values, {"N": SAMPLES})
+    sample = Equations(d, notation, "sample", "full", "en").notation
+    mean = net.mean_loss
+    sums = replace(sample, scaled=frozenset(d.batch.names.values()) if mean else frozenset())
+    symbols = {notation.count: np.full((1, 1), float(SAMPLES))}
+    for t in d.program.tensors.values():
+        batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
+        scale = SAMPLES if batch and t.role == "gradient" and mean else 1
+        for turned in (False, True) if t.axes else (False,):
+            value = matrix(t, arrays[t.name] * scale, sums, "columns")
+            key = sums.symbol(t.name, batch=batch, transposed=turned)
+            if not t.name.endswith("_next"):
+                symbols[key] = value.T if turned else value
+        if t.role == "gradient" and not batch:
+            symbols[sample.symbol(t.name)] = matrix(t, arrays[t.name], sample, "columns")
+    for name, line in d.batch.gradients.items():
+        if line.lhs.axes and line.lhs.axes[0].name != "n":
+            text = batch_product(line, mean, sums, "columns")
+            want = matrix(line.lhs, arrays[line.lhs.name], sums, "columns")
+            # the line of the batch holds the 1/N of dL/dz already; here it stands in front
+            assert holds(text, symbols, line, want), f"{name} = {text}"
+    for line in d.update_lines:
+        text = matrix_sides(line, sample, "columns")[1]
+        want = matrix(line.lhs, arrays[line.lhs.name], sums, "columns")
+        for name in read_names(line):  # the steps of an optimizer are taken in order
+            if name.endswith("_next"):
+                t = d.program.tensors[name]
+                symbols[sample.symbol(name)] = matrix(t, arrays[name], sums, "columns")
+        assert holds(text, symbols, line, want), f"{line}\n{text}"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.notation import LAYOUTS
+from symnn.derivation import Derivation
+from symnn.notation import LAYOUTS, NOTATIONS
 from symnn.notes import html, tell
 from symnn.page import katex_style, words
 from symnn.phrases import DETAILS
@@ -31,9 +33,14 @@ console.log(JSON.stringify(failed));
 """
 
 
-def formulas(name: str, layout: str, detail: str) -> set[str]:
+@functools.cache
+def derived(name: str) -> Derivation:
+    return symnn.load(name).derive()
+
+
+def formulas(name: str, layout: str, detail: str, notation: str) -> set[str]:
     """Every piece of mathematics of the notes."""
-    notes = tell(symnn.load(name).derive(), layout=layout, detail=detail)
+    notes = tell(derived(name), layout=layout, detail=detail, notation=notation)
     found: set[str] = set()
     for block in [b for section in notes.sections for b in section.blocks]:
         texts = [getattr(block, "text", ""), getattr(block, "caption", "")]
@@ -51,9 +58,9 @@ def test_katex_typesets_every_formula_in_strict_mode() -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
-    cases = list(itertools.product(example_names(), LAYOUTS, DETAILS))
+    cases = list(itertools.product(example_names(), LAYOUTS, DETAILS, NOTATIONS))
     texts = sorted(set().union(*(formulas(*case) for case in cases)))
-    assert len(texts) > 300
+    assert len(texts) > 2000
     command = [node, "-e", TYPESET, str(VENDOR / "katex.min.js")]
     done = subprocess.run(
         command, input=json.dumps(texts), text=True, capture_output=True, check=True
@@ -91,12 +98,13 @@ def test_text_of_the_user_stays_text() -> None:
     assert "&lt;script&gt;" in text
 
 
-def test_the_scripts_run_and_typeset(tmp_path: Path) -> None:
+@pytest.mark.parametrize("notation", ["affine", "ng"])
+def test_the_scripts_run_and_typeset(tmp_path: Path, notation: str) -> None:
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("chromium is not installed")
     path = tmp_path / "notes.html"
-    path.write_text(html(symnn.load("xor").derive()), encoding="utf-8")
+    path.write_text(html(symnn.load("xor").derive(), notation=notation), encoding="utf-8")
 
     def shown(fragment: str) -> str:
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]

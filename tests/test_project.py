@@ -33,12 +33,12 @@ TOP = {
 ORDER = """
     schema files npz tables datasets
     entries ir functions formula layers losses optimizers
-    notation phrases locate sources sections spec
+    symbols notation phrases locate sources sections spec
     explicit network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
     operations chains plan planner
-    drawing printers document reasons equations figures story markdown
+    drawing printers document reasons equations figures legend story markdown
     templating tex page draw notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905

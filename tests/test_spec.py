@@ -53,6 +53,7 @@ WRONG = {
     "string": [1, True, None, ["a"], {}],
     "strings": [1, True, [1], [["a"]], {}],
     "table": [1, "a", [1], None],
+    "named": [1, True, None, ["a"]],
     "list": [1, "a", {}, True],
 }
 FIELDS = [(f"{s}.{key}", f) for s, table in SECTIONS.items() for key, f in table.items()]

@@ -16,7 +16,6 @@ from symnn.equations import Equations
 from symnn.figures.abbreviate import by_layer, corners, drawn, measure
 from symnn.functions import Named
 from symnn.ir import is_entry, lines_of, name_of
-from symnn.reasons import inline
 
 MANY = 11  # values that are all drawn
 PITCH, ABOVE, SPREAD = 1.85, 1.75, 1.5  # cm: between values, up to the leaves, between leaves
@@ -217,7 +216,7 @@ class _Graph:
             self.canvas.add(Label((a.x + b.x) / 2, y, text, "back", "small"))
 
     def _gradient(self, name: str) -> str:
-        return inline(self.eq.letter(self.eq.sweep.names[name]))
+        return self.eq.letter(self.eq.sweep.names[name], inline=True)
 
     def _up(self, source: str, target: str) -> None:
         """A backward arrow to a leaf, beside the forward one, on its outer side."""

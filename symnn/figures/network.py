@@ -6,10 +6,10 @@ from symnn.drawing import Canvas, Drawing, Label, Node, Path
 from symnn.equations import Equations
 from symnn.figures.abbreviate import by_layer, corners, drawn, measure
 from symnn.network import Network
-from symnn.notation import Notation
 from symnn.phrases import Phrases
 from symnn.printers.formulas import inlined
 from symnn.printers.matrix import matrix_sides
+from symnn.symbols import Notation
 
 MANY = 6  # units of a column that are all drawn
 COLUMNS = 6  # layers that are all drawn

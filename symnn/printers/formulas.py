@@ -8,10 +8,11 @@ import sympy as sp
 
 from symnn.ir import Line, Program, Tensor, Term, name_of
 from symnn.lower import Lowered, lower_line
-from symnn.notation import Notation
-from symnn.printers.latex import ADD, is_decay, joined, softmax, within
+from symnn.printers.latex import is_decay, printed_axes, softmax
 from symnn.printers.matrix import MatrixWriter
+from symnn.printers.texts import ADD, joined, within
 from symnn.stabilise import softmaxes
+from symnn.symbols import Notation
 
 DEEP = 4  # layers that are written out; deeper networks are printed with dots
 
@@ -80,23 +81,22 @@ def loss_formula(program: Program, output: str, mean: bool, notation: Notation) 
 def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> str:
     """c * sum over the samples of the terms of ``line``; the penalty stands outside."""
     texts = []
-    for term, low in zip(line.terms, lower_line(line, "sample"), strict=True):
+    for term, low in zip(line.terms, lower_line(line, "sample", writer.axes), strict=True):
         if is_decay(term):
             texts.append(writer.term(low)[0])
             continue
         sign, front = writer.coefficient(low.coefficient * c)
         body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
-        total = rf"\sum_{{i=1}}^{{N}} {within(body, ADD + 1)}"
+        total = rf"\sum_{{i=1}}^{{{writer.notation.count}}} {within(body, ADD + 1)}"
         texts.append(f"{sign}{front}{' ' if front else ''}{total}")
     return joined(texts)
 
 
 def sample_sum(line: Line, program: Program, mean: bool, notation: Notation) -> str:
     """The gradient of the loss over N samples: c times the sum of one-sample gradients."""
-    per_sample = [t.name for t in program.tensors.values() if _of_sample(t)]
-    symbols = {n: notation.symbol(n, sup="i") for n in per_sample}
-    axes = tuple(a.symbol for a in line.lhs.axes)
-    writer = MatrixWriter(notation, "sample", axes, {}, symbols)
+    per_sample = {t.name for t in program.tensors.values() if _of_sample(t)}
+    axes = tuple(a.symbol for a in printed_axes(line, notation, "sample"))
+    writer = MatrixWriter(notation, "sample", axes, sample="i", of=per_sample)
     return _summed(separated(line), writer, scale(mean))
 
 
@@ -123,10 +123,11 @@ def _of_sample(t: Tensor) -> bool:
 
 def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> str:
     """The same, as a product of the matrices whose columns (or rows) belong to the samples."""
-    writer = MatrixWriter(notation, layout, tuple(a.symbol for a in line.lhs.axes))
+    axes = tuple(a.symbol for a in printed_axes(line, notation, layout))
+    writer = MatrixWriter(notation, layout, axes)
     line = separated(line)
     texts = []
-    for term, low in zip(line.terms, lower_line(line, layout), strict=True):
+    for term, low in zip(line.terms, lower_line(line, layout, axes), strict=True):
         factor = sp.S.One if is_decay(term) else scale(mean)
         low = Lowered(low.coefficient * factor, low.factors, low.axes)
         texts.append(writer.term(low)[0])

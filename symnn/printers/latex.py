@@ -8,19 +8,27 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
 from symnn.functions import Named
 from symnn.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of
 from symnn.lower import HYPERPARAMETERS, ordered_terms, primitive, reading_order
-from symnn.notation import AFFINE, Notation
+from symnn.notation import AFFINE
+from symnn.printers.texts import (
+    ADD,
+    ATOM,
+    MUL,
+    POWER,
+    Text,
+    bracketed,
+    fraction,
+    joined,
+    within,
+)
+from symnn.symbols import Notation
 
-ADD, HADAMARD, MUL, POWER, ATOM = range(5)
-Text = tuple[str, int]  # TeX and how tightly it binds
-
-LETTERS = "ijlpruvw"  # free for indices: k counts layers, n samples
 FUNCTIONS: dict[type, str] = {
     sp.log: r"\log",
     sp.tanh: r"\tanh",
@@ -88,8 +96,10 @@ FUNCTIONS[softmax] = r"\mathrm{softmax}"
 class Writer:
     """Scalar expressions as LaTeX; ``entry`` says how an entry of a tensor is written."""
 
-    def __init__(self, notation: Notation, indices: Mapping[sp.Symbol, str]) -> None:
-        self.notation = notation
+    def __init__(
+        self, notation: Notation, indices: Mapping[sp.Symbol, str], layout: str = "sample"
+    ) -> None:
+        self.notation, self.layout = notation, layout
         self.indices = indices
 
     def tex(self, f: sp.Expr) -> str:
@@ -99,21 +109,27 @@ class Writer:
     def entry(self, e: sp.Expr) -> Text:
         """z_1[n, j1] as z_{1,i}^{(n)}."""
         own, sample = [], ""
-        for index in indices_of(e):
+        for index in self.printed(e):
             if isinstance(index, sp.Symbol) and index.name.rstrip("_") == "n":
                 sample = self.index(index)
             else:
                 own.append(self.index(index))
         joint = "" if all(len(i) == 1 or i.endswith("'") for i in own) else ","
-        text = self.notation.symbol(name_of(e), sub=joint.join(own), sup=sample)
-        return text, ATOM
+        sub = joint.join(own)
+        text = self.notation.symbol(name_of(e), sub=sub, sup=sample, component=True)
+        return text, POWER if self.notation.prefixed(name_of(e)) else ATOM
+
+    def printed(self, e: sp.Expr) -> tuple[sp.Expr, ...]:
+        """The indices of an entry in the order in which the notation writes them."""
+        own = indices_of(e)
+        return own[::-1] if self.notation.turned(name_of(e), self.layout) else own
 
     def index(self, index: sp.Expr) -> str:
         """An index expression."""
         if index in self.indices:
             return self.indices[index]
         if isinstance(index, sp.Symbol):
-            return index_name(index)
+            return self.notation.count if index.name == "N" else index_name(index)
         return self.expression(index)[0].replace(" ", "")
 
     def expression(self, f: sp.Expr) -> Text:
@@ -231,7 +247,9 @@ class Writer:
         text, binds = self.expression(f)
         if binds < ATOM or text.startswith(r"\frac"):
             return bracketed(text)
-        return f"{{{text}}}" if "^" in text else text
+        if "^" not in text:
+            return text
+        return bracketed(text) if self.notation.layer_mark == "superscript" else f"{{{text}}}"
 
     def applied(self, f: sp.Function) -> Text:
         """A function with its argument in brackets; the root and |.| have signs of their own."""
@@ -242,8 +260,9 @@ class Writer:
             if f.row.name == "absolute" and not f.order:
                 return rf"\lvert {argument} \rvert", ATOM
             tex = {"root": r"\mathrm{sqrt}"}.get(f.row.name, f.row.tex)
-            primes = r"^{" + r"\prime" * f.order + "}" if f.order else ""
-            return f"{tex}{primes}{bracketed(argument)}", POWER
+            source = name_of(f.args[0]) if is_entry(f.args[0]) else None
+            symbol = self.notation.applied(f.row.name, tex, source, r"\prime" * f.order)
+            return f"{symbol}{bracketed(argument)}", POWER
         if type(f) not in FUNCTIONS:
             raise ValueError(f"no LaTeX for the function {f.func.__name__}")
         return FUNCTIONS[type(f)] + bracketed(argument), POWER
@@ -280,33 +299,6 @@ def number(f: sp.Expr) -> Text:
     return text, ADD if text.startswith("-") else ATOM
 
 
-def fraction(top: str, bottom: str) -> str:
-    """top over bottom."""
-    return rf"\frac{{{top}}}{{{bottom}}}"
-
-
-def bracketed(text: str) -> str:
-    """Round brackets that grow with what they hold."""
-    tall = re.search(r"\\frac|\\sum|\\left", text)
-    return rf"\left({text}\right)" if tall else f"({text})"
-
-
-def within(text: Text, binds: int) -> str:
-    """The text, in brackets if it binds less tightly than what surrounds it."""
-    return bracketed(text[0]) if text[1] < binds else text[0]
-
-
-def joined(texts: Iterable[str]) -> str:
-    """A sum of terms, with the sign of a negative one before it."""
-    out = ""
-    for text in texts:
-        if not out:
-            out = text
-        else:
-            out += f" - {text[1:].lstrip()}" if text.startswith("-") else f" + {text}"
-    return out or "0"
-
-
 def index_name(s: sp.Symbol) -> str:
     """An index by its own name: t, n', j_{0}."""
     plain = s.name.rstrip("_")
@@ -317,14 +309,22 @@ def index_name(s: sp.Symbol) -> str:
     return (plain if len(plain) == 1 else rf"\mathrm{{{plain}}}") + primes
 
 
-def index_letters(axes: Sequence[Axis]) -> dict[sp.Symbol, str]:
+def index_letters(axes: Sequence[Axis], notation: Notation) -> dict[sp.Symbol, str]:
     """The letters of a line's axes: n for the samples, i, j, … for the units of layers."""
     found: dict[sp.Symbol, str] = {}
-    taken = {index_name(a.symbol) for a in axes}
-    free = (c for c in LETTERS if c not in taken)
     for a in axes:
-        found[a.symbol] = next(free) if re.fullmatch(r"j\d+_*", a.name) else index_name(a.symbol)
-    return found
+        if a.name.rstrip("_") == "n":
+            found[a.symbol] = notation.sample + "'" * a.name.count("_")
+        elif not re.fullmatch(r"j\d+_*", a.name):
+            found[a.symbol] = index_name(a.symbol)
+    free = (c for c in notation.indices if c not in found.values())
+    return {a.symbol: found.get(a.symbol) or next(free) for a in axes}
+
+
+def printed_axes(line: Line, notation: Notation, layout: str) -> tuple[Axis, ...]:
+    """The axes of the left side in the order in which the notation writes them."""
+    own = line.lhs.axes
+    return own[::-1] if notation.turned(line.lhs.name, layout) else own
 
 
 def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
@@ -337,9 +337,10 @@ def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
     return f"{left} {mark}{sign} {right}"
 
 
-def line_sides(line: Line, notation: Notation = AFFINE) -> tuple[str, str]:
+def line_sides(line: Line, notation: Notation = AFFINE, layout: str = "sample") -> tuple[str, str]:
     """The two sides of a line in index notation."""
-    writer = Writer(notation, index_letters(line.axes))
+    axes = dict.fromkeys((*printed_axes(line, notation, layout), *line.axes))
+    writer = Writer(notation, index_letters(tuple(axes), notation), layout)
     plain = all(_bare(t) for t in line.terms)
     terms = sorted(line.terms, key=is_decay)
     return writer.tex(line.lhs.entry), joined(_term(t, writer, plain) for t in terms)

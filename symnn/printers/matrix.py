@@ -7,7 +7,8 @@ and the quotient of components; functions apply to each component.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from copy import copy
 from typing import NamedTuple
 
 import sympy as sp
@@ -25,21 +26,22 @@ from symnn.lower import (
     in_layout,
     lower_line,
 )
-from symnn.notation import AFFINE, Notation
-from symnn.printers.latex import (
+from symnn.notation import AFFINE
+from symnn.printers.latex import Writer, is_decay, printed_axes, with_brackets
+from symnn.printers.texts import (
     ADD,
     ATOM,
     HADAMARD,
     MUL,
     POWER,
     Text,
-    Writer,
     bracketed,
-    is_decay,
     joined,
-    with_brackets,
+    operand,
+    raised,
     within,
 )
+from symnn.symbols import Notation
 
 ONES = r"\mathbf{1}"
 
@@ -59,7 +61,8 @@ class MatrixWriter(Writer):
     """Expressions as matrices and columns with the given axes.
 
     inline: lines that are written out wherever their tensor is read.  symbols: tensors
-    written in a way of their own, such as F(x).
+    written in a way of their own, such as F(x).  sample, of: a superscript, and the tensors
+    that carry it.
     """
 
     def __init__(
@@ -69,20 +72,24 @@ class MatrixWriter(Writer):
         axes: Axes = (),
         inline: Mapping[str, Line] | None = None,
         symbols: Mapping[str, str] | None = None,
+        sample: str = "",
+        of: Collection[str] = (),
     ) -> None:
-        super().__init__(notation, {})
-        self.layout, self.axes = layout, axes
+        super().__init__(notation, {}, layout)
+        self.axes, self.sample, self.of = axes, sample, of
         self.inlined, self.symbols = inline or {}, symbols or {}
 
     def at(self, axes: Axes) -> MatrixWriter:
         """The same writer for an expression with other axes."""
-        return MatrixWriter(self.notation, self.layout, axes, self.inlined, self.symbols)
+        writer = copy(self)
+        writer.axes = axes
+        return writer
 
     # terms and factors ---------------------------------------------------------------
 
     def line(self, line: Line) -> Text:
         """The right side of a line."""
-        lowered = zip(line.terms, lower_line(line, self.layout), strict=True)
+        lowered = zip(line.terms, lower_line(line, self.layout, self.axes), strict=True)
         terms = [low for _, low in sorted(lowered, key=lambda pair: is_decay(pair[0]))]
         texts = [self.term(low) for low in terms]
         if len(texts) > 1:
@@ -93,7 +100,8 @@ class MatrixWriter(Writer):
         """A number as the column, or the matrix, that holds it everywhere."""
         if not self.axes:
             return number
-        ones = ONES if len(self.axes) == 1 else rf"{ONES} {ONES}^{{{self.notation.transpose}}}"
+        row = f"{ONES}^{{{self.notation.transpose}}}"
+        ones = f"{ONES} {row}" if len(self.axes) > 1 else row if self.upright(self.axes) else ONES
         return (ones if number[0] == "1" else f"{within(number, MUL)} {ones}"), MUL
 
     def term(self, low: Lowered) -> Text:
@@ -117,13 +125,15 @@ class MatrixWriter(Writer):
         match factor:
             case MatMul(left, right, k, own):
                 if not own:
-                    return Piece(
-                        (f"{self.transposed(left, (k,))} {self.side(right, (k,))}", MUL), ()
-                    )
+                    pair = self.as_row(left, (k,)), self.as_column(right, (k,))
+                    return Piece((" ".join(pair), MUL), ())
+                if self.upright(own):
+                    pair = self.as_row(right, (k,)), self.side(left, (k, *own))
+                    return Piece((" ".join(pair), MUL), own)
                 text = f"{self.side(left, (own[0], k))} {self.side(right, (k, *own[1:]))}"
                 return Piece((text, MUL), own)
             case Outer(left, right, own):
-                text = f"{self.side(left, own[:1])} {self.transposed(right, own[1:])}"
+                text = f"{self.as_column(left, own[:1])} {self.as_row(right, own[1:])}"
                 return Piece((text, MUL), own)
             case Reduce("sum", arg, over, own):
                 return Piece(self.total(with_brackets(arg.f), arg.axes, over), own)
@@ -137,19 +147,49 @@ class MatrixWriter(Writer):
         stored = self.stored(e.f)
         if len(axes) == 2 and stored == axes[::-1] and not is_entry(e.f):
             return self.flip(self.at(stored).expression(with_brackets(e.f)))
-        return within(self.at(axes).expression(with_brackets(e.f)), MUL)
+        return operand(self.at(axes).expression(with_brackets(e.f)))
+
+    def upright(self, axes: Axes) -> bool:
+        """Whether what has these axes is written as a row: it belongs to no sample."""
+        single = len(axes) == 1 and axes[0].name.rstrip("_") != "n"
+        return single and self.notation.upright(self.layout)
+
+    def as_row(self, e: Elementwise, axes: Axes) -> str:
+        """A row of what has one axis."""
+        return self.side(e, axes) if self.upright(axes) else self.transposed(e, axes)
+
+    def as_column(self, e: Elementwise, axes: Axes) -> str:
+        """A column of what has one axis."""
+        return self.transposed(e, axes) if self.upright(axes) else self.side(e, axes)
 
     def stored(self, f: sp.Expr) -> Axes:
         """The axes of the largest entry, in the order in which the layout stores it."""
-        own = max((indices_of(e) for e in entries(f)), key=len, default=())
+        own = max((self.printed(e) for e in entries(f)), key=len, default=())
         return in_layout(own, self.layout)
 
     def transposed(self, e: Elementwise, axes: Axes) -> str:
-        """A column as a row."""
+        """The transpose of an operand."""
+        if is_entry(e.f):
+            return self.flipped(e.f)
         return self.flip(self.at(axes).expression(with_brackets(e.f)))
 
+    def flipped(self, e: sp.Expr) -> str:
+        """The transpose of an entry's tensor."""
+        own = in_layout(self.printed(e), self.layout)
+        if name_of(e) in self.symbols or name_of(e) in self.inlined:
+            return self.flip(self.at(own).entry(e))
+        return self.letter(e, transposed=True)
+
+    def letter(self, e: sp.Expr, transposed: bool = False) -> str:
+        """The letter of an entry's tensor, or the transpose of it."""
+        own = indices_of(e)
+        batch = len(own) > 1 and any(i.name.rstrip("_") == "n" for i in own)
+        name = name_of(e)
+        sup = self.sample if name in self.of else ""
+        return self.notation.symbol(name, batch=batch, sup=sup, transposed=transposed)
+
     def flip(self, text: Text) -> str:
-        """The transpose."""
+        """The transpose of a formula."""
         return f"{raised(text)}^{{{self.notation.transpose}}}"
 
     def total(self, f: sp.Expr, axes: Axes, over: Axes) -> Text:
@@ -160,9 +200,11 @@ class MatrixWriter(Writer):
             return writer.full_total(f)
         text = writer.expression(f)
         if over == axes[1:]:
-            return f"{within(text, MUL)} {ONES}", MUL
+            return f"{operand(text)} {ONES}", MUL
+        if over == axes[:1] and self.upright(axes[1:]):
+            return f"{ONES}^{{{self.notation.transpose}}} {operand(text)}", MUL
         if over == axes[:1]:
-            return f"{writer.flip(text)} {ONES}", MUL
+            return f"{writer.flipped(f) if is_entry(f) else writer.flip(text)} {ONES}", MUL
         raise NoMatrixFormError(str(f))
 
     def full_total(self, f: sp.Expr) -> Text:
@@ -170,6 +212,8 @@ class MatrixWriter(Writer):
         frobenius = "_{F}" if len(self.axes) == 2 else ""
         if isinstance(f, sp.Pow) and f.exp == 2:
             return rf"\lVert {self.expression(f.base)[0]} \rVert{frobenius}^{{2}}", POWER
+        if self.upright(self.axes):
+            raise NoMatrixFormError(str(f))
         if len(self.axes) == 1:
             if isinstance(f, Named) and f.row.name == "absolute" and not f.order:
                 return rf"\lVert {self.expression(f.args[0])[0]} \rVert_{{1}}", POWER
@@ -179,7 +223,7 @@ class MatrixWriter(Writer):
             coefficient, above, below = self.parted(f) if isinstance(f, sp.Mul) else (1, [f], [])
             if len(above) > 1 and not below:
                 sign, front = self.coefficient(coefficient)
-                left = self.flip(self.expression(above[0]))
+                left = self.transposed(Elementwise(above[0], self.axes), self.axes)
                 right = within(self.product(sp.S.One, above[1:], []), MUL)
                 return f"{sign}{front}{' ' if front else ''}{left} {right}", ADD if sign else MUL
         text = within(self.expression(f), MUL)
@@ -190,7 +234,7 @@ class MatrixWriter(Writer):
 
     def entry(self, e: sp.Expr) -> Text:
         """A letter, transposed or repeated as the axes ask for."""
-        name, own = name_of(e), in_layout(indices_of(e), self.layout)
+        name, own = name_of(e), in_layout(self.printed(e), self.layout)
         if name in self.symbols:
             text: Text = (self.symbols[name], POWER)
         elif name in self.inlined:
@@ -198,16 +242,15 @@ class MatrixWriter(Writer):
                 self.inlined[name]
             )
         else:
-            batch = len(own) > 1 and any(i.name.rstrip("_") == "n" for i in own)
-            text = (self.notation.symbol(name, batch=batch), ATOM)
+            text = self.letter(e), POWER if self.notation.prefixed(name) else ATOM
         if not own or own == self.axes:
             return text
         if own == self.axes[::-1]:
-            return self.flip(text), POWER
+            return self.flipped(e), POWER
         if len(own) == 1 and len(self.axes) == 2 and own[0] in self.axes:
             if own[0] == self.axes[0]:
                 return f"{within(text, MUL)} {ONES}^{{{self.notation.transpose}}}", MUL
-            return f"{ONES} {self.flip(text)}", MUL
+            return f"{ONES} {self.as_row(Elementwise(e, own), own)}", MUL
         raise NoMatrixFormError(f"{e} has the axes {own}, not {self.axes}")
 
     def piece(self, f: sp.Expr) -> Piece:
@@ -260,14 +303,15 @@ class MatrixWriter(Writer):
         sides = [[p.text for p in part] for k in (0, 1) for part in self._single(above, below, k)]
         full = [p.text for p in above if len(p.axes) == len(self.axes) > 0]
         under = [p.text for p in below if len(p.axes) == len(self.axes) > 0]
-        left, right = (_hadamard(*sides[:2]), _hadamard(*sides[2:])) if any(sides) else (None, None)
-        middle = _hadamard(full, under)
+        left, right = (
+            (self.hadamard(*sides[:2]), self.hadamard(*sides[2:])) if any(sides) else (None, None)
+        )
+        middle = self.hadamard(full, under)
         if middle is None:
-            if left and right:
-                return f"{within(left, MUL)} {self.flip(right)}", MUL
+            row = right and (operand(right) if self.upright(self.axes[1:]) else self.flip(right))
             if left:
-                return f"{within(left, MUL)} {ONES}^{{{self.notation.transpose}}}", MUL
-            return (f"{ONES} {self.flip(right)}", MUL) if right else None
+                return f"{operand(left)} {row or f'{ONES}^{{{self.notation.transpose}}}'}", MUL
+            return (f"{ONES} {row}", MUL) if row else None
         if not left and not right:
             return middle
         parts = [self._diagonal(*sides[:2])] if left else []
@@ -286,10 +330,10 @@ class MatrixWriter(Writer):
 
     def _diagonal(self, above: list[Text], below: list[Text]) -> str:
         if not above:
-            inner = _hadamard(below, [])
+            inner = self.hadamard(below, [])
             assert inner is not None
             return rf"\operatorname{{diag}}{bracketed(inner[0])}^{{-1}}"
-        inner = _hadamard(above, below)
+        inner = self.hadamard(above, below)
         assert inner is not None
         return rf"\operatorname{{diag}}{bracketed(inner[0])}"
 
@@ -298,7 +342,25 @@ class MatrixWriter(Writer):
         array = any(indices_of(e) for e in entries(base))
         if not array or exponent == sp.S.Half or exponent.could_extract_minus_sign():
             return super().power(f)
-        return rf"{raised(self.expression(base))}^{{\odot {self.tex(exponent)}}}", POWER
+        sign = self.notation.hadamard
+        return rf"{raised(self.expression(base))}^{{{sign} {self.tex(exponent)}}}", POWER
+
+    def hadamard(self, above: Sequence[Text], below: Sequence[Text]) -> Text | None:
+        """above ⊙ … ⊘ below, component by component."""
+        if not above and not below:
+            return None
+        if len(above) == 1 and not below:
+            return above[0]
+        sign = f" {self.notation.hadamard} "
+        top = sign.join(within(t, POWER) for t in above) or "1"
+        if not below:
+            return top, HADAMARD
+        bottom = sign.join(within(t, POWER) for t in below)
+        if len(below) > 1:
+            bottom = bracketed(bottom)
+        if len(above) > 1:
+            top = bracketed(top)
+        return rf"{top} \oslash {bottom}", HADAMARD
 
     def applied(self, f: sp.Function) -> Text:
         tex, binds = super().applied(f)
@@ -313,13 +375,6 @@ def _spread(f: sp.Expr) -> bool:
     return any(indices_of(e) for e in entries(f))
 
 
-def raised(text: Text) -> str:
-    """A base that an exponent can follow."""
-    if text[1] < ATOM or text[0].startswith(r"\frac") or "^" in text[0]:
-        return bracketed(text[0])
-    return text[0]
-
-
 def _own(line: Line) -> Axes:
     return tuple(a.symbol for a in line.lhs.axes)
 
@@ -330,27 +385,10 @@ def _row(texts: Sequence[Text]) -> str:
     return " ".join(within(t, MUL) for t in texts) or "1"
 
 
-def _hadamard(above: Sequence[Text], below: Sequence[Text]) -> Text | None:
-    """above ⊙ … ⊘ below, component by component."""
-    if not above and not below:
-        return None
-    if len(above) == 1 and not below:
-        return above[0]
-    top = r" \odot ".join(within(t, POWER) for t in above) or "1"
-    if not below:
-        return top, HADAMARD
-    bottom = r" \odot ".join(within(t, POWER) for t in below)
-    if len(below) > 1:
-        bottom = bracketed(bottom)
-    if len(above) > 1:
-        top = bracketed(top)
-    return rf"{top} \oslash {bottom}", HADAMARD
-
-
 def matrix_sides(
     line: Line, notation: Notation = AFFINE, layout: str = "sample"
 ) -> tuple[str, str]:
     """The two sides of a line in matrix notation; NoMatrixFormError where there is none."""
-    axes = in_layout([a.symbol for a in line.lhs.axes], layout)
+    axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
     writer = MatrixWriter(notation, layout, axes)
     return writer.entry(line.lhs.entry)[0], writer.line(line)[0]

@@ -1,0 +1,48 @@
+"""Pieces of TeX, how tightly they bind, and the brackets that follow from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+ADD, HADAMARD, MUL, POWER, ATOM = range(5)
+Text = tuple[str, int]  # TeX and how tightly it binds
+
+
+def fraction(top: str, bottom: str) -> str:
+    """top over bottom."""
+    return rf"\frac{{{top}}}{{{bottom}}}"
+
+
+def bracketed(text: str) -> str:
+    """Round brackets that grow with what they hold."""
+    tall = re.search(r"\\frac|\\sum|\\left", text)
+    return rf"\left({text}\right)" if tall else f"({text})"
+
+
+def within(text: Text, binds: int) -> str:
+    """The text, in brackets if it binds less tightly than what surrounds it."""
+    return bracketed(text[0]) if text[1] < binds else text[0]
+
+
+def joined(texts: Iterable[str]) -> str:
+    """A sum of terms, with the sign of a negative one before it."""
+    out = ""
+    for text in texts:
+        if not out:
+            out = text
+        else:
+            out += f" - {text[1:].lstrip()}" if text.startswith("-") else f" + {text}"
+    return out or "0"
+
+
+def operand(text: Text) -> str:
+    """A factor of a matrix product; what a gradient with its nabla is of ends there."""
+    return bracketed(text[0]) if text[1] < MUL or text[0].startswith(r"\nabla") else text[0]
+
+
+def raised(text: Text) -> str:
+    """A base that an exponent can follow."""
+    if text[1] < ATOM or text[0].startswith(r"\frac") or "^" in text[0]:
+        return bracketed(text[0])
+    return text[0]
