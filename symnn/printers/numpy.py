@@ -109,7 +109,7 @@ def term_code(low: Lowered) -> Text:
     """One lowered term, for the axes of its line."""
     beside = len(low.factors) > 1
     parts: list[sp.Expr | Text] = [factor_code(f, low.axes, beside) for f in low.factors]
-    return _product(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
+    return product_code(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
 
 
 def factor_code(factor: Factor, axes: Axes, beside: bool = False) -> Text:
@@ -252,7 +252,7 @@ def _multiply(f: sp.Mul, axes: Axes) -> Text:
     def code(g: sp.Expr) -> Text:
         return expression(g.args[0].args[1] if beside and _is_indicator(g) else g, axes)
 
-    return _product(coefficient, [g for g in factors if g != 1], code)
+    return product_code(coefficient, [g for g in factors if g != 1], code)
 
 
 def _is_indicator(f: sp.Expr) -> bool:
@@ -262,7 +262,7 @@ def _is_indicator(f: sp.Expr) -> bool:
     return bool(f.args[0].args[0] == 1 and f.args[1] == (0, True))
 
 
-def _product(
+def product_code(
     coefficient: sp.Expr,
     factors: list[sp.Expr | Text],
     code: Callable[[sp.Expr], Text] | None = None,

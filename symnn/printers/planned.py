@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sympy as sp
 
 from symnn.chains import Call, Operand, Work, chain
 from symnn.fold import layer_of
-from symnn.ir import Axis, Line, Tensor, Term, axis, entries, indices_of, name_of
+from symnn.ir import Line, entries, name_of
 from symnn.operations import Node
 from symnn.plan import Map, Plan, PlanError, Product, Reduction, Zero, reads_of
 from symnn.plan import Operand as Matrix
-from symnn.printers.arrays import SAMPLES, Arrays, columns
+from symnn.printers.arrays import Arrays, columns
 from symnn.printers.loops import Row
-from symnn.printers.numpy import expression, statement
+from symnn.printers.losses import losses
+from symnn.printers.numpy import expression
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Planned:
     setup: list[Row]
     views: dict[str, str]
     steps: list[Row]
+    losses: list[Row]
     kept: list[tuple[str, str]] = field(default_factory=list)
-    losses: list[Row] = field(default_factory=list)
     penalty: str = ""
     target_factor: str = ""
 
@@ -40,16 +40,15 @@ class Planned:
 def planned(plan: Plan) -> Planned:
     """The code of a plan.  Raises PlanError for what it cannot print."""
     printer = _Printer(plan)
-    steps = printer.steps()
-    arrays = printer.arrays
-    result = Planned(arrays.rows(), arrays.views(), steps)
+    steps, arrays = printer.steps(), printer.arrays
+    sums = losses(plan, arrays)
+    result = Planned(arrays.rows(), arrays.views(), steps, sums)
     result.penalty = _penalty(plan)
     if plan.target_factor is not None:
         result.target_factor = expression(plan.target_factor, ())[0]
     for name in plan.records:
-        shape = arrays.shape(columns(arrays.tensors[name].axes))
-        result.kept.append((name, shape.strip("()")))
-    result.losses = _losses(plan, arrays, bool(result.penalty))
+        shape = arrays.shape(columns(arrays.tensors[name].axes)).strip("()")
+        result.kept.append((name, shape))
     return result
 
 
@@ -166,38 +165,3 @@ def _penalty(plan: Plan) -> str:
     if factors or any(isinstance(e, sp.Indexed) for e in entries(factor)) or not weights <= names:
         raise PlanError("the loss adds something else than a multiple of the weights' squares")
     return expression(factor, ())[0]
-
-
-def _losses(plan: Plan, arrays: Arrays, penalty: bool) -> list[Row]:
-    """The lines of the loss, for the steps t of the epochs e."""
-    ahead = axis("e", sp.Symbol("E", integer=True)), axis("t", sp.Symbol("T", integer=True))
-    table = {name: (*ahead, *_last(arrays.tensors[name].axes)) for name in plan.records}
-    table[arrays.y.name] = (*ahead[1:], *_last(arrays.y.axes))
-    table |= {line.lhs.name: (*ahead, *_last(line.lhs.axes)) for line in plan.loss}
-    rows = []
-    for line in plan.loss:
-        terms = [Term(_moved(t.f, table, arrays), t.over, t.reduce) for t in line.terms]
-        if penalty and line.lhs.name == "L":
-            terms.append(Term(Tensor("penalty", ahead).entry))
-        moved = Line(Tensor(line.lhs.name, table[line.lhs.name]), tuple(terms), line.why)
-        code = statement(moved, 12)
-        if "\n" in code and "# fmt" not in code:
-            code += "  # fmt: skip"
-        rows.append(Row(None, tuple(code.split("\n")), (str(moved),)))
-    return rows
-
-
-def _last(axes: Iterable[Axis]) -> tuple[Axis, ...]:
-    """Axes with the samples last."""
-    return tuple(sorted(axes, key=lambda a: a.name == SAMPLES))
-
-
-def _moved(f: sp.Expr, table: dict[str, tuple[Axis, ...]], arrays: Arrays) -> sp.Expr:
-    """``f`` with the axes of ``table`` for its entries."""
-    found = {}
-    for e in entries(f):
-        axes = table.get(name_of(e))
-        if axes is not None:
-            index = dict(zip(arrays.tensors[name_of(e)].axes, indices_of(e), strict=True))
-            found[e] = Tensor(name_of(e), axes)[tuple(index.get(a, a.symbol) for a in axes)]
-    return f.xreplace(found)
