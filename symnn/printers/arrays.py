@@ -84,9 +84,9 @@ class Arrays:
         """What differs from step to step, the samples and the records, for the step i."""
         x, found = self.x.name, {}
         for name, code in {
-            f"{x}_one": "x_rows[i % batches].T",
+            f"{x}_one": "x_columns[i % batches]",
             f"{x}_one_T": "x_rows[i % batches]",
-            x: "x_rows[i % batches].T[:INPUTS]",
+            x: "x_columns[i % batches][:INPUTS]",
             f"{x}_T": "x_rows[i % batches][:, :INPUTS]",
             self.y.name: "y[i % batches]",
             "c_y": "c_y[i % batches]",
