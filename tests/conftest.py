@@ -40,6 +40,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "network_seed" in metafunc.fixturenames:
         metafunc.parametrize("network_seed", range(metafunc.config.getoption("networks")))
+    if "sampled_seed" in metafunc.fixturenames:  # every third of them
+        metafunc.parametrize("sampled_seed", range(0, metafunc.config.getoption("networks"), 3))
 
 
 @pytest.fixture

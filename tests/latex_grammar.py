@@ -34,6 +34,7 @@ FUNCTIONS = {
     r"\mathrm{softplus}": lambda x: np.log(1 + np.exp(x)),
     r"\mathrm{sqrt}": np.sqrt,
     r"\mathrm{abs}": np.abs,
+    r"\mathrm{ripple}": lambda x: x * np.sin(x) / (1 + x * x),
     "h": lambda x: np.where(np.abs(x) > 1, np.abs(x) - 0.5, x * x / 2),
 }
 RELATIONS = {">": np.greater, "<": np.less, r"\ge": np.greater_equal, r"\le": np.less_equal}

@@ -54,20 +54,24 @@ def holds(text, symbols, line, want):
     return False
 
 
-def check(net, layout):
-    """Every line that is printed as matrices is true; the names of those that are not printed."""
+def drawn(program):
+    rng, values = np.random.default_rng(0), {}
+    for t in program.leaves:
+        shape = [SAMPLES if a.name == "n" else a.size for a in t.axes]
+        values[t.name] = rng.uniform(0.2, 1.0, shape)
+    return values | {"y": values["y"] / values["y"].sum(axis=-1, keepdims=True)}
+
+
+def check(net, layout, draw=drawn):
+    """Every line that is printed as matrices is true; the names of those that are not printed.
+
+    draw: a program -> values of its leaves, of SAMPLES samples if it has a sample axis.
+    """
     d = net.derive()
     sweep = d.sample if layout == "sample" else d.batch
-    rng = np.random.default_rng(0)
-    sizes = {"n": SAMPLES}
     missing = []
     for program in (sweep.program, sweep.forward.extend(sweep.raw)):
-        values = {}
-        for t in program.leaves:
-            shape = [sizes.get(a.name, a.size) for a in t.axes]
-            values[t.name] = rng.uniform(0.2, 1.0, shape)
-        values["y"] = values["y"] / values["y"].sum(axis=-1, keepdims=True)
-        arrays = evaluate(program, values, {"N": SAMPLES})
+        arrays = evaluate(program, draw(program), {"N": SAMPLES})
         notation = AFFINE.of(sweep.names)
         symbols = {"N": np.full((1, 1), float(SAMPLES))}
         for t in program.tensors.values():
