@@ -22,7 +22,7 @@ def test_the_pairs_are_all_reached() -> None:
 
 
 def test_gradients_hold_and_the_module_computes_them(
-    network_seed: int, errors: Callable[[str, float], None]
+    network_seed: int, errors: Callable[[str, str, float], None]
 ) -> None:
     net = random_network(network_seed)
     rng = np.random.default_rng([network_seed, 1])
@@ -42,7 +42,7 @@ def test_gradients_hold_and_the_module_computes_them(
         error = float(np.abs(gradient - exact).max() / max(np.abs(exact).max(), 1e-300))
         assert error <= 1e-11 or np.abs(gradient - exact).max() <= 1e-300, (name, error)
         largest = max(largest, error)
-    errors(f"network {network_seed}, {net!r}", largest)
+    errors("complex step", f"network {network_seed}, {net!r}", largest)
 
 
 # explicit forms --------------------------------------------------------------------------
