@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symnn.diff import placeholder
 from symnn.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of, pointers
 
 Axes = tuple[sp.Symbol, ...]
@@ -129,7 +130,8 @@ def _bare(term: Term, order: Callable[[set[sp.Symbol]], Axes]) -> bool:
         indices = indices_of(e)
         if len(set(indices)) != len(indices) or len(order(set(indices))) != len(indices):
             return False
-    plain = term.f.xreplace({e: sp.S.Zero for e in entries(term.f)})
+    # an index of its own, as in i * v[i], is no entry
+    plain = term.f.xreplace({e: placeholder(k) for k, e in enumerate(entries(term.f))})
     return not order(set(plain.free_symbols))
 
 
