@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 NETWORKS = 40
+STRINGS = 3000
 
 
 class Errors:
@@ -38,6 +39,9 @@ NOTES = pytest.StashKey[list[str]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--networks", type=int, default=NETWORKS, metavar="N", help="number of random networks"
+    )
+    parser.addoption(
+        "--fuzz", type=int, default=STRINGS, metavar="N", help="number of random formulas"
     )
 
 

@@ -32,7 +32,7 @@ TOP = {
 # object that users hold) and those for type checkers alone do not count.
 ORDER = """
     schema files npz tables datasets
-    entries ir functions formula layers losses optimizers
+    entries ir functions pointwise formula layers losses optimizers
     notation phrases locate sources sections spec
     explicit network interop
     diff rewrites simplify stabilise fold
