@@ -99,22 +99,22 @@ def lower_line(line: Line, layout: str = "rows") -> tuple[Lowered, ...]:
 def lower_term(term: Term, out: Axes, layout: str = "rows") -> Lowered:
     """One term of a line with the axes ``out``."""
     order = _order(out, term.over, layout)
-    if not _bare(term, order):
+    if term.reduce == "first" or not _bare(term, order):
         return Lowered(sp.S.One, (General(term, out),), out)
-    if term.reduce != "sum":
-        if term.reduce == "first":
-            return Lowered(sp.S.One, (General(term, out),), out)
-        over = tuple(a.symbol for a in term.over)
+    over = tuple(a.symbol for a in term.over if a.symbol in term.f.free_symbols)
+    if term.reduce == "max":
         arg = _elementwise(term.f, order)
-        return Lowered(sp.S.One, (Reduce(term.reduce, arg, over, _rest(arg, over)),), out)
+        largest = Reduce("max", arg, over, _rest(arg, over)) if over else arg
+        return Lowered(sp.S.One, (largest,), out)
     coefficient, factors = split(term.f)
-    if not term.over:
+    # sum_k f  ->  size * f  where f has no k
+    coefficient *= sp.Mul(*(a.size for a in term.over if a.symbol not in over))
+    if not over:
         return Lowered(coefficient, _outer(factors, out, order), out)
-    over = tuple(a.symbol for a in term.over)
     inside = [g for g in factors if g.free_symbols & set(over)]
     outside = [g for g in factors if not g.free_symbols & set(over)]
     found = _contract(inside, over, order)
-    rest = [_elementwise(g, order) for g in outside if g != 1]
+    rest = [_elementwise(g, order) for g in outside]
     return Lowered(coefficient, (found, *rest), out)
 
 
@@ -148,7 +148,7 @@ def _outer(
 ) -> tuple[Factor, ...]:
     """Element-wise, or an outer product where each factor lives on one of the two axes."""
     whole = _elementwise(_product(factors), order)
-    if len(out) != 2 or (any(isinstance(g, sp.Add) for g in factors[:1]) and len(factors) == 1):
+    if len(out) != 2:
         return (whole,)
     parts = [[g for g in factors if _elementwise(g, order).axes == (a,)] for a in out]
     if all(parts) and sum(map(len, parts)) == len(factors):

@@ -59,11 +59,10 @@ class Numbers:
                 return self.einsum([(left, a), (right, b)], f.axes), f.axes
             case Reduce():
                 value, axes = self.at(f.arg)
+                assert set(f.over) <= set(axes)
                 assert f.axes == tuple(a for a in axes if a not in f.over)
                 places = tuple(k for k, a in enumerate(axes) if a in f.over)
-                repeats = np.prod([self.evaluator.size(self.axes[a]) for a in f.over
-                                   if a not in axes])  # fmt: skip
-                total = value.sum(axis=places) * repeats if f.kind == "sum" else value.max(places)
+                total = value.sum(axis=places) if f.kind == "sum" else value.max(places)
                 return total, f.axes
             case General():
                 grid = tuple(self.axes[a] for a in f.axes)
@@ -164,6 +163,19 @@ def test_what_a_term_is_lowered_to() -> None:
     assert kinds(X.entry, (n,), i, reduce="max") == ["Reduce"]
     assert kinds(X.entry, (n, i), i, reduce="first") == ["General"]
     assert lowered(X.entry, (n,), i, reduce="max").factors[0].kind == "max"
+
+
+def test_an_axis_that_is_not_in_the_summand_counts_its_size() -> None:
+    for f, over in ((U.entry, (i,)), (X.entry * U.entry, (i, k)), (sp.S(2), (i,)), (X.entry, (k,))):
+        axes = (n, i) if i not in over else (n,)
+        line = Line(Tensor("out", axes), (Term(f, over),))
+        numbers = {t.name: np.random.default_rng(0).normal(size=(1, N, 3)[: len(t.axes) + 1])
+                   for t in (X, U)}  # fmt: skip
+        found = Numbers(numbers, (n, i, k)).line(line, "rows")
+        wanted = Evaluator([], {}, {"N": N})
+        wanted.arrays = numbers
+        np.testing.assert_allclose(found, wanted.line(line)[0], rtol=1e-13)
+    assert lowered(U.entry, (n,), i, reduce="max").factors == (Elementwise(U.entry, (n.symbol,)),)
 
 
 @pytest.mark.parametrize(

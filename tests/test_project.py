@@ -125,6 +125,31 @@ def test_text_is_never_executed(path: Path) -> None:
         assert not words & {"allow_pickle=True", "shell=True"}, where
 
 
+# what reaches the network, reads pickles or starts processes; TeX is the one process
+BANNED = {
+    *("socket", "ssl", "urllib", "http", "ftplib", "smtplib", "xmlrpc", "socketserver", "asyncio"),
+    *("requests", "httpx", "pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "ctypes"),
+    *("multiprocessing", "webbrowser", "pty", "code", "runpy", "cffi"),
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Every package that a module imports anywhere."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names]
+    names += [n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize(
+    "path", [*MODULES, *sorted((ROOT / "generated").glob("*.py"))], ids=lambda p: p.stem
+)
+def test_nothing_reaches_the_network_or_reads_pickles(path: Path) -> None:
+    found = imported(path)
+    assert not found & BANNED
+    assert "subprocess" not in found or path == PACKAGE / "tex.py"
+
+
 def test_templates_hold_no_python_files() -> None:
     assert not list((ROOT / "templates").rglob("*.py"))
     assert not (PACKAGE / "templates.py").exists()

@@ -12,6 +12,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from random_networks import N, leaves_of, random_network, scaled_error
+from test_engine import assert_gradients_hold, i, leaf, let, loss
 
 from symnn import simplify as module
 from symnn.derivation import Derived
@@ -99,6 +100,65 @@ def test_a_rewrite_of_a_summand_keeps_its_value(name: str, f: sp.Expr) -> None:
 def test_cancelling_never_makes_a_summand_longer(f: sp.Expr) -> None:
     assert sp.count_ops(shorten(f)) <= sp.count_ops(f)
     assert sp.count_ops(scale_cases(f)) <= sp.count_ops(f)
+
+
+def cases(u: sp.Expr, v: sp.Expr) -> sp.Expr:
+    return sp.Piecewise((u, X.entry > 0), (v, True))
+
+
+@pytest.mark.parametrize(
+    ("f", "want"),
+    [
+        (2 * cases(X.entry / 2, V.entry / 2), cases(X.entry, V.entry)),
+        (2 * V.entry * cases(X.entry / 2, sp.S.Half), V.entry * cases(X.entry, sp.S.One)),
+        (
+            cases(X.entry / 2, sp.S.Half) * (2 * V.entry + 2),
+            cases(X.entry, sp.S.One) * (V.entry + 1),
+        ),
+        # nothing gets shorter, and a sum is no product
+        (V.entry * cases(X.entry, Y.entry), V.entry * cases(X.entry, Y.entry)),
+        (3 * cases(X.entry / 2, Y.entry), 3 * cases(X.entry / 2, Y.entry)),
+        (2 + cases(X.entry / 2, V.entry / 2), 2 + cases(X.entry / 2, V.entry / 2)),
+        (2 * X.entry, 2 * X.entry),
+    ],
+)
+def test_numbers_go_into_cases_where_they_cancel(f: sp.Expr, want: sp.Expr) -> None:
+    assert scale_cases(f) == want
+
+
+@pytest.mark.parametrize(
+    ("f", "want"),
+    [
+        (Y.entry / X.entry * X.entry, Y.entry),
+        ((Y.entry / X.entry - (1 - Y.entry) / (1 - X.entry)) * X.entry * (1 - X.entry),
+         Y.entry - X.entry),
+        (X.entry * V.entry + Y.entry * V.entry, V.entry * (X.entry + Y.entry)),
+        (X.entry * (1 - X.entry), X.entry * (1 - X.entry)),
+    ],
+)  # fmt: skip
+def test_a_summand_is_cancelled_and_collected(f: sp.Expr, want: sp.Expr) -> None:
+    assert shorten(f) == want
+
+
+def test_only_a_line_that_is_the_function_itself_gives_its_value() -> None:
+    """tanh(w) + b, a sum of tanh(w) and a mask are not the value of tanh(w)."""
+    w, b = leaf("w", i), leaf("b", i)
+    tanh = named("tanh")(w.entry)
+    both = let("both", (i,), Term(tanh), Term(b.entry))
+    total = let("total", (), Term(named("sigmoid")(w.entry), (i,)))
+    mask = Line(Tensor("mask", (i,), "mask"), (Term(named("softplus")(w.entry), (i,), "first"),))
+    functions = tanh * named("sigmoid")(w.entry) * named("softplus")(w.entry)
+    end = loss(both.lhs.entry**2 + total.lhs.entry * functions * mask.lhs.entry, i)
+    assert_gradients_hold(Program((w, b), (both, total, mask, end)))
+
+
+def test_a_quotient_is_folded_as_often_as_it_occurs() -> None:
+    """e/s -> a only where both are there, with the same sign, often enough."""
+    w, v = leaf("w", i), leaf("v", i)
+    ratio = let("a", (i,), Term(w.entry / v.entry))
+    square = let("b", (i,), Term(w.entry**2 / v.entry))
+    end = loss(ratio.lhs.entry**3 * square.lhs.entry * w.entry**4 / v.entry**3, i)
+    assert_gradients_hold(Program((w, v), (ratio, square, end)))
 
 
 # the order of rewrites ---------------------------------------------------------------------
