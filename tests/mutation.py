@@ -42,7 +42,7 @@ STAGES = (
         "tests/test_examples.py::test_the_committed_module_is_what_is_generated",
         "tests/test_examples.py::test_the_committed_notes_are_what_is_derived",
     ),
-    ("tests/test_engine.py", "tests/test_lowering.py"),
+    ("tests/test_rewrites.py", "tests/test_lowering.py", "tests/test_engine.py"),
     (
         "tests/test_simplifier.py",
         "tests/test_gradients.py",

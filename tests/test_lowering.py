@@ -205,6 +205,8 @@ def test_numbers_sizes_and_hyperparameters_make_the_coefficient() -> None:
     assert primitive(a / 5 - y / 5) == (sp.Rational(1, 5), a - y)
     assert primitive(-a - y) == (-1, a + y)
     assert primitive(2 * a + 3 * y) == (1, 2 * a + 3 * y)
+    assert primitive(a / size - y) == (1, a / size - y)  # a size that one term alone has
+    assert primitive(a - y / size) == (1, a - y / size)
 
 
 def test_factors_stand_in_reading_order() -> None:
