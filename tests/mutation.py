@@ -93,10 +93,9 @@ def mutants(module: str) -> Iterator[Mutant]:
     """Every mutant of a module, in order of the source."""
     tree = ast.parse(path_of(module).read_text(encoding="utf-8"))
     before = ast.unparse(tree).splitlines()
-    caches = {id(x) for f in ast.walk(tree) for d in getattr(f, "decorator_list", ())
-              for x in ast.walk(d)}  # fmt: skip
+    idle = {id(x) for part in unused(tree) for x in ast.walk(part)}
     for k, node in enumerate(ast.walk(tree)):
-        if id(node) in caches:  # their sizes change no result
+        if id(node) in idle:
             continue
         for n in range(len(changes(node))):
             new = copy.deepcopy(tree)
@@ -108,6 +107,15 @@ def mutants(module: str) -> Iterator[Mutant]:
             if differing:
                 old, now = differing[0]
                 yield Mutant(module, getattr(target, "lineno", 0), f"{old}  ->  {now}", new)
+
+
+def unused(tree: ast.Module) -> Iterator[ast.AST]:
+    """What changes no result: annotations, and decorators (the sizes of caches)."""
+    for node in ast.walk(tree):
+        yield from getattr(node, "decorator_list", ())
+        for field in ("annotation", "returns"):
+            if isinstance(part := getattr(node, field, None), ast.AST):
+                yield part
 
 
 def changes(node: ast.AST) -> list[Any]:

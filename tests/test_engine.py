@@ -431,6 +431,18 @@ def test_a_gradient_finds_a_name_where_two_are_taken() -> None:
     assert_gradients_hold(program)
 
 
+def test_an_indicator_finds_a_name_too() -> None:
+    x = leaf("x", i, j)
+    taken = [leaf(name, role="input") for name in ("z_first", "z_first_", "z_first_1")]
+    z = let("z", (), Term(x.entry, (i, j), "max"), Term(-x.entry, (i, j), "max"))
+    factor = sp.Mul(*(t.entry for t in taken))
+    program = Program((x, *taken), (z, loss(z.lhs.entry**2 * factor)))
+    items, _ = gradients(program)
+    found = {line.lhs.name for line in items if line.lhs.role == "mask"}
+    assert found == {"z_first__", "z_first_1_"}
+    assert_gradients_hold(program)
+
+
 def test_lines_that_the_loss_does_not_read_get_no_gradient() -> None:
     x = leaf("x", i)
     aside = let("u", (i,), Term(x.entry**2))
