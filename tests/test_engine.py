@@ -107,6 +107,14 @@ def hankel() -> Program:
     return Program((x, m), (y, loss(y.lhs.entry**3, i, j)))
 
 
+def summed_index() -> Program:
+    """A summed axis alone in an index, strided or shorter than what it reads: it has a guard."""
+    x, m = leaf("x", n, axis("s", 6)), leaf("W", w)
+    reads = (x[n, 2 * w.symbol + 1], x[n, w], x[n, 4 - w.symbol], x[n, w.symbol + 1])
+    y = let("y", (n,), *(Term(read * m.entry, (w,)) for read in reads))
+    return Program((x, m), (y, loss(y.lhs.entry**2, n)))
+
+
 def embedding() -> Program:
     table, tok, v = leaf("E", axis("v", 5), d), leaf("tok", n, role="input"), leaf("V", d)
     y = let("y", (n,), Term(table[tok[n], d] * v.entry, (d,)))
@@ -226,6 +234,7 @@ PROGRAMS = {
     "repeated index": trace(),
     "entries outside the range": out_of_range(),
     "two output axes in an index": hankel(),
+    "summed axis in an index": summed_index(),
     "embedding": embedding(),
     "max pooling": max_pooling(),
     "two maxima in a line": two_maxima(),
