@@ -108,9 +108,9 @@ def hankel() -> Program:
 
 
 def summed_index() -> Program:
-    """A summed axis alone in an index, strided or shorter than what it reads: it has a guard."""
+    """A summed axis alone in an index, strided, reversed or moved: there is a guard."""
     x, m = leaf("x", n, axis("s", 6)), leaf("W", w)
-    reads = (x[n, 2 * w.symbol + 1], x[n, w], x[n, 4 - w.symbol], x[n, w.symbol + 1])
+    reads = (x[n, 2 * w.symbol + 1], x[n, 4 - w.symbol], x[n, w.symbol + 1])
     y = let("y", (n,), *(Term(read * m.entry, (w,)) for read in reads))
     return Program((x, m), (y, loss(y.lhs.entry**2, n)))
 
