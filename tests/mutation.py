@@ -145,7 +145,7 @@ def changes(node: ast.AST) -> list[Any]:
             negate(node, "test")
         case ast.comprehension(ifs=[_, *_]):
             out.append(lambda: node.ifs.pop())
-        case ast.Return(value=ast.expr()) if not is_none(node.value):
+        case ast.Return(value=ast.expr()) if not is_nothing(node.value):
             out.append(lambda: setattr(node, "value", ast.Constant(None)))
         case ast.Constant(value=bool()):
             out.append(lambda: setattr(node, "value", not node.value))
@@ -159,8 +159,9 @@ def changes(node: ast.AST) -> list[Any]:
     return out
 
 
-def is_none(node: ast.expr | None) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def is_nothing(node: ast.expr | None) -> bool:
+    """None, or False, which is the same where a condition is asked for."""
+    return isinstance(node, ast.Constant) and node.value in (None, False)
 
 
 def removable(node: ast.stmt) -> bool:
