@@ -35,6 +35,7 @@ FUNCTIONS = {
     r"\mathrm{sqrt}": np.sqrt,
     r"\mathrm{abs}": np.abs,
     r"\mathrm{huber}": lambda x: np.where(np.abs(x) > 1, np.abs(x) - 0.5, x * x / 2),
+    r"\mathrm{ripple}": lambda x: x * np.sin(x) / (1 + x * x),
     "h": lambda x: np.where(np.abs(x) > 1, np.abs(x) - 0.5, x * x / 2),
 }
 HADAMARD = (r"\odot", r"\circ", "*")

@@ -53,6 +53,8 @@ class UnprintableError(ProgramError):
 def statement(line: Line, indent: int = 4) -> str:
     """``name = expression``, over several lines where it is too long for one."""
     texts = [term_code(low) for low in lower_line(line)]
+    if not texts and line.lhs.wrt and line.lhs.axes:
+        return f"{line.lhs.name} = np.zeros_like({line.lhs.wrt})"
     call = "float" if not line.lhs.axes and line.lhs.name == "L" else ""
     body = f"{call}({_joined(texts)})" if call else _joined(texts)
     one = f"{line.lhs.name} = {body}"
@@ -219,7 +221,7 @@ def _function_name(f: Named) -> str:
 
 
 def _number(f: sp.Expr) -> Text:
-    if f.is_Integer:
+    if f.is_Integer and abs(f) < 2**53:  # a larger one is no integer of NumPy's
         return str(f), ATOM if f >= 0 else UNARY
     text = repr(float(f))
     return text, ATOM if float(f) >= 0 else UNARY

@@ -501,9 +501,8 @@ def main() -> None:
         name: measure(WORKLOADS[name], options.dtype, options.rounds, options.systems)
         for name in options.only
     }
-    print(
-        f"{options.dtype}, {options.threads} thread(s), {platform.machine()}, numpy {np.__version__}"
-    )
+    machine = f"{platform.machine()}, numpy {np.__version__}"
+    print(f"{options.dtype}, {options.threads} thread(s), {machine}")
     print("| µs a step |", " | ".join(found), "|")
     print("|---|" + "---|" * len(found))
     for system in options.systems:
