@@ -37,7 +37,7 @@ ORDER = """
     explicit network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
-    operations chains plan planner
+    operations chains plan planner stacking
     drawing printers document reasons equations figures legend story markdown
     templating tex page draw notes emit training cli commands
     __init__ __main__

@@ -10,7 +10,7 @@ from symnn.chains import Work
 from symnn.fold import layer_of
 from symnn.ir import Axis, Tensor
 from symnn.operations import Axes
-from symnn.plan import SEED, Plan, PlanError, reads_of
+from symnn.plan import SEED, Plan, PlanError, Stack, reads_of, written_by
 from symnn.printers.loops import Row
 from symnn.printers.numpy import expression
 
@@ -117,9 +117,21 @@ class Arrays:
         count = max(pools.values(), default=-1) + 1
         memory = f"[np.empty(max({sizes}) * rows, dtype) for _ in range({count})]"
         first = [f"pools = {memory}"] if pools else []
+        if self._stacked():
+            first += [
+                "# the outputs of all layers, each with its row of ones, as one array",
+                "offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]",
+                "outputs = np.ones((offsets[-1], rows), dtype)",
+                "primes = np.empty_like(outputs)",
+            ]
         rows = [Row(None, (text,)) for text in (*numbers, *first)]
         layered = [Row(_layer(text), (text,)) for text in texts]
         return rows + sorted(layered, key=lambda r: r.layer or 0)
+
+    def _stacked(self) -> dict[str, str]:
+        """Source -> what is computed of it, for the layers that are computed in one go."""
+        stacks = [k for k in self.plan.kernels if isinstance(k, Stack)]
+        return {s: out.name for k in stacks for s, out in zip(k.sources, k.outs, strict=True)}
 
     def _parameters(self) -> list[str]:
         """[A_k b_k] and its gradient, and what the products read of them."""
@@ -139,13 +151,21 @@ class Arrays:
 
     def _values(self, pools: dict[str, int]) -> list[str]:
         """An array for every value that has none in another one's place."""
-        rows, given = [], self.views()
+        rows, given, stacked = [], self.views(), self._stacked()
         for name in sorted(self.plan.tensors, key=lambda name: self.place(name) != name):
             axes = columns(self.tensors[name].axes)
             if name in given:
                 continue
             if self.place(name) != name:
                 rows.append(f"{name} = {self.place(name)}")
+            elif name in stacked:
+                k = layer_of(name) or 0
+                units = self._size(axes[0])
+                rows.append(f"{name}_one = outputs[offsets[{k}] : offsets[{k + 1}]]")
+                rows.append(f"{name} = {name}_one[: {units}]")
+                rows.append(f"{stacked[name]} = primes[offsets[{k}] : offsets[{k + 1}]][: {units}]")
+            elif name in stacked.values():
+                continue
             elif name in self.plan.ones:
                 units = self._size(axes[0])
                 rows.append(f"{name}_one = np.ones(({units} + 1, rows), dtype)")
@@ -170,13 +190,13 @@ class Arrays:
         first: dict[str, int] = {}
         last: dict[str, int] = {}
         for k, kernel in enumerate(self.plan.kernels):
-            for name in (*reads_of(kernel), kernel.out.name):
+            for name in (*reads_of(kernel), *written_by(kernel)):
                 if name in self.plan.tensors:
                     first.setdefault(self.place(name), k)
                     last[self.place(name)] = k
         pools: dict[str, int] = {}
         for name in sorted(first, key=lambda n: first[n]):
-            fixed = {*self.plan.records, *self.plan.ones}
+            fixed = {*self.plan.records, *self.plan.ones, *self._stacked().values()}
             if name in fixed or len(self.tensors[name].axes) < 2:
                 continue
             taken = {p for other, p in pools.items() if last[other] >= first[name]}

@@ -16,7 +16,7 @@ from symnn.fold import runs
 LEAST = 3  # fewer equal layers are written out
 # a numbered name with its suffixes: W_2, a_1_one, dz_3_T_bits
 NAME = re.compile(r"\b(?P<base>[A-Za-z]+)_(?P<number>\d+)(?P<suffix>(?:_one|_T|_bits)*)\b")
-ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes)\[(?P<number>\d+)\]")
+ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes|offsets)\[(?P<number>\d+)\]")
 POOL = re.compile(r"\bpools\[(?P<number>\d+)\]")
 INDEX = re.compile(r"(?P<name>\b(?:[A-Za-z]+_|j))(?P<number>\d+)")
 
@@ -66,7 +66,7 @@ def folded(rows: Iterable[Row], plain: Collection[str] = (), loops: bool = True)
         text.append(f"for k in range({first}, {last - 1 if down else last + 1}{', -1' * down}):")
         for row in block[:size]:
             code = tuple(_item(c, plain, lists, first) for c in row.code)
-            comment = tuple(_general(c, first) for c in row.comment)
+            comment = tuple(general(c, first) for c in row.comment)
             text += [f"    {t}" for t in _written(Row(row.layer, code, comment), code)]
     return Folded(tuple(text), frozenset(lists))
 
@@ -96,7 +96,7 @@ def _signature(block: Sequence[Row], plain: Collection[str]) -> tuple[str, ...]:
     out = []
     for row in block:
         out += [_item(c, plain, set(), layer) for c in row.code]
-        out += [_general(c, layer) for c in row.comment]
+        out += [general(c, layer) for c in row.comment]
     return tuple(out)
 
 
@@ -125,7 +125,7 @@ def _relative(number: int, layer: int | None) -> str:
     return "k" if not difference else f"k {'+' if difference > 0 else '-'} {abs(difference)}"
 
 
-def _general(comment: str, layer: int) -> str:
+def general(comment: str, layer: int) -> str:
     """A line of the derivation for the layer k: z_3[n,j3] -> z_k[n,jk]."""
 
     def index(m: re.Match[str]) -> str:

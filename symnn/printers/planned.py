@@ -8,14 +8,15 @@ import sympy as sp
 
 from symnn.chains import Call, Operand, Work, chain
 from symnn.fold import layer_of
-from symnn.ir import Line, entries, name_of
+from symnn.ir import Line, Tensor, entries, name_of, show
 from symnn.operations import Node
-from symnn.plan import Map, Plan, PlanError, Product, Reduction, Zero, reads_of
+from symnn.plan import Map, Plan, PlanError, Product, Reduction, Stack, Zero, reads_of
 from symnn.plan import Operand as Matrix
 from symnn.printers.arrays import Arrays, columns
-from symnn.printers.loops import Row
+from symnn.printers.loops import Row, general
 from symnn.printers.losses import losses
 from symnn.printers.numpy import expression
+from symnn.stacking import stack
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Planned:
 
 def planned(plan: Plan) -> Planned:
     """The code of a plan.  Raises PlanError for what it cannot print."""
+    stack(plan)
     printer = _Printer(plan)
     steps, arrays = printer.steps(), printer.arrays
     sums = losses(plan, arrays)
@@ -63,6 +65,10 @@ class _Printer:
         for k, kernel in enumerate(self.plan.kernels):
             code = tuple(self._kernel(k))
             fresh = tuple(str(x) for x in kernel.lines if x not in before)
+            if isinstance(kernel, Stack):
+                alike = general(show(kernel.f), layer_of(kernel.sources[0]) or 0)
+                rows.append(Row(None, code, (f"of these layers at once: {alike}",)))
+                continue
             if fresh or not rows:
                 layer = layer_of(kernel.lines[-1].lhs.name)
                 wrt = layer_of(kernel.lines[-1].lhs.name.lstrip("d"))
@@ -81,6 +87,8 @@ class _Printer:
                 return self._chain(f, Node("array", columns(out.axes), out.name), k)
             case Reduction():
                 return self._reduction(kernel, k)
+            case Stack(sources, outs, f):
+                return self._stack(sources, outs, f)
             case Zero(_, out):
                 return [f"{self._gradient(out)}[...] = 0.0"]
 
@@ -111,6 +119,18 @@ class _Printer:
 
     def _chain(self, f: sp.Expr, out: Node, k: int) -> list[str]:
         calls = chain(f, out, self.arrays.place, self._dying(k), self.plan.positive)
+        return [text for call in calls for text in self._call(call)]
+
+    def _stack(self, sources: tuple[str, ...], outs: tuple[Tensor, ...], f: sp.Expr) -> list[str]:
+        """The outputs of the layers, and what is computed of them, are parts of two arrays."""
+        for name in (*sources, *(t.name for t in outs)):
+            self.arrays.name(name)
+        axes = columns(outs[0].axes)
+        a = Tensor("outputs", self.arrays.tensors[outs[0].name].axes)
+        f = f.xreplace({self.arrays.tensors[sources[0]].entry: a.entry})
+        calls = chain(f, Node("array", axes, "primes"), lambda name: name)
+        if any(isinstance(o, Work) for c in calls for o in (*c.args, c.out)):
+            raise PlanError(f"a stack needs more than its own array for {f}")
         return [text for call in calls for text in self._call(call)]
 
     def _reduction(self, r: Reduction, k: int) -> list[str]:

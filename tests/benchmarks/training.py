@@ -173,7 +173,7 @@ def _train(module: object, w: Workload, dtype: str) -> Run:
 
 
 def tutorial(w: Workload, dtype: str) -> Run:
-    """Backpropagation as tutorials write it in NumPy: rows, and a new array for every result."""
+    """Backpropagation as tutorials write it in NumPy: rows, new arrays, the loss of every step."""
     x, y = w.data(dtype)
     depth = len(w.units) - 1
     params = w.network(dtype).compile().initialize()
@@ -187,7 +187,15 @@ def tutorial(w: Workload, dtype: str) -> Run:
             return e / e.sum(axis=1, keepdims=True)
         return 1 / (1 + np.exp(-z)) if w.final == "sigmoid" else z
 
+    def loss(a: np.ndarray, target: np.ndarray) -> float:
+        if w.loss == "mse":
+            return float(np.mean((a - target) ** 2))
+        if w.loss == CE:
+            return float(-np.mean(np.sum(target * np.log(a + 1e-8), axis=1)))
+        return float(-np.mean(target * np.log(a + 1e-8) + (1 - target) * np.log(1 - a + 1e-8)))
+
     def run(steps: int) -> None:
+        history = []
         for t in range(steps):
             rows = batches[t % w.batches]
             values, target = [x[rows]], y[rows]
@@ -197,6 +205,7 @@ def tutorial(w: Workload, dtype: str) -> Run:
                     values.append(final(z))
                 else:
                     values.append(np.maximum(0, z) if w.hidden == "relu" else np.tanh(z))
+            history.append(loss(values[-1], target))
             scale = 2 / target.size if w.loss == "mse" else 1 / len(target)
             delta = (values[-1] - target) * np.asarray(scale, dtype)
             for k in reversed(range(depth)):
