@@ -173,15 +173,11 @@ def test_bytes_do_not_depend_on_the_hash_seed() -> None:
     assert runs[0] == runs[1] == runs[2]
 
 
-def commented(text: str) -> list[tuple[str, str]]:
+def commented(text: str, function: str = "loss_and_gradients") -> list[tuple[str, str]]:
     """(comment directly above, target) of the statements from "# forward" to the dict."""
     rows = text.splitlines()
     tree = ast.parse(text)
-    body = next(
-        f.body
-        for f in tree.body
-        if isinstance(f, ast.FunctionDef) and f.name == "loss_and_gradients"
-    )
+    body = next(f.body for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == function)
     first = rows.index("    # forward") + 1
     found = []
     for node in body:
