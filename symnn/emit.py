@@ -13,9 +13,9 @@ from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
 from symnn.planner import plan
-from symnn.printers.flat import flat
+from symnn.printers.flat import common, flat
 from symnn.printers.loops import Row, folded, has_loops
-from symnn.printers.numpy import helpers, statement
+from symnn.printers.numpy import JAX, NUMPY, Dialect, helpers, statement
 from symnn.printers.planned import planned
 from symnn.special import ERFC_SOURCE
 from symnn.templating import render
@@ -23,7 +23,7 @@ from symnn.templating import render
 if TYPE_CHECKING:
     from symnn.network import Network
 
-TARGETS = ("numpy",)
+TARGETS = ("numpy", "jax")
 
 
 def generate(network: Network, target: str = "numpy") -> str:
@@ -33,7 +33,9 @@ def generate(network: Network, target: str = "numpy") -> str:
     """
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
-    return render("numpy_module.py.j2", **_values(network))
+    if target == "jax":
+        return render("jax_module.py.j2", **_values(network, JAX), **_update(network, JAX))
+    return render("numpy_module.py.j2", **_values(network, NUMPY), **_training(network))
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
@@ -49,7 +51,8 @@ def load_module(text: str, name: str) -> types.ModuleType:
     return module
 
 
-def _values(network: Network) -> dict[str, Any]:
+def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
+    """What every module says."""
     derivation, spec = network.derive(), network.spec
     stable = derivation.stable
     gradient_names = derivation.batch.names
@@ -71,14 +74,15 @@ def _values(network: Network) -> dict[str, Any]:
         ],
         "masks": _masks(network, stable),
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
-        "helpers": _helpers(derivation.stable),
+        "helpers": _helpers(derivation.stable, dialect),
         "used": [name for name in network.parameters if name in reads],
-        "forward": _statements(used),
+        "forward": _statements(used, dialect),
         "output": network.output,
-        "program_forward": _statements(forward),
-        "backward": _statements(backward),
+        "program_forward": _statements(forward, dialect),
+        "backward": _statements(backward, dialect),
         "uses_count": any("N" in map(str, t.f.free_symbols) for x in stable.lines for t in x.terms),
-        **_training(network),
+        "states": network.optimizer.states,
+        "states_tuple": _tuple(network.optimizer.states) or "()",
         "epochs": spec.train.epochs,
         "batch_size": spec.train.batch_size,
         "learning_rate": repr(float(spec.train.learning_rate)),
@@ -105,8 +109,6 @@ def _training(network: Network) -> dict[str, Any]:
     return {
         "size": sum(math.prod(shape) for shape in names.values()),
         "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
-        "states": network.optimizer.states,
-        "states_tuple": _tuple(network.optimizer.states) or "()",
         "folded": update.folded,
         "x_one": any(name.startswith("x_one") for name in code.views),
         "target_factor": code.target_factor,
@@ -123,6 +125,14 @@ def _training(network: Network) -> dict[str, Any]:
         "update": folded(_wrapped(update.steps, 8), loops=False).text,
         "penalty": update.penalty,
     }
+
+
+def _update(network: Network, dialect: Dialect) -> dict[str, Any]:
+    """The update of one parameter, in the words of the optimizer's lines."""
+    derivation = network.derive()
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    lines = common(derivation.update_lines, gradients, network.optimizer.states)
+    return {"update": _statements(lines, dialect)}
 
 
 def _counted(numbers: Sequence[int]) -> str:
@@ -192,18 +202,18 @@ def _needed(lines: Sequence[Line], output: str) -> list[Line]:
     return found[::-1]
 
 
-def _statements(lines: Iterable[Line]) -> list[dict[str, str]]:
+def _statements(lines: Iterable[Line], dialect: Dialect) -> list[dict[str, str]]:
     return [
         {
             "line": "\n    #     ".join(textwrap.wrap(str(line), 80, break_long_words=False)),
-            "code": statement(line).replace("\n", "\n    "),
+            "code": statement(line, dialect=dialect).replace("\n", "\n    "),
         }
         for line in lines
     ]
 
 
-def _helpers(program: Program) -> tuple[str, ...]:
-    found = ["\n".join(rows) for rows in helpers(program)]
+def _helpers(program: Program, dialect: Dialect) -> tuple[str, ...]:
+    found = ["\n".join(rows) for rows in helpers(program, dialect)]
     if any("erfc(" in text for text in found):
-        found.insert(0, ERFC_SOURCE.strip())
+        found.insert(0, dialect.written(ERFC_SOURCE.strip()))
     return tuple(found)

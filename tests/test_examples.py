@@ -33,6 +33,10 @@ def test_the_committed_module_is_what_is_generated(name: str) -> None:
     compare(GENERATED / f"{name}.py", symnn.load(name).generate())
 
 
+def test_the_committed_module_for_jax_is_what_is_generated() -> None:
+    compare(GENERATED / "xor_jax.py", symnn.load("xor").generate("jax"))
+
+
 @pytest.mark.parametrize("name", example_names())
 def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     net = symnn.load(name)
@@ -54,7 +58,8 @@ def test_the_committed_picture_is_what_is_drawn() -> None:
 def test_nothing_else_is_committed_there() -> None:
     known = {f"{name}{suffix}" for name in example_names() for suffix in (".py", ".tex")}
     suffixes = (".py", ".tex", ".svg")
-    assert {p.name for p in GENERATED.iterdir() if p.suffix in suffixes} <= {*known, "xor.svg"}
+    known |= {"xor.svg", "xor_jax.py"}
+    assert {p.name for p in GENERATED.iterdir() if p.suffix in suffixes} <= known
 
 
 @pytest.mark.parametrize("name", example_names())

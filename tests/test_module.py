@@ -150,15 +150,11 @@ def test_a_name_changes_one_literal_only(name: str) -> None:
     assert sum(a != b for a, b in zip(rows, other, strict=True)) == 1
 
 
-def commented(text: str) -> list[tuple[str, str]]:
+def commented(text: str, function: str = "loss_and_gradients") -> list[tuple[str, str]]:
     """(comment directly above, target) of the statements from "# forward" to the dict."""
     rows = text.splitlines()
     tree = ast.parse(text)
-    body = next(
-        f.body
-        for f in tree.body
-        if isinstance(f, ast.FunctionDef) and f.name == "loss_and_gradients"
-    )
+    body = next(f.body for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == function)
     first = rows.index("    # forward") + 1
     found = []
     for node in body:

@@ -42,12 +42,22 @@ def flat(
     gradient.  states: the suffixes of the states.  steps: the plan whose penalties are added
     to the gradients first.  Raises PlanError where parameters are not all updated alike.
     """
+    short = _inlined(common(lines, gradients, states), states)
+    scaled = _with_rate_in_gradients(short, states)
+    return _Printer(Flat(scaled is not None), scaled or short, steps).run()
+
+
+def common(
+    lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str]
+) -> list[Line]:
+    """The update lines of any parameter: of theta, with the gradient g.
+
+    Arguments and PlanError as for flat.
+    """
     groups = [_of(lines, p, g, states) for p, g in gradients.items()]
     if any(list(map(str, group)) != list(map(str, groups[0])) for group in groups):
         raise PlanError("the parameters are not all updated by the same lines")
-    short = _inlined(groups[0], states)
-    scaled = _with_rate_in_gradients(short, states)
-    return _Printer(Flat(scaled is not None), scaled or short, steps).run()
+    return groups[0]
 
 
 def _of(lines: Sequence[Line], parameter: str, gradient: str, states: Sequence[str]) -> list[Line]:
