@@ -97,9 +97,7 @@ def derive(**options: Any) -> int:
 @cli.command()
 @_specs
 @click.option("-o", "--output", help="File, folder, or - for standard output.")
-@click.option(
-    "--target", default="numpy", show_default=True, help="What the module runs on: numpy or jax."
-)
+@click.option("--target", default="numpy", show_default=True, help="numpy or jax.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
 @_common
 def generate(**options: Any) -> int:

@@ -197,8 +197,7 @@ def test_wrong_data_is_the_same_error_as_in_the_numpy_module() -> None:
 
 @needs_jax
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", ["mse", "sse"])
+@pytest.mark.parametrize(("dtype", "loss"), [("float64", "mse"), ("float32", "sse")])
 def test_training_is_that_of_the_numpy_module(optimizer: str, dtype: str, loss: str) -> None:
     net = network(loss=loss, l2=0.1, dtype=dtype, train=OPTIMIZERS[optimizer])
     x, y = drawn(net, 23)
