@@ -12,6 +12,7 @@ from symnn.document import Block, Document, Equations, Figure, Heading, Paragrap
 from symnn.files import MARKER, check_writable, write_bytes
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
+from symnn.printers.texts import visible
 from symnn.printers.tikz import tikz
 from symnn.story import tell
 from symnn.templating import render
@@ -45,6 +46,7 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
 
 def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first."""
+    options = {"beside": True, **options}
     texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
     return page(texts, options.get("detail", "textbook"))
 
@@ -191,16 +193,6 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
         else:
             lines.append("{}" + part.strip())
     return tuple(lines)
-
-
-def visible(tex: str) -> int:
-    """About how many characters wide a formula is."""
-    short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", tex)
-    short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
-    short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
-    short = re.sub(r"\\[A-Za-z]+", "x", short)
-    spaced = len(re.findall(r" [-+=x] ", short))
-    return len(re.sub(r"[{}\s_^]", "", short)) + spaced
 
 
 def ascii_title(text: str) -> str:
