@@ -80,13 +80,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """The notes of one network; layer: the letter of a layer's number."""
+    """The notes of one network; layer: the letter of a layer's number.
+
+    numbers: what is said of those beside the equations, if there are any.
+    """
 
     title: str
     description: str
     sections: tuple[Section, ...]
     language: str = "en"
     layer: str = "k"
+    numbers: str = ""
 
 
 @dataclass

@@ -113,7 +113,8 @@ class _Story(Numbered):
             self._stable()
         description = self.network.spec.model.description
         title, layer = self.network.name, self.notation.layer_letter
-        return Document(title, description, self._with_signs(), self.language, layer)
+        origin = self.beside.origin() if self.beside else ""
+        return Document(title, description, self._with_signs(), self.language, layer, origin)
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, the first one ending in what the signs mean that the equations use."""
