@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in characters
+# what opens and closes brackets, and the signs before which a line is broken
+CLOSING = frozenset({")", "]", "}", r"\rVert", r"\rvert"})
+BREAKS = frozenset({"+", "-", r"\odot", r"\circ", "*"})
+SIGNS = re.compile(r"[([{)\]}]|\\[lr][vV]ert(?![A-Za-z])| (?:[-+*]|\\odot|\\circ)(?= )")
 FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
 
 
@@ -180,9 +184,13 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
     if visible(tex) <= limit:
         return (tex,)
     parts, depth, start = [], 0, 0
-    for k, c in enumerate(tex):
-        depth += (c in "([{") - (c in ")]}")
-        if depth == 0 and k > start and tex[k : k + 3] in (" + ", " - "):
+    for found in SIGNS.finditer(tex):
+        sign, k = found[0], found.start()
+        if sign.strip() in CLOSING:
+            depth -= 1
+        elif sign.strip() not in BREAKS:
+            depth += 1
+        elif depth == 0:
             parts.append(tex[start:k])
             start = k
     parts.append(tex[start:])

@@ -23,7 +23,7 @@ from symnn.printers.numerals import Style, in_numbers, result
 from symnn.printers.texts import visible
 from symnn.symbols import Notation
 
-WIDTH = 74  # of a line, in characters
+WIDTH, LEFT = 66, 10  # of a right side, and of the column of left sides, in characters
 NUDGES = (sp.Rational(1, 100), sp.Rational(1, 1000), sp.Rational(1, 10000))
 NEAR = sp.Rational(1, 10)  # how far a nudge may be from the slope, in parts of it
 
@@ -77,7 +77,7 @@ class Numbers:
         row = self.eq.row(line, self.eq.notation)
         parts = [(row.relation, row.right), *self.pieces(line)]
         rows: list[Row] = []
-        left, room = row.left, WIDTH - visible(row.left)
+        left, room = row.left, WIDTH - max(0, visible(row.left) - LEFT)
         for relation, text in parts:
             if rows and visible(rows[-1].right) + visible(text) + 3 <= room:
                 last = rows[-1]

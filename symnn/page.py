@@ -132,7 +132,7 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
                 "symbols": header == (say("symbol"), say("shape"), say("meaning")),
                 "header": [words(cell) for cell in header],
                 "rows": [[words(cell) for cell in row] for row in rows],
-                "known": [json.dumps(dict(v)) for v in values] or [""] * len(rows),
+                "known": [json.dumps(dict(v)) if v else "" for v in values] or [""] * len(rows),
             }
         case Figure(number, drawing, caption):
             return {

@@ -24,6 +24,7 @@ from symnn.symbols import Notation
 LONGER = 2  # digits that an exact value may have beyond those of a rounded one
 PENCIL = 100  # largest denominator of a fraction that is printed as one
 TINY, LARGE = -5, 6  # powers of ten below and above which a number is printed with its own
+FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
 SURE = 2  # digits that every entry keeps, beside a large one
 
 
@@ -51,7 +52,7 @@ class Style:
         known = all(rational for _, rational in flat)
         decimals = self._decimals([v for v, _ in flat], known)
         found = [self._entry(v, rational, decimals) for v, rational in flat]
-        inline = [re.sub(r"\\frac\{(\d+)\}\{(\d+)\}", r"\1/\2", n.text[0]) for n in found]
+        inline = [FRACTION.sub(r"\1/\2", n.text[0]) for n in found]
         texts = np.array(inline, dtype=object).reshape(array.shape)
         return texts, all(n.exact for n in found)
 
@@ -206,12 +207,13 @@ class NumberWriter(MatrixWriter):
 
 def tidy(tex: str) -> str:
     """A dot between numbers, brackets of the size of what they hold, and none around a matrix."""
+    tex = re.sub(rf"(?<=\\frac\{{){FRACTION.pattern}(?=\}})", r"\1/\2", tex)
     tex = re.sub(r"(?<=[\d}]) (?=\d)", r" \\cdot ", tex)
     tex = re.sub(
         r"\\left\((\\begin\{pmatrix\}(?:(?!\\begin).)*?\\end\{pmatrix\})\\right\)", r"\1", tex
     )
     for side, word in (("l", "left"), ("r", "right")):
-        tex = re.sub(rf"(?<!\\{word})\\({side}[vV]ert)\b", rf"\\{word}\\\1", tex)
+        tex = re.sub(rf"(?<!\\{word})\\({side}[vV]ert)(?![A-Za-z])", rf"\\{word}\\\1", tex)
     return tex
 
 

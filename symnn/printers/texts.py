@@ -60,7 +60,7 @@ def visible(tex: str) -> int:
 
 
 def _widest(found: re.Match[str]) -> str:
-    """What is as wide as a matrix: the widest entry of every column, and the brackets."""
+    """What is as wide as a matrix: the widest entries of its columns, gaps and brackets."""
     rows = [row.split(" & ") for row in found[1].split(r" \\ ")]
     columns = zip(*rows, strict=True)
-    return "".join(f"x{max(column, key=visible)}" for column in columns) + "x"
+    return "xx".join(max(column, key=visible) for column in columns) + "xxxx"
