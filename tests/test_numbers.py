@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
 import re
-import shutil
-import subprocess
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,7 +21,7 @@ from symnn.equations import Equations
 from symnn.evaluate import evaluate
 from symnn.functions import ACTIVATIONS
 from symnn.losses import LOSSES
-from symnn.notation import LAYOUTS, NOTATIONS
+from symnn.notation import NOTATIONS
 from symnn.numbers import Numbers, worked
 from symnn.optimizers import OPTIMIZERS
 from symnn.printers.numerals import Style
@@ -342,72 +339,37 @@ def test_what_the_spec_gives_is_exact() -> None:
     assert [Fraction(int(v.p), int(v.q)) for v in z] == [Fraction(151, 400), Fraction(157, 400)]
 
 
-# in the formats ------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_numbers_fit_the_page(tmp_path: Path, layout: str) -> None:
-    if shutil.which("pdflatex") is None:
-        pytest.skip("pdflatex is not installed")
-    layers = [symnn.Dense(4, "softmax"), symnn.Dense(4, "gelu"), symnn.Dense(4, "softmax")]
-    wide = symnn.Network(inputs=4, layers=layers, loss={"name": "cross_entropy", "l2": 0.1})
-    nets = [wide, symnn.load("xor"), symnn.load(MAZUR)]
-    for net, style in itertools.product(nets, ("decimal", "pencil")):
-        text = notes.document(net.derive(), layout=layout, numbers=style, figures=False)
-        (tmp_path / "notes.tex").write_text(text)
-        command = ["pdflatex", "-interaction=nonstopmode", "notes.tex"]
-        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-        log = (tmp_path / "notes.log").read_text(errors="replace")
-        wide_lines = re.findall(r"Overfull \\hbox \(([\d.]+)pt.*", log)
-        assert not [w for w in wide_lines if float(w) > 2], (net, style)
-
-
-def values_of(page: str) -> list[dict[str, str]]:
-    """The values of the symbols of the page's first table."""
-    import html
-
-    found = re.findall(r'<tr data-values="([^"]*)"', page)
-    return [json.loads(html.unescape(text)) for text in found]
-
-
-def test_the_page_knows_the_values_of_symbols() -> None:
-    page = notes.html(symnn.load(MAZUR).derive())
-    known = [row["2"] for row in values_of(page)]
-    assert r"\approx \begin{pmatrix}0.138498562 \\ -0.038098237\end{pmatrix}" in known
-    assert r"= \begin{pmatrix}0.6 \\ 0.6\end{pmatrix}" in known
-    assert page.count('class="numbers"') > 40 and 'data-values="numbers"' in page
-
-
 @pytest.mark.parametrize(
-    ("net", "options"),
-    [("digits", {}), ("xor", {"numbers": "none"}), ("xor", {"layout": "rows"})],
+    ("loss", "y", "message"),
+    [
+        ("cross_entropy", [0.5, 0.4], "must sum to 1, as cross_entropy asks for, not to 0.9"),
+        ("cross_entropy", [2.0, -1.0], "must hold probabilities"),
+        ("binary_cross_entropy", [0.5, 1.5], "must hold probabilities"),
+    ],
 )
-def test_a_page_without_numbers_has_no_switch(net: str, options: dict[str, str]) -> None:
-    page = notes.html(symnn.load(net).derive(), **options)
-    assert 'data-values="numbers"' not in page and 'class="numbers"' not in page
+def test_a_target_that_the_loss_cannot_have(loss: str, y: list[float], message: str) -> None:
+    layers = [{**MAZUR["layers"][0], "activation": LOSSES[loss].final}]
+    with pytest.raises(symnn.SpecError) as caught:
+        symnn.load({**MAZUR, "layers": layers, "loss": {"name": loss}, "example": {"y": y}})
+    (problem,) = caught.value.errors
+    assert problem.path == "example.y" and message in problem.message
 
 
-def test_the_page_shows_the_numbers_when_asked_to(tmp_path: Path) -> None:
-    browser = shutil.which("chromium")
-    if browser is None:
-        pytest.skip("chromium is not installed")
-    path = tmp_path / "notes.html"
-    path.write_text(notes.html(symnn.load(MAZUR).derive()), encoding="utf-8")
-
-    def shown(fragment: str) -> str:
-        command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-        done = subprocess.run(
-            [*command, f"--user-data-dir={tmp_path / 'profile'}", f"{path.as_uri()}#{fragment}"],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-        return done.stdout
-
-    symbols, asked = shown("textbook"), shown("textbook,numbers")
-    typeset = r'<div class="numbers"><span class="math" data-tex'
-    assert typeset not in symbols and asked.count(typeset) > 12
-    assert re.search(r'<body class="[^"]*in-numbers', asked)
-    assert re.search(r'<button[^>]*data-values="numbers" aria-pressed="true"', asked)
-    assert "katex-error" not in re.sub(r"<(script|style)>.*?</\1>", "", asked, flags=re.DOTALL)
+def test_a_wrong_shape_is_named_with_its_line(tmp_path: Path) -> None:
+    text = """[model]
+inputs = 2
+[[layers]]
+type = "dense"
+units = 1
+[loss]
+name = "sse"
+[example]
+x = [1.0]
+[example.parameters]
+A_1 = [[1.0, 2.0, 3.0]]
+"""
+    (tmp_path / "net.toml").write_text(text)
+    with pytest.raises(symnn.SpecError) as caught:
+        symnn.load(tmp_path / "net.toml")
+    places = [(p.line, p.path) for p in caught.value.errors]
+    assert places == [(9, "example.x"), (11, "example.parameters.A_1")]
