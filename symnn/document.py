@@ -17,7 +17,8 @@ class Row:
     """One line of a derivation: left side, relation, right side and the reason.
 
     An empty left side continues the row above.  result: whether it ends a derivation.
-    numbers: the same in the numbers of the example, from its relation on, for a page.
+    numbers: the same in the numbers of the example, from its relation on, for a page.  nudge:
+    what is said of them.
     """
 
     left: str
@@ -26,6 +27,7 @@ class Row:
     relation: str = "="
     result: bool = False
     numbers: str = ""
+    nudge: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ import sympy as sp
 from symnn.explicit import Explicit
 from symnn.ir import Program, Tensor
 
-DIGITS = 40  # of what is not rational
-LARGEST = 10**DIGITS  # denominator of what is carried as a fraction
+DIGITS = 120  # of what is not rational; 1 - sigmoid(z) keeps some of them for z up to 250
+LONG = 10**DIGITS  # numerator or denominator of what is no longer carried as a fraction
+RANGE = sp.Integer(10) ** 300  # of sizes; what is smaller than its inverse is about 0
 
 At = tuple[int, ...]
 
@@ -32,11 +33,16 @@ def rationals(values: Any) -> Any:
     return np.array([rational(v) for v in array.flat], dtype=object).reshape(array.shape)
 
 
+class NoNumberError(ArithmeticError):
+    """A tensor whose value is not a finite number of usual size, such as log 0."""
+
+
 class Exact(Explicit):
     """Evaluates a program of one sample on numbers, entry by entry.
 
     leaves: name -> array of rational numbers.  shifts: (name, position) -> what is added to
-    that entry when it is computed.
+    that entry when it is computed.  Values are asked for in order; NoNumberError where there is
+    none.
     """
 
     def __init__(
@@ -60,4 +66,9 @@ class Exact(Explicit):
         if tensor.name in self.leaves:
             return self.leaves[tensor.name][at]
         value = super()._compute(tensor, at) + self.shifts.get((tensor.name, at), 0)
-        return value if value.is_Rational and value.q < LARGEST else value.evalf(DIGITS)
+        if value.is_Rational and max(abs(value.p), value.q) < LONG:
+            return value
+        found = value.evalf(DIGITS)
+        if not found.is_Float or not abs(found) < RANGE:
+            raise NoNumberError(tensor.name)
+        return found if abs(found) * RANGE > 1 else sp.Float(0)

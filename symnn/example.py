@@ -10,7 +10,7 @@ import numpy as np
 import sympy as sp
 
 from symnn.derivation import Derivation
-from symnn.exact import Exact, rationals
+from symnn.exact import Exact, NoNumberError, rationals
 from symnn.functions import Named, expand_names
 from symnn.ir import Line, Program, Tensor, lines_of
 from symnn.losses import LOSSES
@@ -38,11 +38,11 @@ class WorkedExample:
     drawn: tuple[str, ...]
 
     def nudged(self, name: str, at: tuple[int, ...], by: sp.Expr) -> sp.Expr:
-        """The loss with one entry raised by a number, computed again."""
+        """The loss with one entry raised by a number, computed again; may raise NoNumberError."""
         return Exact(self.program, self.values.leaves, {(name, at): by}).value("L", ())
 
     def after(self) -> sp.Expr:
-        """The loss at the updated parameters."""
+        """The loss at the updated parameters; may raise NoNumberError."""
         new = {
             t.name: self.values.array(f"{t.name}_next") for t in self.program.leaves_of("parameter")
         }
@@ -56,8 +56,8 @@ def small(network: Network) -> bool:
     return max(widths) <= UNITS and depth <= LAYERS
 
 
-def worked_example(derivation: Derivation, pencil: bool = False) -> WorkedExample:
-    """The example of a network, for one sample.
+def worked_example(derivation: Derivation, pencil: bool = False) -> WorkedExample | None:
+    """The example of a network, for one sample; None where its values are no usual numbers.
 
     pencil: what is drawn are small whole numbers (halves too, if a function of the network is
     not made of straight lines), not decimals.  Drawn by the seed of the spec.
@@ -70,11 +70,14 @@ def worked_example(derivation: Derivation, pencil: bool = False) -> WorkedExampl
     first: WorkedExample | None = None
     for leaves in _leaves(network, program, given, pencil):
         values = Exact(program, leaves)
+        try:
+            telling = _telling(derivation, values)
+        except NoNumberError:
+            continue
         made = WorkedExample(program, values, gradients, updates, tuple(given), drawn)
-        if not drawn or _telling(derivation, values):
+        if telling or not drawn:
             return made
         first = first or made
-    assert first is not None
     return first
 
 
@@ -167,11 +170,12 @@ def _telling(derivation: Derivation, values: Exact) -> bool:
     Half of each gradient is there to speak of, no unit stands at a kink, no value is large.
     """
     sweep = derivation.sample
+    names = [line.lhs.name for line in values.program.lines]
+    arrays = {name: values.array(name) for name in names}
     for t in sweep.forward.leaves_of("parameter"):
-        found = [abs(v) > SMALL for v in values.array(sweep.names[t.name]).flat]
+        found = [abs(v) > SMALL for v in arrays[sweep.names[t.name]].flat]
         if 2 * sum(map(bool, found)) < len(found):
             return False
-    names = [line.lhs.name for line in values.program.lines]
-    if any(v == 0 for name in names if name.startswith("z_") for v in values.array(name)):
+    if any(v == 0 for name in names if name.startswith("z_") for v in arrays[name]):
         return False
-    return all(abs(v) < LARGE for name in names for v in values.array(name).flat)
+    return all(abs(v) < LARGE for array in arrays.values() for v in array.flat)

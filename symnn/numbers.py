@@ -14,6 +14,7 @@ import sympy as sp
 from symnn.derivation import Derivation
 from symnn.document import Block, Builder, Row
 from symnn.equations import Equations, Group
+from symnn.exact import NoNumberError
 from symnn.example import LAYERS, UNITS, WorkedExample, small, worked_example
 from symnn.fold import layer_of
 from symnn.ir import Line
@@ -29,23 +30,31 @@ NEAR = sp.Rational(1, 10)  # how far a nudge may be from the slope, in parts of 
 
 
 @functools.lru_cache(maxsize=2)  # the levels of a page ask for the same one
-def _example(derivation: Derivation, pencil: bool) -> WorkedExample:
-    return worked_example(derivation, pencil)
+def _example(derivation: Derivation, pencil: bool) -> WorkedExample | None:
+    return worked_example(derivation, pencil) if small(derivation.network) else None
 
 
 class Numbers:
     """The lines of one sample in numbers, in the letters and the orientation of a notation.
 
-    style: "decimal" or "pencil".  digits: of rounded numbers.
+    eq: of one sample.
     """
 
-    def __init__(self, eq: Equations, style: str, digits: int) -> None:
-        pencil = style == "pencil"
-        self.eq = eq
+    def __init__(self, eq: Equations, example: WorkedExample, style: Style) -> None:
+        self.eq, self.example, self.style = eq, example, style
+
+    @classmethod
+    def of(cls, eq: Equations, style: str, digits: int) -> Numbers | None:
+        """The numbers of a derivation in any layout; None where they cannot be printed.
+
+        style: "decimal" or "pencil".  digits: of rounded numbers.
+        """
+        example = _example(eq.derivation, style == "pencil")
+        if example is None:
+            return None
         if eq.layout != "sample":
-            self.eq = Equations(eq.derivation, eq.notation, "sample", eq.detail, eq.language)
-        self.example = _example(eq.derivation, pencil)
-        self.style = Style(digits, pencil)
+            eq = Equations(eq.derivation, eq.notation, "sample", eq.detail, eq.language)
+        return cls(eq, example, Style(digits, style == "pencil"))
 
     # pieces ------------------------------------------------------------------------------
 
@@ -75,7 +84,8 @@ class Numbers:
     def rows(self, line: Line) -> list[Row]:
         """A line as symbols = numbers = result, on as few rows as its width allows."""
         row = self.eq.row(line, self.eq.notation)
-        parts = [(row.relation, row.right), *self.pieces(line)]
+        parts = [(row.relation, row.right)]
+        parts += [(sign, text) for sign, text in self.pieces(line) if text != row.right]
         rows: list[Row] = []
         left, room = row.left, WIDTH - max(0, visible(row.left) - LEFT)
         for relation, text in parts:
@@ -101,7 +111,10 @@ class Numbers:
         at = max(range(len(slopes)), key=lambda k: abs(slopes[k]))
         slope, start = slopes[at], example.values.value("L", ())
         for by in NUDGES if slope else ():
-            change = example.nudged(name, (at,), by) - start
+            try:
+                change = example.nudged(name, (at,), by) - start
+            except NoNumberError:
+                continue
             if abs(change - by * slope) <= NEAR * abs(by * slope):
                 break
         else:
@@ -116,6 +129,14 @@ class Numbers:
             change=text,
             delta=eq.notation.symbol(eq.sweep.names[name], sub=sub, inline=True),
         )
+
+    def after(self) -> str:
+        """The loss after the step."""
+        try:
+            about, text = self.number(self.example.after())
+        except NoNumberError:
+            return self.eq.say("numbers_far")
+        return self.eq.say("numbers_after", about=about, after=text)
 
     def origin(self) -> str:
         """Where the numbers come from, and what is true of those printed."""
@@ -153,13 +174,14 @@ def _relation(exact: bool) -> str:
 def worked(eq: Equations, style: str = "decimal", digits: int = 4) -> tuple[Block, ...]:
     """The worked example of a derivation: its numbers, every line, one update.
 
-    style: "decimal" or "pencil".  A network too large for it has one sentence.
+    style: "decimal" or "pencil".  Where the numbers cannot be printed, one sentence says so.
     """
     out, say = Builder(), eq.say
-    if not small(eq.network):
-        out.say(say("numbers_large", layers=LAYERS, units=UNITS))
+    numbers = Numbers.of(eq, style, digits)
+    if numbers is None:
+        few = small(eq.network)
+        out.say(say("numbers_wild") if few else say("numbers_large", layers=LAYERS, units=UNITS))
         return tuple(out.blocks)
-    numbers = Numbers(eq, style, digits)
     program, example = numbers.example.program, numbers.example
     if eq.layout != "sample":
         out.say(say("numbers_one"))
@@ -182,8 +204,7 @@ def worked(eq: Equations, style: str = "decimal", digits: int = 4) -> tuple[Bloc
     out.show(
         *(row for line in example.updates for row in numbers.rows(program.line(line.lhs.name)))
     )
-    about, after = numbers.number(example.after())
-    out.say(say("numbers_after", about=about, after=after))
+    out.say(numbers.after())
     return tuple(out.blocks)
 
 
@@ -200,10 +221,18 @@ class Numbered(Legend):
         rows = super().derivation_rows(group, notation)
         return [*rows[:-1], self._numbered(rows[-1], group.steps[-1].after, notation)]
 
+    def folded_rows(self, lines: Sequence[Line]) -> list[Row]:
+        """As without numbers; with them, every layer for itself."""
+        if self.beside is None:
+            return super().folded_rows(lines)
+        return [self.row(line, self.notation) for line in lines]
+
     def _numbered(self, row: Row, line: Line, notation: Notation) -> Row:
         if self.beside is None or notation is not self.notation:  # a layer in general has none
             return row
-        return replace(row, numbers=self.beside.beside(line))
+        source = line.lhs.wrt or ""
+        nudge = self.beside.nudge(source) if source.startswith("z_") else ""
+        return replace(row, numbers=self.beside.beside(line), nudge=nudge)
 
     def symbol_values(self, rows: Iterable[Sequence[str]]) -> list[Mapping[str, str]]:
         """The values of the symbols of the legend, by layer."""

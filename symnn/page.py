@@ -154,6 +154,7 @@ def _row(row: Row) -> dict[str, Any]:
         "reason": words(row.reason),
         "result": row.result,
         "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
+        "nudge": words(row.nudge),
     }
 
 

@@ -109,6 +109,8 @@ ENGLISH: dict[str, str] = {
     "numbers": "The same with numbers",
     "numbers_large": "The network is too large for its numbers to be printed; this is done for at "
     "most {layers} layers with at most {units} units in each.",
+    "numbers_wild": "The numbers of the example leave the range of what can be printed.",
+    "numbers_far": "The step is too long: the new loss leaves the range of what can be printed.",
     "numbers_given": "The numbers are given.",
     "numbers_drawn": "The numbers of ${names}$ are drawn, with the seed ${seed}$.",
     "numbers_one": "All of this is for one sample, the column ${x}$.",

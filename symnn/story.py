@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Group, equal_sizes, group_signature
-from symnn.example import small
 from symnn.figures import captioned
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
@@ -357,9 +356,9 @@ class _Story(Numbered):
 
     def _numbers_beside(self, numbers: str | None, beside: bool) -> None:
         wanted = beside and numbers != "none" and self.layout == "sample"
-        if wanted and small(self.network):
+        if wanted:
             digits = self.network.spec.notes.digits
-            self.beside = Numbers(self, numbers or "decimal", digits)
+            self.beside = Numbers.of(self, numbers or "decimal", digits)
 
     # the stable form ---------------------------------------------------------------------
 

@@ -57,7 +57,9 @@ def network(hidden: str = "tanh", loss: str = "sse", **more: Any) -> symnn.Netwo
 def numbers(net: symnn.Network, style: str, digits: int, notation: str = "affine") -> Numbers:
     derivation = net.derive()
     eq = Equations(derivation, letters(net, notation), "sample", "full", "en")
-    return Numbers(eq, style, digits)
+    found = Numbers.of(eq, style, digits)
+    assert found is not None
+    return found
 
 
 def chain(rows: list[Any]) -> list[tuple[str, str]]:
@@ -309,6 +311,34 @@ def test_a_large_network_has_one_sentence() -> None:
     notes = tell(symnn.load("digits").derive(), numbers="decimal", detail="answer")
     (section,) = [s for s in notes.sections if s.title == "The same with numbers"]
     assert len(section.blocks) == 1 and "too large" in str(section.blocks[0])
+
+
+def one_unit(x: float, **train: float) -> symnn.Network:
+    example = {"x": [x], "y": [1.0], "parameters": {"A_1": [[1.0]], "b_1": [0.0]}}
+    layers = [{"type": "dense", "units": 1, "activation": "sigmoid"}]
+    loss = {"name": "binary_cross_entropy"}
+    return symnn.load(
+        {"model": {"inputs": 1}, "layers": layers, "loss": loss, "train": train, "example": example}
+    )
+
+
+@pytest.mark.parametrize("x", [1000.0, -1e100])
+def test_numbers_out_of_range_have_one_sentence(x: float) -> None:
+    eq = numbers(one_unit(1.0), "decimal", 4).eq
+    eq = Equations(one_unit(x).derive(), eq.notation, "sample", "full", "en")
+    (block,) = worked(eq)
+    assert "leave the range" in str(block)
+
+
+def test_a_saturated_unit_keeps_its_digits() -> None:
+    """1 - sigmoid(100) is e^-100, not 0, and the loss is its size."""
+    loss = numbers(one_unit(100.0), "decimal", 4).example.values.value("L", ())
+    assert abs(float(loss) / np.exp(-100.0) - 1) < 1e-12
+
+
+def test_a_step_that_is_too_long_is_told() -> None:
+    blocks = worked(numbers(one_unit(0.5, learning_rate=1e6), "decimal", 4).eq)
+    assert "too long" in str(blocks[-1])
 
 
 def test_numbers_are_off_unless_asked_for() -> None:

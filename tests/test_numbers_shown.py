@@ -76,6 +76,28 @@ def test_the_page_knows_the_values_of_symbols() -> None:
     assert page.count('class="numbers"') > 40 and 'data-values="numbers"' in page
 
 
+def test_every_layer_is_updated_in_numbers_on_the_page() -> None:
+    """Without numbers, the updates of three equal layers are one line for k."""
+    net = symnn.Network(inputs=2, layers=[symnn.Dense(2, "tanh")] * 3, loss="sse")
+    derivation = net.derive()
+    assert "k = 1" in str(notes.tell(derivation, figures=False).sections[-1])
+    rows = [
+        row
+        for section in notes.tell(derivation, figures=False, beside=True).sections
+        for block in section.blocks
+        if isinstance(block, EquationBlock)
+        for row in block.rows
+        if row.relation == r"\leftarrow"
+    ]
+    assert len(rows) == 6 and all(r"\approx" in row.numbers for row in rows)
+
+
+def test_each_error_has_its_nudge_on_the_page() -> None:
+    page = notes.html(symnn.load("xor").derive())
+    said = re.findall(r"<p>Raise <span class=\"math\">(.*?)</span>", page)
+    assert {name[:4] for name in said} == {"z_{1", "z_{2"}
+
+
 @pytest.mark.parametrize(
     ("net", "options"),
     [("digits", {}), ("xor", {"numbers": "none"}), ("xor", {"layout": "rows"})],
