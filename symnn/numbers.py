@@ -222,10 +222,15 @@ class Numbered(Legend):
         return [*rows[:-1], self._numbered(rows[-1], group.steps[-1].after, notation)]
 
     def folded_rows(self, lines: Sequence[Line]) -> list[Row]:
-        """As without numbers; with them, every layer for itself."""
+        """As without numbers; with them, every layer for itself, what was derived by its value."""
         if self.beside is None:
             return super().folded_rows(lines)
-        return [self.row(line, self.notation) for line in lines]
+        rows = [self.row(line, self.notation) for line in lines]
+        for k, line in enumerate(lines):
+            if line.lhs.wrt and self.detail != "answer":
+                value = " ".join(("{}", *self.beside.value(line.lhs.name)))
+                rows[k] = replace(rows[k], numbers=value, nudge="")
+        return rows
 
     def _numbered(self, row: Row, line: Line, notation: Notation) -> Row:
         if self.beside is None or notation is not self.notation:  # a layer in general has none

@@ -96,6 +96,7 @@ def test_each_error_has_its_nudge_on_the_page() -> None:
     page = notes.html(symnn.load("xor").derive())
     said = re.findall(r"<p>Raise <span class=\"math\">(.*?)</span>", page)
     assert {name[:4] for name in said} == {"z_{1", "z_{2"}
+    assert len(said) == 2 * 3  # once at each level
 
 
 @pytest.mark.parametrize(
