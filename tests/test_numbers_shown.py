@@ -28,7 +28,14 @@ def test_numbers_fit_the_page(tmp_path: Path, layout: str) -> None:
         pytest.skip("pdflatex is not installed")
     layers = [symnn.Dense(4, "softmax"), symnn.Dense(4, "gelu"), symnn.Dense(4, "softmax")]
     wide = symnn.Network(inputs=4, layers=layers, loss={"name": "cross_entropy", "l2": 0.1})
-    nets = [wide, symnn.load("xor"), symnn.load(MAZUR)]
+    long = symnn.Network(
+        inputs=4,
+        layers=layers,
+        loss="cross_entropy",
+        train={"optimizer": "adam"},
+        notes={"digits": 12},
+    )
+    nets = [wide, long, symnn.load("xor"), symnn.load(MAZUR)]
     for net, style in itertools.product(nets, ("decimal", "pencil")):
         text = notes.document(net.derive(), layout=layout, numbers=style, figures=False)
         (tmp_path / "notes.tex").write_text(text)
