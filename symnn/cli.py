@@ -86,6 +86,8 @@ def new(**options: Any) -> int:
 @click.option("--detail", help="answer, textbook or full.")
 @click.option("--language", help="en.")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
+@click.option("--numbers", help="none, decimal or pencil: the same with numbers.")
+@click.option("--digits", type=int, help="Of rounded numbers: 3 to 12.")
 @_common
 def derive(**options: Any) -> int:
     """Print the derivation of every gradient."""

@@ -85,7 +85,7 @@ def derive(
     quiet: bool,
     verbose: bool,
     force: bool,
-    **notes: str | bool | None,
+    **notes: str | bool | int | None,
 ) -> int:
     """Print or write the notes."""
     from symnn.notes import FORMATS, PRINTERS
@@ -113,6 +113,7 @@ def derive(
             "detail": chosen.detail,
             "language": chosen.language,
             "figures": (not fragment) if chosen.figures is None else chosen.figures,
+            "numbers": chosen.numbers,
         }
         derivation = network.derive()
         if kind == "pdf" and path is not None:

@@ -12,6 +12,7 @@ from symnn.document import Block, Document, Equations, Figure, Heading, Paragrap
 from symnn.files import MARKER, check_writable, write_bytes
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
+from symnn.printers.texts import visible
 from symnn.printers.tikz import tikz
 from symnn.story import tell
 from symnn.templating import render
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in characters
+# what opens and closes brackets, and the signs before which a line is broken
+CLOSING = frozenset({")", "]", "}", r"\rVert", r"\rvert"})
+BREAKS = frozenset({"+", "-", r"\odot", r"\circ", "*"})
+SIGNS = re.compile(r"[([{)\]}]|\\[lr][vV]ert(?![A-Za-z])| (?:[-+*]|\\odot|\\circ)(?= )")
 FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
 
 
@@ -45,6 +50,7 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
 
 def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first."""
+    options = {"beside": True, **options}
     texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
     return page(texts, options.get("detail", "textbook"))
 
@@ -178,9 +184,13 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
     if visible(tex) <= limit:
         return (tex,)
     parts, depth, start = [], 0, 0
-    for k, c in enumerate(tex):
-        depth += (c in "([{") - (c in ")]}")
-        if depth == 0 and k > start and tex[k : k + 3] in (" + ", " - "):
+    for found in SIGNS.finditer(tex):
+        sign, k = found[0], found.start()
+        if sign.strip() in CLOSING:
+            depth -= 1
+        elif sign.strip() not in BREAKS:
+            depth += 1
+        elif depth == 0:
             parts.append(tex[start:k])
             start = k
     parts.append(tex[start:])
@@ -191,16 +201,6 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
         else:
             lines.append("{}" + part.strip())
     return tuple(lines)
-
-
-def visible(tex: str) -> int:
-    """About how many characters wide a formula is."""
-    short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", tex)
-    short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
-    short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
-    short = re.sub(r"\\[A-Za-z]+", "x", short)
-    spaced = len(re.findall(r" [-+=x] ", short))
-    return len(re.sub(r"[{}\s_^]", "", short)) + spaced
 
 
 def ascii_title(text: str) -> str:

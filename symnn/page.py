@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -43,7 +44,11 @@ UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
 def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     """The page of these documents, by level of detail; ``chosen`` is shown first."""
     levels = [
-        {"name": name, "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)]}
+        {
+            "name": name,
+            "numbers": words(notes.numbers),
+            "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)],
+        }
         for name, notes in documents.items()
     ]
     notes = documents[chosen] if chosen else next(iter(documents.values()))
@@ -56,6 +61,7 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
         title=notes.title,
         description=notes.description,
         levels=levels,
+        numbers=bool(notes.numbers),
         chosen=chosen or levels[0]["name"],
         say=Phrases(notes.language),
         policy=_policy(katex, script),
@@ -120,12 +126,13 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
             return {"kind": "paragraph", "text": words(text)}
         case Heading(text):
             return {"kind": "heading", "text": words(text)}
-        case Table(header, rows):
+        case Table(header, rows, values):
             return {
                 "kind": "table",
                 "symbols": header == (say("symbol"), say("shape"), say("meaning")),
                 "header": [words(cell) for cell in header],
                 "rows": [[words(cell) for cell in row] for row in rows],
+                "known": [json.dumps(dict(v)) if v else "" for v in values] or [""] * len(rows),
             }
         case Figure(number, drawing, caption):
             return {
@@ -146,6 +153,8 @@ def _row(row: Row) -> dict[str, Any]:
         "right": rf"\displaystyle {row.right}",
         "reason": words(row.reason),
         "result": row.result,
+        "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
+        "nudge": words(row.nudge),
     }
 
 

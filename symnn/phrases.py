@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 DETAILS = ("answer", "textbook", "full")  # the levels of detail
+NUMBERS = ("none", "decimal", "pencil")  # of the worked example
 
 ENGLISH: dict[str, str] = {
     # sections
@@ -104,6 +105,29 @@ ENGLISH: dict[str, str] = {
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
     "otherwise": "otherwise",
     "if": "if",
+    # the worked example
+    "numbers": "The same with numbers",
+    "numbers_large": "The network is too large for its numbers to be printed; this is done for at "
+    "most {layers} layers with at most {units} units in each.",
+    "numbers_wild": "The numbers of the example leave the range of what can be printed.",
+    "numbers_far": "The step is too long: the new loss leaves the range of what can be printed.",
+    "numbers_given": "The numbers are given.",
+    "numbers_drawn": "The numbers of ${names}$ are drawn, with the seed ${seed}$.",
+    "numbers_one": "All of this is for one sample, the column ${x}$.",
+    "numbers_mask": "Nothing is dropped out.",
+    "numbers_rounded": "Every line is computed with all digits of those before it. What stands "
+    "after $=$ is exact; what stands after $\\approx$ is rounded, the largest entry to ${digits}$ "
+    "digits.",
+    "numbers_forward": "Forward",
+    "numbers_backward": "Backward",
+    "numbers_update": "One step",
+    "nudge_rises": "Raise ${z}$ by ${by}$: then ${L}$ rises by {about} "
+    "${change} \\approx {by} \\, {delta}$.",
+    "nudge_falls": "Raise ${z}$ by ${by}$: then ${L}$ falls by {about} "
+    "${change} \\approx -{by} \\, {delta}$.",
+    "about": "about",
+    "exactly": "exactly",
+    "numbers_after": "At the new parameters the loss of this sample is {about} ${after}$.",
     # the figures
     "figure": "Figure",
     "figure_network": "The network. An edge is an entry of the matrix beside it; every unit adds "
@@ -139,6 +163,9 @@ ENGLISH: dict[str, str] = {
     "page_reveal": "Reveal this step",
     "page_reveal_all": "Reveal all",
     "page_reset": "Reset",
+    "page_values": "Values",
+    "page_symbols": "Symbols",
+    "page_numbers": "Numbers",
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 

@@ -21,7 +21,7 @@ from symnn.notation import (
     TRANSPOSES,
 )
 from symnn.optimizers import OPTIMIZERS
-from symnn.phrases import DETAILS, PHRASES
+from symnn.phrases import DETAILS, NUMBERS, PHRASES
 from symnn.schema import Field, quoted
 from symnn.symbols import LAYER_MARKS, Notation
 
@@ -69,6 +69,7 @@ class Train:
 class Notes:
     """[notes]; layout None: the notation's own; figures None: in documents, not in fragments.
 
+    numbers None: none, but for the page, which shows those of a small network when asked to.
     symbols: letter of a tensor -> TeX.
     """
 
@@ -77,6 +78,8 @@ class Notes:
     detail: str
     language: str
     figures: bool | None
+    numbers: str | None
+    digits: int
     symbols: Mapping[str, str]
 
 
@@ -199,6 +202,8 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
         "figures": Field("boolean", None, doc="whether there are figures"),
+        "numbers": Field("string", None, choices=NUMBERS, doc="of the worked example"),
+        "digits": Field("integer", 4, minimum=3, maximum=12, doc="of rounded numbers"),
         "symbols": Field("table", {}, doc="letters of your own"),
     },
     "example": {
@@ -232,5 +237,6 @@ TOP = (*SECTIONS, "layers", "activations")
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
     **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language", "figures")},
+    **{name: f"notes.{name}" for name in ("numbers", "digits")},
     "seed": "model.seed",
 }

@@ -17,10 +17,10 @@ from symnn.figures import captioned
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
 from symnn.ir import Line, Tensor
-from symnn.legend import Legend
 from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
+from symnn.numbers import Numbered, Numbers, worked
 from symnn.optimizers import update_lines
-from symnn.phrases import DETAILS, PHRASES
+from symnn.phrases import DETAILS, NUMBERS, PHRASES
 from symnn.printers.formulas import DEEP, batch_product, loss_formula, nested, sample_sum
 from symnn.reasons import definition_tex, derivative_tex, how_found
 from symnn.stabilise import stabilise
@@ -48,18 +48,24 @@ def tell(
     detail: str = "textbook",
     language: str = "en",
     figures: bool = True,
+    numbers: str | None = None,
+    beside: bool = False,
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
     notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
-    of the notation.
+    of the notation.  numbers: of a worked example; None: the spec's, or else none.  beside:
+    whether equations carry theirs, for a page that shows them when asked to.
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
     _known("layout", layout, LAYOUTS)
     _known("detail", detail, DETAILS)
     _known("language", language, PHRASES)
-    return _Story(derivation, own, layout, detail, language, figures).document()
+    numbers = numbers or derivation.network.spec.notes.numbers
+    _known("numbers", numbers or "none", NUMBERS)
+    story = _Story(derivation, own, layout, detail, language, figures)
+    return story.document(numbers, beside)
 
 
 def letters(network: Network, notation: str | Notation | None = None) -> Notation:
@@ -76,7 +82,7 @@ def _known(word: str, value: str, known: Iterable[str]) -> None:
         raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
 
 
-class _Story(Legend):
+class _Story(Numbered):
     """The sections, one method each."""
 
     def __init__(
@@ -91,7 +97,8 @@ class _Story(Legend):
         super().__init__(derivation, notation, layout, detail, language)
         self.out, self.figures = Builder(), figures
 
-    def document(self) -> Document:
+    def document(self, numbers: str | None = None, beside: bool = False) -> Document:
+        self._numbers_beside(numbers, beside)
         self._network()
         self._loss()
         if self.detail != "answer":
@@ -100,11 +107,13 @@ class _Story(Legend):
         if self.layout == "sample":
             self._samples()
         self._update()
+        self._example(numbers or "none")
         if self.detail != "answer":
             self._stable()
         description = self.network.spec.model.description
         title, layer = self.network.name, self.notation.layer_letter
-        return Document(title, description, self._with_signs(), self.language, layer)
+        origin = self.beside.origin() if self.beside else ""
+        return Document(title, description, self._with_signs(), self.language, layer, origin)
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, the first one ending in what the signs mean that the equations use."""
@@ -138,7 +147,9 @@ class _Story(Legend):
             out.say(say("batch", ways=ways[0], way=ways[1]))
             self._figure("network")
         self._forward_lines()
-        out.table((say("symbol"), say("shape"), say("meaning")), self.symbol_rows())
+        symbols = self.symbol_rows()
+        header = say("symbol"), say("shape"), say("meaning")
+        out.table(header, symbols, self.symbol_values(symbols))
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
         out.say(say("sizes", sizes=equal_sizes(sizes)))
         if rows := list(self._activations()):
@@ -334,6 +345,20 @@ class _Story(Legend):
             out.say(say("every", names=", ".join(letters)))
         self._figure("descent")
         out.end(say("update"))
+
+    # the worked example ------------------------------------------------------------------
+
+    def _example(self, numbers: str) -> None:
+        if numbers != "none":
+            digits = self.network.spec.notes.digits
+            self.out.blocks.extend(worked(self, numbers, digits))
+            self.out.end(self.say("numbers"))
+
+    def _numbers_beside(self, numbers: str | None, beside: bool) -> None:
+        wanted = beside and numbers != "none" and self.layout == "sample"
+        if wanted:
+            digits = self.network.spec.notes.digits
+            self.beside = Numbers.of(self, numbers or "decimal", digits)
 
     # the stable form ---------------------------------------------------------------------
 

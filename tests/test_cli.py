@@ -356,3 +356,15 @@ def test_symbols_are_matrices_of_bounded_size() -> None:
     assert net.symbols["b_1"].shape == (41, 1)
     with pytest.raises(ValueError, match=r"2,?050|2,?000"):
         net.symbols["A_1"]
+
+
+def test_numbers_are_a_flag(run: Any) -> None:
+    done = run("derive", "xor", "--fragment", "--numbers", "decimal", "--digits", "6")
+    assert done.code == 0 and r"\subsection*{The same with numbers}" in done.out
+    assert "rounded, the largest entry to $6$ digits" in done.out
+    for words, message in (
+        (("--numbers", "roman"), 'unknown value "roman"; known: decimal, none, pencil'),
+        (("--digits", "2"), "must be at least 3, not 2"),
+    ):
+        done = run("derive", "xor", *words)
+        assert done.code == 2 and message in done.err

@@ -34,11 +34,11 @@ ORDER = """
     schema files npz tables datasets
     entries ir functions pointwise formula layers losses optimizers
     symbols notation phrases locate sources sections spec
-    explicit network interop
+    explicit exact network interop
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation verify causes compare
+    special evaluate lower check derivation verify causes compare example
     operations chains plan planner stacking
-    drawing printers document reasons equations figures legend story markdown
+    drawing printers document reasons equations figures legend numbers story markdown
     templating tex page draw notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905
