@@ -84,7 +84,7 @@ def new(**options: Any) -> int:
 @click.option("--notation", help="affine, nielsen, goodfellow, d2l, ng or cs231n.")
 @click.option("--layout", help="sample, columns or rows.")
 @click.option("--detail", help="answer, textbook or full.")
-@click.option("--language", help="en.")
+@click.option("--language", help="en or zh.")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
 @_common
 def derive(**options: Any) -> int:
@@ -115,7 +115,7 @@ def generate(**options: Any) -> int:
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
 @click.option("--notation", help="Letters: affine.")
 @click.option("--layout", help="sample, columns or rows: of the letters in the graph.")
-@click.option("--language", help="en.")
+@click.option("--language", help="en or zh.")
 @_common
 def draw(**options: Any) -> int:
     """Draw the network, its graph, its activations or a step against the gradient."""

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from symnn.phrases_zh import CHINESE
+
 DETAILS = ("answer", "textbook", "full")  # the levels of detail
 
 ENGLISH: dict[str, str] = {
+    # the language itself: its tag in HTML, the program that sets it, its fonts, what joins words
+    "tag": "en",
+    "tex_program": "pdflatex",
+    "page_fonts": "KaTeX_Main, Latin Modern Roman, Georgia, Noto Serif CJK SC, serif",
+    "join_sentences": " ",
+    "join_reasons": "; ",
+    "join_items": ", ",
     # sections
     "network": "The network",
     "loss": "The loss",
@@ -106,6 +115,7 @@ ENGLISH: dict[str, str] = {
     "if": "if",
     # the figures
     "figure": "Figure",
+    "figure_number": "Figure {number}.",
     "figure_network": "The network. An edge is an entry of the matrix beside it; every unit adds "
     "its entry of the bias.",
     "figure_units": "Units behind the dots are not drawn.",
@@ -142,7 +152,7 @@ ENGLISH: dict[str, str] = {
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 
-PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
+PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
 
 
 class Phrases:

@@ -1,0 +1,141 @@
+"""The words of the notes in Chinese: the keys and the placeholders of ``phrases.ENGLISH``.
+
+Chinese stands off from a formula by a space, but not where punctuation of full width does.
+"""
+
+from __future__ import annotations
+
+CHINESE: dict[str, str] = {
+    # the language itself
+    "tag": "zh-CN",
+    "tex_program": "xelatex",
+    "page_fonts": "PingFang SC, Noto Sans CJK SC, Microsoft YaHei, sans-serif",
+    "join_sentences": "",
+    "join_reasons": "；",
+    "join_items": "，",
+    # sections
+    "network": "网络",
+    "loss": "损失函数",
+    "gradients": "用链式法则求梯度：反向传播",
+    "result": "损失函数的梯度",
+    "samples": "从一个样本到 ${N}$ 个样本",
+    "update": "梯度下降",
+    "stable": "实际的数值计算",
+    # the network
+    "nested": "网络是列向量 ${x}$ 的函数，其中激活函数逐元素作用：",
+    "unfolds": "逐层展开，即为前向传播：",
+    "batch": "${N}$ 个样本是 ${X}$ 的各{ways}；下文中除权重外，每个大写字母都为每个样本留有"
+    "一{way}，$\\mathbf{{1}}$ 是元素全为 $1$ 的列向量。",
+    "columns": "列",
+    "column": "列",
+    "rows": "行",
+    "row": "行",
+    "alike": "${layer} = {first}, \\ldots, {last}$ 的各层形式相同：",
+    "sizes": "各层的维数为 {sizes}。",
+    "activations": "激活函数及其导数：",
+    "symbol": "符号",
+    "shape": "形状",
+    "meaning": "含义",
+    "meaning_x": "输入",
+    "meaning_y": "目标值",
+    "meaning_A": "第 ${k}$ 层的权重",
+    "meaning_b": "第 ${k}$ 层的偏置",
+    "meaning_z": "第 ${k}$ 层的预激活",
+    "meaning_a": "第 ${k}$ 层的激活值",
+    "meaning_mask": "随机失活（dropout）的掩码，元素为 $0$ 或 $1/(1-\\mathrm{{rate}})$",
+    "meaning_delta": "第 ${k}$ 层的误差项，即 ${of}$ 对 ${z}$ 的导数",
+    "signs": "下文中，{signs}。",
+    "sign_product": "${odot}$ 表示逐元素积",
+    "sign_quotient": "$\\oslash$ 表示逐元素商",
+    "sign_square": "$v^{{{odot} 2}}$ 表示逐元素平方",
+    "sign_bracket": "$[\\,\\cdot\\,]$ 在条件成立时为 $1$，否则为 $0$",
+    "sign_number": "数与向量相加，就是把这个数加到每个分量上",
+    # the loss
+    "loss_is": "损失仅是参数的函数：",
+    "one_sample": "对一个样本，用网络已经算出的量来表示，损失为",
+    "loss_lines": "用网络已经算出的量来表示，损失为",
+    "facts": "已知：${facts}$。",
+    # the gradients
+    "errors": "记 ${delta} = {slope}$，称为第 ${k}$ 层的误差项。",
+    "short_d": "把对 ${z}$ 的导数简记为 ${short} = {slope}$，其他字母仿此。",
+    "short_nabla": "$\\nabla_{{v}} {L}$ 由 ${L}$ 对 $v$ 的各分量的导数组成。",
+    "scaled": "对属于各样本的量，所求的是 ${N} {L}$ 的导数，不含取平均的因子 $1/{N}$；"
+    "这个因子出现在参数的梯度中。",
+    "sweep": "反向传播从损失函数出发，逐层回到第一层。",
+    "layer_loss": "损失函数",
+    "layer_last": "输出层，${layer} = {k}$",
+    "layer": "隐藏层，${layer} = {k}$",
+    "layers": "隐藏层，${layer} = {first}, \\ldots, {last}$",
+    "kinks": "在导数不存在处，取 ${kinks}$。",
+    # reasons
+    "affine map": "仿射映射",
+    "component": "逐元素",
+    "derivative of the loss": "损失函数的导数",
+    "chain rule": "链式法则，经由 ${through}$",
+    "directly": "{chain}，外加直接依赖的一项",
+    "substitute": "代入 ${inserted}$",
+    "derivative of the activation": "${prime} = {value}$",
+    "with": "${prime} = {value}$，其中 ${a} = {function}$",
+    "use the forward value": "用前向传播的值 ${value}$",
+    "use the fact": "因为 ${fact}$",
+    "cancel and collect": "约分并合并同类项",
+    "mean over the samples": "对 ${N}$ 个样本取平均",
+    "matrix": "写成矩阵形式",
+    "definition": "定义",
+    "fold the function itself": "用函数自身的值 ${a}$ 表示",
+    "solve a = h(x) for x": "由 ${a} = {h}({x})$ 解出 ${x}$",
+    "differentiate the definition": "求导",
+    "differentiate once more": "再求一次导",
+    # the result
+    "vector": "全部参数合在一起，梯度为",
+    # the samples
+    "sum_of_samples": "对 ${N}$ 个样本，让每个样本占一列，如 {stacked}。"
+    "损失函数的梯度是各样本梯度的{mean}，可以写成矩阵乘积：",
+    "mean": "平均值",
+    "sum": "和",
+    "layers_all": "对每一层 ${layer}$，其中 ${first} = {x}$",
+    # the update
+    "step": "以学习率 ${eta}$ 沿梯度的反方向走一步：",
+    "every": "对 ${names}$ 中的每个参数 $\\theta$，都这样逐元素地更新。",
+    "stable_says": "以下各式的值不变，但既不溢出，也不损失有效数字：",
+    "shift by the maximum": "$e_{{i}}$ 与 $s$ 同乘一数，$e_{{i}}/s$ 不变",
+    "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
+    "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
+    "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
+    "otherwise": "否则",
+    "if": "若\\,",
+    # the figures
+    "figure": "图",
+    "figure_number": "图 {number}",
+    "figure_network": "网络结构。每条边是旁边矩阵的一个元素；每个单元再加上偏置中属于它的元素。",
+    "figure_units": "省略号处的单元没有画出。",
+    "figure_layers": "省略号处的层没有画出。",
+    "figure_graph": "计算图：各个量由哪些量算出。实线箭头是前向传播，从输入到损失；"
+    "虚线箭头是反向传播，把梯度传回，直到每一个参数：这正是反向传播的目的。",
+    "figure_activation": "激活函数（实线）及其导数（虚线）。在函数平坦的地方，误差几乎传不过去。",
+    "figure_vanish": "由于 ${prime} \\le {value}$，不计权重，每个这样的层至多把误差乘以 "
+    "${value}$：这就是深层网络中梯度消失的原因。",
+    "figure_descent": "在取定的一组数值下，损失沿 $-g$ 方向的变化，其中 $g = \\nabla {loss}$。"
+    "步长小时，损失贴着切线 ${loss} - {eta} \\lVert g \\rVert^{{2}}$ 下降；步长合适时，"
+    "到达最低点附近；步长过大时，反而高于起点。",
+    "figure_input": "输入 {x}",
+    "figure_small": "{eta} 较小",
+    "figure_good": "{eta} 合适",
+    "figure_large": "{eta} 过大",
+    "figure_network_title": "网络 {name}",
+    "figure_activation_title": "{name} 的激活函数及其导数",
+    "figure_descent_title": "{name} 的损失沿负梯度方向的变化",
+    "figure_graph_title": "{name} 的计算图",
+    # the interactive page
+    "page_detail": "详略",
+    "page_answer": "结论",
+    "page_textbook": "教科书",
+    "page_full": "每一步",
+    "page_view": "视图",
+    "page_notes": "讲义",
+    "page_worksheet": "练习",
+    "page_reveal": "显示这一步",
+    "page_reveal_all": "全部显示",
+    "page_reset": "重新开始",
+    "page_noscript": "下面的公式是 TeX 源码：排版需要 JavaScript。",
+}
