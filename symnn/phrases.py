@@ -1,4 +1,4 @@
-"""The words of the notes, by language.  A further language is one more table.
+"""The words of the notes, by language.  A further language is one more table, with all keys.
 
 ``$...$`` holds mathematics; ``{name}`` is filled in: ``{N}``, ``{L}``, ``{layer}``, ``{x}``,
 ``{X}``, ``{a}``, ``{h}``, ``{eta}`` and ``{odot}`` with the letters of the notation.
