@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import os
 import sys
@@ -155,6 +156,8 @@ def check(**options: Any) -> int:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what is printed is a file: UTF-8, anywhere
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     code = FINE
     try:
         code = run(words)

@@ -16,7 +16,7 @@ SECONDS = 60
 PACKAGES = {  # of Debian, for each program
     "pdflatex": "texlive-latex-base texlive-latex-recommended texlive-pictures lmodern",
     "xelatex": "texlive-xetex texlive-lang-chinese texlive-fonts-recommended "
-    "texlive-latex-recommended texlive-pictures",
+    "texlive-latex-recommended texlive-pictures lmodern",
 }
 
 _SPECIAL = {

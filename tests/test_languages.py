@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import os
 import re
 import shutil
 import string
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -220,6 +222,13 @@ def test_the_command_line_and_the_spec_choose_the_language(
     flag, own = ((tmp_path / f"{n}.tex").read_bytes() for n in ("flag", "spec"))
     assert flag == own and "反向传播".encode() in flag
     assert run("derive", "xor", "--language", "xx") == 2
+
+
+def test_what_is_printed_does_not_depend_on_the_locale() -> None:
+    command = [sys.executable, "-m", "symnn", "derive", "xor", "--language", "zh", "--fragment"]
+    surroundings = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    done = subprocess.run(command, env=surroundings, capture_output=True, check=True)
+    assert done.stdout.decode("utf-8") == fragment(derived("xor"), language="zh")
 
 
 # the user's own words ------------------------------------------------------------------------
