@@ -120,6 +120,21 @@ def test_chinese_uses_its_own_punctuation_and_terms() -> None:
     assert [term for term in terms.split() if term not in said] == []
 
 
+def test_a_language_is_one_more_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is said comes from the table: with every phrase in guillemets, nothing is left."""
+    settings = {*SETTINGS, *(key for key in ENGLISH if key.startswith("join_"))}
+    table = {k: p if k in settings or not english(p) else f"«{p}»" for k, p in ENGLISH.items()}
+    monkeypatch.setitem(PHRASES, "xx", table)  # type: ignore[arg-type]
+    for name, detail in (("xor", "full"), ("rich", "textbook"), ("deep", "answer")):
+        said = list(texts(tell(derived(name), detail=detail, language="xx")))
+        assert sum("«" in text for text in said) > 3
+        for text in said:
+            while "«" in text:  # a phrase may stand within a phrase
+                text, before = re.sub("«[^«»]*»", "", text), text
+                assert text != before, before
+            assert english(text) == []
+
+
 # the documents -------------------------------------------------------------------------------
 
 
