@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import os
 import sys
@@ -84,7 +85,7 @@ def new(**options: Any) -> int:
 @click.option("--notation", help="affine, nielsen, goodfellow, d2l, ng or cs231n.")
 @click.option("--layout", help="sample, columns or rows.")
 @click.option("--detail", help="answer, textbook or full.")
-@click.option("--language", help="en.")
+@click.option("--language", help="en or zh.")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
 @click.option("--numbers", help="none, decimal or pencil: the same with numbers.")
 @click.option("--digits", type=int, help="Of rounded numbers: 3 to 12.")
@@ -117,7 +118,7 @@ def generate(**options: Any) -> int:
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
 @click.option("--notation", help="Letters: affine.")
 @click.option("--layout", help="sample, columns or rows: of the letters in the graph.")
-@click.option("--language", help="en.")
+@click.option("--language", help="en or zh.")
 @_common
 def draw(**options: Any) -> int:
     """Draw the network, its graph, its activations or a step against the gradient."""
@@ -157,6 +158,8 @@ def check(**options: Any) -> int:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what is printed is a file: UTF-8, anywhere
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     code = FINE
     try:
         code = run(words)

@@ -164,10 +164,12 @@ def draw(
             raise _fail(name, f"has no figure {figure!r}", NO_FIGURE[figure])
         drawings.append(drawing)
     code, written = FINE, []
-    for drawing, path in zip(drawings, _paths(networks, output, suffix), strict=True):
+    paths = _paths(networks, output, suffix)
+    for network, drawing, path in zip(networks, drawings, paths, strict=True):
         if path is not None and not check:
             check_writable(path, force=force)
-        made = printed(drawing, suffix, fragment=fragment)
+        language = network.spec.notes.language
+        made = printed(drawing, suffix, fragment=fragment, language=language)
         if isinstance(made, str):
             code = max(code, _deliver(made, path, path and path.parent, check, force))
         elif path is not None:

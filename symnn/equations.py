@@ -171,7 +171,8 @@ class Equations:
             left, right = self.sides(line, notation)
             if (left, right) == (before, same):
                 continue  # the rewrite moved what is written alike, such as the order of terms
-            rows.append(Row("" if left == before else left, right, "; ".join(why)))
+            reason = self.say("join_reasons").join(why)
+            rows.append(Row("" if left == before else left, right, reason))
             before, same = left, right
         if self.detail == "full":
             rows[1] = Row(rows[1].left, rows[1].right, self.say("matrix"))
@@ -251,7 +252,7 @@ def blocks(lines: Sequence[Line]) -> list[tuple[int | None, list[Line]]]:
     return out
 
 
-def equal_sizes(sizes: Sequence[object]) -> str:
+def equal_sizes(sizes: Sequence[object]) -> list[str]:
     """n_0 = 2, n_1 = ... = n_9 = 16, n_10 = 1: equal neighbours together."""
     parts: list[str] = []
     at = 0
@@ -261,4 +262,4 @@ def equal_sizes(sizes: Sequence[object]) -> str:
         names = {1: first, 2: f"{first} = {last}"}.get(count, rf"{first} = \cdots = {last}")
         parts.append(f"${names} = {size}$")
         at += count
-    return ", ".join(parts)
+    return parts

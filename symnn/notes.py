@@ -16,7 +16,7 @@ from symnn.printers.texts import visible
 from symnn.printers.tikz import tikz
 from symnn.story import tell
 from symnn.templating import render
-from symnn.tex import compile_pdf, escape
+from symnn.tex import compile_pdf, escape, in_fandol
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
@@ -78,14 +78,17 @@ PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
 
 def latex_document(notes: Document) -> str:
     """The LaTeX text of the notes."""
+    say = Phrases(notes.language)
+    program = say("tex_program")
     sections = [{"title": s.title, "blocks": [_block(b) for b in s.blocks]} for s in notes.sections]
     return render(
         "notes.tex.j2",
         marker=MARKER,
-        title=escape(notes.title),
-        pdf_title=ascii_title(notes.title),
-        description=escape(notes.description),
-        figure_name=Phrases(notes.language)("figure"),
+        program=program,
+        title=escape(notes.title, program),
+        pdf_title=plain_title(notes.title, program),
+        description=escape(notes.description, program),
+        figure_name=say("figure"),
         sections=sections,
     )
 
@@ -203,6 +206,8 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def ascii_title(text: str) -> str:
+def plain_title(text: str, program: str) -> str:
     """The title as the PDF's metadata may hold it: letters, digits and spaces."""
-    return re.sub(r"[^A-Za-z0-9 .]", " ", text)
+    chinese = program == "xelatex"
+    kept = (re.match(r"[A-Za-z0-9 .]", c) or (chinese and in_fandol(c)) for c in text)
+    return "".join(c if keep else " " for c, keep in zip(text, kept, strict=True))

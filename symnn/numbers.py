@@ -147,7 +147,7 @@ class Numbers:
         parts.append("" if drawn else eq.say("numbers_given"))
         parts.append(eq.say("numbers_mask") if example.program.leaves_of("mask") else "")
         parts.append(eq.say("numbers_rounded", digits=self.style.digits))
-        return " ".join(filter(None, parts))
+        return eq.say("join_sentences").join(filter(None, parts))
 
     def leaves(self) -> list[Row]:
         """The numbers that the example starts from, a row a layer."""

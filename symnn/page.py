@@ -56,7 +56,6 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     return render(
         "notes.html.j2",
         marker=MARKER,
-        language=notes.language,
         layer=notes.layer,
         title=notes.title,
         description=notes.description,
@@ -138,7 +137,7 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
             return {
                 "kind": "figure",
                 "picture": Markup(svg(drawing, alone=False)),
-                "label": f"{say('figure')} {number}.",
+                "label": say("figure_number", number=number),
                 "caption": words(caption),
             }
         case Equations(rows):

@@ -1,4 +1,4 @@
-"""The words of the notes, by language.  A further language is one more table.
+"""The words of the notes, by language.  A further language is one more table, with all keys.
 
 ``$...$`` holds mathematics; ``{name}`` is filled in: ``{N}``, ``{L}``, ``{layer}``, ``{x}``,
 ``{X}``, ``{a}``, ``{h}``, ``{eta}`` and ``{odot}`` with the letters of the notation.
@@ -8,10 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from symnn.phrases_zh import CHINESE
+
 DETAILS = ("answer", "textbook", "full")  # the levels of detail
 NUMBERS = ("none", "decimal", "pencil")  # of the worked example
 
 ENGLISH: dict[str, str] = {
+    # the language itself: its tag in HTML, the program that sets it, its fonts, what joins words
+    "tag": "en",
+    "tex_program": "pdflatex",
+    "page_fonts": "KaTeX_Main, Latin Modern Roman, Georgia, Noto Serif CJK SC, serif",
+    "join_sentences": " ",
+    "join_reasons": "; ",
+    "join_items": ", ",
     # sections
     "network": "The network",
     "loss": "The loss",
@@ -130,6 +139,7 @@ ENGLISH: dict[str, str] = {
     "numbers_after": "At the new parameters the loss of this sample is {about} ${after}$.",
     # the figures
     "figure": "Figure",
+    "figure_number": "Figure {number}.",
     "figure_network": "The network. An edge is an entry of the matrix beside it; every unit adds "
     "its entry of the bias.",
     "figure_units": "Units behind the dots are not drawn.",
@@ -169,7 +179,7 @@ ENGLISH: dict[str, str] = {
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 
-PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
+PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
 
 
 class Phrases:

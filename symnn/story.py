@@ -125,7 +125,7 @@ class _Story(Numbered):
         used = [self.say(name) for name, sign in signs.items() if re.search(sign, tex)]
         if not used:
             return (first, *rest)
-        told = Paragraph(self.say("signs", signs="; ".join(used)))
+        told = Paragraph(self.say("signs", signs=self.say("join_reasons").join(used)))
         return (Section(first.title, (*first.blocks, told)), *rest)
 
     # the network -------------------------------------------------------------------------
@@ -151,7 +151,7 @@ class _Story(Numbered):
         header = say("symbol"), say("shape"), say("meaning")
         out.table(header, symbols, self.symbol_values(symbols))
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
-        out.say(say("sizes", sizes=equal_sizes(sizes)))
+        out.say(say("sizes", sizes=say("join_items").join(equal_sizes(sizes))))
         if rows := list(self._activations()):
             out.say(say("activations"))
             out.show(*rows)
@@ -239,7 +239,7 @@ class _Story(Numbered):
 
     def _gradients(self) -> None:
         out, say = self.out, self.say
-        out.say(" ".join([*self.conventions(), say("sweep")]))
+        out.say(say("join_sentences").join([*self.conventions(), say("sweep")]))
         if kinks := [f.kink for f in self._functions() if f.kink]:
             out.say(say("kinks", kinks=", ".join(kinks)))
         self._figure("graph")

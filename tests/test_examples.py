@@ -51,14 +51,19 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     compare(GENERATED / f"{name}.tex", text)
 
 
+def test_the_committed_chinese_notes_are_what_is_derived() -> None:
+    compare(GENERATED / "xor.zh.tex", document(symnn.load("xor").derive(), language="zh"))
+
+
 def test_the_committed_picture_is_what_is_drawn() -> None:
     compare(GENERATED / "xor.svg", symnn.load("xor")._repr_svg_())
 
 
 def test_nothing_else_is_committed_there() -> None:
     known = {f"{name}{suffix}" for name in example_names() for suffix in (".py", ".tex")}
+    known |= {"xor.svg", "xor.zh.tex"}
     suffixes = (".py", ".tex", ".svg")
-    known |= {"xor.svg", "xor_jax.py"}
+    known |= {"xor_jax.py"}
     assert {p.name for p in GENERATED.iterdir() if p.suffix in suffixes} <= known
 
 

@@ -33,7 +33,7 @@ TOP = {
 ORDER = """
     schema files npz tables datasets
     entries ir functions pointwise formula layers losses optimizers
-    symbols notation phrases locate sources sections spec
+    symbols notation phrases_zh phrases locate sources sections spec
     explicit exact network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare example
