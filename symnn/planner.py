@@ -34,6 +34,12 @@ def plan(program: Program, gradients: Names, count: sp.Symbol) -> Plan:
     return _Planner(program, gradients, count).plan()
 
 
+def forward(trained: Plan, output: str, count: sp.Symbol) -> Plan:
+    """The plan of F(x) alone, for parameters that lie as in the plan of a training step."""
+    planner = _Planner(trained.program, trained.gradients, count)
+    return planner.forward(trained, output)
+
+
 class _Planner:
     def __init__(self, program: Program, gradients: Names, count: sp.Symbol) -> None:
         self.count = count
@@ -46,8 +52,17 @@ class _Planner:
     def plan(self) -> Plan:
         self._loss()
         self._blocks()
-        held = {*self.result.records, *self.result.ones, *self.result.gradients.values()}
-        self.lines, self.inlined = inlined(self.lines, held)
+        return self._kernels({*self.result.ones, *self.result.gradients.values()})
+
+    def forward(self, trained: Plan, output: str) -> Plan:
+        self.lines = by_sign(needed(self.program.lines, [output]))
+        self.result.blocks, self.result.ones = trained.blocks, trained.ones
+        self.result.records = (output,)
+        return self._kernels(set(self.result.ones))
+
+    def _kernels(self, held: set[str]) -> Plan:
+        """The kernels of all lines; those that are read more than here keep their arrays."""
+        self.lines, self.inlined = inlined(self.lines, {*held, *self.result.records})
         for line in self.lines:
             self._line(line)
         self._places()

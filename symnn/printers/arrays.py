@@ -107,7 +107,7 @@ class Arrays:
     def rows(self) -> list[Row]:
         """The allocations, those of one layer together."""
         numbers = [f"{n} = np.array({_number(v)}, dtype)" for v, n in self.constants.items()]
-        pools = self._pools()
+        pools = self.pools()
         texts = [
             *self._parameters(),
             *self._values(pools),
@@ -162,7 +162,7 @@ class Arrays:
         turned = {n.removesuffix("_T") for n in self.used if n.endswith("_T") and n not in given}
         return rows + [f"{n}_T = {n}.T" for n in sorted(turned & own)]
 
-    def _pools(self) -> dict[str, int]:
+    def pools(self) -> dict[str, int]:
         """Value -> the pool that its memory is in; values needed at once are in different ones.
 
         Neighbouring layers take turns, so that a loop over layers can say which.

@@ -42,12 +42,30 @@ def flat(
     gradient.  states: the suffixes of the states.  steps: the plan whose penalties are added
     to the gradients first.  Raises PlanError where parameters are not all updated alike.
     """
+    vectors, folded = flat_lines(lines, gradients, states)
+    return _Printer(Flat(folded), vectors, steps).run()
+
+
+def flat_lines(
+    lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str]
+) -> tuple[list[Line], bool]:
+    """The lines of flat vectors, and whether eta is a factor of the gradients themselves."""
     groups = [_of(lines, p, g, states) for p, g in gradients.items()]
     if any(list(map(str, group)) != list(map(str, groups[0])) for group in groups):
         raise PlanError("the parameters are not all updated by the same lines")
     short = _inlined(groups[0], states)
     scaled = _with_rate_in_gradients(short, states)
-    return _Printer(Flat(scaled is not None), scaled or short, steps).run()
+    return scaled or short, scaled is not None
+
+
+def penalty_factor(plan: Plan) -> sp.Expr | None:
+    """c where every weight A adds c A to its gradient, without reading a sample."""
+    factors = set(plan.penalties.values())
+    if not factors:
+        return None
+    if len(factors) > 1 or len(plan.penalties) < len(plan.blocks):
+        raise PlanError("the weights are not all penalised alike")
+    return factors.pop()
 
 
 def _of(lines: Sequence[Line], parameter: str, gradient: str, states: Sequence[str]) -> list[Line]:
@@ -129,14 +147,10 @@ class _Printer:
 
     def _penalties(self) -> None:
         """g += c A for the weights: what their gradient adds without reading a sample."""
-        factors = set(self.plan.penalties.values())
-        if not factors:
-            return
-        if len(factors) > 1 or len(self.plan.penalties) < len(self.plan.blocks):
-            raise PlanError("the weights are not all penalised alike")
-        factor = factors.pop() * (ETA if self.result.folded else 1)
-        self.works.add("work_1")
-        self.result.penalty = self._constant(factor)
+        factor = penalty_factor(self.plan)
+        if factor is not None:
+            self.works.add("work_1")
+            self.result.penalty = self._constant(factor * (ETA if self.result.folded else 1))
 
     def _call(self, call: Call) -> str:
         args = ", ".join(map(self._operand, call.args))
