@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
 import textwrap
 import types
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.c_target import c_files
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
@@ -23,28 +29,70 @@ from symnn.templating import render
 if TYPE_CHECKING:
     from symnn.network import Network
 
-TARGETS = ("numpy",)
+Files = dict[str, str]  # suffix -> text; the first is the one that is named
 
 
-def generate(network: Network, target: str = "numpy") -> str:
+@dataclass(frozen=True)
+class Target:
+    """What modules run on.
+
+    files: the texts of a network, given what fills every module, and options of the target.
+    main: the suffix of the text that is the program.  options: what ``files`` takes further.
+    """
+
+    files: Callable[..., Files]
+    main: str = ".py"
+    options: tuple[str, ...] = ()
+
+
+def _numpy(network: Network, values: Mapping[str, Any]) -> Files:
+    return {".py": render("numpy_module.py.j2", **values)}
+
+
+TARGETS: dict[str, Target] = {
+    "numpy": Target(_numpy),
+    "c": Target(c_files, ".c", ("weights", "training")),
+}
+
+
+def generate(network: Network, target: str = "numpy", **options: Any) -> str:
     """The text of the standalone training module of a network.
 
     Raises ValueError for an unknown target.
     """
+    return generate_files(network, target, **options)[TARGETS[target].main]
+
+
+def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
+    """Suffix -> text of all files of a target, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
-    return render("numpy_module.py.j2", **_values(network))
+    if unknown := set(options) - set(TARGETS[target].options):
+        raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
+    return TARGETS[target].files(network, _values(network), **options)
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
-    """The generated module, live."""
-    return load_module(generate(network, target), network.spec.output.module)
+    """The generated module, live.  Its other files lie in a folder that ends with it."""
+    files, name = generate_files(network, target), network.spec.output.module
+    if len(files) == 1:
+        return load_module(files[".py"], name)
+    folder = Path(tempfile.mkdtemp(prefix="symnn-"))
+    try:
+        for suffix, text in files.items():
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+        module = load_module(files[".py"], name, folder / f"{name}.py")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(module, shutil.rmtree, folder, ignore_errors=True)
+    return module
 
 
-def load_module(text: str, name: str) -> types.ModuleType:
+def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleType:
     """A module from text that this package has built; never from a user's text."""
     module = types.ModuleType(name)
-    module.__file__ = f"{name}.py"
+    module.__file__ = str(file or f"{name}.py")
     exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
     return module
 

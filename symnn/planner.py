@@ -36,8 +36,7 @@ def plan(program: Program, gradients: Names, count: sp.Symbol) -> Plan:
 
 def forward(trained: Plan, output: str, count: sp.Symbol) -> Plan:
     """The plan of F(x) alone, for parameters that lie as in the plan of a training step."""
-    planner = _Planner(trained.program, trained.gradients, count)
-    return planner.forward(trained, output)
+    return _Planner(trained.program, trained.gradients, count).forward(trained, output)
 
 
 class _Planner:

@@ -78,13 +78,14 @@ def _of(lines: Sequence[Line], parameter: str, gradient: str, states: Sequence[s
         names[f"{parameter}_{state}"] = state
     out = []
     for line in own:
-        table = {e: _vector(names[name_of(e)]) for e in line.reads if isinstance(e, sp.Indexed)}
+        table = {e: vector(names[name_of(e)]) for e in line.reads if isinstance(e, sp.Indexed)}
         f = sp.Add(*(t.f for t in line.terms)).xreplace(table)
         out.append(Line(Tensor(names[line.lhs.name], (PARAMETERS,)), (Term(f),), line.why))
     return out
 
 
-def _vector(name: str) -> sp.Expr:
+def vector(name: str) -> sp.Expr:
+    """The entry of a flat vector."""
     return Tensor(name, (PARAMETERS,)).entry
 
 
@@ -106,8 +107,8 @@ def _with_rate_in_gradients(lines: Sequence[Line], states: Sequence[str]) -> lis
 
     That is so for an update that is linear in the gradient: gradient descent and momentum.
     """
-    scaled = {_vector(n): _vector(n) / ETA for s in states for n in (s, f"{s}_next")}
-    scaled[_vector("g")] = _vector("g") / ETA
+    scaled = {vector(n): vector(n) / ETA for s in states for n in (s, f"{s}_next")}
+    scaled[vector("g")] = vector("g") / ETA
     out = []
     for line in lines:
         factor = sp.S.One if line.lhs.name == "theta_next" else ETA
@@ -131,7 +132,7 @@ class _Printer:
             later = {name_of(e) for other in self.lines[k + 1 :] for e in other.reads}
             f = line.terms[0].f
             own = [e for e in entries(f) if isinstance(e, sp.Indexed)]
-            f = f.xreplace({e: _vector(name_of(e).removesuffix("_next")) for e in own})
+            f = f.xreplace({e: vector(name_of(e).removesuffix("_next")) for e in own})
             out = Node("array", (PARAMETERS.symbol,), line.lhs.name.removesuffix("_next"))
             calls = chain(f, out, lambda name: name, {"g"} - later)
             self.result.steps.append(Row(None, tuple(map(self._call, calls)), (str(line),)))
