@@ -85,7 +85,8 @@ def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    weakref.finalize(module, shutil.rmtree, folder, ignore_errors=True)
+    # every function of the module keeps all others alive, also without the module
+    weakref.finalize(module.train, shutil.rmtree, folder, ignore_errors=True)
     return module
 
 
@@ -179,7 +180,7 @@ def _counted(numbers: Sequence[int]) -> str:
     for number, group in groupby(numbers):
         count = len(list(group))
         parts += [f"*[{number}] * {count}"] if count > 4 else [str(number)] * count
-    return f"({', '.join(parts)})"
+    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
 
 
 def _wrapped(rows: Iterable[Row], indent: int) -> list[Row]:
