@@ -50,9 +50,7 @@ def _values(network: Network, weights: Arrays | None, training: bool) -> dict[st
     steps = plan(derivation.stable, gradients, SAMPLES)
     output = prediction(forward(steps, network.output, SAMPLES), numbers)
     backward = gradient(steps, numbers)
-    changes, folded = update(
-        derivation.update_lines, gradients, network.optimizer.states, numbers
-    )
+    changes, folded = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
     factor = penalty_factor(steps)
     rows = [*output.rows, *(backward.rows + changes.rows if training else ())]
     text = "\n".join(rows)

@@ -10,9 +10,10 @@ from typing import Any
 
 import click
 
+from symnn.c_compiler import CompilerError
 from symnn.cli import DIVERGED, FINE, STALE, USAGE
 from symnn.compare import compare_file
-from symnn.emit import TARGETS, load_module
+from symnn.emit import TARGETS, generate_files, load_module
 from symnn.files import (
     InputError,
     OutputError,
@@ -22,7 +23,7 @@ from symnn.files import (
     write_text,
 )
 from symnn.network import Network
-from symnn.npz import NpzError
+from symnn.npz import NpzError, read_npz
 from symnn.schema import Problem, SpecError, shorten, suggestion
 from symnn.sources import example_names, example_path
 from symnn.spec import load_spec, with_files
@@ -44,6 +45,8 @@ def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
             return USAGE, [Problem(shorten(str(error.path)), error.line, "", error.message)]
         case NpzError():
             return USAGE, [Problem("weights", None, "", str(error))]
+        case CompilerError():
+            return USAGE, [Problem("--target", None, "", error.message, error.hint)]
         case TexError():
             return USAGE, [Problem("pdf", None, "", error.message, error.hint)]
         case Diverged():
@@ -128,27 +131,61 @@ def generate(
     specs: tuple[str, ...],
     output: str | None,
     target: str,
+    weights: str | None,
+    only: str | None,
     check: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
     force: bool,
 ) -> int:
-    """Write the modules."""
+    """Write the modules, each with the files that belong to it."""
     if target not in TARGETS:
         raise _fail("--target", f"unknown target {shorten(target)!r}", suggestion(target, TARGETS))
+    chosen = TARGETS[target]
+    for flag, option, given in (("--weights", "weights", weights), ("--only", "training", only)):
+        if given and option not in chosen.options:
+            raise _fail(flag, f"the target {target} has no such option", "use --target c")
+    if weights and len(specs) > 1:
+        raise _fail("--weights", "the weights are those of one spec", "name one spec")
     networks = [Network.from_spec(load_spec(source)) for source in specs]
-    code, written = FINE, []
+    options: dict[str, Any] = {"training": False} if only else {}
+    if weights:
+        options["weights"] = read_npz(Path(weights), networks[0].parameters)
+    if chosen.needs is not None and not only and not check:
+        chosen.needs()
+    main = chosen.main
     own = [files_of(n) for n in networks]
-    paths = [f.module for f in own] if output is None else _paths(networks, output, ".py")
+    named = _paths(networks, output, main)
+    paths = [f.module.with_suffix(main) for f in own] if output is None else named
+    code, found = FINE, []
     for network, path, files in zip(networks, paths, own, strict=True):
-        base = files.base if output is None else path and path.parent
-        code = max(code, _deliver(network.generate(target), path, base, check, force))
-        if path is not None:
-            written.append(str(path))
-    if written and not check:
-        _result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+        texts = generate_files(network, target, **options)
+        if path is None:
+            sys.stdout.write(texts[main])
+            continue
+        if path.suffix != main and len(texts) > 1:
+            raise _fail("-o", f"{shorten(str(path))} does not end in {main}", f"name a {main} file")
+        base = files.base if output is None else path.parent
+        found += [(p, t, base) for p, t in _beside(path, texts).items()]
+    for written, _, base in [] if check else found:
+        check_writable(written, force=force, base=base)
+    for written, text, base in found:
+        code = max(code, _deliver(text, written, base, check, force))
+    if found and not check:
+        names = [str(p) for p, _, _ in found]
+        _result({"written": names}, f"wrote {', '.join(names)}", as_json, quiet)
+        for path in paths:
+            if path is not None and chosen.report is not None and not quiet:
+                click.echo(chosen.report(path), err=True)
     return code
+
+
+def _beside(path: Path, texts: dict[str, str]) -> dict[Path, str]:
+    """The files of a target; the one that is named may end in anything if it is alone."""
+    if len(texts) == 1:
+        return dict.fromkeys([path], *texts.values())
+    return {path.with_suffix(suffix): text for suffix, text in texts.items()}
 
 
 def _is_folder(output: str) -> bool:

@@ -14,6 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.c_compiler import compiler, sizes
 from symnn.c_target import c_files
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
@@ -38,11 +39,15 @@ class Target:
 
     files: the texts of a network, given what fills every module, and options of the target.
     main: the suffix of the text that is the program.  options: what ``files`` takes further.
+    needs: raises an error if something is missing on this machine.  report: what to say about
+    the files once they are written.
     """
 
     files: Callable[..., Files]
     main: str = ".py"
     options: tuple[str, ...] = ()
+    needs: Callable[[], object] | None = None
+    report: Callable[[Path], str] | None = None
 
 
 def _numpy(network: Network, values: Mapping[str, Any]) -> Files:
@@ -51,7 +56,7 @@ def _numpy(network: Network, values: Mapping[str, Any]) -> Files:
 
 TARGETS: dict[str, Target] = {
     "numpy": Target(_numpy),
-    "c": Target(c_files, ".c", ("weights", "training")),
+    "c": Target(c_files, ".c", ("weights", "training"), compiler, sizes),
 }
 
 

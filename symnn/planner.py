@@ -106,14 +106,13 @@ class _Planner:
             weights, source, bias = found
             tensor = self.program.tensors[weights]
             units, inputs = (int(a.size) for a in tensor.axes)
-            turned = weights in backward
-            block = Block(weights, bias, units, inputs, start, turned)
+            block = Block(weights, bias, units, inputs, start, weights in backward)
             blocks.append(block)
             start += block.size
             if bias is not None:
                 self.result.ones[source] = bias
         self.result.blocks = tuple(blocks)
-        held = {n for b in blocks for n in (b.weights, b.bias) if n}
+        held = {n for b in blocks for n in (b.weights, b.bias)}
         if missing := [t.name for t in _parameters(self.program) if t.name not in held]:
             raise PlanError(f"no line A v + b reads {', '.join(missing)}")
 

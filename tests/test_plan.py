@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symnn import Network
+from symnn import Dense, Dropout, Network
 from tests.test_networks import leaves_of, module_gradients, random_network
 
 ROWS = 5
@@ -47,3 +47,9 @@ def test_the_planned_step_computes_the_same_gradients(network_seed: int) -> None
         scale = max(1.0, float(np.abs(gradient).max()))
         error = np.abs(found[name] - 0.25 * (gradient - penalty)).max() / scale
         assert error < 1e-13, f"{name} of {net!r}"
+
+
+def test_a_value_may_stand_in_the_place_of_a_later_layer() -> None:
+    layers = [Dropout(0.1), Dense(4, "linear"), Dropout(0.2), Dense(2)]
+    module = Network(inputs=3, layers=layers, loss="mse").compile()
+    assert len(module.train(np.ones((4, 3)), np.ones((4, 2)), epochs=2)[1]) == 2

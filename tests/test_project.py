@@ -39,7 +39,7 @@ ORDER = """
     special evaluate lower check derivation verify causes compare
     operations chains plan planner
     printers document reasons equations story markdown
-    templating tex page notes c_target emit training cli commands
+    templating tex page notes c_compiler c_target emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905
 

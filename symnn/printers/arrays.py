@@ -220,4 +220,6 @@ def _place(axes: Axes) -> str:
 
 
 def _layer(text: str) -> int | None:
-    return layer_of(text.split(" ", 1)[0])
+    """The layer of an allocation; what stands in a later layer's place comes with that one."""
+    found = [k for k in map(layer_of, text.split(" = ", 1)) if k is not None]
+    return max(found, default=None)

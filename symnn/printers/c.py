@@ -106,7 +106,8 @@ class _Printer:
         declared = self._declared(setup, loops)
         for kind, names in declared.items():
             text = f"{kind} {', '.join(f'*{n}' for n in names)};"
-            found.declarations += textwrap.wrap(text, WIDTH, subsequent_indent="    ") if names else []
+            if names:
+                found.declarations += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
         if len(self.plan.records) == 1:
             result = folded([Row(None, self.plan.records)], loops=loops, language=C)
             found.result = result.text[0]
@@ -144,7 +145,7 @@ class _Printer:
             else:
                 code = [f"{name} = place;", f"place += {units} * ld;"]
                 sizes.append(int(self._axis(axes[0]).size) if len(axes) == 2 else 1)
-            rows.append((code, layer_of(name)))
+            rows.append((code, layer_of(taken[name])))
         for mask in self.masks:
             units = f"UNITS[{number_of(columns(mask.axes)[0].name)}]"
             code = [f"{mask.name} = masks;", f"masks += {units} * ld;"]
