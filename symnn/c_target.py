@@ -14,7 +14,7 @@ from symnn.layers import SAMPLES
 from symnn.plan import Block
 from symnn.planner import forward, plan
 from symnn.printers.c import gradient, layout, prediction, update
-from symnn.printers.c_functions import TEXTS
+from symnn.printers.c_functions import TEXTS, VECTORS, vector_texts
 from symnn.printers.c_scalars import Constants, functions_in
 from symnn.printers.flat import penalty_factor
 from symnn.templating import render
@@ -71,6 +71,8 @@ def _values(network: Network, weights: Arrays | None, training: bool) -> dict[st
         "draws": weights is None or (training and "mask" in text),
         "libm": [f for f in functions if f not in TEXTS],
         "doubles": [f for f in ("exp", "pow", "sqrt") if re.search(rf"\b{f}\(", text)],
+        "vectors": [f for f in functions if f in VECTORS],
+        "vector_texts": vector_texts(functions),
         "texts": [TEXTS[f] for f in functions if f in TEXTS],
         "units_c": "{" + ", ".join(map(str, _units(steps.blocks))) + "}",
         "gradient": backward,

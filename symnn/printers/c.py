@@ -20,6 +20,7 @@ from symnn.printers.loops import C, Row, folded, has_loops
 from symnn.printers.planned import loss_penalty
 
 WIDTH = 92
+AT = "[j * ld + n]"  # of unit j and sample n
 
 
 @dataclass
@@ -360,15 +361,15 @@ def _axes_of(e: sp.Indexed) -> set[sp.Symbol]:
 
 def _at(name: str, axes: Sequence[sp.Symbol]) -> str:
     if len(axes) == 2:
-        return f"{name}[j * ld + n]"
+        return f"{name}{AT}"
     return f"{name}[{'n' if axes[0].name == SAMPLES else 'j'}]"
 
 
 def _body(code: Sequence[str]) -> list[str]:
     rows = [
-        piece
+        piece.replace("@", AT)
         for text in code
-        for piece in textwrap.wrap(text, WIDTH - 12, subsequent_indent="    ")
+        for piece in textwrap.wrap(text.replace(AT, "@"), WIDTH - 18, subsequent_indent="    ")
     ]
     return [*(f"    {t}" for t in rows), *(["}"] if len(code) > 1 else [])]
 
