@@ -393,6 +393,36 @@ def test_without_training_weights_can_be_set(tmp_path: Path) -> None:
     assert run_main(source, main=main) == [0.0, 0.0, 0.0]
 
 
+BLAS = """
+#include "net.h"
+
+int products;
+
+/* row-major, b as it is, beta 1, as the network calls it */
+void cblas_dgemm(int order, int ta, int tb, int m, int n, int k, double alpha, const double *a,
+                 int lda, const double *b, int ldb, double beta, double *c, int ldc)
+{
+    products += order == 101 && tb == 111 && alpha == 1 && beta == 1;
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++)
+            for (int l = 0; l < k; l++)
+                c[i * ldc + j] += (ta == 111 ? a[i * lda + l] : a[l * lda + i]) * b[l * ldb + j];
+}
+"""
+
+
+@pytest.mark.parametrize("name", ["deep", "odd"])
+def test_a_blas_may_compute_the_products(name: str, tmp_path: Path) -> None:
+    source = written(kind(name), tmp_path)
+    expected = run_main(source, main=STEPS)
+    counted = STEPS.replace("int main(void)", "extern int products;\n\nint main(void)")
+    counted = counted.replace("    return 0;", '    printf(" %d", products);\n    return 0;')
+    options = ("-DSYMNN_CBLAS", "-DSYMNN_CBLAS_LEAST=0")
+    *found, products = run_main(source, *options, main=BLAS + counted)
+    assert found == pytest.approx(expected, rel=1e-8)
+    assert products > 40
+
+
 # the command line ------------------------------------------------------------------------
 
 

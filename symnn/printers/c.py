@@ -328,8 +328,7 @@ class _Printer:
             "EACH(n, ld)",
             "    scratch[n] = R(0.0);",
             *self._over(axes[0], code),
-            "for (size_t n = 0; n < rows; n++)",
-            "    L += scratch[n];",
+            "L += total(rows, scratch);",
         ]
 
 
