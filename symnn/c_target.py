@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sympy as sp
 
+from symnn.fold import layer_of
 from symnn.layers import SAMPLES
 from symnn.plan import Block
 from symnn.planner import forward, plan
-from symnn.printers.c import gradient, layout, prediction, update
+from symnn.printers.c import gradient, layout, prediction, size, update
 from symnn.printers.c_functions import TEXTS, VECTORS, vector_texts
 from symnn.printers.c_scalars import Constants, functions_in
 from symnn.printers.flat import penalty_factor
+from symnn.printers.loops import C, Row, folded, has_loops
 from symnn.templating import render
 
 if TYPE_CHECKING:
@@ -74,14 +76,15 @@ def _values(network: Network, weights: Arrays | None, training: bool) -> dict[st
         "vectors": [f for f in functions if f in VECTORS],
         "vector_texts": vector_texts(functions),
         "texts": [TEXTS[f] for f in functions if f in TEXTS],
-        "units_c": "{" + ", ".join(map(str, _units(steps.blocks))) + "}",
+        "units_c": textwrap.wrap(", ".join(map(str, _units(steps.blocks))), WIDTH),
         "gradient": backward,
         "prediction": output,
         "uses": lambda name: f"{name}(" in text,
+        "states_c": "".join(f"net_real *{s}, " for s in network.optimizer.states),
         "penalties": [] if factor is None else _penalties(steps.blocks),
         "penalty_c": "" if factor is None else sp.ccode(Constants(numbers).known(factor)),
         "update_c": changes,
-        "blocks_c": [{"size": b.size, "draw": _drawn(b)} for b in steps.blocks],
+        "draw_rows": _draws(steps.blocks),
     }
 
 
@@ -108,17 +111,35 @@ def _listed(values: np.ndarray, network: Network) -> list[str]:
     return textwrap.wrap(", ".join(texts), WIDTH)
 
 
-def _penalties(blocks: Iterable[Block]) -> list[str]:
-    return [
-        f"add_multiple({layout(b)}, c, theta + {b.start}, gradient + {b.start});" for b in blocks
+def _penalties(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """Add c A_k to dA_k for every k."""
+    rows = [
+        Row(
+            layer_of(b.weights),
+            (
+                f"add_multiple({layout(b)}, c, theta, gradient);",
+                f"theta += {size(b)};",
+                f"gradient += {size(b)};",
+            ),
+        )
+        for b in blocks
     ]
+    return folded(rows, loops=has_loops(rows), language=C).text
 
 
-def _drawn(b: Block) -> str:
-    """The i-th number of a block at the start of training: Glorot's uniform weights, bias 0."""
-    bound = float(np.sqrt(6.0 / (b.inputs + b.units)))
-    draw = f"(drawn() * R(2.0) - R(1.0)) * R({bound!r})"
-    if b.bias is None:
-        return draw
-    plain = f"i < {b.inputs * b.units}" if b.transposed else f"i % {b.width} < {b.inputs}"
-    return f"{plain} ? {draw} : R(0.0)"
+def _draws(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """Draw Glorot's uniform weights, with biases 0."""
+    rows = []
+    for b in blocks:
+        k, bound = layer_of(b.weights), float(np.sqrt(6.0 / (b.inputs + b.units)))
+        assert k is not None
+        inputs = f"UNITS[{k - 1}]"
+        value = f"R({bound!r}) * drawn()"
+        if b.bias is not None:
+            plain = f"i < {inputs} * UNITS[{k}]"
+            if not b.transposed:
+                plain = f"i % ({inputs} + 1) < {inputs}"
+            value = f"{plain} ? {value} : R(0.0)"
+        code = (f"for (size_t i = 0; i < {size(b)}; i++)", f"    *W++ = {value};")
+        rows.append(Row(k, code))
+    return folded(rows, loops=has_loops(rows), language=C).text

@@ -212,6 +212,29 @@ def test_two_processes_train_as_one(options: dict[str, Any]) -> None:
         np.testing.assert_array_equal(theirs[name], found[name])
 
 
+# the text --------------------------------------------------------------------------------
+
+
+def test_the_text_is_well_formed(tmp_path: Path) -> None:
+    for name in KINDS:
+        written(kind(name), tmp_path)
+        for suffix in (".c", ".h"):
+            lines = (tmp_path / f"net{suffix}").read_text().splitlines()
+            assert all(len(line) <= 100 and line == line.rstrip() for line in lines), name
+        for check in (("check",), ("format", "--check", "--diff")):
+            ruff = (sys.executable, "-m", "ruff", *check, "--isolated", "net.py")
+            done = subprocess.run(ruff, cwd=tmp_path, capture_output=True, text=True)
+            assert done.returncode == 0, f"{name}: {done.stdout}"
+
+
+def test_the_text_does_not_grow_with_depth() -> None:
+    def text(depth: int) -> str:
+        layers = [Dense(8, "tanh") for _ in range(depth)]
+        return Network(inputs=8, layers=layers, loss="mse").generate("c")
+
+    assert len(text(60).splitlines()) <= len(text(12).splitlines()) + 2
+
+
 # embedding -------------------------------------------------------------------------------
 
 KINDS = {
@@ -388,7 +411,7 @@ def test_without_training_weights_can_be_set(tmp_path: Path) -> None:
         assert word not in source.read_text().split("#endif", 1)[1]
     main = PREDICT.replace(
         "net_predict(x, output);",
-        "for (int i = 0; i < NET_SIZE; i++) net_weights()[i] = 0; net_predict(x, output);",
+        "for (int i = 0; i < NET_SIZE; i++) { net_weights()[i] = 0; }\n    net_predict(x, output);",
     )
     assert run_main(source, main=main) == [0.0, 0.0, 0.0]
 

@@ -114,6 +114,7 @@ class _Printer:
             found.result = result.text[0]
         text = "\n".join(found.rows)
         bases = [n.split("[")[0] for names in declared.values() for n in names]
+        bases = [n for n in bases if n != "pools"]
         reads = "\n".join((*steps.text, *last.text, found.result))
         found.unread = [n for n in bases if not re.search(rf"\b{n}\b", reads)]
         given = ("seed", "scratch", "y", "x_rows")
@@ -128,9 +129,9 @@ class _Printer:
         rows = []
         for b in self.plan.blocks:
             k = layer_of(b.weights)
-            code = [f"W_{k} = theta;", f"theta += {_size(b)};"]
+            code = [f"W_{k} = theta;", f"theta += {size(b)};"]
             if training or any(isinstance(x, Zero) for x in self.plan.kernels):
-                code += [f"dW_{k} = gradient;", f"gradient += {_size(b)};"]
+                code += [f"dW_{k} = gradient;", f"gradient += {size(b)};"]
             rows.append((code, k))
         pools, sizes = self.arrays.pools(), []
         widest = max(b.units for b in self.plan.blocks)
@@ -192,7 +193,7 @@ class _Printer:
                 case Zero(_, out):
                     b = self.plan.block_of(out.name)
                     k = layer_of(out.name)
-                    code = [f"EACH(i, {_size(b)})", f"    dW_{k}[i] = R(0.0);"]
+                    code = [f"EACH(i, {size(b)})", f"    dW_{k}[i] = R(0.0);"]
             fresh = [str(x) for x in kernel.lines if x not in before]
             layer = None
             if kernel.lines:
@@ -246,9 +247,9 @@ class _Printer:
         if len(axes) == 1 and axes[0].name != SAMPLES:
             raise PlanError(f"no loop over {out}")
         if plain:
-            size = f"UNITS[{number_of(axes[0].name)}] * ld" if len(axes) == 2 else "ld"
+            count = f"UNITS[{number_of(axes[0].name)}] * ld" if len(axes) == 2 else "ld"
             code = self._scalars(axes, flat=True).assigned(f, f"{out.name}[i] =")
-            return [f"EACH(i, {size})" + " {" * (len(code) > 1), *_body(code)]
+            return [f"EACH(i, {count})" + " {" * (len(code) > 1), *_body(code)]
         code = self._scalars(axes).assigned(f, f"{_at(out.name, axes)} =")
         return self._over(axes[0], code)
 
@@ -332,7 +333,8 @@ class _Printer:
         ]
 
 
-def _size(b: Block) -> str:
+def size(b: Block) -> str:
+    """The number of entries of a block."""
     return f"UNITS[{layer_of(b.weights)}] * {_width(b)}"
 
 
@@ -365,10 +367,11 @@ def _at(name: str, axes: Sequence[sp.Symbol]) -> str:
 
 
 def _body(code: Sequence[str]) -> list[str]:
+    fixed = AT.replace(" ", "\N{NO-BREAK SPACE}")
     rows = [
-        piece.replace("@", AT)
+        piece.replace(fixed, AT)
         for text in code
-        for piece in textwrap.wrap(text.replace(AT, "@"), WIDTH - 18, subsequent_indent="    ")
+        for piece in textwrap.wrap(text.replace(AT, fixed), 78, subsequent_indent="    ")
     ]
     return [*(f"    {t}" for t in rows), *(["}"] if len(code) > 1 else [])]
 

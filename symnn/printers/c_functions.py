@@ -7,6 +7,7 @@ A processor without vectors takes those of libm.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 
 # (e^r - 1 - r)/r^2 on |r| <= log(2)/2
@@ -29,7 +30,7 @@ def _series(x: str, coefficients: Sequence[float], suffix: str = "") -> str:
     text = f"{coefficients[-1]!r}{suffix}"
     for c in coefficients[-2::-1]:
         text = f"{c!r}{suffix} + {x} * ({text})"
-    return text
+    return "\n        ".join(textwrap.wrap(text, 70))
 
 
 TEXTS = {
