@@ -52,14 +52,14 @@ def _values(network: Network, weights: Arrays | None, training: bool) -> dict[st
     steps = plan(derivation.stable, gradients, SAMPLES)
     output = prediction(forward(steps, network.output, SAMPLES), numbers)
     backward = gradient(steps, numbers)
-    changes, folded = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
+    changes, scaled = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
     factor = penalty_factor(steps)
     rows = [*output.rows, *(backward.rows + changes.rows if training else ())]
     text = "\n".join(rows)
     functions = functions_in(rows)
     return {
         "training": training,
-        "folded": folded,
+        "folded": scaled,
         "bits": 32 if spec.model.dtype == "float32" else 64,
         "guard": f"SYMNN_{spec.output.module.upper()}_H",
         "rows": spec.train.batch_size or ROWS,
@@ -106,8 +106,7 @@ def _flat(blocks: Sequence[Block], weights: Arrays) -> np.ndarray:
 def _listed(values: np.ndarray, network: Network) -> list[str]:
     """Numbers as rows of an initialiser; those of float32 as short as they can be."""
     short = network.spec.model.dtype == "float32"
-    found = (str(np.float32(v)) + "f" if short else repr(float(v)) for v in values)
-    texts = [v.replace("e+", "e") for v in found]
+    texts = (f"{np.float32(v)!s}f" if short else repr(float(v)) for v in values)
     return textwrap.wrap(", ".join(texts), WIDTH)
 
 
