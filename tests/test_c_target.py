@@ -81,6 +81,18 @@ def test_gradients_equal_those_of_the_numpy_module(
         assert error(found[name], gradient) < 1e-4, f"{name} of {net!r} in float32"
 
 
+def test_products_that_exceed_the_caches_are_whole() -> None:
+    layers = [Dense(261, "tanh"), Dense(131, "tanh"), Dense(3)]
+    net = Network(inputs=519, layers=layers, loss="mse")
+    plain, fast = net.compile(), net.compile(target="c")
+    params, (x, y) = plain.initialize(), data(net, 270)
+    loss, expected = plain.loss_and_gradients(params, x, y)
+    found_loss, found = fast.loss_and_gradients(params, x, y)
+    assert found_loss == pytest.approx(loss, rel=1e-12)
+    for name, gradient in expected.items():
+        assert error(found[name], gradient) < 1e-12, name
+
+
 # training --------------------------------------------------------------------------------
 
 
