@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
 import textwrap
 import types
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.c_compiler import compiler, sizes
+from symnn.c_target import c_files
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
@@ -23,30 +30,86 @@ from symnn.templating import render
 if TYPE_CHECKING:
     from symnn.network import Network
 
-TARGETS = ("numpy", "jax")
+Files = dict[str, str]  # suffix -> text; the first is the one that is named
 
 
-def generate(network: Network, target: str = "numpy") -> str:
+@dataclass(frozen=True)
+class Target:
+    """What modules run on.
+
+    files: the texts of a network, given it and options of the target.
+    main: the suffix of the text that is the program.  options: what ``files`` takes further.
+    needs: raises an error if something is missing on this machine.  report: what to say about
+    the files once they are written.
+    """
+
+    files: Callable[..., Files]
+    main: str = ".py"
+    options: tuple[str, ...] = ()
+    needs: Callable[[], object] | None = None
+    report: Callable[[Path], str] | None = None
+
+
+def _numpy(network: Network) -> Files:
+    values = {**_values(network, NUMPY), **_training(network)}
+    return {".py": render("numpy_module.py.j2", **values)}
+
+
+def _c(network: Network, **options: Any) -> Files:
+    return c_files(network, {**_values(network, NUMPY), **_training(network)}, **options)
+
+
+def _jax(network: Network) -> Files:
+    values = {**_values(network, JAX), **_update(network, JAX)}
+    return {".py": render("jax_module.py.j2", **values)}
+
+
+TARGETS: dict[str, Target] = {
+    "numpy": Target(_numpy),
+    "c": Target(_c, ".c", ("weights", "training"), compiler, sizes),
+    "jax": Target(_jax),
+}
+
+
+def generate(network: Network, target: str = "numpy", **options: Any) -> str:
     """The text of the standalone training module of a network.
 
     Raises ValueError for an unknown target.
     """
+    return generate_files(network, target, **options)[TARGETS[target].main]
+
+
+def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
+    """Suffix -> text of all files of a target, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
-    if target == "jax":
-        return render("jax_module.py.j2", **_values(network, JAX), **_update(network, JAX))
-    return render("numpy_module.py.j2", **_values(network, NUMPY), **_training(network))
+    if unknown := set(options) - set(TARGETS[target].options):
+        raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
+    return TARGETS[target].files(network, **options)
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
-    """The generated module, live."""
-    return load_module(generate(network, target), network.spec.output.module)
+    """The generated module, live.  Its other files lie in a folder that ends with it."""
+    files, name = generate_files(network, target), network.spec.output.module
+    if len(files) == 1:
+        return load_module(files[".py"], name)
+    folder = Path(tempfile.mkdtemp(prefix="symnn-"))
+    try:
+        for suffix, text in files.items():
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+        module = load_module(files[".py"], name, folder / f"{name}.py")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # every function of the module keeps all others alive, also without the module
+    weakref.finalize(module.train, shutil.rmtree, folder, ignore_errors=True)
+    return module
 
 
-def load_module(text: str, name: str) -> types.ModuleType:
+def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleType:
     """A module from text that this package has built; never from a user's text."""
     module = types.ModuleType(name)
-    module.__file__ = f"{name}.py"
+    module.__file__ = str(file or f"{name}.py")
     exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
     return module
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symnn import Network, load
+from symnn import Dense, Dropout, Network, load
 from symnn.evaluate import evaluate
 from symnn.ir import Program
 from tests.test_networks import leaves_of, module_gradients, random_network
@@ -164,3 +164,9 @@ def test_no_step_allocates() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 10_000, f"{peak} bytes"
+
+
+def test_a_value_may_stand_in_the_place_of_a_later_layer() -> None:
+    layers = [Dropout(0.1), Dense(4, "linear"), Dropout(0.2), Dense(2)]
+    module = Network(inputs=3, layers=layers, loss="mse").compile()
+    assert len(module.train(np.ones((4, 3)), np.ones((4, 2)), epochs=2)[1]) == 2

@@ -37,9 +37,9 @@ ORDER = """
     explicit exact network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare example
-    operations chains plan planner stacking
+    operations chains plan inlining planner stacking
     drawing printers document reasons equations figures legend numbers story markdown
-    templating tex page draw notes emit training cli commands
+    templating tex page draw notes c_compiler c_target emit training cli delivery commands
     __init__ __main__
 """.split()  # noqa: SIM905
 

@@ -107,7 +107,7 @@ class Arrays:
     def rows(self) -> list[Row]:
         """The allocations, those of one layer together."""
         numbers = [f"{n} = np.array({_number(v)}, dtype)" for v, n in self.constants.items()]
-        pools = self._pools()
+        pools = self.pools()
         texts = [
             *self._parameters(),
             *self._values(pools),
@@ -182,7 +182,7 @@ class Arrays:
         turned = {n.removesuffix("_T") for n in self.used if n.endswith("_T") and n not in given}
         return rows + [f"{n}_T = {n}.T" for n in sorted(turned & own)]
 
-    def _pools(self) -> dict[str, int]:
+    def pools(self) -> dict[str, int]:
         """Value -> the pool that its memory is in; values needed at once are in different ones.
 
         Neighbouring layers take turns, so that a loop over layers can say which.
@@ -240,4 +240,6 @@ def _place(axes: Axes) -> str:
 
 
 def _layer(text: str) -> int | None:
-    return layer_of(text.split(" ", 1)[0])
+    """The layer of an allocation; what stands in a later layer's place comes with that one."""
+    found = [k for k in map(layer_of, text.split(" = ", 1)) if k is not None]
+    return max(found, default=None)

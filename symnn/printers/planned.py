@@ -45,7 +45,8 @@ def planned(plan: Plan) -> Planned:
     steps, arrays = printer.steps(), printer.arrays
     sums = losses(plan, arrays)
     result = Planned(arrays.rows(), arrays.views(), steps, sums)
-    result.penalty = _penalty(plan)
+    factor = loss_penalty(plan)
+    result.penalty = expression(factor, ())[0] if factor is not None else ""
     if plan.target_factor is not None:
         result.target_factor = expression(plan.target_factor, ())[0]
     for name in plan.records:
@@ -171,7 +172,7 @@ class _Printer:
         return self.arrays.name(operand.name)
 
 
-def _penalty(plan: Plan) -> str:
+def loss_penalty(plan: Plan) -> sp.Expr | None:
     """c where the loss adds c times the sum of squares of every weight matrix."""
     factors = set()
     for t in plan.loss_penalties:
@@ -180,8 +181,8 @@ def _penalty(plan: Plan) -> str:
     names = {name_of(e) for t in plan.loss_penalties for e in entries(t.f)}
     weights = {b.weights for b in plan.blocks}
     if not factors:
-        return ""
+        return None
     factor = factors.pop()
     if factors or any(isinstance(e, sp.Indexed) for e in entries(factor)) or not weights <= names:
         raise PlanError("the loss adds something else than a multiple of the weights' squares")
-    return expression(factor, ())[0]
+    return factor
