@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -364,12 +365,12 @@ class _Plan:
         a_1 = a_1_one[: UNITS[1]]
         dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
         z_1 = a_1
-        f_1 = np.empty((UNITS[1], rows), dtype)
+        k_1 = np.empty((UNITS[1], rows), dtype)
         ones_1 = np.full((UNITS[1], rows), one, dtype)
         zeros_1 = np.full((UNITS[1], rows), zero, dtype)
         a_1_bits = a_1.view(f"u{dtype.itemsize}")
         dz_1_bits = dz_1.view(f"u{dtype.itemsize}")
-        f_1_bits = f_1.view(f"u{dtype.itemsize}")
+        k_1_bits = k_1.view(f"u{dtype.itemsize}")
         ones_1_bits = np.ones_like(ones_1.view(f"u{dtype.itemsize}"))
         W_2_T = stored[2]
         dW_2_T = slopes[2]
@@ -378,7 +379,7 @@ class _Plan:
         dz_2 = pools[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
         e_2 = dz_2
         dz_2_T = dz_2.T
-        ones_2 = np.full(UNITS[2], one, dtype)
+        summing_2 = np.full(UNITS[2], one, dtype)
 
         def gradient(x_one, x_one_T, c_y, z_2, m_2, s_2) -> None:
             # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
@@ -393,7 +394,7 @@ class _Plan:
             np.subtract(z_2, m_2, out=e_2)
             np.exp(e_2, out=e_2)
             # s_2[n] = sum_{j2} e_2[n,j2]
-            ones_2.dot(e_2, s_2)
+            summing_2.dot(e_2, s_2)
             # a_2[n,j2] = e_2[n,j2]/s_2[n]
             # dz_2[n,j2] = (e_2[n,j2]/s_2[n] - y[n,j2])/N
             np.divide(c1, s_2, out=t_n)
@@ -404,8 +405,8 @@ class _Plan:
             a_1_one.dot(dz_2_T, dW_2_T)
             # dz_1[n,j1] = sum_{j2} [a_1[n,j1] > 0]*A_2[j2,j1]*dz_2[n,j2]
             A_2_T.dot(dz_2, dz_1)
-            np.minimum(a_1_bits, ones_1_bits, out=f_1_bits)
-            np.multiply(dz_1_bits, f_1_bits, out=dz_1_bits)
+            np.minimum(a_1_bits, ones_1_bits, out=k_1_bits)
+            np.multiply(dz_1_bits, k_1_bits, out=dz_1_bits)
             # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
             # db_1[j1] = sum_{n} dz_1[n,j1]
             dz_1.dot(x_one_T, dW_1)
@@ -476,7 +477,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

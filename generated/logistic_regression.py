@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -413,7 +414,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

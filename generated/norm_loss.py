@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -359,7 +360,7 @@ class _Plan:
         z_2 = dz_2
         dz_2_T = dz_2.T
         t_2 = np.empty((UNITS[2], rows), dtype)
-        ones_2 = np.full(UNITS[2], one, dtype)
+        summing_2 = np.full(UNITS[2], one, dtype)
 
         def gradient(x_one, x_one_T, y, r, q) -> None:
             # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
@@ -371,7 +372,7 @@ class _Plan:
             # q[n] = sum_{j2} (z_2[n,j2] - y[n,j2])**2
             np.subtract(z_2, y, out=t_2)
             np.multiply(t_2, t_2, out=t_2)
-            ones_2.dot(t_2, q)
+            summing_2.dot(t_2, q)
             # r[n] = root(q[n])
             np.sqrt(q, out=r)
             # dz_2[n,j2] = (z_2[n,j2] - y[n,j2])*(1/r[n] if r[n] > 0 else 0)
@@ -448,7 +449,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

@@ -19,7 +19,7 @@ from symnn.c_target import c_files
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
-from symnn.planner import plan
+from symnn.planner import needed, plan
 from symnn.printers.flat import common, flat
 from symnn.printers.loops import Row, folded, has_loops
 from symnn.printers.numpy import JAX, NUMPY, Dialect, helpers, statement
@@ -121,7 +121,7 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
     gradient_names = derivation.batch.names
     backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
     forward = [line for line in stable.lines if line not in backward]
-    used = _needed(forward, network.output)
+    used = needed(forward, [network.output])
     reads = {name_of(e) for line in used for e in line.reads}
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     has_masks = bool(stable.leaves_of("mask"))
@@ -169,6 +169,7 @@ def _training(network: Network) -> dict[str, Any]:
     loops = has_loops(code.steps, code.views)
     setup = folded(code.setup, code.views, loops)
     gradient = folded(_wrapped(code.steps, 12), code.views, loops)
+    masks = [leaf.name for leaf in derivation.stable.leaves_of("mask")]
     return {
         "size": sum(math.prod(shape) for shape in names.values()),
         "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
@@ -178,6 +179,8 @@ def _training(network: Network) -> dict[str, Any]:
         "kept": code.kept,
         "loss_penalty": code.penalty,
         "lists": sorted(setup.names | gradient.names),
+        "length": f"max(len(UNITS), {len(masks) + 1})" if masks else "len(UNITS)",
+        "mask_arrays": folded([Row(None, tuple(masks))], code.views, loops).text,
         "setup": setup.text,
         "views": code.views,
         "steps": gradient.text,
@@ -253,16 +256,6 @@ def _masks(network: Network, program: Program) -> list[dict[str, Any]]:
         {"name": leaf.name, "units": leaf.axes[-1].size, "rate": repr(float(rate))}
         for leaf, rate in zip(program.leaves_of("mask"), rates, strict=True)
     ]
-
-
-def _needed(lines: Sequence[Line], output: str) -> list[Line]:
-    """The lines that the output depends on."""
-    need, found = {output}, []
-    for line in reversed(lines):
-        if line.lhs.name in need:
-            need |= {name_of(e) for e in line.reads}
-            found.append(line)
-    return found[::-1]
 
 
 def _statements(lines: Iterable[Line], dialect: Dialect) -> list[dict[str, str]]:

@@ -99,7 +99,7 @@ class Stack:
 
     sources: tuple[str, ...]
     outs: tuple[Tensor, ...]
-    f: sp.Expr  # of the first source's entry
+    f: sp.Expr  # of an entry of "outputs", the array that all sources are parts of
     lines: tuple[Line, ...] = ()
 
 

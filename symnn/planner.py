@@ -171,9 +171,7 @@ class _Planner:
 
     def _seed(self, line: Line, coefficient: sp.Expr, f: sp.Expr) -> sp.Expr:
         """The coefficient of a term, with 1/N and the constant c in the first gradients."""
-        if line.lhs.role not in ("gradient", "mask"):
-            return coefficient
-        if any(name_of(e) in self.names for e in entries(f)):
+        if line.lhs.role != "gradient" or any(name_of(e) in self.names for e in entries(f)):
             return coefficient
         return SEED * coefficient.xreplace({self.count: sp.S.One})
 

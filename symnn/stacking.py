@@ -7,31 +7,37 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symnn.chains import Work, chain
 from symnn.fold import layer_of
-from symnn.ir import Tensor, entries, name_of
+from symnn.ir import Tensor, axis, entries, name_of
+from symnn.operations import Node
 from symnn.plan import Kernel, Map, Plan, Stack
 
 LEAST = 3  # layers that are worth an array of their own
-_ANY = sp.Symbol("a", real=True)
+ANY = Tensor("outputs", (axis("i", sp.Symbol("I", integer=True)),))  # of any of the layers
 
 
 def stack(plan: Plan) -> None:
-    """Replace the factors that are alike in at least LEAST layers, in place."""
+    """Replace the factors that are alike in at least LEAST layers, in place.
+
+    Only what needs no further array is computed so.
+    """
     groups: dict[sp.Expr, list[int]] = {}
     for k, kernel in enumerate(plan.kernels):
         found = _factor(plan, kernel)
         if found is not None:
-            name, factor = found
-            alike = factor.xreplace({plan.tensors[name].entry: _ANY})
-            groups.setdefault(alike, []).append(k)
-    for alike, places in groups.items():
-        if len(places) >= LEAST:
-            _stack(plan, alike, places)
+            groups.setdefault(found[1], []).append(k)
+    for f, places in groups.items():
+        if len(places) >= LEAST and not _work(f):
+            _stack(plan, f, places)
             return  # one stack: the layers share one array
 
 
 def _factor(plan: Plan, kernel: Kernel) -> tuple[str, sp.Expr] | None:
-    """(a, f(a)) where the kernel is out = f(a)*out, with an a that has a row of ones."""
+    """(a, f) where the kernel is out = f(a)*out, with an a that has a row of ones; f of ANY.
+
+    [a > 0] is written as the sign of an a that is nowhere below 0.
+    """
     if not isinstance(kernel, Map) or not isinstance(kernel.f, sp.Mul):
         return None
     factor = kernel.f / kernel.out.entry
@@ -39,11 +45,21 @@ def _factor(plan: Plan, kernel: Kernel) -> tuple[str, sp.Expr] | None:
     if len(read) != 1 or kernel.out.entry in read or not isinstance(read[0], sp.Indexed):
         return None
     name = name_of(read[0])
-    alone = name in plan.ones and name in plan.tensors and plan.tensors[name].entry == read[0]
-    return (name, factor) if alone and layer_of(name) is not None else None
+    if name not in plan.ones or name not in plan.tensors or plan.tensors[name].entry != read[0]:
+        return None
+    if name in plan.positive:
+        factor = factor.xreplace({sp.Piecewise((1, read[0] > 0), (0, True)): sp.sign(read[0])})
+    return (name, factor.xreplace({read[0]: ANY.entry})) if layer_of(name) is not None else None
 
 
-def _stack(plan: Plan, alike: sp.Expr, places: list[int]) -> None:
+def _work(f: sp.Expr) -> bool:
+    """Whether ``f`` needs an array besides that of its result."""
+    axes = tuple(a.symbol for a in ANY.axes)
+    calls = chain(f, Node("array", axes, "out"), lambda name: name)
+    return any(isinstance(o, Work) for call in calls for o in (*call.args, call.out))
+
+
+def _stack(plan: Plan, f: sp.Expr, places: list[int]) -> None:
     sources, outs = [], []
     for k in places:
         kernel = plan.kernels[k]
@@ -55,10 +71,6 @@ def _stack(plan: Plan, alike: sp.Expr, places: list[int]) -> None:
         sources.append(name)
         outs.append(prime)
         plan.kernels[k] = Map(kernel.lines, kernel.out, prime.entry * kernel.out.entry)
-    first = plan.tensors[sources[0]].entry
-    f = alike.xreplace({_ANY: first})
-    if sources[0] in plan.positive:  # [a > 0] is the sign of an a that is nowhere below 0
-        f = f.xreplace({sp.Piecewise((1, first > 0), (0, True)): sp.sign(first)})
     last = max(k for k, x in enumerate(plan.kernels) if _writes(x, sources))
     plan.kernels.insert(last + 1, Stack(tuple(sources), tuple(outs), f))
 

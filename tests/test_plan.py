@@ -10,8 +10,9 @@ import pytest
 
 from symnn import Dense, Dropout, Network, load
 from symnn.evaluate import evaluate
+from symnn.functions import ACTIVATIONS
 from symnn.ir import Program
-from tests.test_networks import leaves_of, module_gradients, random_network
+from tests.test_networks import USER, leaves_of, module_gradients, random_network
 
 ROWS = 5
 OPTIMIZERS = {
@@ -37,6 +38,15 @@ def planned_gradients(net: Network, module: Any, values: dict[str, Any], seed: f
     return plan.losses(0, 1), module._views(g)
 
 
+# dropout beside equal layers, softmax under the Huber loss, relu as the output, ...
+UNUSUAL = (146, 165, 207, 231, 260, 269, 295, 314, 337, 353, 360, 367, 391, 398)
+
+
+@pytest.mark.parametrize("seed", UNUSUAL)
+def test_the_planned_step_takes_unusual_networks(seed: int) -> None:
+    test_the_planned_step_computes_the_same_gradients(seed)
+
+
 def test_the_planned_step_computes_the_same_gradients(network_seed: int) -> None:
     net = random_network(network_seed)
     module = net.compile()
@@ -50,6 +60,19 @@ def test_the_planned_step_computes_the_same_gradients(network_seed: int) -> None
         scale = max(1.0, float(np.abs(gradient).max()))
         error = np.abs(found[name] - 0.25 * (gradient - penalty)).max() / scale
         assert error < 1e-13, f"{name} of {net!r}"
+
+
+@pytest.mark.parametrize("hidden", [*ACTIVATIONS, *USER])
+def test_equal_layers_are_planned_whatever_their_function(hidden: str) -> None:
+    layers = [Dense(4, hidden)] * 5 + [Dense(2)]
+    net = Network(inputs=3, layers=layers, loss="mse", activations=USER)
+    module = net.compile()
+    values = leaves_of(net, np.random.default_rng(1))
+    loss, expected = module_gradients(net, module, values)
+    found_loss, found = planned_gradients(net, module, values, 1 / ROWS)
+    assert found_loss == pytest.approx([loss], rel=1e-12)
+    for name, gradient in expected.items():
+        assert np.allclose(found[name], gradient, rtol=1e-11, atol=1e-14), name
 
 
 def network(optimizer: str, loss: str, l2: float, depth: int = 1, **train: Any) -> Network:

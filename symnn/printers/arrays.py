@@ -14,9 +14,10 @@ from symnn.plan import SEED, Plan, PlanError, Stack, reads_of, written_by
 from symnn.printers.loops import Row
 from symnn.printers.numpy import expression
 
-WORK, FLAGS = ("t", "v", "w", "g", "f"), ("p", "q")
+WORK, FLAGS, BITS = ("t", "v", "w", "g", "f"), ("p", "q"), "k"
 NUMBERS = {0: "zero", 1: "one", 2: "two", -1: "minus_one"}
 SAMPLES = "n"
+AS_BITS = 'view(f"u{dtype.itemsize}")'
 
 
 class Arrays:
@@ -40,9 +41,10 @@ class Arrays:
         return name
 
     def work(self, work: Work) -> str:
-        """A work array."""
-        letters = FLAGS if work.flags else WORK
-        name = f"{letters[min(work.number, len(letters)) - 1]}_{_place(work.axes)}"
+        """A work array; the one with the number 0 is for bits."""
+        letters, turn = (FLAGS if work.flags else WORK), work.number - 1
+        letter = letters[turn % len(letters)] * (turn // len(letters) + 1) if work.number else BITS
+        name = f"{letter}_{_place(work.axes)}"
         self.works[name] = work.axes
         return self.name(name)
 
@@ -56,9 +58,10 @@ class Arrays:
         return self.constants[value]
 
     def full(self, value: sp.Expr | None, axes: Axes) -> str:
-        """An array with the same number everywhere."""
+        """An array with the same number everywhere; a vector of ones makes a product a sum."""
         number = self.constant(value)
-        name = f"{number.replace('_', '')}s_{_place(axes)}"
+        vector = len(axes) == 1 and axes[0].name != SAMPLES
+        name = f"{'summing' if vector else number.replace('_', '') + 's'}_{_place(axes)}"
         self.filled[name] = number, axes
         return self.name(name)
 
@@ -102,7 +105,8 @@ class Arrays:
                     found[name] = f"{record}_kept[i]"
             if f"{record}_T" in self.used:
                 found[f"{record}_T"] = f"{record}_kept[i].T"
-        return found
+        bits = {f"{n}_bits": f"{code}.{AS_BITS}" for n, code in found.items()}
+        return found | {name: code for name, code in bits.items() if name in self.used}
 
     def rows(self) -> list[Row]:
         """The allocations, those of one layer together."""
@@ -213,11 +217,11 @@ class Arrays:
             rows.append(f"{name} = np.empty({self.shape(axes)}, {kind})")
         for name, (number, axes) in sorted(self.filled.items()):
             rows.append(f"{name} = np.full({self.shape(axes)}, {number}, dtype)")
-        for name in sorted(n.removesuffix("_bits") for n in self.used if n.endswith("_bits")):
-            code = f'{name}.view(f"u{{dtype.itemsize}}")'
-            rows.append(
-                f"{name}_bits = " + (f"np.ones_like({code})" if name in self.filled else code)
-            )
+        bits = {n for n in self.used if n.endswith("_bits")} - self.views().keys()
+        for name in sorted(n.removesuffix("_bits") for n in bits):
+            code = f"{name}.{AS_BITS}"
+            code = f"np.ones_like({code})" if name in self.filled else code
+            rows.append(f"{name}_bits = {code}")
         return rows
 
 

@@ -8,12 +8,12 @@ import sympy as sp
 
 from symnn.chains import Call, Operand, Work, chain
 from symnn.fold import layer_of
-from symnn.ir import Line, Tensor, entries, name_of, show
+from symnn.ir import Line, Tensor, entries, indices_of, name_of, show
 from symnn.operations import Node
 from symnn.plan import Map, Plan, PlanError, Product, Reduction, Stack, Zero, reads_of
 from symnn.plan import Operand as Matrix
 from symnn.printers.arrays import Arrays, columns
-from symnn.printers.loops import Row, general
+from symnn.printers.loops import Row
 from symnn.printers.losses import losses
 from symnn.printers.numpy import expression
 from symnn.stacking import stack
@@ -67,8 +67,7 @@ class _Printer:
             code = tuple(self._kernel(k))
             fresh = tuple(str(x) for x in kernel.lines if x not in before)
             if isinstance(kernel, Stack):
-                alike = general(show(kernel.f), layer_of(kernel.sources[0]) or 0)
-                rows.append(Row(None, code, (f"of these layers at once: {alike}",)))
+                rows.append(Row(None, code, (f"of these layers at once: {show(kernel.f)}",)))
                 continue
             if fresh or not rows:
                 layer = layer_of(kernel.lines[-1].lhs.name)
@@ -126,12 +125,8 @@ class _Printer:
         """The outputs of the layers, and what is computed of them, are parts of two arrays."""
         for name in (*sources, *(t.name for t in outs)):
             self.arrays.name(name)
-        axes = columns(outs[0].axes)
-        a = Tensor("outputs", self.arrays.tensors[outs[0].name].axes)
-        f = f.xreplace({self.arrays.tensors[sources[0]].entry: a.entry})
-        calls = chain(f, Node("array", axes, "primes"), lambda name: name)
-        if any(isinstance(o, Work) for c in calls for o in (*c.args, c.out)):
-            raise PlanError(f"a stack needs more than its own array for {f}")
+        (entry,) = entries(f)
+        calls = chain(f, Node("array", tuple(indices_of(entry)), "primes"), lambda name: name)
         return [text for call in calls for text in self._call(call)]
 
     def _reduction(self, r: Reduction, k: int) -> list[str]:
@@ -154,7 +149,7 @@ class _Printer:
         if call.name == "keep":
             value, positive = args
             # 1 where the bits of a number that is not negative are not all 0
-            flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 9)))
+            flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 0)))
             one = self.arrays.bits(self.arrays.full(sp.S.One, call.out.axes))
             v, a, out = map(self.arrays.bits, (value, positive, out))
             return [f"np.minimum({a}, {one}, out={flag})", f"np.multiply({v}, {flag}, out={out})"]
