@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,22 +178,31 @@ class Derivation:
         layout: str | None = None,
         detail: str = "textbook",
         language: str = "en",
+        select: str | Iterable[str] = (),
     ) -> str:
         """The derivation as a LaTeX fragment.
 
         notation: a name; None: that of the spec, "affine" by default.  layout: "sample",
-        "columns" or "rows"; None: that of the spec, or else the notation's own.
+        "columns" or "rows"; None: that of the spec, or else the notation's own.  select: labels
+        of equations that are wanted alone, "delta_1,A_1"; labels.py lists them.
         """
         from symnn.notes import fragment
 
-        return fragment(self, notation=notation, layout=layout, detail=detail, language=language)
+        return fragment(
+            self,
+            notation=notation,
+            layout=layout,
+            detail=detail,
+            language=language,
+            select=select,
+        )
 
     def save(
         self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
     ) -> Path:
         """Write the notes; the suffix says the format (.tex, .pdf, .html, .md, .ipynb).
 
-        options: notation, layout, detail, language, figures (whether there are any).
+        options: notation, layout, detail, language, figures (whether there are any), select.
         Raises ValueError, OutputError, TexError.
         """
         from symnn.notes import save

@@ -6,7 +6,7 @@ and descriptions are the user's own and are escaped by whoever prints them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symnn.drawing import Drawing
@@ -16,7 +16,9 @@ from symnn.drawing import Drawing
 class Row:
     """One line of a derivation: left side, relation, right side and the reason.
 
-    An empty left side continues the row above.  result: whether it ends a derivation.
+    An empty left side continues the row above.  result: whether it ends a derivation.  label,
+    also: those of labels.py; also: where it stands for layers that are alike.  free: whether
+    its letters are those of a definition, not the tensors of the network.
     """
 
     left: str
@@ -24,6 +26,14 @@ class Row:
     reason: str = ""
     relation: str = "="
     result: bool = False
+    label: str = ""
+    also: tuple[str, ...] = ()
+    free: bool = False
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels of the row."""
+        return (self.label, *self.also) if self.label else ()
 
 
 @dataclass(frozen=True)
@@ -49,10 +59,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a header."""
+    """A table with a header.  names: of its rows, for links to them."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,13 +88,26 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """The notes of one network; layer: the letter of a layer's number."""
+    """The notes of one network.
+
+    layer: the letter of a layer's number.  prefix: what stands before the labels of the network.
+    symbols: those of the equations -> where they lead (see links.py).
+    """
 
     title: str
     description: str
     sections: tuple[Section, ...]
     language: str = "en"
     layer: str = "k"
+    prefix: str = ""
+    symbols: Mapping[str, str] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[Row]:
+        """All rows of equations, in order."""
+        for section in self.sections:
+            for block in section.blocks:
+                if isinstance(block, Equations):
+                    yield from block.rows
 
 
 @dataclass
@@ -107,9 +131,14 @@ class Builder:
         if rows:
             self.blocks.append(Equations(rows))
 
-    def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    def table(
+        self,
+        header: tuple[str, ...],
+        rows: Sequence[tuple[str, ...]],
+        names: Sequence[str] = (),
+    ) -> None:
         """Add a table."""
-        self.blocks.append(Table(header, tuple(rows)))
+        self.blocks.append(Table(header, tuple(rows), tuple(names)))
 
     def figure(self, drawing: Drawing, caption: str) -> None:
         """Add a figure, the next one of the document."""

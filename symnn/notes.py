@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
+from symnn.breaking import WIDTH, broken, visible
 from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
 from symnn.files import MARKER, check_writable, write_bytes
+from symnn.links import linker
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
 from symnn.printers.tikz import tikz
@@ -20,17 +23,30 @@ from symnn.tex import compile_pdf, escape
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
-WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in characters
+LEFT = 10  # width of the column of left sides, in characters
 FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
 
 
-def fragment(derivation: Derivation, **options: Any) -> str:
+def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) -> str:
     """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know.
 
-    Figures, which need TikZ, are there only if ``figures`` asks for them.
+    Figures, which need TikZ, are there only if ``figures`` asks for them.  labels: whether the
+    equations are numbered and labelled, for \\input in a document; KaTeX knows no labels.
+    Equations that were selected stand alone, without a title.
     """
     notes = tell(derivation, **{"figures": False, **options})
-    return "\n".join(_fragment_section(s.title, s.blocks) for s in notes.sections)
+    prefix = f"eq:{notes.prefix}" if labels else ""
+    sections = []
+    for section in notes.sections:
+        title = "" if options.get("select") else rf"\subsection*{{{section.title}}}"
+        blocks = [_fragment_block(block, prefix) for block in section.blocks]
+        sections.append("\n".join([title, *blocks, ""]) if title else "".join(blocks))
+    return "\n".join(sections)
+
+
+def fragment_to_input(derivation: Derivation, **options: Any) -> str:
+    """The fragment for \\input in a document, with labels."""
+    return fragment(derivation, labels=True, **options)
 
 
 def document(derivation: Derivation, **options: Any) -> str:
@@ -45,8 +61,9 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
 
 def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first."""
-    texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
-    return page(texts, options.get("detail", "textbook"))
+    chosen = options.get("detail", "textbook")
+    levels = (chosen,) if options.get("select") else DETAILS
+    return page({k: tell(derivation, **{**options, "detail": k}) for k in levels}, chosen)
 
 
 def github(derivation: Derivation, **options: Any) -> str:
@@ -72,7 +89,10 @@ PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
 
 def latex_document(notes: Document) -> str:
     """The LaTeX text of the notes."""
-    sections = [{"title": s.title, "blocks": [_block(b) for b in s.blocks]} for s in notes.sections]
+    write = _Blocks(notes)
+    sections = [
+        {"title": s.title, "blocks": [write.block(b) for b in s.blocks]} for s in notes.sections
+    ]
     return render(
         "notes.tex.j2",
         marker=MARKER,
@@ -102,42 +122,55 @@ def save(
         raise ValueError(f"unknown format {path.suffix or path.name!r}; known: {known}")
     kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
-    made = (fragment if bare and kind == "latex" else PRINTERS[kind])(derivation, **options)
+    printed = fragment_to_input if bare and kind == "latex" else PRINTERS[kind]
+    made = printed(derivation, **options)
     write_bytes(path, made.encode() if isinstance(made, str) else made, force=force)
     return path
 
 
-def _block(block: Block) -> dict[str, Any]:
-    """A block as what the template knows."""
-    match block:
-        case Paragraph(text):
-            return {"kind": "paragraph", "text": text}
-        case Heading(text):
-            return {"kind": "heading", "text": text}
-        case Table(header, rows):
-            return {"kind": "table", "header": header, "rows": rows}
-        case Figure(_, drawing, caption):
-            return {"kind": "figure", "text": figure(tikz(drawing), caption)}
-        case Equations(rows):
-            return {"kind": "equations", "rows": [_row(r) for r in rows]}
-    raise TypeError(block)
+class _Blocks:
+    """The blocks of a document as its template knows them: labelled, and with links."""
+
+    def __init__(self, notes: Document) -> None:
+        self.prefix = notes.prefix
+        self.link = linker(notes, r"\symbollink{%s}{%s}")
+
+    def block(self, block: Block) -> dict[str, Any]:
+        """A block."""
+        match block:
+            case Paragraph(text):
+                return {"kind": "paragraph", "text": text}
+            case Heading(text):
+                return {"kind": "heading", "text": text}
+            case Table(header, rows, names):
+                marked = [self.marked(*pair) for pair in zip_longest(rows, names, fillvalue="")]
+                return {"kind": "table", "header": header, "rows": marked}
+            case Figure(_, drawing, caption):
+                return {"kind": "figure", "text": figure(tikz(drawing), caption)}
+            case Equations(rows):
+                return {"kind": "equations", "rows": [self.row(r) for r in rows]}
+        raise TypeError(block)
+
+    def marked(self, cells: Sequence[str], name: str) -> list[str]:
+        """The cells of a row, the first one the end of the links to that name."""
+        place = rf"\phantomsection\label{{sym:{self.prefix}{name}}}" if name else ""
+        return [place + cells[0], *cells[1:]]
+
+    def row(self, row: Row) -> dict[str, Any]:
+        """A row; its symbols lead elsewhere, never to itself."""
+        places = [f"eq:{self.prefix}{label}" for label in row.labels]
+        parts = broken(row.right, WIDTH - max(0, visible(row.left) - LEFT))
+        return {
+            "left": self.link(row.left, row, places),
+            "right": [self.link(part, row, places) for part in parts],
+            "relation": row.relation,
+            "reason": row.reason,
+            "result": row.result,
+            "labels": "".join(rf"\label{{{place}}}" for place in places),
+        }
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return {
-        "left": row.left,
-        "right": broken(row.right, WIDTH - max(0, visible(row.left) - LEFT)),
-        "relation": row.relation,
-        "reason": row.reason,
-        "result": row.result,
-    }
-
-
-def _fragment_section(title: str, blocks: tuple[Block, ...]) -> str:
-    return "\n".join([rf"\subsection*{{{title}}}", *(_fragment_block(b) for b in blocks), ""])
-
-
-def _fragment_block(block: Block) -> str:
+def _fragment_block(block: Block, prefix: str) -> str:
     match block:
         case Paragraph(text):
             return text + "\n"
@@ -152,7 +185,7 @@ def _fragment_block(block: Block) -> str:
         case Figure(_, drawing, caption):
             return figure(tikz(drawing), caption)
         case Equations(rows):
-            return align(rows)
+            return align(rows, prefix)
     raise TypeError(block)
 
 
@@ -163,44 +196,25 @@ def figure(picture: str, caption: str) -> str:
     return f"{head}{fits}\n{picture.rstrip()}}}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
 
 
-def align(rows: tuple[Row, ...]) -> str:
-    """Rows as an ``align*``, the reasons behind them."""
+def align(rows: tuple[Row, ...], prefix: str = "") -> str:
+    """Rows as an ``align*``, the reasons behind them.
+
+    prefix: of labels; the rows that have one are numbered, and long right sides are broken.
+    """
     lines = []
+    numbered = any(row.label for row in rows) and bool(prefix)
     for row in rows:
+        *parts, last = broken(row.right) if prefix else (row.right,)
+        sides = f"{row.left} &{row.relation} "
+        for part in parts:
+            lines.append(sides + part + r" \notag" * numbered)
+            sides = r"& \quad "
         reason = rf" && \text{{{row.reason}}}" if row.reason else ""
-        lines.append(f"{row.left} &{row.relation} {row.right}{reason}")
+        mark = (rf" \label{{{prefix}{row.label}}}" if row.label else r" \notag") * numbered
+        lines.append(sides + last + reason + mark)
     body = " \\\\\n".join(lines)
-    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
-
-
-def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
-    """A long right side over several lines, broken before a sign outside all brackets."""
-    if visible(tex) <= limit:
-        return (tex,)
-    parts, depth, start = [], 0, 0
-    for k, c in enumerate(tex):
-        depth += (c in "([{") - (c in ")]}")
-        if depth == 0 and k > start and tex[k : k + 3] in (" + ", " - "):
-            parts.append(tex[start:k])
-            start = k
-    parts.append(tex[start:])
-    lines = [parts[0]]
-    for part in parts[1:]:
-        if visible(lines[-1] + part) <= limit:
-            lines[-1] += part
-        else:
-            lines.append("{}" + part.strip())
-    return tuple(lines)
-
-
-def visible(tex: str) -> int:
-    """About how many characters wide a formula is."""
-    short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", tex)
-    short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
-    short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
-    short = re.sub(r"\\[A-Za-z]+", "x", short)
-    spaced = len(re.findall(r" [-+=x] ", short))
-    return len(re.sub(r"[{}\s_^]", "", short)) + spaced
+    star = "" if numbered else "*"
+    return f"\\begin{{align{star}}}\n{body}\n\\end{{align{star}}}\n"
 
 
 def ascii_title(text: str) -> str:

@@ -19,6 +19,7 @@ ENGLISH: dict[str, str] = {
     "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
     "stable": "What is computed",
+    "selected": "Selected equations",
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",

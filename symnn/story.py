@@ -14,10 +14,12 @@ from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Group, equal_sizes, group_signature
 from symnn.figures import captioned
-from symnn.fold import layer_of, line_signature, runs
+from symnn.fold import layer_of, line_signature
 from symnn.functions import Function, Named
 from symnn.ir import Line, Tensor
+from symnn.labels import alike, labelled, names, prefix_of, selected, unique
 from symnn.legend import Legend
+from symnn.links import symbols
 from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
 from symnn.optimizers import update_lines
 from symnn.phrases import DETAILS, PHRASES
@@ -48,18 +50,22 @@ def tell(
     detail: str = "textbook",
     language: str = "en",
     figures: bool = True,
+    select: str | Iterable[str] = (),
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
     notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
-    of the notation.
+    of the notation.  select: labels of equations, which are then told alone (see labels.py).
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
     _known("layout", layout, LAYOUTS)
     _known("detail", detail, DETAILS)
     _known("language", language, PHRASES)
-    return _Story(derivation, own, layout, detail, language, figures).document()
+    labels = names(select)
+    story = _Story(derivation, own, layout, detail, language, figures and not labels, not labels)
+    notes = story.document()
+    return selected(notes, labels, story.say("selected")) if labels else notes
 
 
 def letters(network: Network, notation: str | Notation | None = None) -> Notation:
@@ -87,8 +93,9 @@ class _Story(Legend):
         detail: str,
         language: str,
         figures: bool,
+        fold: bool,
     ) -> None:
-        super().__init__(derivation, notation, layout, detail, language)
+        super().__init__(derivation, notation, layout, detail, language, fold)
         self.out, self.figures = Builder(), figures
 
     def document(self) -> Document:
@@ -104,7 +111,9 @@ class _Story(Legend):
             self._stable()
         description = self.network.spec.model.description
         title, layer = self.network.name, self.notation.layer_letter
-        return Document(title, description, self._with_signs(), self.language, layer)
+        sections, prefix = unique(self._with_signs()), prefix_of(self.network.spec.output.module)
+        notes = Document(title, description, sections, self.language, layer, prefix)
+        return replace(notes, symbols=symbols(self, labelled(notes), prefix))
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, the first one ending in what the signs mean that the equations use."""
@@ -129,6 +138,7 @@ class _Story(Legend):
                 Row(
                     f"F({self.letter('x')})",
                     nested(self.forward, self.network.output, self.notation),
+                    label="F",
                 )
             )
             self._figure("network")
@@ -138,12 +148,14 @@ class _Story(Legend):
             out.say(say("batch", ways=ways[0], way=ways[1]))
             self._figure("network")
         self._forward_lines()
-        out.table((say("symbol"), say("shape"), say("meaning")), self.symbol_rows())
+        rows = self.symbol_rows()
+        header = say("symbol"), say("shape"), say("meaning")
+        out.table(header, [row[1:] for row in rows], [row[0] for row in rows])
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
         out.say(say("sizes", sizes=equal_sizes(sizes)))
-        if rows := list(self._activations()):
+        if defined := list(self._activations()):
             out.say(say("activations"))
-            out.show(*rows)
+            out.show(*defined)
             self._figure("activation")
         out.end(say("network"))
 
@@ -166,7 +178,7 @@ class _Story(Legend):
             (k, (self.lettered(k), *(line_signature(x, k, sizes=False) for x in block)))
             for k, block in groups.items()
         ]
-        folded = dict(runs(keys, 3))
+        folded = self.runs(keys)
         layers, at = list(groups), 0
         rows: list[Row] = []
         while at < len(layers):
@@ -176,7 +188,8 @@ class _Story(Legend):
                 self.out.show(*rows)
                 rows = []
                 self.out.say(self.say("alike", first=layers[at], last=layers[at + length - 1]))
-            rows += [self.row(line, notation, self._why(line)) for line in groups[layers[at]]]
+            own = [self.row(line, notation, self._why(line)) for line in groups[layers[at]]]
+            rows += alike(own, layers[at : at + length])
             if length > 1:
                 self.out.show(*rows)
                 rows = []
@@ -195,8 +208,9 @@ class _Story(Legend):
         for row in self._functions():
             left, right = definition_tex(row, self.notation, self.say)
             if left != right:
-                yield Row(left, right)
-            yield Row(*derivative_tex(row, self.notation, self.say), how_found(row, self.say))
+                yield Row(left, right, free=True)
+            sides = derivative_tex(row, self.notation, self.say)
+            yield Row(*sides, how_found(row, self.say), free=True)
 
     def _functions(self) -> list[Function]:
         found = {
@@ -214,7 +228,7 @@ class _Story(Legend):
         sample = self.network.sample_program
         out.say(say("loss_is"))
         sides = loss_formula(sample, self.network.output, self.network.mean_loss, self.notation)
-        out.show(Row(*sides))
+        out.show(Row(*sides, label="loss"))
         out.say(say("one_sample" if self.layout == "sample" else "loss_lines"))
         last = self.forward.lines[-1]
         own = [line for line in self.forward.lines if layer_of(line.lhs.name) is None]
@@ -237,7 +251,7 @@ class _Story(Legend):
             by_layer.setdefault(group.layer, []).append(group)
         layers = list(by_layer)
         keys = [(k, k and (self.lettered(k), group_signature(by_layer[k], k))) for k in layers]
-        folded = dict(runs(keys, 3))
+        folded = self.runs(keys)
         at = 0
         while at < len(layers):
             length = folded.get(at, 1)
@@ -250,7 +264,8 @@ class _Story(Legend):
                 out.head(say("layer_last" if layer == self.depth else "layer", k=layer))
             notation = self.labelled(layer) if length > 1 else self.notation
             for group in by_layer[layer]:
-                out.show(*self.derivation_rows(group, notation))
+                rows = self.derivation_rows(group, notation)
+                out.show(*alike(rows, layers[at : at + length]))
             at += length
         out.end(say("gradients"))
 
@@ -272,6 +287,7 @@ class _Story(Legend):
                 rf"\nabla {self.notation.symbol('L')}",
                 rf"\left( {', '.join(parts)} \right)",
                 result=True,
+                label="gradient",
             )
         )
         out.end(say("result"))
@@ -280,7 +296,7 @@ class _Story(Legend):
 
     def _samples(self) -> None:
         out, say = self.out, self.say
-        deep = self.depth > DEEP
+        deep = self.fold and self.depth > DEEP
         notation = self.labelled(2) if deep else self.notation
         error = f"dz_{2 if deep else self.depth}"
         each = replace(notation, each=True)
@@ -309,7 +325,10 @@ class _Story(Legend):
             first = notation.labelled(lambda _: "0").symbol("a_2")
             reason = say("layers_all", first=first) if deep else ""
             left = each.symbol(one.lhs.name)
-            rows.append(Row(left, f"{total} = {product}", reason, result=True))
+            label = f"samples-{self.label(one.lhs.name)}"
+            row = Row(left, f"{total} = {product}", reason, result=True, label=label)
+            others = range(1, self.depth + 1) if deep else ()
+            rows += alike([row], [layer, *(k for k in others if k != layer)])
         out.show(*rows)
         out.end(say("samples"))
 
@@ -346,6 +365,7 @@ class _Story(Legend):
         for step in steps:
             left, right = self.sides(step.after, self.notation)
             reason = self.say(step.rule) if step.before is not None else ""
-            rows.append(Row(left, right, reason))
+            label = f"stable-{self.label(step.after.lhs.name)}"
+            rows.append(Row(left, right, reason, label=label))
         self.out.show(*rows)
         self.out.end(self.say("stable"))

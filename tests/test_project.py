@@ -38,8 +38,8 @@ ORDER = """
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
     operations chains plan planner
-    drawing printers document reasons equations figures legend story markdown
-    templating tex page draw notes emit training cli commands
+    drawing printers document breaking labels reasons equations figures legend links story markdown
+    templating tex page draw notes emit training cli delivery derive_command commands
     __init__ __main__
 """.split()  # noqa: SIM905
 
