@@ -10,7 +10,7 @@ from symnn.cli import FINE
 from symnn.delivery import deliver, is_folder, mistake, paths, result
 from symnn.files import check_writable, write_bytes
 from symnn.network import Network
-from symnn.notes import FORMATS, PRINTERS, fragment_to_input
+from symnn.notes import BARE, FORMATS, PRINTERS
 from symnn.schema import shorten
 from symnn.spec import load_spec
 
@@ -33,12 +33,12 @@ def derive(
     kind = _kind(specs, output, kind)
     if kind == "pdf" and (output is None or fragment or check):
         raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
-    if fragment and kind != "latex":
-        raise mistake("--fragment", f"a fragment is LaTeX, not {kind}")
+    if fragment and kind not in BARE:
+        raise mistake("--fragment", f"a fragment is {' or '.join(BARE)}, not {kind}")
     if launch and (output in (None, "-") or check):
         raise mistake("--open", "there is no file to open", "write one with -o FILE")
     networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
-    printed = fragment_to_input if fragment else PRINTERS[kind]
+    printed = (BARE if fragment else PRINTERS)[kind]
     code, written = FINE, []
     for network, path in zip(networks, paths(networks, output, FORMATS[kind]), strict=True):
         chosen = network.spec.notes

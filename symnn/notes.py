@@ -16,6 +16,7 @@ from symnn.links import linker
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
 from symnn.printers.tikz import tikz
+from symnn.slides import frames
 from symnn.story import tell
 from symnn.templating import render
 from symnn.tex import compile_pdf, escape
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 LEFT = 10  # width of the column of left sides, in characters
-FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
+FORMATS = {
+    "latex": ".tex",
+    "pdf": ".pdf",
+    "html": ".html",
+    "markdown": ".md",
+    "ipynb": ".ipynb",
+    "beamer": ".tex",
+}
 
 
 def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) -> str:
@@ -78,13 +86,34 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     return markdown.notebook(notes, network.spec.output.module, network.generate())
 
 
+def beamer(derivation: Derivation, **options: Any) -> str:
+    """Slides, for the class beamer."""
+    notes = tell(derivation, **options)
+    return render(
+        "slides.tex.j2",
+        marker=MARKER,
+        title=escape(notes.title),
+        description=escape(notes.description),
+        sections=frames(notes),
+    )
+
+
+def bare_frames(derivation: Derivation, **options: Any) -> str:
+    """The frames alone, for a talk of one's own."""
+    notes = tell(derivation, **{"figures": False, **options})
+    return "\n".join(frame for _, own in frames(notes) for frame in own)
+
+
 PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
     "latex": document,
     "pdf": pdf,
     "html": html,
     "markdown": github,
     "ipynb": ipynb,
+    "beamer": beamer,
 }
+# what is put into a document of the reader's own
+BARE: Mapping[str, Callable[..., str]] = {"latex": fragment_to_input, "beamer": bare_frames}
 
 
 def latex_document(notes: Document) -> str:
@@ -122,8 +151,7 @@ def save(
         raise ValueError(f"unknown format {path.suffix or path.name!r}; known: {known}")
     kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
-    printed = fragment_to_input if bare and kind == "latex" else PRINTERS[kind]
-    made = printed(derivation, **options)
+    made = (BARE if bare and kind in BARE else PRINTERS)[kind](derivation, **options)
     write_bytes(path, made.encode() if isinstance(made, str) else made, force=force)
     return path
 

@@ -39,7 +39,7 @@ ORDER = """
     special evaluate lower check derivation verify causes compare
     operations chains plan planner
     drawing printers document breaking labels reasons equations figures legend links story markdown
-    templating tex page draw notes emit training cli delivery derive_command commands
+    templating tex page draw slides notes emit training cli delivery derive_command commands
     __init__ __main__
 """.split()  # noqa: SIM905
 
