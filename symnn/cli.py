@@ -14,7 +14,7 @@ import click
 from symnn import __version__
 
 # the formats of notes.py, which loads SymPy
-KINDS = ("latex", "pdf", "html", "markdown", "ipynb", "beamer")
+KINDS = ("latex", "pdf", "html", "markdown", "ipynb", "beamer", "quarto", "json")
 FIGURES = ("network", "graph", "activation", "descent")  # those in figures/, likewise
 FINE, FAILED, USAGE, DIVERGED, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 

@@ -200,14 +200,24 @@ class Derivation:
     def save(
         self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
     ) -> Path:
-        """Write the notes; the suffix says the format (.tex, .pdf, .html, .md, .ipynb).
+        """Write the notes; the suffix says the format.
 
+        Known are .tex, .pdf, .html, .md, .qmd (Quarto), .ipynb and .json.
         options: notation, layout, detail, language, figures (whether there are any), select.
         Raises ValueError, OutputError, TexError.
         """
         from symnn.notes import save
 
         return save(self, Path(path), force=force, bare=fragment, **options)
+
+    def show(self, height: int = 640, **options: Any) -> None:
+        """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
+        elsewhere in the browser.  options: those of :meth:`save`.
+        """
+        from symnn.notes import html
+        from symnn.showing import show
+
+        show(html(self, **options), self.network.spec.output.module, height)
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())

@@ -17,8 +17,9 @@ class Row:
     """One line of a derivation: left side, relation, right side and the reason.
 
     An empty left side continues the row above.  result: whether it ends a derivation.  label,
-    also: those of labels.py; also: where it stands for layers that are alike.  free: whether
-    its letters are those of a definition, not the tensors of the network.
+    also: those of labels.py; also: where it stands for layers that are alike.  repeats: the
+    label of the equation above that says the same.  free: whether its letters are those of a
+    definition, not the tensors of the network.
     """
 
     left: str
@@ -28,6 +29,7 @@ class Row:
     result: bool = False
     label: str = ""
     also: tuple[str, ...] = ()
+    repeats: str = ""
     free: bool = False
 
     @property

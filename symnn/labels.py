@@ -77,8 +77,9 @@ def unique(sections: Iterable[Section]) -> tuple[Section, ...]:
 
     def row(row: Row) -> Row:
         own = [label for label in row.labels if label not in seen]
+        repeats = row.label if row.label in seen and not own else ""
         seen.update(own)
-        return replace(row, label=own[0] if own else "", also=tuple(own[1:]))
+        return replace(row, label=own[0] if own else "", also=tuple(own[1:]), repeats=repeats)
 
     def block(block: Block) -> Block:
         if not isinstance(block, Equations):

@@ -108,12 +108,18 @@ def _block(block: Block, display: Display, picture: Picture) -> str:
             return text
         case Heading(text):
             return f"### {text}"
-        case Table(header, rows):
-            ruler = ("---",) * len(header)
-            return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
+        case Table():
+            return table(block)
         case Equations(rows):
             return display(aligned(rows))
     raise TypeError(block)
+
+
+def table(block: Table) -> str:
+    """A table with a ruler below its header."""
+    ruler = ("---",) * len(block.header)
+    rows = (block.header, ruler, *block.rows)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def aligned(rows: Sequence[Row]) -> str:

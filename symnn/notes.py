@@ -13,9 +13,11 @@ from symnn.breaking import WIDTH, broken, visible
 from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
 from symnn.files import MARKER, check_writable, write_bytes
 from symnn.links import linker
+from symnn.objects import json_text
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
 from symnn.printers.tikz import tikz
+from symnn.quarto import quarto
 from symnn.slides import frames
 from symnn.story import tell
 from symnn.templating import render
@@ -32,6 +34,8 @@ FORMATS = {
     "markdown": ".md",
     "ipynb": ".ipynb",
     "beamer": ".tex",
+    "quarto": ".qmd",
+    "json": ".json",
 }
 
 
@@ -104,6 +108,16 @@ def bare_frames(derivation: Derivation, **options: Any) -> str:
     return "\n".join(frame for _, own in frames(notes) for frame in own)
 
 
+def qmd(derivation: Derivation, **options: Any) -> str:
+    """The notes for Quarto."""
+    return quarto(tell(derivation, **options))
+
+
+def objects(derivation: Derivation, **options: Any) -> str:
+    """The notes as JSON."""
+    return json_text(tell(derivation, **options))
+
+
 PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
     "latex": document,
     "pdf": pdf,
@@ -111,6 +125,8 @@ PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
     "markdown": github,
     "ipynb": ipynb,
     "beamer": beamer,
+    "quarto": qmd,
+    "json": objects,
 }
 # what is put into a document of the reader's own
 BARE: Mapping[str, Callable[..., str]] = {"latex": fragment_to_input, "beamer": bare_frames}
@@ -195,6 +211,7 @@ class _Blocks:
             "reason": row.reason,
             "result": row.result,
             "labels": "".join(rf"\label{{{place}}}" for place in places),
+            "repeats": f"eq:{self.prefix}{row.repeats}" if row.repeats else "",
         }
 
 

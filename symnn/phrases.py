@@ -89,6 +89,7 @@ ENGLISH: dict[str, str] = {
     "differentiate once more": "differentiate once more",
     # the result
     "vector": "All parameters together have the gradient",
+    "derived_in": "Derived in {places}.",
     # the samples
     "sum_of_samples": "Over ${N}$ samples the gradient of the loss is the {mean} of the one-sample "
     "gradients. With one column for each sample, as in {stacked}, the sum is a matrix product:",

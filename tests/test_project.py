@@ -31,14 +31,15 @@ TOP = {
 # A module imports only what stands before it.  Imports inside a function (a convenience of an
 # object that users hold) and those for type checkers alone do not count.
 ORDER = """
-    schema files npz tables datasets
+    schema files showing npz tables datasets
     entries ir functions formula layers losses optimizers
     symbols notation phrases locate sources sections spec
     explicit network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
     operations chains plan planner
-    drawing printers document breaking labels reasons equations figures legend links story markdown
+    drawing printers document breaking labels reasons equations figures legend links story
+    markdown quarto objects
     templating tex page draw slides notes emit training cli delivery derive_command commands
     __init__ __main__
 """.split()  # noqa: SIM905
