@@ -82,6 +82,7 @@ def new(**options: Any) -> int:
 @click.option("--detail", help="answer, textbook or full.")
 @click.option("--language", help="en.")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
+@click.option("--code/--no-code", default=None, help="The code of each equation, at the end.")
 @_common
 def derive(**options: Any) -> int:
     """Print the derivation of every gradient."""

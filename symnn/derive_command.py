@@ -49,6 +49,7 @@ def derive(
             "language": chosen.language,
             "figures": (not fragment) if chosen.figures is None else chosen.figures,
             "select": select,
+            "code": chosen.code,
         }
         derivation = network.derive()
         if kind == "pdf" and path is not None:

@@ -19,7 +19,7 @@ class Row:
     An empty left side continues the row above.  result: whether it ends a derivation.  label,
     also: those of labels.py; also: where it stands for layers that are alike.  repeats: the
     label of the equation above that says the same.  free: whether its letters are those of a
-    definition, not the tensors of the network.
+    definition, not the tensors of the network.  code: what computes it in the generated module.
     """
 
     left: str
@@ -31,6 +31,7 @@ class Row:
     also: tuple[str, ...] = ()
     repeats: str = ""
     free: bool = False
+    code: str = ""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -77,7 +78,14 @@ class Figure:
     caption: str
 
 
-Block = Equations | Paragraph | Heading | Table | Figure
+@dataclass(frozen=True)
+class Listing:
+    """Equations, each with the code that computes it."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+Block = Equations | Paragraph | Heading | Table | Figure | Listing
 
 
 @dataclass(frozen=True)
@@ -93,7 +101,8 @@ class Document:
     """The notes of one network.
 
     layer: the letter of a layer's number.  prefix: what stands before the labels of the network.
-    symbols: those of the equations -> where they lead (see links.py).
+    symbols: those of the equations -> where they lead (see links.py).  remarks: how the code
+    differs from the notes.
     """
 
     title: str
@@ -103,6 +112,7 @@ class Document:
     layer: str = "k"
     prefix: str = ""
     symbols: Mapping[str, str] = field(default_factory=dict)
+    remarks: str = ""
 
     def rows(self) -> Iterator[Row]:
         """All rows of equations, in order."""

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
 from symnn.breaking import WIDTH, broken, visible
-from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Listing,
+    Paragraph,
+    Row,
+    Table,
+)
 from symnn.files import MARKER, check_writable, write_bytes
 from symnn.links import linker
 from symnn.objects import json_text
@@ -27,6 +37,7 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 LEFT = 10  # width of the column of left sides, in characters
+EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
 FORMATS = {
     "latex": ".tex",
     "pdf": ".pdf",
@@ -71,8 +82,11 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
     return compile_pdf(document(derivation, **options))
 
 
-def html(derivation: Derivation, **options: Any) -> str:
-    """The interactive page: every level of detail, that of the options first."""
+def html(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+    """The interactive page: every level of detail, that of the options first.
+
+    code: the page shows it in any case.
+    """
     chosen = options.get("detail", "textbook")
     levels = (chosen,) if options.get("select") else DETAILS
     return page({k: tell(derivation, **{**options, "detail": k}) for k in levels}, chosen)
@@ -90,8 +104,8 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     return markdown.notebook(notes, network.spec.output.module, network.generate())
 
 
-def beamer(derivation: Derivation, **options: Any) -> str:
-    """Slides, for the class beamer."""
+def beamer(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+    """Slides, for the class beamer; they show no code."""
     notes = tell(derivation, **options)
     return render(
         "slides.tex.j2",
@@ -102,7 +116,7 @@ def beamer(derivation: Derivation, **options: Any) -> str:
     )
 
 
-def bare_frames(derivation: Derivation, **options: Any) -> str:
+def bare_frames(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
     """The frames alone, for a talk of one's own."""
     notes = tell(derivation, **{"figures": False, **options})
     return "\n".join(frame for _, own in frames(notes) for frame in own)
@@ -193,6 +207,8 @@ class _Blocks:
                 return {"kind": "figure", "text": figure(tikz(drawing), caption)}
             case Equations(rows):
                 return {"kind": "equations", "rows": [self.row(r) for r in rows]}
+            case Listing(rows):
+                return {"kind": "listing", "rows": [beside(*pair) for pair in rows]}
         raise TypeError(block)
 
     def marked(self, cells: Sequence[str], name: str) -> list[str]:
@@ -231,6 +247,9 @@ def _fragment_block(block: Block, prefix: str) -> str:
             return figure(tikz(drawing), caption)
         case Equations(rows):
             return align(rows, prefix)
+        case Listing(rows):
+            listed = "".join(f"\\item ${tex}$\\newline\n{typed(code)}\n" for tex, code in rows)
+            return f"\\begin{{itemize}}\n{listed}\\end{{itemize}}\n"
     raise TypeError(block)
 
 
@@ -239,6 +258,18 @@ def figure(picture: str, caption: str) -> str:
     fits = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
     head = "\\begin{figure}[!htb]\n\\centering\n"
     return f"{head}{fits}\n{picture.rstrip()}}}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
+
+
+def beside(tex: str, code: str) -> dict[str, Any]:
+    """An equation and its code, side by side if both are short."""
+    wide = max(map(len, code.split("\n"))) > CODE or visible(tex) > EQUATION
+    return {"equation": tex, "code": typed(code), "wide": wide}
+
+
+def typed(code: str) -> str:
+    """Code as TeX that prints these very characters, line by line."""
+    lines = (escape(line).replace(" ", r"\ ") for line in code.split("\n"))
+    return "\\newline\n".join(rf"\texttt{{{line}}}" for line in lines)
 
 
 def align(rows: tuple[Row, ...], prefix: str = "") -> str:

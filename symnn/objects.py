@@ -5,7 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Listing,
+    Paragraph,
+    Row,
+    Table,
+)
 from symnn.files import MARKER_KEY
 from symnn.printers.svg import svg
 
@@ -13,7 +23,7 @@ from symnn.printers.svg import svg
 def json_text(notes: Document) -> str:
     """The notes as JSON.
 
-    Equations are rows of {left, relation, right, reason, result, label, labels}, formulas are
+    Equations are rows of {left, relation, right, reason, result, label, labels, code}, formulas are
     LaTeX, texts have their formulas between dollar signs.  An empty left side continues the
     row above.
     """
@@ -24,6 +34,7 @@ def json_text(notes: Document) -> str:
         "description": notes.description,
         "language": notes.language,
         "prefix": notes.prefix,
+        "remarks": notes.remarks,
         "symbols": [
             dict(zip(("symbol", "shape", "meaning"), row, strict=True))
             for table in tables
@@ -49,10 +60,12 @@ def _block(block: Block) -> dict[str, Any]:
             return {"kind": "figure", **shown, "svg": svg(drawing)}
         case Equations(rows):
             return {"kind": "equations", "rows": [_row(r) for r in rows]}
+        case Listing(rows):
+            return {"kind": "listing", "rows": [{"tex": t, "code": code} for t, code in rows]}
     raise TypeError(block)
 
 
 def _row(row: Row) -> dict[str, Any]:
     sides = {"left": row.left, "relation": row.relation, "right": row.right}
     names = {"label": row.label or row.repeats, "labels": list(row.labels)}
-    return {**sides, "reason": row.reason, "result": row.result, **names}
+    return {**sides, "reason": row.reason, "result": row.result, **names, "code": row.code}

@@ -34,6 +34,7 @@ from symnn.phrases import Phrases
 from symnn.printers.svg import style, svg
 from symnn.templating import folder, render
 
+SHOWN = ("symbols", "code")  # what may stand beside the equations: their reasons, or their code
 GIVEN = 2  # sections that a worksheet shows: the network and the loss; the rest is to be found
 
 # What stands in no formula of the notes; the page is smaller without them.
@@ -43,7 +44,11 @@ UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
 def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     """The page of these documents, by level of detail; ``chosen`` is shown first."""
     levels = [
-        {"name": name, "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)]}
+        {
+            "name": name,
+            "beside": {"code": words(notes.remarks)},
+            "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)],
+        }
         for name, notes in documents.items()
     ]
     notes = documents[chosen] if chosen else next(iter(documents.values()))
@@ -57,6 +62,7 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
         description=notes.description,
         levels=levels,
         chosen=chosen or levels[0]["name"],
+        shown=SHOWN,
         say=Phrases(notes.language),
         policy=_policy(katex, script),
         katex_style=Markup(katex_style()),
@@ -146,6 +152,7 @@ def _row(row: Row) -> dict[str, Any]:
         "right": rf"\displaystyle {row.right}",
         "reason": words(row.reason),
         "result": row.result,
+        "beside": {"code": row.code} if row.code else {},
     }
 
 

@@ -20,6 +20,7 @@ ENGLISH: dict[str, str] = {
     "update": "Gradient descent",
     "stable": "What is computed",
     "selected": "Selected equations",
+    "code": "Equation and code",
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
@@ -106,6 +107,20 @@ ENGLISH: dict[str, str] = {
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
     "otherwise": "otherwise",
     "if": "if",
+    # the code
+    "code_sample": "The statements are those of the generated module. The notes follow one sample, "
+    "a column; the code computes all ${N}$ samples at once, a row for each, so that a product "
+    "stands there in the other order and transposed, and the gradient of a parameter is taken over "
+    "all samples.",
+    "code_columns": "The statements are those of the generated module. In the notes a sample is a "
+    "column, in the code it is a row, so that a product stands there in the other order and "
+    "transposed.",
+    "code_rows": "The statements are those of the generated module; there, too, a sample is a row.",
+    "code_names": "A name that begins with d is the derivative of ${L}$ by what follows.",
+    "code_mean": "There ${L}$ is the mean over the samples, and its derivatives hold its factor "
+    "$1/{N}$.",
+    "code_turned": "The code keeps the transpose of ${A}$, with a row for each unit.",
+    "code_stable": "Where numbers could overflow, the code computes the stable form.",
     # the figures
     "figure": "Figure",
     "figure_network": "The network. An edge is an entry of the matrix beside it; every unit adds "
@@ -135,6 +150,9 @@ ENGLISH: dict[str, str] = {
     "page_answer": "Answer",
     "page_textbook": "Textbook",
     "page_full": "Every step",
+    "page_shown": "Show",
+    "page_symbols": "Symbols",
+    "page_code": "Code",
     "page_view": "View",
     "page_notes": "Notes",
     "page_worksheet": "Worksheet",

@@ -8,9 +8,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Listing,
+    Paragraph,
+    Row,
+    Table,
+)
 from symnn.files import MARKER
-from symnn.markdown import aligned, literal, table
+from symnn.markdown import aligned, displayed, listing, literal, table
 from symnn.phrases import Phrases
 from symnn.printers.svg import svg
 from symnn.printers.tikz import tikz
@@ -59,6 +69,8 @@ def _block(block: Block, prefix: str, say: Phrases) -> Iterator[str]:
             yield f"## {text}"
         case Table():
             yield table(block)
+        case Listing():
+            yield listing(block, displayed)
         case Figure():
             yield _figure(block, prefix)
         case Equations(rows):

@@ -77,6 +77,7 @@ class Notes:
     detail: str
     language: str
     figures: bool | None
+    code: bool
     symbols: Mapping[str, str]
 
 
@@ -199,6 +200,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
         "figures": Field("boolean", None, doc="whether there are figures"),
+        "code": Field("boolean", False, doc="whether the code stands at the end"),
         "symbols": Field("table", {}, doc="letters of your own"),
     },
     "example": {
@@ -231,6 +233,7 @@ TOP = (*SECTIONS, "layers", "activations")
 
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
-    **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language", "figures")},
+    **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language")},
+    **{name: f"notes.{name}" for name in ("figures", "code")},
     "seed": "model.seed",
 }

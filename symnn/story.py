@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from symnn.beside import appendix, codes, remarks, with_codes
 from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Group, equal_sizes, group_signature
@@ -51,11 +52,13 @@ def tell(
     language: str = "en",
     figures: bool = True,
     select: str | Iterable[str] = (),
+    code: bool = False,
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
     notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
     of the notation.  select: labels of equations, which are then told alone (see labels.py).
+    code: whether the equations stand once more at the end, each with its code.
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
@@ -65,7 +68,9 @@ def tell(
     labels = names(select)
     story = _Story(derivation, own, layout, detail, language, figures and not labels, not labels)
     notes = story.document()
-    return selected(notes, labels, story.say("selected")) if labels else notes
+    if labels:
+        notes = selected(notes, labels, story.say("selected"))
+    return appendix(notes, story.say("code")) if code else notes
 
 
 def letters(network: Network, notation: str | Notation | None = None) -> Notation:
@@ -113,7 +118,8 @@ class _Story(Legend):
         title, layer = self.network.name, self.notation.layer_letter
         sections, prefix = unique(self._with_signs()), prefix_of(self.network.spec.output.module)
         notes = Document(title, description, sections, self.language, layer, prefix)
-        return replace(notes, symbols=symbols(self, labelled(notes), prefix))
+        notes = replace(notes, symbols=symbols(self, labelled(notes), prefix))
+        return replace(with_codes(notes, codes(self)), remarks=remarks(self))
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, the first one ending in what the signs mean that the equations use."""

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const body = document.body;
-  const state = { level: document.querySelector("[data-level][aria-pressed=true]").dataset.level, view: "notes" };
+  const state = { level: document.querySelector("[data-level][aria-pressed=true]").dataset.level, view: "notes", shown: document.body.dataset.shown };
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const options = { output: "htmlAndMathml", strict: "error", throwOnError: false, trust: false };
 
@@ -28,7 +28,8 @@
     all(".level").forEach((level) => { level.hidden = level.id !== "level-" + state.level; });
     prepare(current());
     body.classList.toggle("worksheet", state.view === "worksheet");
-    for (const group of ["level", "view"]) {
+    body.dataset.shown = state.shown;
+    for (const group of ["level", "view", "shown"]) {
       all("[data-" + group + "]").forEach((button) => {
         button.setAttribute("aria-pressed", String(button.dataset[group] === state[group]));
       });
@@ -54,28 +55,32 @@
     count();
   }
 
-  // The state is in the address: #full, #worksheet or #full,worksheet.
+  // The state is in the address: #full, #worksheet, #full,code or #full,worksheet,code.
+
+  const choices = (group) => all(".bar [data-" + group + "]").map((button) => button.dataset[group]);
 
   function read() {
     for (const word of location.hash.slice(1).split(",")) {
       if (document.getElementById("level-" + word)) state.level = word;
-      if (word === "notes" || word === "worksheet") state.view = word;
+      for (const group of ["view", "shown"]) {
+        if (choices(group).includes(word)) state[group] = word;
+      }
     }
     show();
   }
 
   function choose(group, value) {
     state[group] = value;
-    history.replaceState(null, "", "#" + state.level + (state.view === "worksheet" ? ",worksheet" : ""));
+    const words = ["view", "shown"].filter((name) => state[name] !== choices(name)[0]).map((name) => state[name]);
+    history.replaceState(null, "", "#" + [state.level, ...words].join(","));
     show();
   }
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    const { level, view } = button.dataset;
-    if (level) choose("level", level);
-    else if (view) choose("view", view);
+    const group = ["level", "view", "shown"].find((name) => name in button.dataset);
+    if (group) choose(group, button.dataset[group]);
     else if (button.dataset.do) {
       const hide = button.dataset.do === "reset";
       all("section:not(.given) .row", current()).forEach((row) => row.classList.toggle("hidden", hide));

@@ -38,7 +38,7 @@ ORDER = """
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare
     operations chains plan planner
-    drawing printers document breaking labels reasons equations figures legend links story
+    drawing printers document breaking labels reasons equations figures legend links beside story
     markdown quarto objects
     templating tex page draw slides notes emit training cli delivery derive_command commands
     __init__ __main__
