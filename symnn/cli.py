@@ -15,13 +15,7 @@ import click
 from symnn import __version__
 
 # the formats of notes.py, which loads SymPy
-KINDS = (
-    "latex",
-    "pdf",
-    "html",
-    "markdown",
-    "ipynb",
-)  # the formats in notes.py, without loading SymPy
+KINDS = ("latex", "pdf", "html", "markdown", "ipynb", "beamer", "quarto", "json")
 FIGURES = ("network", "graph", "activation", "descent")  # those in figures/, likewise
 FINE, FAILED, USAGE, DIVERGED, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -81,7 +75,9 @@ def new(**options: Any) -> int:
 @click.option("-o", "--output", help="File (.tex, .pdf, …), or a folder for several.")
 @click.option("--format", "kind", type=click.Choice(KINDS), help="Default: by suffix.")
 @click.option("--fragment", is_flag=True, help="Without a preamble, for \\input.")
+@click.option("--select", default="", help="Equations by label, alone: delta_1,A_1.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
+@click.option("--open", "launch", is_flag=True, help="Open the written file.")
 @click.option("--notation", help="affine, nielsen, goodfellow, d2l, ng or cs231n.")
 @click.option("--layout", help="sample, columns or rows.")
 @click.option("--detail", help="answer, textbook or full.")
@@ -89,10 +85,11 @@ def new(**options: Any) -> int:
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
 @click.option("--numbers", help="none, decimal or pencil: the same with numbers.")
 @click.option("--digits", type=int, help="Of rounded numbers: 3 to 12.")
+@click.option("--code/--no-code", default=None, help="The code of each equation, at the end.")
 @_common
 def derive(**options: Any) -> int:
     """Print the derivation of every gradient."""
-    from symnn.commands import derive
+    from symnn.derive_command import derive
 
     return derive(**options)
 

@@ -21,6 +21,7 @@ from symnn.files import (
     write_bytes,
     write_text,
 )
+from symnn.labels import LabelError
 from symnn.network import Network
 from symnn.npz import NpzError, read_npz
 from symnn.schema import Problem, SpecError, shorten, suggestion
@@ -49,6 +50,9 @@ def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
             return USAGE, [Problem("weights", None, "", str(error))]
         case CompilerError():
             return USAGE, [Problem("--target", None, "", error.message, error.hint)]
+        case LabelError():
+            message = f"no equation has the label {shorten(error.label)!r}"
+            return USAGE, [Problem("--select", None, "", message, f"known: {error.known}")]
         case TexError():
             return USAGE, [Problem("pdf", None, "", error.message, error.hint)]
         case Diverged():
@@ -70,61 +74,6 @@ def new(file: str, example: str, as_json: bool, quiet: bool, verbose: bool, forc
     write_text(path, example_path(example).read_text(encoding="utf-8"), force=True)
     result({"written": str(path)}, f"wrote {path}", as_json, quiet)
     return FINE
-
-
-def derive(
-    specs: tuple[str, ...],
-    output: str | None,
-    kind: str | None,
-    fragment: bool,
-    check: bool,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
-    force: bool,
-    **notes: str | bool | int | None,
-) -> int:
-    """Print or write the notes."""
-    from symnn.notes import FORMATS, PRINTERS
-    from symnn.notes import fragment as bare
-
-    suffixes = {suffix: name for name, suffix in FORMATS.items()}
-    by_name = suffixes.get(Path(output).suffix) if output and len(specs) == 1 else None
-    if output and len(specs) == 1 and by_name is None and not is_folder(output):
-        known = ", ".join(suffixes)
-        raise mistake(shorten(output), "unknown kind of file", f"notes end in {known}")
-    if kind and by_name and kind != by_name:
-        raise mistake("--format", f"{kind} does not fit the file {shorten(output or '')}")
-    kind = kind or by_name or "latex"
-    if kind == "pdf" and (output is None or fragment or check):
-        raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
-    if fragment and kind != "latex":
-        raise mistake("--fragment", f"a fragment is LaTeX, not {kind}")
-    networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
-    code, written = FINE, []
-    for network, path in zip(networks, paths(networks, output, FORMATS[kind]), strict=True):
-        chosen = network.spec.notes
-        options = {
-            "notation": chosen.notation,
-            "layout": chosen.layout,
-            "detail": chosen.detail,
-            "language": chosen.language,
-            "figures": (not fragment) if chosen.figures is None else chosen.figures,
-            "numbers": chosen.numbers,
-        }
-        derivation = network.derive()
-        if kind == "pdf" and path is not None:
-            check_writable(path, force=force)
-        made = (bare if fragment else PRINTERS[kind])(derivation, **options)
-        if isinstance(made, str):
-            code = max(code, deliver(made, path, path and path.parent, check, force))
-        elif path is not None:
-            write_bytes(path, made, force=force)
-        if path is not None:
-            written.append(str(path))
-    if written and not check:
-        result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
-    return code
 
 
 def draw(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,28 +178,48 @@ class Derivation:
         layout: str | None = None,
         detail: str = "textbook",
         language: str = "en",
+        select: str | Iterable[str] = (),
     ) -> str:
         """The derivation as a LaTeX fragment.
 
         notation: a name; None: that of the spec, "affine" by default.  layout: "sample",
-        "columns" or "rows"; None: that of the spec, or else the notation's own.
+        "columns" or "rows"; None: that of the spec, or else the notation's own.  select: labels
+        of equations that are wanted alone, "delta_1,A_1"; labels.py lists them.
         """
         from symnn.notes import fragment
 
-        return fragment(self, notation=notation, layout=layout, detail=detail, language=language)
+        return fragment(
+            self,
+            notation=notation,
+            layout=layout,
+            detail=detail,
+            language=language,
+            select=select,
+        )
 
     def save(
         self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
     ) -> Path:
-        """Write the notes; the suffix says the format (.tex, .pdf, .html, .md, .ipynb).
+        """Write the notes; the suffix says the format.
 
+        Known are .tex, .pdf, .html, .md, .qmd (Quarto), .ipynb and .json.
         options: notation, layout, detail, language, figures (whether there are any), numbers
-        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec).
+        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec),
+        select, code.
         Raises ValueError, OutputError, TexError.
         """
         from symnn.notes import save
 
         return save(self, Path(path), force=force, bare=fragment, **options)
+
+    def show(self, height: int = 640, **options: Any) -> None:
+        """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
+        elsewhere in the browser.  options: those of :meth:`save`.  OSError where none opens.
+        """
+        from symnn.notes import html
+        from symnn.showing import show
+
+        show(html(self, **options), self.network.spec.output.module, height)
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())

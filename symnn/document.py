@@ -6,7 +6,7 @@ and descriptions are the user's own and are escaped by whoever prints them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symnn.drawing import Drawing
@@ -16,7 +16,10 @@ from symnn.drawing import Drawing
 class Row:
     """One line of a derivation: left side, relation, right side and the reason.
 
-    An empty left side continues the row above.  result: whether it ends a derivation.
+    An empty left side continues the row above.  result: whether it ends a derivation.  label,
+    also: those of labels.py; also: where it stands for layers that are alike.  repeats: the
+    label of the equation above that says the same.  free: whether its letters are those of a
+    definition, not the tensors of the network.  code: what computes it in the generated module.
     numbers: the same in the numbers of the example, from its relation on, for a page.  nudge:
     what is said of them.
     """
@@ -28,6 +31,16 @@ class Row:
     result: bool = False
     numbers: str = ""
     nudge: str = ""
+    label: str = ""
+    also: tuple[str, ...] = ()
+    repeats: str = ""
+    free: bool = False
+    code: str = ""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels of the row."""
+        return (self.label, *self.also) if self.label else ()
 
 
 @dataclass(frozen=True)
@@ -53,10 +66,14 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a header.  values: of the symbol of each row, by layer, for a page."""
+    """A table with a header.
+
+    names: of its rows, for links to them.  values: of the symbol of each row, by layer, for a page.
+    """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    names: tuple[str, ...] = ()
     values: tuple[Mapping[str, str], ...] = ()
 
 
@@ -69,7 +86,14 @@ class Figure:
     caption: str
 
 
-Block = Equations | Paragraph | Heading | Table | Figure
+@dataclass(frozen=True)
+class Listing:
+    """Equations, each with the code that computes it."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+Block = Equations | Paragraph | Heading | Table | Figure | Listing
 
 
 @dataclass(frozen=True)
@@ -82,8 +106,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """The notes of one network; layer: the letter of a layer's number.
+    """The notes of one network.
 
+    layer: the letter of a layer's number.  prefix: what stands before the labels of the network.
+    symbols: those of the equations -> where they lead (see links.py).  remarks: how the code
+    differs from the notes.
     numbers: what is said of those beside the equations, if there are any.
     """
 
@@ -93,6 +120,16 @@ class Document:
     language: str = "en"
     layer: str = "k"
     numbers: str = ""
+    prefix: str = ""
+    symbols: Mapping[str, str] = field(default_factory=dict)
+    remarks: str = ""
+
+    def rows(self) -> Iterator[Row]:
+        """All rows of equations, in order."""
+        for section in self.sections:
+            for block in section.blocks:
+                if isinstance(block, Equations):
+                    yield from block.rows
 
 
 @dataclass
@@ -120,10 +157,11 @@ class Builder:
         self,
         header: tuple[str, ...],
         rows: Sequence[tuple[str, ...]],
+        names: Sequence[str] = (),
         values: Sequence[Mapping[str, str]] = (),
     ) -> None:
         """Add a table."""
-        self.blocks.append(Table(header, tuple(rows), tuple(values)))
+        self.blocks.append(Table(header, tuple(rows), tuple(names), tuple(values)))
 
     def figure(self, drawing: Drawing, caption: str) -> None:
         """Add a figure, the next one of the document."""

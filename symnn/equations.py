@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from symnn.document import Row
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Named
 from symnn.ir import Fact, Line, Step, Tensor, is_entry, name_of
+from symnn.labels import alike, label_of
 from symnn.phrases import Phrases
 from symnn.printers.latex import line_sides
 from symnn.printers.matrix import ONES, NoMatrixFormError, matrix_sides
@@ -31,13 +32,23 @@ class Group:
 
 
 class Equations:
-    """What every section needs of a derivation, in a notation, a layout and a level of detail."""
+    """What every section needs of a derivation, in a notation, a layout and a level of detail.
+
+    fold: whether layers that are alike are told once.
+    """
 
     def __init__(
-        self, derivation: Derivation, notation: Notation, layout: str, detail: str, language: str
+        self,
+        derivation: Derivation,
+        notation: Notation,
+        layout: str,
+        detail: str,
+        language: str,
+        fold: bool = True,
     ) -> None:
         self.derivation, self.network = derivation, derivation.network
         self.layout, self.detail, self.language = layout, detail, language
+        self.fold = fold
         mean_last = notation.mean == "parameters"
         batch = derivation.mean_last if mean_last else derivation.batch
         self.sweep = derivation.sample if layout == "sample" else batch
@@ -98,7 +109,15 @@ class Equations:
         """One line."""
         left, right = self.sides(line, notation)
         relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
-        return Row(left, right, reason, relation)
+        return Row(left, right, reason, relation, label=self.label(line.lhs.name))
+
+    def label(self, name: str) -> str:
+        """The label of the line that defines a tensor."""
+        return label_of(name, self.sweep_gradients)
+
+    def runs(self, keys: Sequence[tuple[int | None, object]]) -> dict[int, int]:
+        """Where a run of at least three equal layers begins, and its length."""
+        return dict(runs(keys, 3)) if self.fold else {}
 
     def fact(self, fact: Fact) -> str:
         """A side condition in the letters and the layout of the notes."""
@@ -177,9 +196,8 @@ class Equations:
         if self.detail == "full":
             rows[1] = Row(rows[1].left, rows[1].right, self.say("matrix"))
         kept = {line.lhs.name for line in self.sweep.gradients.values()}
-        if group.steps[-1].after.lhs.name in kept:
-            last = rows[-1]
-            rows[-1] = Row(last.left, last.right, last.reason, last.relation, result=True)
+        name = group.steps[-1].after.lhs.name
+        rows[-1] = replace(rows[-1], label=self.label(name), result=name in kept)
         return rows
 
     def span(self, first: int | None, last: int | None) -> str:
@@ -195,14 +213,15 @@ class Equations:
             else (k, None)
             for k, block in found
         ]
-        folded, at = dict(runs(keys, 3)), 0
+        folded, at = self.runs(keys), 0
         rows: list[Row] = []
         while at < len(found):
             length = folded.get(at, 1)
             layer, block = found[at]
             notation = self.labelled(layer) if length > 1 else self.notation
             span = self.span(layer, found[at + length - 1][0]) if length > 1 else ""
-            rows += [self.row(line, notation, span) for line in block]
+            own = [self.row(line, notation, span) for line in block]
+            rows += alike(own, [k for k, _ in found[at : at + length]])
             at += length
         return rows
 

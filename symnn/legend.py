@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from symnn.document import Row
 from symnn.equations import Equations
-from symnn.fold import layer_of, runs
+from symnn.fold import layer_of
 from symnn.functions import X
 from symnn.ir import name_of
 from symnn.printers.latex import Writer
@@ -16,23 +16,24 @@ from symnn.printers.latex import Writer
 class Legend(Equations):
     """The equations of a derivation, and what explains them."""
 
-    def symbol_rows(self) -> list[tuple[str, str, str]]:
-        """The rows of the table of symbols, by kind: symbol, shape, meaning."""
+    def symbol_rows(self) -> list[tuple[str, str, str, str]]:
+        """The rows of the table of symbols, by kind: name, symbol, shape, meaning."""
         say = self.say
-        rows = [(self.letter("x"), self.shape("x", "0"), say("meaning_x"))]
-        rows.append((self.letter("y"), self.shape("y", str(self.depth)), say("meaning_y")))
+        rows = [("x", self.letter("x"), self.shape("x", "0"), say("meaning_x"))]
+        rows.append(("y", self.letter("y"), self.shape("y", str(self.depth)), say("meaning_y")))
         for base in ("A", "b", "z", "a"):
             known = [n for n in self.forward.tensors if re.fullmatch(rf"{base}_\d+", n)]
             last = [n for n in known if self.notation.own(n)]
             for name in [*[n for n in known if n not in last][:1], *last]:
                 symbol, k = self.general(name)
-                rows.append((symbol, self.shape(name, k), say(f"meaning_{base}", k=k)))
+                first = base if base not in {row[0] for row in rows} else ""
+                rows.append((first, symbol, self.shape(name, k), say(f"meaning_{base}", k=k)))
         known = [n for n in self.forward.tensors if re.fullmatch(r"z_\d+", n)]
         name = next((n for n in known if not self.notation.own(n)), known[-1])
         error, k = self.general(self.sweep.names.get(name, f"d{name}"), name)
         meaning = say("meaning_delta", z=self.general(name)[0], k=k, of=self.loss_of(name))
-        rows.append((error, self.shape(name, k), meaning))
-        return [(f"${symbol}$", f"${shape}$", meaning) for symbol, shape, meaning in rows]
+        rows.append(("delta", error, self.shape(name, k), meaning))
+        return [(key, f"${symbol}$", f"${shape}$", told) for key, symbol, shape, told in rows]
 
     def general(self, name: str, of: str = "") -> tuple[str, str]:
         """A symbol for layers in general, and k; with the layer's number if it is the only one."""
@@ -68,7 +69,7 @@ class Legend(Equations):
         found = [(layer_of(n), f) for n, f in self.activations.items()]
         if self.notation.alike:
             found = found[:1]
-        length = dict(runs([(k, f.row.name) for k, f in found], 3))
+        length = self.runs([(k, f.row.name) for k, f in found])
         writer, at = Writer(self.notation, {}), 0
         while at < len(found):
             k, f = found[at]
@@ -76,7 +77,7 @@ class Legend(Equations):
             notation = self.labelled(k) if count > 1 else self.notation
             letter = notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
             x, span = writer.tex(X), self.span(k, found[at + count - 1][0]) if count > 1 else ""
-            yield Row(f"{letter}({x})", writer.tex(f.func(X)), span)
+            yield Row(f"{letter}({x})", writer.tex(f.func(X)), span, free=True)
             at += count
 
     def conventions(self) -> Iterable[str]:

@@ -14,6 +14,7 @@ from symnn.document import (
     Equations,
     Figure,
     Heading,
+    Listing,
     Paragraph,
     Row,
     Section,
@@ -48,7 +49,7 @@ def notebook(notes: Document, module: str, text: str) -> str:
         return f"![{name}](attachment:{_file(figure)})\n\n**{name}** {figure.caption}"
 
     texts = [f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()]
-    texts += [_section(section, _displayed, attached) for section in notes.sections]
+    texts += [_section(section, displayed, attached) for section in notes.sections]
     figures = [[], *([b for b in s.blocks if isinstance(b, Figure)] for s in notes.sections)]
     codes = [f"%%writefile {module}.py\n{text}", f"import {module}\n\n{module}.check()"]
     cells = [
@@ -91,7 +92,7 @@ def _fenced(tex: str) -> str:
     return f"```math\n{tex}\n```"
 
 
-def _displayed(tex: str) -> str:
+def displayed(tex: str) -> str:
     return f"$$\n{tex}\n$$"
 
 
@@ -108,12 +109,25 @@ def _block(block: Block, display: Display, picture: Picture) -> str:
             return text
         case Heading(text):
             return f"### {text}"
-        case Table(header, rows):
-            ruler = ("---",) * len(header)
-            return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, ruler, *rows))
+        case Table():
+            return table(block)
         case Equations(rows):
             return display(aligned(rows))
+        case Listing():
+            return listing(block, display)
     raise TypeError(block)
+
+
+def listing(block: Listing, display: Display) -> str:
+    """Every equation, and its code below it."""
+    return "\n\n".join(f"{display(tex)}\n\n```python\n{code}\n```" for tex, code in block.rows)
+
+
+def table(block: Table) -> str:
+    """A table with a ruler below its header."""
+    ruler = ("---",) * len(block.header)
+    rows = (block.header, ruler, *block.rows)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
 def aligned(rows: Sequence[Row]) -> str:

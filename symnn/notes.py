@@ -3,17 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
-from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
+from symnn.breaking import WIDTH, broken
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Listing,
+    Paragraph,
+    Row,
+    Table,
+)
 from symnn.files import MARKER, check_writable, write_bytes
+from symnn.links import linker
+from symnn.objects import json_text
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
 from symnn.printers.texts import visible
 from symnn.printers.tikz import tikz
+from symnn.quarto import quarto
+from symnn.slides import frames
 from symnn.story import tell
 from symnn.templating import render
 from symnn.tex import compile_pdf, escape, in_fandol
@@ -21,21 +37,40 @@ from symnn.tex import compile_pdf, escape, in_fandol
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
-WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in characters
-# what opens and closes brackets, and the signs before which a line is broken
-CLOSING = frozenset({")", "]", "}", r"\rVert", r"\rvert"})
-BREAKS = frozenset({"+", "-", r"\odot", r"\circ", "*"})
-SIGNS = re.compile(r"[([{)\]}]|\\[lr][vV]ert(?![A-Za-z])| (?:[-+*]|\\odot|\\circ)(?= )")
-FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
+LEFT = 10  # width of the column of left sides, in characters
+EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
+FORMATS = {
+    "latex": ".tex",
+    "pdf": ".pdf",
+    "html": ".html",
+    "markdown": ".md",
+    "ipynb": ".ipynb",
+    "beamer": ".tex",
+    "quarto": ".qmd",
+    "json": ".json",
+}
 
 
-def fragment(derivation: Derivation, **options: Any) -> str:
+def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) -> str:
     """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know.
 
-    Figures, which need TikZ, are there only if ``figures`` asks for them.
+    Figures, which need TikZ, are there only if ``figures`` asks for them.  labels: whether the
+    equations are numbered and labelled, for \\input in a document; KaTeX knows no labels.
+    Equations that were selected stand alone, without a title.
     """
     notes = tell(derivation, **{"figures": False, **options})
-    return "\n".join(_fragment_section(s.title, s.blocks) for s in notes.sections)
+    prefix = f"eq:{notes.prefix}" if labels else ""
+    sections = []
+    for section in notes.sections:
+        title = "" if options.get("select") else rf"\subsection*{{{section.title}}}"
+        blocks = [_fragment_block(block, prefix) for block in section.blocks]
+        sections.append("\n".join([title, *blocks, ""]) if title else "".join(blocks))
+    return "\n".join(sections)
+
+
+def fragment_to_input(derivation: Derivation, **options: Any) -> str:
+    """The fragment for \\input in a document, with labels."""
+    return fragment(derivation, labels=True, **options)
 
 
 def document(derivation: Derivation, **options: Any) -> str:
@@ -48,11 +83,15 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
     return compile_pdf(document(derivation, **options))
 
 
-def html(derivation: Derivation, **options: Any) -> str:
-    """The interactive page: every level of detail, that of the options first."""
+def html(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+    """The interactive page: every level of detail, that of the options first.
+
+    code: the page shows it in any case.
+    """
     options = {"beside": True, **options}
-    texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
-    return page(texts, options.get("detail", "textbook"))
+    chosen = options.get("detail", "textbook")
+    levels = (chosen,) if options.get("select") else DETAILS
+    return page({k: tell(derivation, **{**options, "detail": k}) for k in levels}, chosen)
 
 
 def github(derivation: Derivation, **options: Any) -> str:
@@ -67,20 +106,58 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     return markdown.notebook(notes, network.spec.output.module, network.generate())
 
 
+def beamer(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+    """Slides, for the class beamer; they show no code."""
+    notes = tell(derivation, **options)
+    program = Phrases(notes.language)("tex_program")
+    return render(
+        "slides.tex.j2",
+        marker=MARKER,
+        program=program,
+        title=escape(notes.title, program),
+        description=escape(notes.description, program),
+        sections=frames(notes),
+    )
+
+
+def bare_frames(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+    """The frames alone, for a talk of one's own."""
+    notes = tell(derivation, **{"figures": False, **options})
+    return "\n".join(frame for _, own in frames(notes) for frame in own)
+
+
+def qmd(derivation: Derivation, **options: Any) -> str:
+    """The notes for Quarto."""
+    return quarto(tell(derivation, **options))
+
+
+def objects(derivation: Derivation, **options: Any) -> str:
+    """The notes as JSON."""
+    return json_text(tell(derivation, **options))
+
+
 PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
     "latex": document,
     "pdf": pdf,
     "html": html,
     "markdown": github,
     "ipynb": ipynb,
+    "beamer": beamer,
+    "quarto": qmd,
+    "json": objects,
 }
+# what is put into a document of the reader's own
+BARE: Mapping[str, Callable[..., str]] = {"latex": fragment_to_input, "beamer": bare_frames}
 
 
 def latex_document(notes: Document) -> str:
     """The LaTeX text of the notes."""
     say = Phrases(notes.language)
     program = say("tex_program")
-    sections = [{"title": s.title, "blocks": [_block(b) for b in s.blocks]} for s in notes.sections]
+    write = _Blocks(notes)
+    sections = [
+        {"title": s.title, "blocks": [write.block(b) for b in s.blocks]} for s in notes.sections
+    ]
     return render(
         "notes.tex.j2",
         marker=MARKER,
@@ -111,42 +188,57 @@ def save(
         raise ValueError(f"unknown format {path.suffix or path.name!r}; known: {known}")
     kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
-    made = (fragment if bare and kind == "latex" else PRINTERS[kind])(derivation, **options)
+    made = (BARE if bare and kind in BARE else PRINTERS)[kind](derivation, **options)
     write_bytes(path, made.encode() if isinstance(made, str) else made, force=force)
     return path
 
 
-def _block(block: Block) -> dict[str, Any]:
-    """A block as what the template knows."""
-    match block:
-        case Paragraph(text):
-            return {"kind": "paragraph", "text": text}
-        case Heading(text):
-            return {"kind": "heading", "text": text}
-        case Table(header, rows):
-            return {"kind": "table", "header": header, "rows": rows}
-        case Figure(_, drawing, caption):
-            return {"kind": "figure", "text": figure(tikz(drawing), caption)}
-        case Equations(rows):
-            return {"kind": "equations", "rows": [_row(r) for r in rows]}
-    raise TypeError(block)
+class _Blocks:
+    """The blocks of a document as its template knows them: labelled, and with links."""
+
+    def __init__(self, notes: Document) -> None:
+        self.prefix = notes.prefix
+        self.link = linker(notes, r"\symbollink{%s}{%s}")
+
+    def block(self, block: Block) -> dict[str, Any]:
+        """A block."""
+        match block:
+            case Paragraph(text):
+                return {"kind": "paragraph", "text": text}
+            case Heading(text):
+                return {"kind": "heading", "text": text}
+            case Table(header, rows, names):
+                marked = [self.marked(*pair) for pair in zip_longest(rows, names, fillvalue="")]
+                return {"kind": "table", "header": header, "rows": marked}
+            case Figure(_, drawing, caption):
+                return {"kind": "figure", "text": figure(tikz(drawing), caption)}
+            case Equations(rows):
+                return {"kind": "equations", "rows": [self.row(r) for r in rows]}
+            case Listing(rows):
+                return {"kind": "listing", "rows": [beside(*pair) for pair in rows]}
+        raise TypeError(block)
+
+    def marked(self, cells: Sequence[str], name: str) -> list[str]:
+        """The cells of a row, the first one the end of the links to that name."""
+        place = rf"\phantomsection\label{{sym:{self.prefix}{name}}}" if name else ""
+        return [place + cells[0], *cells[1:]]
+
+    def row(self, row: Row) -> dict[str, Any]:
+        """A row; its symbols lead elsewhere, never to itself."""
+        places = [f"eq:{self.prefix}{label}" for label in row.labels]
+        parts = broken(row.right, WIDTH - max(0, visible(row.left) - LEFT))
+        return {
+            "left": self.link(row.left, row, places),
+            "right": [self.link(part, row, places) for part in parts],
+            "relation": row.relation,
+            "reason": row.reason,
+            "result": row.result,
+            "labels": "".join(rf"\label{{{place}}}" for place in places),
+            "repeats": f"eq:{self.prefix}{row.repeats}" if row.repeats else "",
+        }
 
 
-def _row(row: Row) -> dict[str, Any]:
-    return {
-        "left": row.left,
-        "right": broken(row.right, WIDTH - max(0, visible(row.left) - LEFT)),
-        "relation": row.relation,
-        "reason": row.reason,
-        "result": row.result,
-    }
-
-
-def _fragment_section(title: str, blocks: tuple[Block, ...]) -> str:
-    return "\n".join([rf"\subsection*{{{title}}}", *(_fragment_block(b) for b in blocks), ""])
-
-
-def _fragment_block(block: Block) -> str:
+def _fragment_block(block: Block, prefix: str) -> str:
     match block:
         case Paragraph(text):
             return text + "\n"
@@ -161,7 +253,10 @@ def _fragment_block(block: Block) -> str:
         case Figure(_, drawing, caption):
             return figure(tikz(drawing), caption)
         case Equations(rows):
-            return align(rows)
+            return align(rows, prefix)
+        case Listing(rows):
+            listed = "".join(f"\\item ${tex}$\\newline\n{typed(code)}\n" for tex, code in rows)
+            return f"\\begin{{itemize}}\n{listed}\\end{{itemize}}\n"
     raise TypeError(block)
 
 
@@ -172,38 +267,37 @@ def figure(picture: str, caption: str) -> str:
     return f"{head}{fits}\n{picture.rstrip()}}}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
 
 
-def align(rows: tuple[Row, ...]) -> str:
-    """Rows as an ``align*``, the reasons behind them."""
+def beside(tex: str, code: str) -> dict[str, Any]:
+    """An equation and its code, side by side if both are short."""
+    wide = max(map(len, code.split("\n"))) > CODE or visible(tex) > EQUATION
+    return {"equation": tex, "code": typed(code), "wide": wide}
+
+
+def typed(code: str) -> str:
+    """Code as TeX that prints these very characters, line by line."""
+    lines = (escape(line).replace(" ", r"\ ") for line in code.split("\n"))
+    return "\\newline\n".join(rf"\texttt{{{line}}}" for line in lines)
+
+
+def align(rows: tuple[Row, ...], prefix: str = "") -> str:
+    """Rows as an ``align*``, the reasons behind them.
+
+    prefix: of labels; the rows that have one are numbered, and long right sides are broken.
+    """
     lines = []
+    numbered = any(row.label for row in rows) and bool(prefix)
     for row in rows:
+        *parts, last = broken(row.right) if prefix else (row.right,)
+        sides = f"{row.left} &{row.relation} "
+        for part in parts:
+            lines.append(sides + part + r" \notag" * numbered)
+            sides = r"& \quad "
         reason = rf" && \text{{{row.reason}}}" if row.reason else ""
-        lines.append(f"{row.left} &{row.relation} {row.right}{reason}")
+        mark = (rf" \label{{{prefix}{row.label}}}" if row.label else r" \notag") * numbered
+        lines.append(sides + last + reason + mark)
     body = " \\\\\n".join(lines)
-    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}\n"
-
-
-def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
-    """A long right side over several lines, broken before a sign outside all brackets."""
-    if visible(tex) <= limit:
-        return (tex,)
-    parts, depth, start = [], 0, 0
-    for found in SIGNS.finditer(tex):
-        sign, k = found[0], found.start()
-        if sign.strip() in CLOSING:
-            depth -= 1
-        elif sign.strip() not in BREAKS:
-            depth += 1
-        elif depth == 0:
-            parts.append(tex[start:k])
-            start = k
-    parts.append(tex[start:])
-    lines = [parts[0]]
-    for part in parts[1:]:
-        if visible(lines[-1] + part) <= limit:
-            lines[-1] += part
-        else:
-            lines.append("{}" + part.strip())
-    return tuple(lines)
+    star = "" if numbered else "*"
+    return f"\\begin{{align{star}}}\n{body}\n\\end{{align{star}}}\n"
 
 
 def plain_title(text: str, program: str) -> str:

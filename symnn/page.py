@@ -35,6 +35,7 @@ from symnn.phrases import Phrases
 from symnn.printers.svg import style, svg
 from symnn.templating import folder, render
 
+SHOWN = ("symbols", "numbers", "code")  # what is shown of the equations, besides themselves
 GIVEN = 2  # sections that a worksheet shows: the network and the loss; the rest is to be found
 
 # What stands in no formula of the notes; the page is smaller without them.
@@ -46,7 +47,11 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     levels = [
         {
             "name": name,
-            "numbers": words(notes.numbers),
+            "beside": {
+                shown: words(said)
+                for shown, said in (("numbers", notes.numbers), ("code", notes.remarks))
+                if said
+            },
             "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)],
         }
         for name, notes in documents.items()
@@ -60,8 +65,8 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
         title=notes.title,
         description=notes.description,
         levels=levels,
-        numbers=bool(notes.numbers),
         chosen=chosen or levels[0]["name"],
+        shown=[name for name in SHOWN if name != "numbers" or notes.numbers],
         say=Phrases(notes.language),
         policy=_policy(katex, script),
         katex_style=Markup(katex_style()),
@@ -125,7 +130,7 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
             return {"kind": "paragraph", "text": words(text)}
         case Heading(text):
             return {"kind": "heading", "text": words(text)}
-        case Table(header, rows, values):
+        case Table(header, rows, _, values):
             return {
                 "kind": "table",
                 "symbols": header == (say("symbol"), say("shape"), say("meaning")),
@@ -154,6 +159,7 @@ def _row(row: Row) -> dict[str, Any]:
         "result": row.result,
         "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
         "nudge": words(row.nudge),
+        "code": row.code,
     }
 
 

@@ -29,6 +29,8 @@ ENGLISH: dict[str, str] = {
     "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
     "stable": "What is computed",
+    "selected": "Selected equations",
+    "code": "Equation and code",
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
@@ -98,6 +100,7 @@ ENGLISH: dict[str, str] = {
     "differentiate once more": "differentiate once more",
     # the result
     "vector": "All parameters together have the gradient",
+    "derived_in": "Derived in {places}.",
     # the samples
     "sum_of_samples": "Over ${N}$ samples the gradient of the loss is the {mean} of the one-sample "
     "gradients. With one column for each sample, as in {stacked}, the sum is a matrix product:",
@@ -137,6 +140,20 @@ ENGLISH: dict[str, str] = {
     "about": "about",
     "exactly": "exactly",
     "numbers_after": "At the new parameters the loss of this sample is {about} ${after}$.",
+    # the code
+    "code_sample": "The statements are those of the generated module. The notes follow one sample, "
+    "a column; the code computes all ${N}$ samples at once, a row for each, so that a product "
+    "stands there in the other order and transposed, and the gradient of a parameter is taken over "
+    "all samples.",
+    "code_columns": "The statements are those of the generated module. In the notes a sample is a "
+    "column, in the code it is a row, so that a product stands there in the other order and "
+    "transposed.",
+    "code_rows": "The statements are those of the generated module; there, too, a sample is a row.",
+    "code_names": "A name that begins with d is the derivative of ${L}$ by what follows.",
+    "code_mean": "There ${L}$ is the mean over the samples, and its derivatives hold its factor "
+    "$1/{N}$.",
+    "code_turned": "The code keeps the transpose of ${A}$, with a row for each unit.",
+    "code_stable": "Where numbers could overflow, the code computes the stable form.",
     # the figures
     "figure": "Figure",
     "figure_number": "Figure {number}.",
@@ -167,15 +184,16 @@ ENGLISH: dict[str, str] = {
     "page_answer": "Answer",
     "page_textbook": "Textbook",
     "page_full": "Every step",
+    "page_shown": "Show",
+    "page_symbols": "Symbols",
+    "page_numbers": "Numbers",
+    "page_code": "Code",
     "page_view": "View",
     "page_notes": "Notes",
     "page_worksheet": "Worksheet",
     "page_reveal": "Reveal this step",
     "page_reveal_all": "Reveal all",
     "page_reset": "Reset",
-    "page_values": "Values",
-    "page_symbols": "Symbols",
-    "page_numbers": "Numbers",
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 

@@ -21,6 +21,8 @@ CHINESE: dict[str, str] = {
     "samples": "从一个样本到 ${N}$ 个样本",
     "update": "梯度下降",
     "stable": "实际的数值计算",
+    "selected": "选出的公式",
+    "code": "公式与代码",
     # the network
     "nested": "网络是列向量 ${x}$ 的函数，其中激活函数逐元素作用：",
     "unfolds": "逐层展开，即为前向传播：",
@@ -88,6 +90,7 @@ CHINESE: dict[str, str] = {
     "differentiate once more": "再求一次导",
     # the result
     "vector": "全部参数合在一起，梯度为",
+    "derived_in": "推导见 {places}。",
     # the samples
     "sum_of_samples": "对 ${N}$ 个样本，让每个样本占一列，如 {stacked}。"
     "损失函数的梯度是各样本梯度的{mean}，可以写成矩阵乘积：",
@@ -125,6 +128,17 @@ CHINESE: dict[str, str] = {
     "about": "约",
     "exactly": "恰好",
     "numbers_after": "在新的参数处，这个样本的损失{about}为 ${after}$。",
+    # the code
+    "code_sample": "代码中的语句就是所生成模块中的语句。推导针对一个样本，即一个列向量；"
+    "代码同时计算全部 ${N}$ 个样本，每个样本占一行，"
+    "因此矩阵乘积在代码中次序相反并取转置，参数的梯度则对全部样本求出。",
+    "code_columns": "代码中的语句就是所生成模块中的语句。推导中一个样本占一列，代码中占一行，"
+    "因此矩阵乘积在代码中次序相反并取转置。",
+    "code_rows": "代码中的语句就是所生成模块中的语句；代码中同样是一个样本占一行。",
+    "code_names": "以 d 开头的名称表示 ${L}$ 对其后那个量的导数。",
+    "code_mean": "代码中的 ${L}$ 是对样本的平均值，其导数含有因子 $1/{N}$。",
+    "code_turned": "代码中存放的是 ${A}$ 的转置，每个单元占一行。",
+    "code_stable": "在数值可能溢出的地方，代码按稳定的形式计算。",
     # the figures
     "figure": "图",
     "figure_number": "图 {number}",
@@ -152,14 +166,15 @@ CHINESE: dict[str, str] = {
     "page_answer": "结论",
     "page_textbook": "教科书",
     "page_full": "每一步",
+    "page_shown": "显示",
+    "page_symbols": "符号",
+    "page_numbers": "数字",
+    "page_code": "代码",
     "page_view": "视图",
     "page_notes": "讲义",
     "page_worksheet": "练习",
     "page_reveal": "显示这一步",
     "page_reveal_all": "全部显示",
     "page_reset": "重新开始",
-    "page_values": "数值",
-    "page_symbols": "符号",
-    "page_numbers": "数字",
     "page_noscript": "下面的公式是 TeX 源码：排版需要 JavaScript。",
 }

@@ -80,6 +80,7 @@ class Notes:
     figures: bool | None
     numbers: str | None
     digits: int
+    code: bool
     symbols: Mapping[str, str]
 
 
@@ -204,6 +205,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "figures": Field("boolean", None, doc="whether there are figures"),
         "numbers": Field("string", None, choices=NUMBERS, doc="of the worked example"),
         "digits": Field("integer", 4, minimum=3, maximum=12, doc="of rounded numbers"),
+        "code": Field("boolean", False, doc="whether the code stands at the end"),
         "symbols": Field("table", {}, doc="letters of your own"),
     },
     "example": {
@@ -237,6 +239,6 @@ TOP = (*SECTIONS, "layers", "activations")
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
     **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language", "figures")},
-    **{name: f"notes.{name}" for name in ("numbers", "digits")},
+    **{name: f"notes.{name}" for name in ("numbers", "digits", "code")},
     "seed": "model.seed",
 }

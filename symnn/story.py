@@ -10,13 +10,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from symnn.beside import appendix, codes, remarks, with_codes
 from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Group, equal_sizes, group_signature
 from symnn.figures import captioned
-from symnn.fold import layer_of, line_signature, runs
+from symnn.fold import layer_of, line_signature
 from symnn.functions import Function, Named
 from symnn.ir import Line, Tensor
+from symnn.labels import alike, labelled, names, prefix_of, selected, unique
+from symnn.links import symbols
 from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
 from symnn.numbers import Numbered, Numbers, worked
 from symnn.optimizers import update_lines
@@ -50,12 +53,16 @@ def tell(
     figures: bool = True,
     numbers: str | None = None,
     beside: bool = False,
+    select: str | Iterable[str] = (),
+    code: bool = False,
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
     notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
     of the notation.  numbers: of a worked example; None: the spec's, or else none.  beside:
-    whether equations carry theirs, for a page that shows them when asked to.
+    whether equations carry theirs, for a page that shows them when asked to.  select: labels of
+    equations, which are then told alone (see labels.py).  code: whether the equations stand once
+    more at the end, each with its code.
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
@@ -64,8 +71,12 @@ def tell(
     _known("language", language, PHRASES)
     numbers = numbers or derivation.network.spec.notes.numbers
     _known("numbers", numbers or "none", NUMBERS)
-    story = _Story(derivation, own, layout, detail, language, figures)
-    return story.document(numbers, beside)
+    labels = names(select)
+    story = _Story(derivation, own, layout, detail, language, figures and not labels, not labels)
+    notes = story.document(numbers, beside)
+    if labels:
+        notes = selected(notes, labels, story.say("selected"))
+    return appendix(notes, story.say("code")) if code else notes
 
 
 def letters(network: Network, notation: str | Notation | None = None) -> Notation:
@@ -93,8 +104,9 @@ class _Story(Numbered):
         detail: str,
         language: str,
         figures: bool,
+        fold: bool,
     ) -> None:
-        super().__init__(derivation, notation, layout, detail, language)
+        super().__init__(derivation, notation, layout, detail, language, fold)
         self.out, self.figures = Builder(), figures
 
     def document(self, numbers: str | None = None, beside: bool = False) -> Document:
@@ -112,8 +124,11 @@ class _Story(Numbered):
             self._stable()
         description = self.network.spec.model.description
         title, layer = self.network.name, self.notation.layer_letter
+        sections, prefix = unique(self._with_signs()), prefix_of(self.network.spec.output.module)
         origin = self.beside.origin() if self.beside else ""
-        return Document(title, description, self._with_signs(), self.language, layer, origin)
+        notes = Document(title, description, sections, self.language, layer, origin, prefix)
+        notes = replace(notes, symbols=symbols(self, labelled(notes), prefix))
+        return replace(with_codes(notes, codes(self)), remarks=remarks(self))
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, the first one ending in what the signs mean that the equations use."""
@@ -138,6 +153,7 @@ class _Story(Numbered):
                 Row(
                     f"F({self.letter('x')})",
                     nested(self.forward, self.network.output, self.notation),
+                    label="F",
                 )
             )
             self._figure("network")
@@ -147,14 +163,15 @@ class _Story(Numbered):
             out.say(say("batch", ways=ways[0], way=ways[1]))
             self._figure("network")
         self._forward_lines()
-        symbols = self.symbol_rows()
+        rows = self.symbol_rows()
         header = say("symbol"), say("shape"), say("meaning")
-        out.table(header, symbols, self.symbol_values(symbols))
+        shown = [row[1:] for row in rows]
+        out.table(header, shown, [row[0] for row in rows], self.symbol_values(shown))
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
         out.say(say("sizes", sizes=say("join_items").join(equal_sizes(sizes))))
-        if rows := list(self._activations()):
+        if defined := list(self._activations()):
             out.say(say("activations"))
-            out.show(*rows)
+            out.show(*defined)
             self._figure("activation")
         out.end(say("network"))
 
@@ -177,7 +194,7 @@ class _Story(Numbered):
             (k, (self.lettered(k), *(line_signature(x, k, sizes=False) for x in block)))
             for k, block in groups.items()
         ]
-        folded = dict(runs(keys, 3))
+        folded = self.runs(keys)
         layers, at = list(groups), 0
         rows: list[Row] = []
         while at < len(layers):
@@ -187,7 +204,8 @@ class _Story(Numbered):
                 self.out.show(*rows)
                 rows = []
                 self.out.say(self.say("alike", first=layers[at], last=layers[at + length - 1]))
-            rows += [self.row(line, notation, self._why(line)) for line in groups[layers[at]]]
+            own = [self.row(line, notation, self._why(line)) for line in groups[layers[at]]]
+            rows += alike(own, layers[at : at + length])
             if length > 1:
                 self.out.show(*rows)
                 rows = []
@@ -206,8 +224,9 @@ class _Story(Numbered):
         for row in self._functions():
             left, right = definition_tex(row, self.notation, self.say)
             if left != right:
-                yield Row(left, right)
-            yield Row(*derivative_tex(row, self.notation, self.say), how_found(row, self.say))
+                yield Row(left, right, free=True)
+            sides = derivative_tex(row, self.notation, self.say)
+            yield Row(*sides, how_found(row, self.say), free=True)
 
     def _functions(self) -> list[Function]:
         found = {
@@ -225,7 +244,7 @@ class _Story(Numbered):
         sample = self.network.sample_program
         out.say(say("loss_is"))
         sides = loss_formula(sample, self.network.output, self.network.mean_loss, self.notation)
-        out.show(Row(*sides))
+        out.show(Row(*sides, label="loss"))
         out.say(say("one_sample" if self.layout == "sample" else "loss_lines"))
         last = self.forward.lines[-1]
         own = [line for line in self.forward.lines if layer_of(line.lhs.name) is None]
@@ -248,7 +267,7 @@ class _Story(Numbered):
             by_layer.setdefault(group.layer, []).append(group)
         layers = list(by_layer)
         keys = [(k, k and (self.lettered(k), group_signature(by_layer[k], k))) for k in layers]
-        folded = dict(runs(keys, 3))
+        folded = self.runs(keys)
         at = 0
         while at < len(layers):
             length = folded.get(at, 1)
@@ -261,7 +280,8 @@ class _Story(Numbered):
                 out.head(say("layer_last" if layer == self.depth else "layer", k=layer))
             notation = self.labelled(layer) if length > 1 else self.notation
             for group in by_layer[layer]:
-                out.show(*self.derivation_rows(group, notation))
+                rows = self.derivation_rows(group, notation)
+                out.show(*alike(rows, layers[at : at + length]))
             at += length
         out.end(say("gradients"))
 
@@ -283,6 +303,7 @@ class _Story(Numbered):
                 rf"\nabla {self.notation.symbol('L')}",
                 rf"\left( {', '.join(parts)} \right)",
                 result=True,
+                label="gradient",
             )
         )
         out.end(say("result"))
@@ -291,7 +312,7 @@ class _Story(Numbered):
 
     def _samples(self) -> None:
         out, say = self.out, self.say
-        deep = self.depth > DEEP
+        deep = self.fold and self.depth > DEEP
         notation = self.labelled(2) if deep else self.notation
         error = f"dz_{2 if deep else self.depth}"
         each = replace(notation, each=True)
@@ -320,7 +341,10 @@ class _Story(Numbered):
             first = notation.labelled(lambda _: "0").symbol("a_2")
             reason = say("layers_all", first=first) if deep else ""
             left = each.symbol(one.lhs.name)
-            rows.append(Row(left, f"{total} = {product}", reason, result=True))
+            label = f"samples-{self.label(one.lhs.name)}"
+            row = Row(left, f"{total} = {product}", reason, result=True, label=label)
+            others = range(1, self.depth + 1) if deep else ()
+            rows += alike([row], [layer, *(k for k in others if k != layer)])
         out.show(*rows)
         out.end(say("samples"))
 
@@ -355,8 +379,7 @@ class _Story(Numbered):
             self.out.end(self.say("numbers"))
 
     def _numbers_beside(self, numbers: str | None, beside: bool) -> None:
-        wanted = beside and numbers != "none" and self.layout == "sample"
-        if wanted:
+        if beside and numbers != "none" and self.layout == "sample":
             digits = self.network.spec.notes.digits
             self.beside = Numbers.of(self, numbers or "decimal", digits)
 
@@ -371,6 +394,7 @@ class _Story(Numbered):
         for step in steps:
             left, right = self.sides(step.after, self.notation)
             reason = self.say(step.rule) if step.before is not None else ""
-            rows.append(Row(left, right, reason))
+            label = f"stable-{self.label(step.after.lhs.name)}"
+            rows.append(Row(left, right, reason, label=label))
         self.out.show(*rows)
         self.out.end(self.say("stable"))

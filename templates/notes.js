@@ -1,7 +1,8 @@
 "use strict";
 (() => {
   const body = document.body;
-  const state = { level: document.querySelector("[data-level][aria-pressed=true]").dataset.level, view: "notes", values: "symbols" };
+  const NUMBERS = '.level [data-beside="numbers"]';
+  const state = { level: document.querySelector("[data-level][aria-pressed=true]").dataset.level, view: "notes", shown: document.body.dataset.shown };
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const options = { output: "htmlAndMathml", strict: "error", throwOnError: false, trust: false };
 
@@ -12,7 +13,7 @@
   function prepare(level) {
     if (typeset.has(level)) return;
     typeset.add(level);
-    all(".math", level).filter((place) => !place.closest(".numbers")).forEach(render);
+    all(".math", level).filter((place) => !place.closest(NUMBERS)).forEach(render);
     all("section:not(.given) .row", level).forEach((row) => {
       row.classList.add("hidden");
       row.querySelector(".right").append(document.getElementById("blank").content.cloneNode(true));
@@ -29,17 +30,16 @@
   // numbers are typeset when they are first asked for
 
   function showNumbers() {
-    const on = state.values === "numbers";
-    body.classList.toggle("in-numbers", on);
-    if (on) all(".numbers .math:not([data-tex])", current()).forEach(render);
+    if (state.shown === "numbers") all(NUMBERS + " .math:not([data-tex])", current()).forEach(render);
   }
 
   function show() {
     all(".level").forEach((level) => { level.hidden = level.id !== "level-" + state.level; });
     prepare(current());
     body.classList.toggle("worksheet", state.view === "worksheet");
+    body.dataset.shown = state.shown;
     showNumbers();
-    for (const group of ["level", "view", "values"]) {
+    for (const group of ["level", "view", "shown"]) {
       all("[data-" + group + "]").forEach((button) => {
         button.setAttribute("aria-pressed", String(button.dataset[group] === state[group]));
       });
@@ -65,31 +65,32 @@
     count();
   }
 
-  // The state is in the address: #full, #worksheet, #numbers or #full,worksheet,numbers.
+  // The state is in the address: #full, #worksheet, #code or #full,worksheet,numbers.
+
+  const choices = (group) => all(".bar [data-" + group + "]").map((button) => button.dataset[group]);
 
   function read() {
     for (const word of location.hash.slice(1).split(",")) {
       if (document.getElementById("level-" + word)) state.level = word;
-      if (word === "notes" || word === "worksheet") state.view = word;
-      if (document.querySelector('[data-values="' + CSS.escape(word) + '"]')) state.values = word;
+      for (const group of ["view", "shown"]) {
+        if (choices(group).includes(word)) state[group] = word;
+      }
     }
     show();
   }
 
   function choose(group, value) {
     state[group] = value;
-    const more = [state.view, state.values].filter((word) => word === "worksheet" || word === "numbers");
-    history.replaceState(null, "", "#" + [state.level, ...more].join(","));
+    const words = ["view", "shown"].filter((name) => state[name] !== choices(name)[0]).map((name) => state[name]);
+    history.replaceState(null, "", "#" + [state.level, ...words].join(","));
     show();
   }
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    const { level, view, values } = button.dataset;
-    if (level) choose("level", level);
-    else if (view) choose("view", view);
-    else if (values) choose("values", values);
+    const group = ["level", "view", "shown"].find((name) => name in button.dataset);
+    if (group) choose(group, button.dataset[group]);
     else if (button.dataset.do) {
       const hide = button.dataset.do === "reset";
       all("section:not(.given) .row", current()).forEach((row) => row.classList.toggle("hidden", hide));

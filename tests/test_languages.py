@@ -26,7 +26,17 @@ from symnn.draw import figure, printed
 from symnn.figures import FIGURES
 from symnn.network import Network
 from symnn.notation import LAYOUTS, NOTATIONS
-from symnn.notes import document, fragment, github, html, ipynb, tell
+from symnn.notes import (
+    beamer,
+    document,
+    fragment,
+    fragment_to_input,
+    github,
+    html,
+    ipynb,
+    qmd,
+    tell,
+)
 from symnn.page import words
 from symnn.phrases import DETAILS, ENGLISH, PHRASES
 from symnn.printers.svg import svg
@@ -174,7 +184,7 @@ def test_the_equations_are_the_same_in_every_language(name: str, language: str) 
 
 def test_every_format_is_in_chinese() -> None:
     options = {"language": "zh", "detail": "full"}
-    for printer in (document, fragment, html, github, ipynb):
+    for printer in (document, fragment, html, github, ipynb, beamer, qmd):
         text = printer(derived("rich"), **options)
         if printer is ipynb:
             cells = json.loads(text)["cells"]
@@ -185,7 +195,7 @@ def test_every_format_is_in_chinese() -> None:
             labels = re.findall(r'aria-label="([^"]*)"', text)
             assert labels and all(CHINESE.search(label) for label in labels)
             text = re.sub(r'<span class="math">[^<]*</span>|<[^>]*>', " ", text)
-        if printer is document:
+        if printer in (document, beamer):
             text = text.partition("\\begin{document}")[2]
         assert len(CHINESE.findall(text)) > 500, printer
         assert not re.search(r"\b(the|network|layer|chain rule|Figure|Detail)\b", text), printer
@@ -243,7 +253,7 @@ def test_what_is_printed_does_not_depend_on_the_locale() -> None:
     command = [sys.executable, "-m", "symnn", "derive", "xor", "--language", "zh", "--fragment"]
     surroundings = {**os.environ, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     done = subprocess.run(command, env=surroundings, capture_output=True, check=True)
-    assert done.stdout.decode("utf-8") == fragment(derived("xor"), language="zh")
+    assert done.stdout.decode("utf-8") == fragment_to_input(derived("xor"), language="zh")
 
 
 # the user's own words ------------------------------------------------------------------------

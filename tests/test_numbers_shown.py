@@ -80,7 +80,7 @@ def test_the_page_knows_the_values_of_symbols() -> None:
     known = [row["2"] for row in values_of(page)]
     assert r"\approx \begin{pmatrix}0.138498562 \\ -0.038098237\end{pmatrix}" in known
     assert r"= \begin{pmatrix}0.6 \\ 0.6\end{pmatrix}" in known
-    assert page.count('class="numbers"') > 40 and 'data-values="numbers"' in page
+    assert page.count('data-beside="numbers"') > 40 and 'data-shown="numbers"' in page
 
 
 def test_every_layer_is_updated_in_numbers_on_the_page() -> None:
@@ -112,7 +112,7 @@ def test_each_error_has_its_nudge_on_the_page() -> None:
 )
 def test_a_page_without_numbers_has_no_switch(net: str, options: dict[str, str]) -> None:
     page = notes.html(symnn.load(net).derive(), **options)
-    assert 'data-values="numbers"' not in page and 'class="numbers"' not in page
+    assert 'data-beside="numbers"' not in page.partition("<body")[2].partition("<script>")[0]
 
 
 def test_the_page_shows_the_numbers_when_asked_to(tmp_path: Path) -> None:
@@ -134,8 +134,8 @@ def test_the_page_shows_the_numbers_when_asked_to(tmp_path: Path) -> None:
         return done.stdout
 
     symbols, asked = shown("textbook"), shown("textbook,numbers")
-    typeset = r'<div class="numbers"><span class="math" data-tex'
+    typeset = r'<div class="beside" data-beside="numbers"><span class="math" data-tex'
     assert typeset not in symbols and asked.count(typeset) > 12
-    assert re.search(r'<body class="[^"]*in-numbers', asked)
-    assert re.search(r'<button[^>]*data-values="numbers" aria-pressed="true"', asked)
+    assert re.search(r'<body [^>]*data-shown="numbers"', asked)
+    assert re.search(r'<button[^>]*data-shown="numbers" aria-pressed="true"', asked)
     assert "katex-error" not in re.sub(r"<(script|style)>.*?</\1>", "", asked, flags=re.DOTALL)

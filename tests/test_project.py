@@ -31,15 +31,17 @@ TOP = {
 # A module imports only what stands before it.  Imports inside a function (a convenience of an
 # object that users hold) and those for type checkers alone do not count.
 ORDER = """
-    schema files npz tables datasets
+    schema files showing npz tables datasets
     entries ir functions pointwise formula layers losses optimizers
     symbols notation phrases_zh phrases locate sources sections spec
     explicit exact network interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify causes compare example
     operations chains plan inlining planner stacking
-    drawing printers document reasons equations figures legend numbers story markdown
-    templating tex page draw notes c_compiler c_target emit training cli delivery commands
+    drawing printers document breaking labels reasons equations figures legend links beside
+    numbers story markdown quarto objects
+    templating tex page draw slides notes c_compiler c_target emit training cli delivery
+    derive_command commands
     __init__ __main__
 """.split()  # noqa: SIM905
 

@@ -1,0 +1,85 @@
+"""symnn derive: the notes, printed or written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from symnn.cli import FINE
+from symnn.delivery import deliver, is_folder, mistake, paths, result
+from symnn.files import check_writable, write_bytes
+from symnn.network import Network
+from symnn.notes import BARE, FORMATS, PRINTERS
+from symnn.schema import shorten
+from symnn.spec import load_spec
+
+
+def derive(
+    specs: tuple[str, ...],
+    output: str | None,
+    kind: str | None,
+    select: str,
+    fragment: bool,
+    check: bool,
+    launch: bool,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    force: bool,
+    **notes: str | bool | int | None,
+) -> int:
+    """Print or write the notes."""
+    kind = _kind(specs, output, kind)
+    if kind == "pdf" and (output is None or fragment or check):
+        raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
+    if fragment and kind not in BARE:
+        raise mistake("--fragment", f"a fragment is {' or '.join(BARE)}, not {kind}")
+    if launch and (output in (None, "-") or check):
+        raise mistake("--open", "there is no file to open", "write one with -o FILE")
+    networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
+    printed = (BARE if fragment else PRINTERS)[kind]
+    code, written = FINE, []
+    for network, path in zip(networks, paths(networks, output, FORMATS[kind]), strict=True):
+        chosen = network.spec.notes
+        options = {
+            "notation": chosen.notation,
+            "layout": chosen.layout,
+            "detail": chosen.detail,
+            "language": chosen.language,
+            "figures": (not fragment) if chosen.figures is None else chosen.figures,
+            "numbers": chosen.numbers,
+            "select": select,
+            "code": chosen.code,
+        }
+        derivation = network.derive()
+        if kind == "pdf" and path is not None:
+            check_writable(path, force=force)
+        made = printed(derivation, **options)
+        if isinstance(made, str):
+            code = max(code, deliver(made, path, path and path.parent, check, force))
+        elif path is not None:
+            write_bytes(path, made, force=force)
+        if path is not None:
+            written.append(str(path))
+    if written and not check:
+        result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+    for name in written if launch else ():
+        if click.launch(name):
+            raise mistake(shorten(name), "was written, but no application opens it")
+    return code
+
+
+def _kind(specs: tuple[str, ...], output: str | None, kind: str | None) -> str:
+    """The format: as it is named, or by the suffix of the file."""
+    suffixes: dict[str, str] = {}
+    for name, suffix in FORMATS.items():
+        suffixes.setdefault(suffix, name)
+    single = output not in (None, "-") and len(specs) == 1 and not is_folder(output or "")
+    suffix = Path(output or "").suffix
+    if single and suffix not in suffixes:
+        known = ", ".join(suffixes)
+        raise mistake(shorten(output or ""), "unknown kind of file", f"notes end in {known}")
+    if single and kind and FORMATS[kind] != suffix:
+        raise mistake("--format", f"{kind} does not fit the file {shorten(output or '')}")
+    return kind or (suffixes[suffix] if single else "latex")

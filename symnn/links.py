@@ -1,0 +1,93 @@
+"""Which symbols of the equations stand for what: each leads to the place that explains it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from typing import TypeAlias
+
+from symnn.document import Document, Row
+from symnn.equations import Equations
+from symnn.fold import layer_of
+from symnn.symbols import Notation
+
+INDEX = "@"  # in a symbol: any index
+EXPLAINED = ("x", "y", "A", "b", "z", "a")  # the letters in the table of symbols, and delta
+
+
+def symbols(told: Equations, labels: Collection[str], prefix: str) -> dict[str, str]:
+    """Symbol, with INDEX for its indices -> where it leads.
+
+    A value and a gradient lead to the equation that defines them, if it is among the labels;
+    all other symbols to their row of the table of symbols.
+    """
+    gradients = told.sweep_gradients
+    found: dict[str, str] = {}
+
+    def add(name: str, notation: Notation, place: str) -> None:
+        for tex in _written(name, notation):
+            found.setdefault(tex, place)
+
+    leaves = {t.name for t in told.forward.leaves}
+    for name in [*told.forward.tensors, *gradients]:
+        label = told.label(name)
+        defined = label in labels and name not in leaves
+        row = _row(gradients.get(name, name), name in gradients)
+        if defined:
+            add(name, told.notation, f"eq:{prefix}{label}")
+        elif row:
+            add(name, told.notation, f"sym:{prefix}{row}")
+        layer = layer_of(gradients.get(name, name))
+        if row and layer:
+            add(name, told.labelled(layer), f"sym:{prefix}{row}")
+            add(name, told.labelled(layer - 1), f"sym:{prefix}{row}")
+            add(name, told.labelled(layer + 1), f"sym:{prefix}{row}")
+    return found
+
+
+def _row(name: str, gradient: bool) -> str:
+    """The row of the table of symbols: that of a letter, or of the errors."""
+    letter = name.split("_")[0]
+    if gradient:
+        return "delta" if re.fullmatch(r"z_\d+", name) else ""
+    return letter if letter in EXPLAINED and re.fullmatch(r"[xy]|[Abza]_\d+", name) else ""
+
+
+def _written(name: str, notation: Notation) -> set[str]:
+    """A tensor's symbol as it may be written: an array or an entry, of one sample or of all."""
+    return {
+        notation.symbol(name, batch=batch, sub=sub, sup=sup, transposed=turned)
+        for batch in (False, True)
+        for sub in ("", INDEX)
+        for sup in ("", INDEX)
+        for turned in (False, True)
+    }
+
+
+Link: TypeAlias = Callable[[str, Row, Collection[str]], str]
+
+
+def linker(notes: Document, form: str) -> Link:
+    """(TeX, its row, places) -> the TeX with ``form % (place, symbol)`` for every symbol.
+
+    Symbols of the given places stay as they are.
+    """
+    text = "\n".join(side for row in notes.rows() for side in (row.left, row.right))
+    found = [s for s in notes.symbols if s.partition(INDEX)[0] in text]
+    found.sort(key=lambda s: (-len(s), s))  # the longest first
+    pattern = re.compile("|".join(f"({_pattern(s)})" for s in found) or "(?!)")
+
+    def link(tex: str, row: Row, own: Collection[str]) -> str:
+        def linked(match: re.Match[str]) -> str:
+            place = notes.symbols[found[(match.lastindex or 1) - 1]]
+            return match[0] if place in own else form % (place, match[0])
+
+        return tex if row.free else pattern.sub(linked, tex)
+
+    return link
+
+
+def _pattern(symbol: str) -> str:
+    """A regular expression for a symbol that no letter stands beside, with its exponent."""
+    text = re.escape(symbol).replace(re.escape(INDEX), r"[^{}@]+")
+    return rf"(?<![A-Za-z\\]){text}(?:\^\{{[^{{}}]*\}})?(?![A-Za-z_^])"

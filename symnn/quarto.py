@@ -1,0 +1,102 @@
+"""The notes as a Quarto document: labelled equations, references to them, figures.
+
+An equation that ends a derivation is a display of its own, with its label; Quarto numbers it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Listing,
+    Paragraph,
+    Row,
+    Table,
+)
+from symnn.files import MARKER
+from symnn.markdown import aligned, displayed, listing, literal, table
+from symnn.phrases import Phrases
+from symnn.printers.svg import svg
+from symnn.printers.tikz import tikz
+
+HEADER = """\
+---
+# {marker}
+title: {title}
+subtitle: {subtitle}
+lang: {language}
+number-sections: true
+header-includes: |
+  ```{{=latex}}
+  \\usepackage{{tikz}}
+  \\usetikzlibrary{{arrows.meta}}
+  ```
+---"""
+
+
+def quarto(notes: Document) -> str:
+    """The notes as .qmd."""
+    say = Phrases(notes.language)
+    head = HEADER.format(
+        marker=MARKER,
+        title=_yaml(notes.title),
+        subtitle=_yaml(notes.description),
+        language=notes.language,
+    )
+    parts = [head]
+    for section in notes.sections:
+        parts.append(f"# {section.title}")
+        parts += [text for b in section.blocks for text in _block(b, notes.prefix, say)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _yaml(text: str) -> str:
+    """User text as a string of YAML that Markdown prints as these very characters."""
+    return json.dumps(literal(text))
+
+
+def _block(block: Block, prefix: str, say: Phrases) -> Iterator[str]:
+    match block:
+        case Paragraph(text):
+            yield text
+        case Heading(text):
+            yield f"## {text}"
+        case Table():
+            yield table(block)
+        case Listing():
+            yield listing(block, displayed)
+        case Figure():
+            yield _figure(block, prefix)
+        case Equations(rows):
+            for own, label in displays(rows):
+                mark = f" {{#eq-{prefix}{label}}}" if label else ""
+                yield f"$$\n{aligned(own)}\n$${mark}"
+            repeated = [f"@eq-{prefix}{row.repeats}" for row in rows if row.repeats]
+            if repeated:
+                yield say("derived_in", places=", ".join(dict.fromkeys(repeated)))
+
+
+def displays(rows: Sequence[Row]) -> Iterator[tuple[list[Row], str]]:
+    """The rows up to each one with a label, and what is left, by neighbours."""
+    own: list[Row] = []
+    for row in rows:
+        own.append(row)
+        if row.label:
+            yield own, row.label
+            own = []
+    if own:
+        yield own, ""
+
+
+def _figure(figure: Figure, prefix: str) -> str:
+    """A figure for pages and one for PDF, from the same drawing."""
+    fits = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+    page = f"```{{=html}}\n{svg(figure.drawing).strip()}\n```"
+    paper = f"```{{=latex}}\n{fits}\n{tikz(figure.drawing).rstrip()}}}\n```"
+    return f"::: {{#fig-{prefix}{figure.number}}}\n{page}\n\n{paper}\n\n{figure.caption}\n:::"

@@ -1,0 +1,182 @@
+"""The notes as slides: frames for beamer, one reveal a line, split before they overflow.
+
+A frame uses nothing but LaTeX, amsmath and beamer, so that it takes over the theme of the talk it
+is put into.  Sizes are estimates in lines of text and characters; what is still too wide for
+the frame is scaled down to it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from symnn.breaking import broken
+from symnn.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
+from symnn.printers.texts import visible
+from symnn.printers.tikz import tikz
+
+LINES = 12.0  # of text that a frame holds, also in themes with bars above and below
+TEXT = 54  # characters of a line of text
+RIGHT = 46  # characters of a right side on one line
+BESIDE = 34  # characters of an equation that leaves room for its reason beside it
+REASON = 22  # characters of a line of such a reason
+FITS = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is revealed at once: TeX, whether it is a row of an array, and its height in lines."""
+
+    tex: str
+    height: float
+    row: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame: its titles, and what it reveals."""
+
+    title: str
+    subtitle: str
+    items: tuple[Item, ...]
+
+
+def frames(notes: Document) -> list[tuple[str, list[str]]]:
+    """Section -> its frames."""
+    return [(s.title, [_frame(f) for f in _section(s)]) for s in notes.sections]
+
+
+def _section(section: Section) -> Iterator[Frame]:
+    """The frames of a section: a heading and a figure begin a new one."""
+    subtitle, groups = "", list[list[Item]]()
+
+    def closed() -> list[Frame]:
+        made = [Frame(section.title, subtitle, tuple(own)) for own in split(groups)]
+        groups.clear()
+        return made
+
+    for block in section.blocks:
+        if isinstance(block, Heading | Figure):
+            yield from closed()
+        if isinstance(block, Heading):
+            subtitle = block.text
+            continue
+        for group in _groups(block):
+            if groups and group[0].row and not groups[-1][-1].row:
+                groups[-1] += group  # a sentence stays with the equation that it introduces
+            else:
+                groups.append(group)
+        if isinstance(block, Figure):
+            yield from closed()
+    yield from closed()
+
+
+def split(groups: list[list[Item]]) -> list[list[Item]]:
+    """The groups on as few frames as hold them, about equally full."""
+    heights = [sum(item.height for item in group) for group in groups]
+    share = sum(heights) / max(1, math.ceil(sum(heights) / LINES))
+    out: list[list[Item]] = []
+    filled = math.inf
+    for group, height in zip(groups, heights, strict=True):
+        if filled + height > LINES or filled + height / 2 > share:
+            out.append([])
+            filled = 0.0
+        out[-1] += group
+        filled += height
+    return out
+
+
+def _groups(block: Block) -> Iterator[list[Item]]:
+    """The items of a block that stay together."""
+    match block:
+        case Paragraph(text):
+            yield [Item(text, math.ceil(visible(text.replace("$", "")) * 1.2 / TEXT) + 0.5)]
+        case Table(header, rows):
+            yield [Item(_table((header, *rows)), 1.1 * len(rows) + 1.6)]
+        case Figure(_, drawing, caption):
+            yield [Item(_figure(tikz(drawing), caption), LINES)]
+        case Equations(rows):
+            for first, more in pairwise([*(k for k, r in enumerate(rows) if r.left), len(rows)]):
+                yield [_row(row) for row in rows[first:more]]
+
+
+def _row(row: Row) -> Item:
+    """A row of the array of equations; ``@@`` is where its step stands."""
+    left = rf"\uncover<@@->{{$\displaystyle {row.left}$}}" if row.left else ""
+    parts = broken(row.right, RIGHT)
+    rights = [rf"\uncover<@@->{{$\displaystyle {{}}{row.relation} {parts[0]}$}}"]
+    rights += [rf"\uncover<@@->{{\quad$\displaystyle {part}$}}" for part in parts[1:]]
+    height = sum(_height(part) for part in parts)
+    reason = rf"\raggedright\leavevmode\uncover<@@->{{\footnotesize {row.reason}}}"
+    wide = len(parts) > 1 or visible(row.left) + visible(row.right) > BESIDE
+    if not wide and row.reason:
+        length = visible(row.reason.replace("$", "")) * 1.2
+        height = max(height, 0.85 * math.ceil(length / REASON) + 0.3)
+        return Item(rf"{left} & {rights[0]} & {reason}", height, row=True)
+    cells = [rf"\multicolumn{{2}}{{@{{}}l@{{}}}}{{{right}}}" for right in rights]
+    if row.reason:
+        cells.append(rf"\multicolumn{{2}}{{@{{}}p{{0.8\linewidth}}@{{}}}}{{{reason}}}")
+        height += 0.85 * math.ceil(visible(row.reason.replace("$", "")) * 1.2 / TEXT) + 0.2
+    return Item(f"{left} & " + " \\tabularnewline\n & ".join(cells), height, row=True)
+
+
+def _height(tex: str) -> float:
+    if r"\begin" in tex:
+        return 1.4 * (tex.count(r"\\") + 1) + 0.6
+    if r"\sum" in tex:
+        return 2.6
+    if re.search(r"\\frac\{[^{}]*(\{[^{}]*)*\\frac", tex):
+        return 3.2  # one fraction within another
+    return 2.2 if r"\frac" in tex else 1.4
+
+
+def _table(rows: tuple[tuple[str, ...], ...]) -> str:
+    body = " \\\\\n".join(" & ".join(cells) for cells in rows).replace(
+        "\\\\\n", "\\\\ \\hline\n", 1
+    )
+    columns = "l" * len(rows[0])
+    return f"{FITS}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}}}"
+
+
+def _figure(picture: str, caption: str) -> str:
+    high = r"\resizebox{!}{\ifdim\totalheight>0.5\textheight 0.5\textheight\else\totalheight\fi}{%"
+    shown = f"{high}\n{FITS}\n{picture.rstrip()}}}}}"
+    return f"\\begin{{center}}\n{shown}\n\\end{{center}}\n{{\\footnotesize {caption}\\par}}"
+
+
+def _frame(frame: Frame) -> str:
+    """The text of a frame: a row and the sentence before it are revealed together."""
+    step, parts, rows = 1, [], []
+    for k, item in enumerate(frame.items):
+        last = k + 1 == len(frame.items)
+        if item.row:
+            rows.append(item.tex.replace("@@", str(step)))
+            step += 1
+            if last or not frame.items[k + 1].row:
+                parts.append(_array(rows))
+                rows = []
+        else:
+            parts.append(item.tex if step == 1 else f"\\uncover<{step}->{{{item.tex}}}")
+            step += not last and not frame.items[k + 1].row
+    title = f"{{{frame.title}}}" + (f"{{{frame.subtitle}}}" if frame.subtitle else "")
+    body = "\n\n\\medskip\n".join(parts)
+    return f"\\begin{{frame}}{title}\n{body}\n\\end{{frame}}\n"
+
+
+def _array(rows: list[str]) -> str:
+    body = " \\tabularnewline\\noalign{\\smallskip}\n".join(rows)
+    columns = r"@{}r@{}l@{\quad}p{0.36\linewidth}@{}"
+    return f"{FITS}\n\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}}}"

@@ -1,0 +1,149 @@
+"""Labels, the selection of equations by them, and the links of symbols."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import symnn
+from symnn.cli import run
+from symnn.labels import LabelError, labelled, names
+from symnn.links import linker
+from symnn.notation import LAYOUTS, NOTATIONS
+from symnn.notes import document, fragment_to_input
+from symnn.phrases import DETAILS
+from symnn.sources import example_names
+from symnn.story import tell
+
+SCHEME = {
+    "delta-1": (r"\delta_{1}", r"(A_{2}^{\top} \delta_{2}) \odot (1 - a_{1}^{\odot 2})"),
+    "A-1": (r"\frac{\partial L}{\partial A_{1}}", r"\delta_{1} x^{\top}"),
+    "b-2": (r"\frac{\partial L}{\partial b_{2}}", r"\delta_{2}"),
+    "grad-a-1": (r"\frac{\partial L}{\partial a_{1}}", r"A_{2}^{\top} \delta_{2}"),
+    "z-2": ("z_{2}", "A_{2} a_{1} + b_{2}"),
+    "a-2": ("a_{2}", r"\sigma(z_{2})"),
+    "L": ("L", r"\frac{1}{2} \lVert a_{2} - y \rVert^{2}"),
+    "update-b-1": ("b_{1}", r"b_{1} - \eta \frac{\partial L}{\partial b_{1}}"),
+}
+
+
+def linked(notes: Any) -> list[str]:
+    """The right sides, with <place|symbol> for every link."""
+    link = linker(notes, "<%s|%s>")
+    places = [[f"eq:{notes.prefix}{label}" for label in row.labels] for row in notes.rows()]
+    return [link(r.right, r, own) for r, own in zip(notes.rows(), places, strict=True)]
+
+
+def test_a_label_names_what_its_equation_defines() -> None:
+    found = labelled(tell(symnn.load("xor").derive()))
+    assert {k: (found[k].left, found[k].right) for k in SCHEME} == SCHEME
+    assert {"F", "loss", "gradient", "samples-A-1"} <= set(found)
+
+
+@pytest.mark.parametrize("name", example_names())
+def test_labels_are_unique_and_complete_at_every_level(name: str) -> None:
+    net = symnn.load(name)
+    wanted = {f"{letter}-{n[2:]}" for n in net.parameters for letter in (n[0], "z", "delta")}
+    for detail in DETAILS:
+        labels = [k for row in tell(net.derive(), detail=detail).rows() for k in row.labels]
+        assert len(labels) == len(set(labels))
+        assert wanted <= set(labels), detail
+
+
+def test_equations_for_equal_layers_carry_the_labels_of_all_of_them() -> None:
+    notes = tell(symnn.load("deep").derive())
+    (row,) = {r for r in labelled(notes).values() if "delta-5" in r.labels}
+    assert row.labels == tuple(f"delta-{k}" for k in range(10, 1, -1))
+    (alone,) = tell(symnn.load("deep").derive(), select="delta_5").rows()
+    assert alone.left == r"\delta_{5}"
+    assert alone.right == r"(A_{6}^{\top} \delta_{6}) \odot (1 - a_{5}^{\odot 2})"
+
+
+def test_a_selection_is_those_equations_alone() -> None:
+    d = symnn.load("xor").derive()
+    text = d.latex(select="delta_1, A-1")
+    left, right = SCHEME["delta-1"]
+    assert text.splitlines()[:2] == [r"\begin{align*}", rf"{left} &= {right} \\"]
+    assert d.latex(select=["delta_1", "A_1"]) == text
+    assert not re.search(r"\\(sub)?section|\\text\{", text)
+    with pytest.raises(LabelError, match=r"unknown label 'delta-3'; known: F, z-1, z-2, a-1, a-2"):
+        d.latex(select="delta_3")
+    assert names("") == ()
+
+
+def test_an_unknown_label_is_a_mistake_of_the_user(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["derive", "xor", "--fragment", "--select", "delta_9"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "no equation has the label 'delta-9'" in err
+    assert "delta-1" in err
+
+
+@pytest.mark.parametrize("detail", DETAILS)
+@pytest.mark.parametrize("name", ["xor", "deep", "digits"])
+def test_every_link_of_the_document_has_its_end(name: str, detail: str) -> None:
+    text = document(symnn.load(name).derive(), detail=detail)
+    ends = re.findall(r"\\label\{([^}]*)\}", text)
+    assert len(ends) == len(set(ends))
+    places = set(re.findall(r"\\symbollink\{((?:eq|sym):[^}]*)\}", text))
+    assert places <= set(ends)
+    assert {p.partition(":")[0] for p in places} == {"eq", "sym"}
+
+
+@pytest.mark.parametrize("notation", NOTATIONS)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_symbols_are_linked_in_every_notation(notation: str, layout: str) -> None:
+    notes = tell(symnn.load("xor").derive(), notation=notation, layout=layout)
+    rows = dict(zip([r.label for r in notes.rows()], linked(notes), strict=True))
+    places = re.findall(r"<(?:eq|sym):symnn-xor-net-([^|]*)\|", rows["z-2"])
+    assert sorted(places) == ["A", "a-1", "b"]
+    assert set(re.findall(r"<eq:symnn-xor-net-([^|]*)\|", rows["A-1"])) == {"delta-1"}
+    for row, text in zip(notes.rows(), linked(notes), strict=True):
+        assert re.sub(r"<(eq|sym):[^|]*\||>", "", text) == row.right.replace(">", "")
+
+
+def test_the_variable_of_a_definition_is_not_the_input() -> None:
+    notes = tell(symnn.load("xor").derive())
+    free = [text for row, text in zip(notes.rows(), linked(notes), strict=True) if row.free]
+    assert free
+    assert not [text for text in free if "sym:" in text]
+
+
+def test_a_fragment_is_input_twice_without_a_clash(tmp_path: Path) -> None:
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+    for name in ("xor", "digits"):
+        d = symnn.load(name).derive()
+        (tmp_path / f"{name}.tex").write_text(fragment_to_input(d))
+        assert not re.search(r"\\(new|renew|def|use)[a-z]*", fragment_to_input(d))
+    d = symnn.load("deep").derive()
+    (tmp_path / "two.tex").write_text(fragment_to_input(d, select="delta_3,A_3"))
+    (tmp_path / "own.tex").write_text(
+        r"\documentclass{article}\usepackage{amsmath}\begin{document}"
+        r"\input{xor}\input{digits}\input{two}"
+        r"See \eqref{eq:symnn-xor-net-delta-1}, \eqref{eq:symnn-digits-net-delta-1}"
+        r" and \eqref{eq:symnn-deep-net-A-3}.\end{document}"
+    )
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "own.tex"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert "undefined" not in done.stdout
+    assert "multiply" not in done.stdout
+
+
+def test_the_written_file_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(click, "launch", lambda name: opened.append(name) or 0)
+    path = str(tmp_path / "notes.md")
+    assert run(["derive", "xor", "-o", path, "--open", "-q"]) == 0
+    assert opened == [path]
+    assert run(["derive", "xor", "--open"]) == 2
+    monkeypatch.setattr(click, "launch", lambda name: 1)
+    assert run(["derive", "xor", "-o", path, "--open", "-q"]) == 2
