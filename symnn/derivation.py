@@ -20,6 +20,7 @@ from symnn.stabilise import stabilise
 
 if TYPE_CHECKING:
     from symnn.check import Report
+    from symnn.evidence import Evidence
     from symnn.network import Network
     from symnn.symbols import Notation
 
@@ -109,6 +110,7 @@ class Derivation:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.batch = derived(network.program)
+        self._evidence: dict[str, Evidence] = {}
 
     @functools.cached_property
     def sample(self) -> Derived:
@@ -171,6 +173,14 @@ class Derivation:
         from symnn.verify import verify
 
         return verify(self, seed)
+
+    def evidence(self, kind: str) -> Evidence:
+        """Evaluates lines of a sweep, "sample", "batch" or "mean_last", when they are printed."""
+        from symnn.evidence import Evidence
+
+        if kind not in self._evidence:
+            self._evidence[kind] = Evidence(self, kind)
+        return self._evidence[kind]
 
     def latex(
         self,

@@ -16,7 +16,9 @@ from symnn.drawing import Drawing
 class Row:
     """One line of a derivation: left side, relation, right side and the reason.
 
-    An empty left side continues the row above.  result: whether it ends a derivation.
+    An empty left side continues the row above.  result: whether it ends a derivation.  shape:
+    of what is multiplied and of the left side, as TeX.  checked: whether this very line was
+    evaluated, and held.
     """
 
     left: str
@@ -24,6 +26,8 @@ class Row:
     reason: str = ""
     relation: str = "="
     result: bool = False
+    shape: str = ""
+    checked: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,10 @@ class Equations:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A sentence or two."""
+    """A sentence or two; small: a footnote, which says what the ticks mean."""
 
     text: str
+    small: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,9 +99,9 @@ class Builder:
     blocks: list[Block] = field(default_factory=list)
     figures: int = 0
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, small: bool = False) -> None:
         """Add a paragraph."""
-        self.blocks.append(Paragraph(text))
+        self.blocks.append(Paragraph(text, small))
 
     def head(self, text: str) -> None:
         """Add a heading within the section."""

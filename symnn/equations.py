@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,13 @@ from symnn.ir import Fact, Line, Step, Tensor, is_entry, name_of
 from symnn.phrases import Phrases
 from symnn.printers.latex import line_sides
 from symnn.printers.matrix import ONES, NoMatrixFormError, matrix_sides
+from symnn.printers.shapes import shape_tex
 from symnn.reasons import Reasons, read_names
 from symnn.symbols import Notation
 
 if TYPE_CHECKING:
-    from symnn.derivation import Derivation
+    from symnn.derivation import Derivation, Derived
+    from symnn.evidence import Evidence
 
 
 @dataclass
@@ -38,9 +40,11 @@ class Equations:
     ) -> None:
         self.derivation, self.network = derivation, derivation.network
         self.layout, self.detail, self.language = layout, detail, language
-        mean_last = notation.mean == "parameters"
-        batch = derivation.mean_last if mean_last else derivation.batch
-        self.sweep = derivation.sample if layout == "sample" else batch
+        batch = "mean_last" if notation.mean == "parameters" else "batch"
+        self.kind = "sample" if layout == "sample" else batch
+        self.sweep: Derived = getattr(derivation, self.kind)
+        self.evidence: Evidence | None = None  # nothing is evaluated unless it is asked for
+        self.ticked: dict[Line, None] = {}
         self.forward = self.sweep.forward
         lines = self.forward.lines
         self.activations = {line.lhs.name: f for line in lines if (f := activation(line))}
@@ -98,7 +102,19 @@ class Equations:
         """One line."""
         left, right = self.sides(line, notation)
         relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
-        return Row(left, right, reason, relation)
+        row = Row(left, right, reason, relation, shape=self.shapes(line, notation))
+        return replace(row, checked=self.checked(line))
+
+    def shapes(self, line: Line, notation: Notation) -> str:
+        """The shapes of a line, where the level of detail shows them."""
+        return "" if self.detail == "answer" else shape_tex(line, notation, self.layout)
+
+    def checked(self, line: Line) -> bool:
+        """Whether this very line was evaluated, and held."""
+        if self.evidence is None or not self.evidence.holds(line):
+            return False
+        self.ticked[line] = None
+        return True
 
     def fact(self, fact: Fact) -> str:
         """A side condition in the letters and the layout of the notes."""
@@ -165,20 +181,20 @@ class Equations:
         rows: list[Row] = []
         if self.detail == "full":
             left, right = line_sides(forms[0][0], notation, self.layout)
-            rows.append(Row(left, right, forms[0][1][0]))
+            rows.append(Row(left, right, forms[0][1][0], checked=self.checked(forms[0][0])))
         before, same = "", ""
         for line, why in forms:
-            left, right = self.sides(line, notation)
+            row = self.row(line, notation, "; ".join(why))
+            left, right = row.left, row.right
             if (left, right) == (before, same):
                 continue  # the rewrite moved what is written alike, such as the order of terms
-            rows.append(Row("" if left == before else left, right, "; ".join(why)))
+            rows.append(replace(row, left="" if left == before else left))
             before, same = left, right
         if self.detail == "full":
-            rows[1] = Row(rows[1].left, rows[1].right, self.say("matrix"))
+            rows[1] = replace(rows[1], reason=self.say("matrix"))
         kept = {line.lhs.name for line in self.sweep.gradients.values()}
         if group.steps[-1].after.lhs.name in kept:
-            last = rows[-1]
-            rows[-1] = Row(last.left, last.right, last.reason, last.relation, result=True)
+            rows[-1] = replace(rows[-1], result=True)
         return rows
 
     def span(self, first: int | None, last: int | None) -> str:

@@ -104,8 +104,8 @@ def _block(block: Block, display: Display, picture: Picture) -> str:
     match block:
         case Figure():
             return picture(block)
-        case Paragraph(text):
-            return text
+        case Paragraph(text, small):
+            return f"<sub>{text}</sub>" if small else text
         case Heading(text):
             return f"### {text}"
         case Table(header, rows):
@@ -120,8 +120,11 @@ def aligned(rows: Sequence[Row]) -> str:
     """Rows below each other, their reasons in a column of their own."""
     lines = []
     for row in rows:
-        reason = rf" &\qquad& {_words(row.reason)}" if row.reason else ""
-        lines.append(f"{row.left} &{row.relation} {row.right}{reason}")
+        shape = rf"{{\scriptstyle {row.shape}}}" if row.shape else ""
+        last = rf"{shape}\ \checkmark" if row.checked else shape
+        cells = [_words(row.reason), last] if last else [_words(row.reason)] if row.reason else []
+        line = f"{row.left} &{row.relation} {row.right}"
+        lines.append(line + "".join(rf" &\qquad& {cell}" for cell in cells))
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 

@@ -29,7 +29,7 @@ def fragment(derivation: Derivation, **options: Any) -> str:
 
     Figures, which need TikZ, are there only if ``figures`` asks for them.
     """
-    notes = tell(derivation, **{"figures": False, **options})
+    notes = tell(derivation, **{"figures": False, "ticks": False, **options})
     return "\n".join(_fragment_section(s.title, s.blocks) for s in notes.sections)
 
 
@@ -111,7 +111,7 @@ def _block(block: Block) -> dict[str, Any]:
     """A block as what the template knows."""
     match block:
         case Paragraph(text):
-            return {"kind": "paragraph", "text": text}
+            return {"kind": "paragraph", "text": text, "small": block.small}
         case Heading(text):
             return {"kind": "heading", "text": text}
         case Table(header, rows):
@@ -130,6 +130,8 @@ def _row(row: Row) -> dict[str, Any]:
         "relation": row.relation,
         "reason": row.reason,
         "result": row.result,
+        "shape": row.shape,
+        "checked": row.checked,
     }
 
 

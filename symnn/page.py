@@ -117,7 +117,7 @@ def _section(section: Section, at: int, notes: Document) -> dict[str, Any]:
 def _block(block: Block, say: Phrases) -> dict[str, Any]:
     match block:
         case Paragraph(text):
-            return {"kind": "paragraph", "text": words(text)}
+            return {"kind": "paragraph", "text": words(text), "small": block.small}
         case Heading(text):
             return {"kind": "heading", "text": words(text)}
         case Table(header, rows):
@@ -146,6 +146,8 @@ def _row(row: Row) -> dict[str, Any]:
         "right": rf"\displaystyle {row.right}",
         "reason": words(row.reason),
         "result": row.result,
+        "shape": row.shape,
+        "checked": row.checked,
     }
 
 

@@ -87,6 +87,10 @@ ENGLISH: dict[str, str] = {
     "differentiate the definition": "differentiate",
     "differentiate once more": "differentiate once more",
     # the result
+    "tick": "$\\checkmark$ marks a line that was evaluated at ${points}$ random points and agrees "
+    "with the derivative of ${L}$ by complex step, $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ "
+    "with $h = {h}$; the largest error is below ${bound}$ of the largest entry{twin}.",
+    "tick_twin": " (evaluated with at most ${width}$ inputs and hidden units)",
     "vector": "All parameters together have the gradient",
     # the samples
     "sum_of_samples": "Over ${N}$ samples the gradient of the loss is the {mean} of the one-sample "
@@ -139,6 +143,7 @@ ENGLISH: dict[str, str] = {
     "page_reveal": "Reveal this step",
     "page_reveal_all": "Reveal all",
     "page_reset": "Reset",
+    "page_checked": "evaluated, and true",
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 

@@ -48,18 +48,22 @@ def tell(
     detail: str = "textbook",
     language: str = "en",
     figures: bool = True,
+    ticks: bool = True,
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
     notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
-    of the notation.
+    of the notation.  ticks: whether lines are evaluated, and those that hold are marked.
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
     _known("layout", layout, LAYOUTS)
     _known("detail", detail, DETAILS)
     _known("language", language, PHRASES)
-    return _Story(derivation, own, layout, detail, language, figures).document()
+    story = _Story(derivation, own, layout, detail, language, figures)
+    if ticks and detail != "answer":
+        story.evidence = derivation.evidence(story.kind)
+    return story.document()
 
 
 def letters(network: Network, notation: str | Notation | None = None) -> Notation:
@@ -274,6 +278,10 @@ class _Story(Legend):
                 result=True,
             )
         )
+        if self.evidence is not None and self.ticked:
+            words, width = self.evidence.words(self.ticked), self.evidence.width
+            twin = say("tick_twin", width=width) if width else ""
+            out.say(say("tick", twin=twin, **words), small=True)
         out.end(say("result"))
 
     # many samples ------------------------------------------------------------------------

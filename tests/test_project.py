@@ -36,7 +36,7 @@ ORDER = """
     symbols notation phrases locate sources sections spec
     explicit network interop
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation verify causes compare
+    special evaluate lower check derivation verify evidence causes compare
     operations chains plan planner
     drawing printers document reasons equations figures legend story markdown
     templating tex page draw notes emit training cli commands

@@ -1,0 +1,79 @@
+"""What lets a line of the notes carry a tick: it was evaluated, and it held.
+
+Of a large network a twin is evaluated: the same network with fewer inputs and hidden units.
+A line gets a tick only if the twin's is the same line, its sizes apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+
+from symnn.check import H
+from symnn.derivation import Derivation, Derived
+from symnn.ir import Line
+from symnn.network import Network
+from symnn.verify import SAMPLES, Sweep
+
+POINTS = 3  # random points at which a line is evaluated
+LARGE, WIDTH = 5_000, 6  # parameters above which a twin of this width is evaluated
+LEAST = -14  # exponent of ten; smaller errors are rounding, which no two machines share
+
+
+class Evidence:
+    """Evaluates lines of a sweep on demand.
+
+    sweep: of ``derivation``; kind: its name there, "sample", "batch" or "mean_last".
+    """
+
+    def __init__(self, derivation: Derivation, kind: str) -> None:
+        self.sweep: Derived = getattr(derivation, kind)
+        self.errors: dict[Line, float] = {}
+        self.width: int | None = None
+        evaluated = derivation
+        if sum(math.prod(s) for s in derivation.network.parameters.values()) > LARGE:
+            evaluated, self.width = twin(derivation.network).derive(), WIDTH
+        other: Derived = getattr(evaluated, kind)
+        self.lines = {
+            own.after: its.after
+            for own, its in zip(self.sweep.steps, other.steps, strict=False)
+            if own.rule == its.rule and str(own.after) == str(its.after)
+        }
+        sizes = {} if kind == "sample" else {"N": SAMPLES}
+        rngs = map(np.random.default_rng, range(POINTS))
+        self.points = [Sweep(other, rng, sizes) for rng in rngs]
+
+    def holds(self, line: Line) -> bool:
+        """Whether the line, that of a step, was evaluated and held at every point."""
+        if line not in self.errors:
+            if line not in self.lines or line.lhs.wrt is None:
+                return False
+            found = [point.check(self.lines[line]) for point in self.points]
+            if not all(ok for _, ok in found):
+                return False
+            self.errors[line] = max(error for error, _ in found)
+        return True
+
+    def words(self, lines: Iterable[Line]) -> dict[str, object]:
+        """What the footnote is filled in with, for the lines that got a tick."""
+        largest = max((self.errors[line] for line in lines), default=0.0)
+        bound = max(LEAST, math.floor(math.log10(largest)) + 1) if largest else LEAST
+        step = round(math.log10(H))
+        return {"points": POINTS, "bound": f"10^{{{bound}}}", "h": f"10^{{{step}}}"}
+
+
+def twin(network: Network) -> Network:
+    """The network with at most WIDTH inputs and units of hidden layers."""
+    spec = network.spec
+    last = max(k for k, layer in enumerate(spec.layers) if hasattr(layer, "units"))
+    layers = tuple(
+        replace(layer, units=min(layer.units, WIDTH))
+        if hasattr(layer, "units") and k != last
+        else layer
+        for k, layer in enumerate(spec.layers)
+    )
+    model = replace(spec.model, inputs=min(spec.model.inputs, WIDTH))
+    return Network.from_spec(replace(spec, model=model, layers=layers, example=None))
