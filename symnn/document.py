@@ -46,6 +46,14 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
+class Box:
+    """An aside: a question, and a paragraph for each account that answers it."""
+
+    title: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Heading:
     """The title of a group of equations within a section."""
 
@@ -69,7 +77,7 @@ class Figure:
     caption: str
 
 
-Block = Equations | Paragraph | Heading | Table | Figure
+Block = Equations | Paragraph | Box | Heading | Table | Figure
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,10 @@ class Builder:
     def say(self, text: str, small: bool = False) -> None:
         """Add a paragraph."""
         self.blocks.append(Paragraph(text, small))
+
+    def box(self, box: Box) -> None:
+        """Add an aside."""
+        self.blocks.append(box)
 
     def head(self, text: str) -> None:
         """Add a heading within the section."""

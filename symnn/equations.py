@@ -129,6 +129,11 @@ class Equations:
         batch = source in self.batched
         return (notation or self.notation).symbol(name, batch=batch, inline=inline)
 
+    def loss_letter(self, gradient: Tensor) -> str:
+        """What is differentiated: L, or (N L)."""
+        loss = self.notation.symbol("L")
+        return f"({self.notation.count} {loss})" if gradient.of not in (None, "L") else loss
+
     @property
     def sweep_gradients(self) -> dict[str, str]:
         """Name of a gradient -> tensor."""

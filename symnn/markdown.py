@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -106,6 +107,8 @@ def _block(block: Block, display: Display, picture: Picture) -> str:
             return picture(block)
         case Paragraph(text, small):
             return f"<sub>{text}</sub>" if small else text
+        case Box(title, texts):
+            return "\n>\n".join(f"> {text}" for text in (f"**{title}**", *texts))
         case Heading(text):
             return f"### {text}"
         case Table(header, rows):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
-from symnn.document import Block, Document, Equations, Figure, Heading, Paragraph, Row, Table
+from symnn.document import Block, Box, Document, Equations, Figure, Heading, Paragraph, Row, Table
 from symnn.files import MARKER, check_writable, write_bytes
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
@@ -112,6 +112,8 @@ def _block(block: Block) -> dict[str, Any]:
     match block:
         case Paragraph(text):
             return {"kind": "paragraph", "text": text, "small": block.small}
+        case Box(title, texts):
+            return {"kind": "box", "title": title, "texts": texts}
         case Heading(text):
             return {"kind": "heading", "text": text}
         case Table(header, rows):
@@ -143,6 +145,8 @@ def _fragment_block(block: Block) -> str:
     match block:
         case Paragraph(text):
             return text + "\n"
+        case Box(title, texts):
+            return "\n\n".join([rf"\paragraph{{{title}}}", *texts]) + "\n"
         case Heading(text):
             return rf"\paragraph{{{text}}}" + "\n"
         case Table(header, rows):

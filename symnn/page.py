@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -118,6 +119,8 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
     match block:
         case Paragraph(text):
             return {"kind": "paragraph", "text": words(text), "small": block.small}
+        case Box(title, texts):
+            return {"kind": "box", "title": words(title), "texts": [words(t) for t in texts]}
         case Heading(text):
             return {"kind": "heading", "text": words(text)}
         case Table(header, rows):

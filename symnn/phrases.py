@@ -67,6 +67,30 @@ ENGLISH: dict[str, str] = {
     "layer": "Layer ${layer} = {k}$",
     "layers": "Layers ${layer} = {first}, \\ldots, {last}$",
     "kinks": "Where a derivative does not exist, it is taken as ${kinks}$.",
+    "spoken_last": "In words: ${delta}$ says how fast ${loss}$ rises with ${z}$. If ${entry}$ "
+    "grows by a small $\\varepsilon$, ${loss}$ grows by about $\\varepsilon \\, {rise}$.",
+    "spoken": "In words: ${delta}$, how fast ${loss}$ rises with ${z}$, is the error of the "
+    "layer above, led back along the weights and multiplied by the slope of the activation.",
+    "spoken_linear": "In words: ${delta}$, how fast ${loss}$ rises with ${z}$, is the error of the "
+    "layer above, led back along the weights.",
+    "cost": "Why backward? For each product of the forward pass, weights by activations, the "
+    "sweep takes two: one for the error, one for the gradient of the weights. It costs about two "
+    "forward passes and yields all ${count}$ derivatives at once, because ${L}$ is a single "
+    "number. Carried forward, the chain rule would need a pass for each parameter.",
+    # why a transpose
+    "why_error": "Why the transpose in ${product}$?",
+    "why_weights": "Why the transpose in ${product}$?",
+    "why_error_entry": "By entry: ${a}$ enters ${z}$ with the factor ${A}$, so the error ${d}$ "
+    "returns to ${a}$ by the same ${A}$, and ${left} = {right}$. The forward sum runs over one "
+    "index of the weights, the backward sum over the other: that is what the transpose says.",
+    "why_weights_entry": "By entry: ${A}$ occurs in ${z}$ alone, with the factor ${a}$, so "
+    "${left} = {right}$. Each entry of the error meets each entry of the input: the one is written "
+    "as a column, the other, transposed, as a row.",
+    "why_differential": "By differential: if ${own}$ alone changes, then $\\mathrm{{d}} {loss} = "
+    "{pairings}$, where $\\langle u, v \\rangle$ is the sum of the products of entries. What is "
+    "paired with the change of ${own}$ is its gradient.",
+    "why_shape": "By shape: a gradient has the shape of what it belongs to, here {own}. Of {d} and "
+    "{other}, only ${product}$ has it.",
     # reasons
     "affine map": "affine map",
     "component": "by component",

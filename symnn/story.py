@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from symnn.document import Builder, Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Group, equal_sizes, group_signature
+from symnn.explain import cost, spoken, why_transposed
 from symnn.figures import captioned
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
@@ -242,6 +243,7 @@ class _Story(Legend):
         layers = list(by_layer)
         keys = [(k, k and (self.lettered(k), group_signature(by_layer[k], k))) for k in layers]
         folded = dict(runs(keys, 3))
+        explained: set[str] = set()
         at = 0
         while at < len(layers):
             length = folded.get(at, 1)
@@ -254,8 +256,15 @@ class _Story(Legend):
                 out.head(say("layer_last" if layer == self.depth else "layer", k=layer))
             notation = self.labelled(layer) if length > 1 else self.notation
             for group in by_layer[layer]:
+                if words := spoken(self, group, notation):
+                    out.say(words)
                 out.show(*self.derivation_rows(group, notation))
+                found = why_transposed(self, group, notation)
+                if found is not None and found[0] not in explained:
+                    explained.add(found[0])
+                    out.box(found[1])
             at += length
+        out.say(cost(self))
         out.end(say("gradients"))
 
     # the result --------------------------------------------------------------------------

@@ -38,7 +38,7 @@ ORDER = """
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation verify evidence causes compare
     operations chains plan planner
-    drawing printers document reasons equations figures legend story markdown
+    drawing printers document reasons equations explain figures legend story markdown
     templating tex page draw notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905

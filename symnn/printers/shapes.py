@@ -6,7 +6,7 @@ import re
 
 import sympy as sp
 
-from symnn.ir import Line
+from symnn.ir import Line, Tensor
 from symnn.lower import Axes, Factor, MatMul, Outer, Reduce, in_layout
 from symnn.printers.latex import printed_axes
 from symnn.printers.matrix import MatrixWriter, NoMatrixFormError, Piece
@@ -80,13 +80,21 @@ def line_shapes(
 
 
 def shape_tex(line: Line, notation: Notation, layout: str) -> str:
-    """n_1 × n_2 · n_2 × 1 → n_1 × 1; the shape alone where nothing is multiplied."""
+    """n_1 × n_2 · n_2 × 1, and → n_1 × N where that is not what it comes to; or the shape alone."""
     found = line_shapes(line, notation, layout)
     if found is None:
         return ""
     products, shape = found
     texts = [rf"{_times(left)} \cdot {_times(right)}" for left, right in dict.fromkeys(products)]
-    return r",\ ".join(texts) + rf" \to {_times(shape)}" if texts else _times(shape)
+    if products and all((left[0], right[1]) == shape for left, right in products):
+        return r",\ ".join(texts)
+    return " ".join([r",\ ".join(texts), r"\to", _times(shape)]) if texts else _times(shape)
+
+
+def tensor_shape(t: Tensor, notation: Notation, layout: str) -> str:
+    """The shape of a tensor's matrix, or column."""
+    axes = in_layout([a.symbol for a in printed_axes(Line(t, ()), notation, layout)], layout)
+    return _times(_Recorder(notation, layout, axes).shape(axes))
 
 
 def _times(shape: Shape) -> str:
