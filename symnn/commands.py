@@ -111,6 +111,7 @@ def derive(
             "notation": chosen.notation,
             "layout": chosen.layout,
             "detail": chosen.detail,
+            "story": chosen.story,
             "language": chosen.language,
             "figures": (not fragment) if chosen.figures is None else chosen.figures,
         }

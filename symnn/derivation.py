@@ -118,6 +118,13 @@ class Derivation:
         return derived(self.network.sample_program)
 
     @functools.cached_property
+    def scalar(self) -> Derived:
+        """The same in scalars, of a network with one input and one unit a layer."""
+        from symnn.scalars import scalars
+
+        return scalars(self.sample)
+
+    @functools.cached_property
     def mean_last(self) -> Derived:
         """The sweep over N samples with 1/N in the gradients of the parameters alone."""
         return mean_last(self.network.program) if self.network.mean_loss else self.batch
@@ -175,7 +182,7 @@ class Derivation:
         return verify(self, seed)
 
     def evidence(self, kind: str) -> Evidence:
-        """Evaluates lines of a sweep, "sample", "batch" or "mean_last", when they are printed."""
+        """Evaluates lines of a sweep, by its name here, when they are printed."""
         from symnn.evidence import Evidence
 
         if kind not in self._evidence:

@@ -82,10 +82,11 @@ Block = Equations | Paragraph | Box | Heading | Table | Figure
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of the document."""
+    """A titled part of the document; given: what a worksheet shows, the rest is to be found."""
 
     title: str
     blocks: tuple[Block, ...]
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,7 @@ class Builder:
         self.figures += 1
         self.blocks.append(Figure(self.figures, drawing, caption))
 
-    def end(self, title: str) -> None:
+    def end(self, title: str, given: bool = False) -> None:
         """Close the section under its title."""
-        self.sections.append(Section(title, tuple(self.blocks)))
+        self.sections.append(Section(title, tuple(self.blocks), given))
         self.blocks = []

@@ -40,11 +40,10 @@ class Equations:
     ) -> None:
         self.derivation, self.network = derivation, derivation.network
         self.layout, self.detail, self.language = layout, detail, language
-        batch = "mean_last" if notation.mean == "parameters" else "batch"
-        self.kind = "sample" if layout == "sample" else batch
+        self.kind = self.sweep_kind(notation)
         self.sweep: Derived = getattr(derivation, self.kind)
         self.evidence: Evidence | None = None  # nothing is evaluated unless it is asked for
-        self.ticked: dict[Line, None] = {}
+        self.ticked: dict[Line, float] = {}
         self.forward = self.sweep.forward
         lines = self.forward.lines
         self.activations = {line.lhs.name: f for line in lines if (f := activation(line))}
@@ -62,6 +61,11 @@ class Equations:
             for t in self.forward.tensors.values()
             if len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
         }
+
+    def sweep_kind(self, notation: Notation) -> str:
+        """Which sweep of the derivation is told."""
+        batch = "mean_last" if notation.mean == "parameters" else "batch"
+        return "sample" if self.layout == "sample" else batch
 
     def scaled(self) -> set[str]:
         """The gradients of N L, where the sweep is that of N L."""
@@ -111,10 +115,10 @@ class Equations:
 
     def checked(self, line: Line) -> bool:
         """Whether this very line was evaluated, and held."""
-        if self.evidence is None or not self.evidence.holds(line):
-            return False
-        self.ticked[line] = None
-        return True
+        error = None if self.evidence is None else self.evidence.error(line)
+        if error is not None:
+            self.ticked[line] = error
+        return error is not None
 
     def fact(self, fact: Fact) -> str:
         """A side condition in the letters and the layout of the notes."""

@@ -26,12 +26,12 @@ LEAST = -14  # exponent of ten; smaller errors are rounding, which no two machin
 class Evidence:
     """Evaluates lines of a sweep on demand.
 
-    sweep: of ``derivation``; kind: its name there, "sample", "batch" or "mean_last".
+    sweep: of ``derivation``; kind: its name there, such as "sample".
     """
 
     def __init__(self, derivation: Derivation, kind: str) -> None:
         self.sweep: Derived = getattr(derivation, kind)
-        self.errors: dict[Line, float] = {}
+        self.errors: dict[Line, float | None] = {}
         self.width: int | None = None
         evaluated = derivation
         if sum(math.prod(s) for s in derivation.network.parameters.values()) > LARGE:
@@ -42,27 +42,29 @@ class Evidence:
             for own, its in zip(self.sweep.steps, other.steps, strict=False)
             if own.rule == its.rule and str(own.after) == str(its.after)
         }
-        sizes = {} if kind == "sample" else {"N": SAMPLES}
+        sizes = {} if kind in ("sample", "scalar") else {"N": SAMPLES}
         rngs = map(np.random.default_rng, range(POINTS))
         self.points = [Sweep(other, rng, sizes) for rng in rngs]
 
-    def holds(self, line: Line) -> bool:
-        """Whether the line, that of a step, was evaluated and held at every point."""
+    def error(self, line: Line) -> float | None:
+        """The largest error of the line, that of a step; None unless it held at every point."""
         if line not in self.errors:
-            if line not in self.lines or line.lhs.wrt is None:
-                return False
-            found = [point.check(self.lines[line]) for point in self.points]
-            if not all(ok for _, ok in found):
-                return False
-            self.errors[line] = max(error for error, _ in found)
-        return True
+            self.errors[line] = self._error(line)
+        return self.errors[line]
 
-    def words(self, lines: Iterable[Line]) -> dict[str, object]:
-        """What the footnote is filled in with, for the lines that got a tick."""
-        largest = max((self.errors[line] for line in lines), default=0.0)
-        bound = max(LEAST, math.floor(math.log10(largest)) + 1) if largest else LEAST
-        step = round(math.log10(H))
-        return {"points": POINTS, "bound": f"10^{{{bound}}}", "h": f"10^{{{step}}}"}
+    def _error(self, line: Line) -> float | None:
+        if line not in self.lines or line.lhs.wrt is None:
+            return None
+        found = [point.check(self.lines[line]) for point in self.points]
+        return max(error for error, _ in found) if all(ok for _, ok in found) else None
+
+
+def words(errors: Iterable[float]) -> dict[str, object]:
+    """What the footnote is filled in with, for the errors of the lines that got a tick."""
+    largest = max(errors, default=0.0)
+    bound = max(LEAST, math.floor(math.log10(largest)) + 1) if largest else LEAST
+    step = round(math.log10(H))
+    return {"points": POINTS, "bound": f"10^{{{bound}}}", "h": f"10^{{{step}}}"}
 
 
 def twin(network: Network) -> Network:

@@ -35,8 +35,6 @@ from symnn.phrases import Phrases
 from symnn.printers.svg import style, svg
 from symnn.templating import folder, render
 
-GIVEN = 2  # sections that a worksheet shows: the network and the loss; the rest is to be found
-
 # What stands in no formula of the notes; the page is smaller without them.
 UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
 
@@ -44,7 +42,7 @@ UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
 def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     """The page of these documents, by level of detail; ``chosen`` is shown first."""
     levels = [
-        {"name": name, "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)]}
+        {"name": name, "sections": [_section(s, notes) for s in notes.sections]}
         for name, notes in documents.items()
     ]
     notes = documents[chosen] if chosen else next(iter(documents.values()))
@@ -107,10 +105,10 @@ def katex_style() -> str:
 # the blocks, as the template knows them ------------------------------------------------------
 
 
-def _section(section: Section, at: int, notes: Document) -> dict[str, Any]:
+def _section(section: Section, notes: Document) -> dict[str, Any]:
     return {
         "title": words(section.title),
-        "given": at < GIVEN,
+        "given": section.given,
         "blocks": [_block(block, Phrases(notes.language)) for block in section.blocks],
     }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+STORIES = ("reference", "tutorial")  # straight to the network, or what leads to it first
 DETAILS = ("answer", "textbook", "full")  # the levels of detail
 
 ENGLISH: dict[str, str] = {
@@ -19,6 +20,51 @@ ENGLISH: dict[str, str] = {
     "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
     "stable": "What is computed",
+    # the tutorial
+    "tut_layer": "A layer",
+    "tut_layer_says": "A layer is a matrix times a vector, plus a vector. The matrix ${A}$ holds "
+    "the weights, the vector ${b}$ the bias; both are what the network learns.",
+    "tut_layer_entry": "Component by component, every unit takes its own weighted sum of the "
+    "inputs and adds its own bias:",
+    "tut_layer_whole": "Written out, for {inputs} inputs and {units} units, this is",
+    "tut_activation": "The activation, and the network as one function",
+    "tut_activation_says": "Layers alone would only make one more layer: a product of matrices "
+    "is a matrix. So a function that is not linear is applied between them, to each component by "
+    "itself:",
+    "tut_activation_is": "Here it is the sigmoid, which leads every number to one between $0$ "
+    "and $1$. Its derivative needs nothing but its own value:",
+    "tut_nested": "A network is such layers inside each other. With two of them it is",
+    "tut_smallest": "The smallest network: logistic regression",
+    "tut_smallest_says": "One input, one unit, all numbers: this is logistic regression. Its "
+    "output ${a}$ is the probability that ${y}$ is $1$, and its loss is small if that "
+    "probability is large where ${y} = 1$ and small where ${y} = 0$.",
+    "tut_smallest_back": "How does the loss change with the weight and the bias? The derivatives "
+    "are found one after the other, from the loss back, each from the one before:",
+    "tut_error": "Here ${delta}$ stands for ${slope}$: it is called the error.",
+    "tut_smallest_end": "The error is the difference of output and target, and the weight gets it "
+    "times its input. All that follows is this calculation, with matrices in place of numbers.",
+    "tut_loss": "The loss",
+    "tut_loss_says": "The samples are given and do not change. What is left to choose are the "
+    "parameters, and one number says how good a choice is.",
+    "tut_step": "Why step against the gradient",
+    "tut_step_says": "Write $\\theta$ for all parameters together and $g$ for the gradient of "
+    "the loss there. Close to $\\theta$ the loss is almost linear:",
+    "tut_step_taken": "With the step $h = -{eta} g$ this is",
+    "tut_step_end": "As long as ${eta}$ is small, the loss falls, and of all steps of one length "
+    "the one against the gradient lowers it most. So all that is needed is $g$.",
+    "first_order": "to first order in $h$",
+    "since_square": "since $g^{{{top}}} g = \\lVert g \\rVert^{{2}}$",
+    "tut_chain": "The chain rule",
+    "tut_chain_says": "The loss depends on a number through others that are computed from it. Each "
+    "of these ways contributes the product of the derivatives along it, and the contributions are "
+    "added. In the network above, ${a}$ is read by every ${z}$:",
+    "tut_chain_paths": "chain rule, over all paths",
+    "tut_chain_slope": "since ${slope}$",
+    "tut_chain_end": "Read from the loss backward, this rule finds the derivatives by everything "
+    "the network computes, one layer after the other.",
+    "tut_network_says": "Now the network itself, line by line. What it computes on the way is "
+    "kept, because the derivatives will need it.",
+    "tut_loss_here": "The loss of this network",
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
@@ -115,6 +161,7 @@ ENGLISH: dict[str, str] = {
     "with the derivative of ${L}$ by complex step, $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ "
     "with $h = {h}$; the largest error is below ${bound}$ of the largest entry{twin}.",
     "tick_twin": " (evaluated with at most ${width}$ inputs and hidden units)",
+    "result_says": "Collected, these are the errors and the gradients of the parameters:",
     "vector": "All parameters together have the gradient",
     # the samples
     "sum_of_samples": "Over ${N}$ samples the gradient of the loss is the {mean} of the one-sample "

@@ -21,7 +21,7 @@ from symnn.notation import (
     TRANSPOSES,
 )
 from symnn.optimizers import OPTIMIZERS
-from symnn.phrases import DETAILS, PHRASES
+from symnn.phrases import DETAILS, PHRASES, STORIES
 from symnn.schema import Field, quoted
 from symnn.symbols import LAYER_MARKS, Notation
 
@@ -75,6 +75,7 @@ class Notes:
     notation: Notation
     layout: str | None
     detail: str
+    story: str
     language: str
     figures: bool | None
     symbols: Mapping[str, str]
@@ -197,6 +198,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "notation": Field("named", "affine", choices=tuple(NOTATIONS), doc="letters and signs"),
         "layout": Field("string", None, choices=LAYOUTS, doc="one sample, or a batch"),
         "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
+        "story": Field("string", "reference", choices=STORIES, doc="or what leads to it first"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
         "figures": Field("boolean", None, doc="whether there are figures"),
         "symbols": Field("table", {}, doc="letters of your own"),
@@ -229,8 +231,9 @@ OWN_NOTATION: dict[str, Field] = {
 }
 TOP = (*SECTIONS, "layers", "activations")
 
+NOTES_FLAGS = ("notation", "layout", "detail", "story", "language", "figures")
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
-    **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language", "figures")},
+    **{name: f"notes.{name}" for name in NOTES_FLAGS},
     "seed": "model.seed",
 }

@@ -297,6 +297,8 @@ KNOWN = set(
         r"\ge",
         r"\hat",
         r"\lambda",
+        r"\langle",
+        r"\rangle",
         r"\lVert",
         r"\rVert",
         r"\lvert",

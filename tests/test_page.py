@@ -38,17 +38,20 @@ def derived(name: str) -> Derivation:
     return symnn.load(name).derive()
 
 
-def formulas(name: str, layout: str, detail: str, notation: str) -> set[str]:
+def formulas(
+    name: str, layout: str, detail: str, notation: str, story: str = "reference"
+) -> set[str]:
     """Every piece of mathematics of the notes."""
-    notes = tell(derived(name), layout=layout, detail=detail, notation=notation)
+    notes = tell(derived(name), layout=layout, detail=detail, notation=notation, story=story)
     found: set[str] = set()
     for block in [b for section in notes.sections for b in section.blocks]:
-        texts = [getattr(block, "text", ""), getattr(block, "caption", "")]
+        texts = [getattr(block, name, "") for name in ("text", "caption", "title")]
+        texts += getattr(block, "texts", ())
         for row in getattr(block, "rows", ()):
             if isinstance(row, tuple):
                 texts += row
             else:
-                found |= {row.left, row.relation, row.right}
+                found |= {row.left, row.relation, row.right, row.shape}
                 texts.append(row.reason)
         found |= {tex for text in texts for math, tex in words(text) if math}
     return found - {""}
@@ -59,7 +62,8 @@ def test_katex_typesets_every_formula_in_strict_mode() -> None:
     if node is None:
         pytest.skip("node is not installed")
     cases = list(itertools.product(example_names(), LAYOUTS, DETAILS, NOTATIONS))
-    texts = sorted(set().union(*(formulas(*case) for case in cases)))
+    told = itertools.product(("xor", "digits"), LAYOUTS, ("full",), NOTATIONS, ("tutorial",))
+    texts = sorted(set().union(*(formulas(*case) for case in (*cases, *told))))
     assert len(texts) > 2000
     command = [node, "-e", TYPESET, str(VENDOR / "katex.min.js")]
     done = subprocess.run(

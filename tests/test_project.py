@@ -36,9 +36,10 @@ ORDER = """
     symbols notation phrases locate sources sections spec
     explicit network interop
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation verify evidence causes compare
+    special evaluate lower check derivation scalars verify evidence causes compare
     operations chains plan planner
-    drawing printers document reasons equations explain figures legend story markdown
+    drawing printers document reasons equations explain figures legend
+    opening reference tutorial story markdown
     templating tex page draw notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905
