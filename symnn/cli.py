@@ -84,6 +84,7 @@ def new(**options: Any) -> int:
 @click.option("--notation", help="affine, nielsen, goodfellow, d2l, ng or cs231n.")
 @click.option("--layout", help="sample, columns or rows.")
 @click.option("--detail", help="answer, textbook or full.")
+@click.option("--method", help="chain, or differential: dL = <g, dv>.")
 @click.option("--story", help="reference, or tutorial: what leads to the network first.")
 @click.option("--language", help="en.")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")

@@ -112,6 +112,7 @@ def derive(
             "layout": chosen.layout,
             "detail": chosen.detail,
             "story": chosen.story,
+            "method": chosen.method,
             "language": chosen.language,
             "figures": (not fragment) if chosen.figures is None else chosen.figures,
         }

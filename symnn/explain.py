@@ -82,8 +82,7 @@ class _Account:
         change = rf"\mathrm{{d}} {self.letter(self.own)}"
         writer = MatrixWriter(notation, layout, axes, symbols={self.own.name: change})
         moved = writer.line(Line(self.z, (self.product,)))[0]
-        if not moved.endswith(change):
-            moved = moved.replace(change, f"({change})")  # not the change of the product
+        moved = guarded(moved, change)
         d = self.letter(Tensor(self.eq.sweep.names[self.z.name]))
         first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
         texts = (first, pairing(d, moved), pairing(self.right, change))
@@ -105,7 +104,14 @@ class _Account:
 
 def pairing(left: str, right: str) -> str:
     """The sum of the products of entries."""
+    if r"\frac" in left + right:
+        return rf"\left\langle {left}, {right} \right\rangle"
     return rf"\langle {left}, {right} \rangle"
+
+
+def guarded(product: str, change: str) -> str:
+    """A product that holds dA: in brackets before another matrix, or it might be d(A a)."""
+    return product.replace(f"{change} ", f"({change}) ")
 
 
 def spoken(eq: Equations, group: Group, notation: Notation) -> str:

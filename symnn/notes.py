@@ -201,6 +201,7 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
 
 def visible(tex: str) -> int:
     """About how many characters wide a formula is."""
+    tex = re.sub(r"\\(begin|end)\{[a-z]+\}", "", tex)
     short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", tex)
     short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
     short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)

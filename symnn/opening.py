@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class Opening(Legend):
-    """What is given: sections of ``out``, one method each."""
+    """What is given: sections of ``out``, one method each.
+
+    method: how gradients are found, "chain" or "differential".
+    """
 
     def __init__(
         self,
@@ -31,9 +34,10 @@ class Opening(Legend):
         detail: str,
         language: str,
         figures: bool,
+        method: str = "chain",
     ) -> None:
         super().__init__(derivation, notation, layout, detail, language)
-        self.out, self.figures = Builder(), figures
+        self.out, self.figures, self.method = Builder(), figures, method
 
     # the network -------------------------------------------------------------------------
 

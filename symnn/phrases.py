@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 STORIES = ("reference", "tutorial")  # straight to the network, or what leads to it first
+METHODS = ("chain", "differential")  # how a gradient is found
 DETAILS = ("answer", "textbook", "full")  # the levels of detail
 
 ENGLISH: dict[str, str] = {
@@ -16,6 +17,10 @@ ENGLISH: dict[str, str] = {
     "network": "The network",
     "loss": "The loss",
     "gradients": "The gradients, by the chain rule",
+    "gradients_differential": "The gradients, by differentials",
+    "differentials": "Here $\\langle u, v \\rangle$ is the sum of the products of entries, and "
+    "$\\mathrm{{d}} {L} = \\langle g, \\mathrm{{d}} v \\rangle$ says that $g$ is the gradient by "
+    "$v$.",
     "result": "The gradient of the loss",
     "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
@@ -151,6 +156,12 @@ ENGLISH: dict[str, str] = {
     "cancel and collect": "cancel and collect",
     "mean over the samples": "mean over the ${N}$ samples",
     "matrix": "in matrix form",
+    "paired": "what is paired with $\\mathrm{{d}} {own}$",
+    "loss_differential": "differential of the loss",
+    "through_differential": "${L}$ changes through ${through}$",
+    "insert_differential": "differentiate what it is computed by",
+    "moved": "move the factors to the other side",
+    "adjoint": "move the factors to the other side, matrices transposed",
     "definition": "definition",
     "fold the function itself": "by its own value ${a}$",
     "solve a = h(x) for x": "solve ${a} = {h}({x})$ for ${x}$",

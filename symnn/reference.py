@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from symnn.differentials import differential_rows
 from symnn.document import Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
 from symnn.equations import Group, group_signature
@@ -68,7 +70,9 @@ class Reference(Opening):
 
     def _gradients(self) -> None:
         out, say = self.out, self.say
-        out.say(" ".join([*self.conventions(), say("sweep")]))
+        by_chain = self.method == "chain"
+        said = [*self.conventions(), say("sweep")]
+        out.say(" ".join(said if by_chain else [*said, say("differentials")]))
         if kinks := [f.kink for f in self._functions() if f.kink]:
             out.say(say("kinks", kinks=", ".join(kinks)))
         self._figure("graph")
@@ -93,14 +97,15 @@ class Reference(Opening):
             for group in by_layer[layer]:
                 if sentence := spoken(self, group, notation):
                     out.say(sentence)
-                out.show(*self.derivation_rows(group, notation))
+                told = self.derivation_rows if by_chain else partial(differential_rows, self)
+                out.show(*told(group, notation))
                 found = why_transposed(self, group, notation)
                 if found is not None and found[0] not in explained:
                     explained.add(found[0])
                     out.box(found[1])
             at += length
         out.say(cost(self))
-        out.end(say("gradients"))
+        out.end(say("gradients" if by_chain else "gradients_differential"))
 
     # the result --------------------------------------------------------------------------
 

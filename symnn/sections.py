@@ -21,7 +21,7 @@ from symnn.notation import (
     TRANSPOSES,
 )
 from symnn.optimizers import OPTIMIZERS
-from symnn.phrases import DETAILS, PHRASES, STORIES
+from symnn.phrases import DETAILS, METHODS, PHRASES, STORIES
 from symnn.schema import Field, quoted
 from symnn.symbols import LAYER_MARKS, Notation
 
@@ -76,6 +76,7 @@ class Notes:
     layout: str | None
     detail: str
     story: str
+    method: str
     language: str
     figures: bool | None
     symbols: Mapping[str, str]
@@ -199,6 +200,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "layout": Field("string", None, choices=LAYOUTS, doc="one sample, or a batch"),
         "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
         "story": Field("string", "reference", choices=STORIES, doc="or what leads to it first"),
+        "method": Field("string", "chain", choices=METHODS, doc="how gradients are found"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
         "figures": Field("boolean", None, doc="whether there are figures"),
         "symbols": Field("table", {}, doc="letters of your own"),
@@ -231,7 +233,7 @@ OWN_NOTATION: dict[str, Field] = {
 }
 TOP = (*SECTIONS, "layers", "activations")
 
-NOTES_FLAGS = ("notation", "layout", "detail", "story", "language", "figures")
+NOTES_FLAGS = ("notation", "layout", "detail", "story", "method", "language", "figures")
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
     **{name: f"notes.{name}" for name in NOTES_FLAGS},

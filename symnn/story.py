@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from symnn.document import Document
 from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
-from symnn.phrases import DETAILS, PHRASES, STORIES
+from symnn.phrases import DETAILS, METHODS, PHRASES, STORIES
 from symnn.reference import Reference
 from symnn.symbols import Notation
 from symnn.tutorial import Tutorial
@@ -27,13 +27,14 @@ def tell(
     figures: bool = True,
     ticks: bool = True,
     story: str = "reference",
+    method: str = "chain",
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
     notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
     of the notation.  ticks: whether lines are evaluated, and those that hold are marked.
     story: "reference" goes straight to the network; "tutorial" first tells what leads to it,
-    unless the detail is "answer".
+    unless the detail is "answer".  method: "chain", or "differential" for dL = ⟨g, dv⟩.
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
@@ -41,8 +42,9 @@ def tell(
     _known("detail", detail, DETAILS)
     _known("language", language, PHRASES)
     _known("story", story, STORIES)
+    _known("method", method, METHODS)
     kind = Tutorial if story == "tutorial" and detail != "answer" else Reference
-    told = kind(derivation, own, layout, detail, language, figures)
+    told = kind(derivation, own, layout, detail, language, figures, method)
     if ticks and detail != "answer":
         told.evidence = derivation.evidence(told.kind)
     return told.document()

@@ -38,8 +38,8 @@ ORDER = """
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation scalars verify evidence causes compare
     operations chains plan planner
-    drawing printers document reasons equations explain figures legend
-    opening reference tutorial story markdown
+    drawing printers document reasons equations explain
+    differentials figures legend opening reference tutorial story markdown
     templating tex page draw notes emit training cli commands
     __init__ __main__
 """.split()  # noqa: SIM905

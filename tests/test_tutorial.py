@@ -112,5 +112,6 @@ def test_a_spec_and_the_page_can_ask_for_it() -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 @pytest.mark.parametrize("notation", ["affine", "d2l", "cs231n"])
 def test_it_compiles(notation: str) -> None:
-    text = document(derived("digits"), story="tutorial", notation=notation, detail="full")
+    options = {"notation": notation, "detail": "full", "method": "differential"}
+    text = document(derived("digits"), story="tutorial", **options)
     assert tex.compile_pdf(text).startswith(b"%PDF")
