@@ -21,6 +21,7 @@ from symnn.files import (
     write_bytes,
     write_text,
 )
+from symnn.general import PLAIN, general
 from symnn.network import Network
 from symnn.npz import NpzError
 from symnn.schema import Problem, SpecError, shorten, suggestion
@@ -81,6 +82,7 @@ def derive(
     kind: str | None,
     fragment: bool,
     check: bool,
+    layers: str | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -91,9 +93,10 @@ def derive(
     from symnn.notes import FORMATS, PRINTERS
     from symnn.notes import fragment as bare
 
+    sources = specs or (dict(PLAIN),)
     suffixes = {suffix: name for name, suffix in FORMATS.items()}
-    by_name = suffixes.get(Path(output).suffix) if output and len(specs) == 1 else None
-    if output and len(specs) == 1 and by_name is None and not _is_folder(output):
+    by_name = suffixes.get(Path(output).suffix) if output and len(sources) == 1 else None
+    if output and len(sources) == 1 and by_name is None and not _is_folder(output):
         known = ", ".join(suffixes)
         raise _fail(shorten(output), "unknown kind of file", f"notes end in {known}")
     if kind and by_name and kind != by_name:
@@ -103,7 +106,11 @@ def derive(
         raise _fail("--format", "pdf needs -o FILE, without --fragment and --check")
     if fragment and kind != "latex":
         raise _fail("--fragment", f"a fragment is LaTeX, not {kind}")
-    networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
+    networks = [Network.from_spec(load_spec(source, notes)) for source in sources]
+    if layers is not None:
+        if kind == "ipynb":
+            raise _fail("--layers", "a notebook runs a module, which needs a number of layers")
+        networks = [general(network, layers) for network in networks]
     code, written = FINE, []
     for network, path in zip(networks, _paths(networks, output, FORMATS[kind]), strict=True):
         chosen = network.spec.notes

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 from symnn.document import Row
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Named
+from symnn.general import counted
 from symnn.ir import Fact, Line, Step, Tensor, is_entry, name_of
 from symnn.phrases import Phrases
-from symnn.printers.latex import line_sides
+from symnn.printers.formulas import DEEP, penalties
+from symnn.printers.latex import is_decay, line_sides
 from symnn.printers.matrix import ONES, NoMatrixFormError, matrix_sides
 from symnn.printers.shapes import shape_tex
 from symnn.reasons import Reasons, read_names
@@ -39,6 +41,8 @@ class Equations:
         self, derivation: Derivation, notation: Notation, layout: str, detail: str, language: str
     ) -> None:
         self.derivation, self.network = derivation, derivation.network
+        if self.network.count:
+            notation = counted(notation, self.network.count)
         self.layout, self.detail, self.language = layout, detail, language
         self.kind = self.sweep_kind(notation)
         self.sweep: Derived = getattr(derivation, self.kind)
@@ -94,7 +98,15 @@ class Equations:
         return layer == self.depth, layer + 1 == self.depth
 
     def sides(self, line: Line, notation: Notation, index: bool = False) -> tuple[str, str]:
-        """The two sides of a line, in matrix notation where there is one."""
+        """The two sides of a line, in matrix notation where there is one.
+
+        Many penalties are one sum over the layers.
+        """
+        decays = [t for t in line.terms if is_decay(t)] if line.lhs.name == "L" else []
+        if len(decays) > DEEP:
+            rest = replace(line, terms=tuple(t for t in line.terms if not is_decay(t)))
+            left, right = self.sides(rest, notation, index)
+            return left, f"{right} + {penalties(line, decays, notation)}"
         if not index:
             try:
                 return matrix_sides(line, notation, self.layout)
@@ -206,9 +218,14 @@ class Equations:
             rows[-1] = replace(rows[-1], result=True)
         return rows
 
+    def number(self, layer: int | None) -> str:
+        """The number of a layer as it is written: 2, or n - 1."""
+        return "" if layer is None else self.notation.layer(layer)
+
     def span(self, first: int | None, last: int | None) -> str:
         """k = 2, …, 9."""
-        return f"${self.notation.layer_letter} = {first}, \\ldots, {last}$"
+        letter = self.notation.layer_letter
+        return f"${letter} = {self.number(first)}, \\ldots, {self.number(last)}$"
 
     def folded_rows(self, lines: Sequence[Line]) -> list[Row]:
         """Lines, with runs of equal ones printed once for k."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from symnn.check import H
 from symnn.derivation import Derivation, Derived
+from symnn.general import LAYERS, size
 from symnn.ir import Line
 from symnn.network import Network
 from symnn.verify import SAMPLES, Sweep
@@ -34,7 +35,7 @@ class Evidence:
         self.errors: dict[Line, float | None] = {}
         self.width: int | None = None
         evaluated = derivation
-        if sum(math.prod(s) for s in derivation.network.parameters.values()) > LARGE:
+        if not derivation.network.count and parameters(derivation.network) > LARGE:
             evaluated, self.width = twin(derivation.network).derive(), WIDTH
         other: Derived = getattr(evaluated, kind)
         self.lines = {
@@ -43,6 +44,8 @@ class Evidence:
             if own.rule == its.rule and str(own.after) == str(its.after)
         }
         sizes = {} if kind in ("sample", "scalar") else {"N": SAMPLES}
+        if derivation.network.count:
+            sizes |= {size(k).name: WIDTH - k % 3 for k in range(LAYERS + 1)}
         rngs = map(np.random.default_rng, range(POINTS))
         self.points = [Sweep(other, rng, sizes) for rng in rngs]
 
@@ -65,6 +68,11 @@ def words(errors: Iterable[float]) -> dict[str, object]:
     bound = max(LEAST, math.floor(math.log10(largest)) + 1) if largest else LEAST
     step = round(math.log10(H))
     return {"points": POINTS, "bound": f"10^{{{bound}}}", "h": f"10^{{{step}}}"}
+
+
+def parameters(network: Network) -> int:
+    """The number of parameters."""
+    return sum(math.prod(shape) for shape in network.parameters.values())
 
 
 def twin(network: Network) -> Network:

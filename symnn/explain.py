@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 from symnn.document import Box
 from symnn.equations import Equations, Group
+from symnn.evidence import parameters
 from symnn.fold import layer_of
 from symnn.ir import Line, Tensor, entries, name_of
 from symnn.lower import in_layout
@@ -136,5 +136,6 @@ def spoken(eq: Equations, group: Group, notation: Notation) -> str:
 
 def cost(eq: Equations) -> str:
     """Why the sweep runs backward, and what it costs."""
-    shapes = eq.network.parameters.values()
-    return eq.say("cost", count=f"{sum(map(math.prod, shapes)):,}".replace(",", r"\,"))
+    if eq.network.count:
+        return eq.say("cost_general")
+    return eq.say("cost", count=f"{parameters(eq.network):,}".replace(",", r"\,"))

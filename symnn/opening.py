@@ -42,15 +42,13 @@ class Opening(Legend):
     # the network -------------------------------------------------------------------------
 
     def _network(self) -> None:
-        out, say = self.out, self.say
+        out, say, count = self.out, self.say, self.network.count
+        if count:
+            out.say(say("general", n=count))
         if self.layout == "sample":
             out.say(say("nested"))
-            out.show(
-                Row(
-                    f"F({self.letter('x')})",
-                    nested(self.forward, self.network.output, self.notation),
-                )
-            )
+            whole = nested(self.forward, self.network.output, self.notation, bool(count))
+            out.show(Row(f"F({self.letter('x')})", whole))
             self._figure("network")
             out.say(say("unfolds"))
         else:
@@ -60,7 +58,8 @@ class Opening(Legend):
         self._forward_lines()
         out.table((say("symbol"), say("shape"), say("meaning")), self.symbol_rows())
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
-        out.say(say("sizes", sizes=equal_sizes(sizes)))
+        if not count:
+            out.say(say("sizes", sizes=equal_sizes(sizes)))
         if rows := list(self._activations()):
             out.say(say("activations"))
             out.show(*rows)
@@ -69,6 +68,8 @@ class Opening(Legend):
 
     def _figure(self, name: str) -> None:
         """A figure, if there are to be any; the shortest notes show the network alone."""
+        if self.network.count and name != "activation":
+            return  # a picture shows so many units and layers
         if self.figures and (self.detail != "answer" or name == "network"):
             for drawing, caption in captioned(self, name):
                 self.out.figure(drawing, caption)
@@ -95,7 +96,8 @@ class Opening(Legend):
             if length > 1:
                 self.out.show(*rows)
                 rows = []
-                self.out.say(self.say("alike", first=layers[at], last=layers[at + length - 1]))
+                ends = map(self.number, (layers[at], layers[at + length - 1]))
+                self.out.say(self.say("alike", **dict(zip(("first", "last"), ends, strict=True))))
             rows += [self.row(line, notation, self._why(line)) for line in groups[layers[at]]]
             if length > 1:
                 self.out.show(*rows)

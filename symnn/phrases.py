@@ -128,6 +128,12 @@ ENGLISH: dict[str, str] = {
     "sweep takes two: one for the error, one for the gradient of the weights. It costs about two "
     "forward passes and yields all ${count}$ derivatives at once, because ${L}$ is a single "
     "number. Carried forward, the chain rule would need a pass for each parameter.",
+    "cost_general": "Why backward? For each product of the forward pass, weights by activations, "
+    "the sweep takes two: one for the error, one for the gradient of the weights. It costs about "
+    "two forward passes and yields all derivatives at once, because ${L}$ is a single number. "
+    "Carried forward, the chain rule would need a pass for each parameter.",
+    "general": "The number ${n}$ of layers is left open: what follows holds for every ${n} \\ge "
+    "2$.",
     # why a transpose
     "why_error": "Why the transpose in ${product}$?",
     "why_weights": "Why the transpose in ${product}$?",

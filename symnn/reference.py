@@ -69,7 +69,7 @@ class Reference(Opening):
     # the gradients -----------------------------------------------------------------------
 
     def _gradients(self) -> None:
-        out, say = self.out, self.say
+        out, say, number = self.out, self.say, self.number
         by_chain = self.method == "chain"
         said = [*self.conventions(), say("sweep")]
         out.say(" ".join(said if by_chain else [*said, say("differentials")]))
@@ -90,9 +90,9 @@ class Reference(Opening):
             if layer is None:
                 out.head(say("layer_loss"))
             elif length > 1:
-                out.head(say("layers", first=layer, last=layers[at + length - 1]))
+                out.head(say("layers", first=number(layer), last=number(layers[at + length - 1])))
             else:
-                out.head(say("layer_last" if layer == self.depth else "layer", k=layer))
+                out.head(say("layer_last" if layer == self.depth else "layer", k=number(layer)))
             notation = self.labelled(layer) if length > 1 else self.notation
             for group in by_layer[layer]:
                 if sentence := spoken(self, group, notation):

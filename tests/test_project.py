@@ -34,7 +34,7 @@ ORDER = """
     schema files npz tables datasets
     entries ir functions formula layers losses optimizers
     symbols notation phrases locate sources sections spec
-    explicit network interop
+    explicit network general interop
     diff rewrites simplify stabilise fold
     special evaluate lower check derivation scalars verify evidence causes compare
     operations chains plan planner
