@@ -24,7 +24,7 @@ ENGLISH: dict[str, str] = {
     "result": "The gradient of the loss",
     "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
-    "stable": "What is computed",
+    "stable": "In floating point",
     # the tutorial
     "tut_layer": "A layer",
     "tut_layer_says": "A layer is a matrix times a vector, plus a vector. The matrix ${A}$ holds "
@@ -73,7 +73,7 @@ ENGLISH: dict[str, str] = {
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
-    "unfolds": "Layer by layer, this unfolds into",
+    "unfolds": "Layer by layer, this means",
     "batch": "The ${N}$ samples are the {ways} of ${X}$; every capital letter below, apart from "
     "the weights, holds one {way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
     "columns": "columns",
@@ -102,9 +102,9 @@ ENGLISH: dict[str, str] = {
     "sign_number": "a number added to a vector is added to every component",
     # the loss
     "loss_is": "The loss is a function of the parameters alone:",
-    "one_sample": "For one sample, and with what the network has computed, it is",
-    "loss_lines": "In terms of what the network has computed, it is",
-    "facts": "Given: ${facts}$.",
+    "one_sample": "For a single sample, in terms of the quantities above, it reads",
+    "loss_lines": "In terms of the quantities above, it reads",
+    "facts": "It is assumed that ${facts}$.",
     # the gradients
     "errors": "Write ${delta} = {slope}$ for the error of layer ${k}$.",
     "short_d": "Write ${short} = {slope}$ for the derivative by ${z}$, and in "
@@ -112,7 +112,7 @@ ENGLISH: dict[str, str] = {
     "short_nabla": "$\\nabla_{{v}} {L}$ holds the derivatives of ${L}$ by the components of $v$.",
     "scaled": "The derivatives by what belongs to the samples are those of ${N} {L}$, without the "
     "factor $1/{N}$ of the mean; it stands in the gradients of the parameters.",
-    "sweep": "The sweep runs from the loss back to the first layer.",
+    "sweep": "We go from the loss back to the first layer, one factor of the chain rule at a time.",
     "layer_loss": "The loss",
     "layer_last": "Output layer, ${layer} = {k}$",
     "layer": "Layer ${layer} = {k}$",
@@ -189,7 +189,8 @@ ENGLISH: dict[str, str] = {
     # the update
     "step": "A step against the gradient, with the learning rate ${eta}$:",
     "every": "This is done for every parameter $\\theta$ of ${names}$, component by component.",
-    "stable_says": "The same values, without overflow and without loss of digits:",
+    "stable_says": "Rounding and overflow can spoil formulas that are right on paper. The "
+    "following forms have the same values and are safe to compute:",
     "shift by the maximum": "$e_{{i}}/s$ stays the same if both are scaled",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
