@@ -44,7 +44,7 @@ ENGLISH: dict[str, str] = {
     "output ${a}$ is the probability that ${y}$ is $1$, and its loss is small if that "
     "probability is large where ${y} = 1$ and small where ${y} = 0$.",
     "tut_smallest_back": "How does the loss change with the weight and the bias? The derivatives "
-    "are found one after the other, from the loss back, each from the one before:",
+    "are found one after the other, from the loss back, each from the one before.",
     "tut_error": "Here ${delta}$ stands for ${slope}$: it is called the error.",
     "tut_smallest_end": "The error is the difference of output and target, and the weight gets it "
     "times its input. All that follows is this calculation, with matrices in place of numbers.",
