@@ -30,7 +30,9 @@ generated: .venv/installed
 		$(BIN)/python -m symnn generate $$name -o generated/$$name.py --force && \
 		$(BIN)/python -m symnn derive $$name -o generated/$$name.tex --force || exit 1; \
 	done
+	$(BIN)/python -m symnn derive xor --language zh -o generated/xor.zh.tex --force
 	$(BIN)/python -m symnn draw xor -o generated/xor.svg --force
+	$(BIN)/python -m symnn generate xor --target jax -o generated/xor_jax.py --force
 
 clean:
 	rm -rf .venv demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

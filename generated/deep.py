@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -388,7 +389,8 @@ class _Run:
 
         rows = min(batch_size, len(x))
         whole, rest = divmod(len(x), rows)
-        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        sample = (2 * INPUTS + OUTPUTS) * dtype.itemsize
+        held = max(1, min(whole, CHUNK // (rows * sample)))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
         room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
@@ -403,7 +405,9 @@ class _Run:
 
     def _plan(self, rows: int, batches: int) -> _Plan:
         seed = 1.0 if self.reduce else self.scale / rows
-        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+        small = rows * INPUTS * self.theta.itemsize <= 2**16
+        columns = self.still or small
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed, columns)
 
     def epochs(self, count: int) -> None:
         """So many epochs; their losses are computed at the end of them."""
@@ -508,6 +512,7 @@ class _Plan:
     Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
     multiplies by b_k.  Every gradient is the derivation's times ``seed`` * rows.
     Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    columns: x is held transposed too, for a faster product, which pays if that is cheap.
     """
 
     def __init__(
@@ -518,46 +523,54 @@ class _Plan:
         batches: int,
         epochs: int,
         seed: float,
+        columns: bool = True,
     ) -> None:
         dtype, slots = theta.dtype, batches * epochs
         self.rows, self.batches = rows, batches
         x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        x_columns = x_rows.swapaxes(1, 2)
+        if columns:
+            x_columns = np.ascontiguousarray(x_columns)
         y = np.zeros((batches, OUTPUTS, rows), dtype)
         z_11_kept = np.zeros((slots, UNITS[11], rows), dtype)
 
         stored, slopes = _blocks(theta), _blocks(g)
-        A_T = {}
-        W = {}
-        W_T = {}
-        a = {}
-        a_one = {}
-        dW = {}
-        dW_T = {}
-        dz = {}
-        dz_T = {}
-        t = {}
-        z = {}
-        c1 = np.array(2 * seed, dtype)
+        A_T: list = [None] * len(UNITS)
+        W: list = [None] * len(UNITS)
+        W_T: list = [None] * len(UNITS)
+        a: list = [None] * len(UNITS)
+        a_one: list = [None] * len(UNITS)
+        dW: list = [None] * len(UNITS)
+        dW_T: list = [None] * len(UNITS)
+        dz: list = [None] * len(UNITS)
+        dz_T: list = [None] * len(UNITS)
+        prime: list = [None] * len(UNITS)
+        z: list = [None] * len(UNITS)
         one = np.array(1.0, dtype)
+        c1 = np.array(2 * seed, dtype)
         pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
+        # the outputs of all layers, each with its row of ones, as one array
+        offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]
+        outputs = np.ones((offsets[-1], rows), dtype)
+        primes = np.empty_like(outputs)
         W[1] = stored[1]
         dW[1] = slopes[1]
-        a_one[1] = np.ones((UNITS[1] + 1, rows), dtype)
+        a_one[1] = outputs[offsets[1] : offsets[2]]
         a[1] = a_one[1][: UNITS[1]]
+        prime[1] = primes[offsets[1] : offsets[2]][: UNITS[1]]
         dz[1] = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
         z[1] = a[1]
-        t[1] = np.empty((UNITS[1], rows), dtype)
         for k in range(2, 11):
             W_T[k] = stored[k]
             dW_T[k] = slopes[k]
             W[k] = W_T[k].T
             A_T[k] = W_T[k][: UNITS[k - 1]]
-            a_one[k] = np.ones((UNITS[k] + 1, rows), dtype)
+            a_one[k] = outputs[offsets[k] : offsets[k + 1]]
             a[k] = a_one[k][: UNITS[k]]
+            prime[k] = primes[offsets[k] : offsets[k + 1]][: UNITS[k]]
             dz[k] = pools[k % 2][: UNITS[k] * rows].reshape(UNITS[k], rows)
             z[k] = a[k]
             dz_T[k] = dz[k].T
-            t[k] = np.empty((UNITS[k], rows), dtype)
         W_T[11] = stored[11]
         dW_T[11] = slopes[11]
         W[11] = W_T[11].T
@@ -575,6 +588,9 @@ class _Plan:
                 W[k].dot(a_one[k - 1], z[k])
                 # a_k[n,jk] = tanh(z_k[n,jk])
                 np.tanh(z[k], out=a[k])
+            # of these layers at once: 1 - outputs[i]**2
+            np.multiply(outputs, outputs, out=primes)
+            np.subtract(one, primes, out=primes)
             # z_11[n,j11] = sum_{j10} A_11[j11,j10]*a_10[n,j10] + b_11[j11]
             W[11].dot(a_one[10], z_11)
             # dz_11[n,j11] = (2*z_11[n,j11] - 2*y[n,j11])/N
@@ -586,42 +602,44 @@ class _Plan:
             for k in range(10, 1, -1):
                 # dz_k[n,jk] = sum_{j(k+1)} (1 - a_k[n,jk]**2)*A_(k+1)[j(k+1),jk]*dz_(k+1)[n,j(k+1)]
                 A_T[k + 1].dot(dz[k + 1], dz[k])
-                np.multiply(a[k], a[k], out=t[k])
-                np.subtract(one, t[k], out=t[k])
-                np.multiply(t[k], dz[k], out=dz[k])
+                np.multiply(dz[k], prime[k], out=dz[k])
                 # dA_k[jk,j(k-1)] = sum_{n} a_(k-1)[n,j(k-1)]*dz_k[n,jk]
                 # db_k[jk] = sum_{n} dz_k[n,jk]
                 a_one[k - 1].dot(dz_T[k], dW_T[k])
             # dz_1[n,j1] = sum_{j2} (1 - a_1[n,j1]**2)*A_2[j2,j1]*dz_2[n,j2]
             A_T[2].dot(dz[2], dz[1])
-            np.multiply(a[1], a[1], out=t[1])
-            np.subtract(one, t[1], out=t[1])
-            np.multiply(t[1], dz[1], out=dz[1])
+            np.multiply(dz[1], prime[1], out=dz[1])
             # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
             # db_1[j1] = sum_{n} dz_1[n,j1]
             dz[1].dot(x_one_T, dW[1])
 
         def losses(first: int, count: int) -> np.ndarray:
-            """L of the steps t of the epochs e, from this slot on."""
+            """L of so many steps: arrays have the axes (epochs, steps, units, rows)."""
             N = rows
-            last, shape = first + count, (-1, min(count, batches))
+            last, steps = first + count, min(count, batches)
+            shape = count // steps, steps
             z_11 = z_11_kept[first:last].reshape(*shape, UNITS[11], rows)
-            y = targets[first % batches : first % batches + count]
-            # L[e,t] = sum_{n,j11} (z_11[e,t,j11,n] - y[t,j11,n])**2/N
-            L = np.sum((z_11 - y) ** 2, axis=(3, 2)) / N
+            at = first % batches
+            y = np.broadcast_to(targets[at : at + steps], (*shape, OUTPUTS, rows))
+            # L = sum_{n,j11} (z_11[n,j11] - y[n,j11])**2/N
+            sum_1 = np.subtract(z_11, y)
+            np.multiply(sum_1, sum_1, out=sum_1)
+            L = np.add.reduce(sum_1, axis=(2, 3)) / N
             return L.ravel()
 
         def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
             """Take the samples of the next steps."""
             count = len(x_part) // rows
             x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            if columns:
+                x_columns[:count] = x_rows[:count].swapaxes(1, 2)
             y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
 
         targets = y
         self.gradient, self.losses, self.fill = gradient, losses, fill
         self.steps = [
             (
-                x_rows[i % batches].T,
+                x_columns[i % batches],
                 x_rows[i % batches],
                 y[i % batches],
                 z_11_kept[i],
@@ -677,7 +695,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

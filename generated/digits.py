@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -204,7 +205,8 @@ class _Run:
 
         rows = min(batch_size, len(x))
         whole, rest = divmod(len(x), rows)
-        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        sample = (2 * INPUTS + OUTPUTS) * dtype.itemsize
+        held = max(1, min(whole, CHUNK // (rows * sample)))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
         room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
@@ -219,7 +221,9 @@ class _Run:
 
     def _plan(self, rows: int, batches: int) -> _Plan:
         seed = 1.0 if self.reduce else self.scale / rows
-        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+        small = rows * INPUTS * self.theta.itemsize <= 2**16
+        columns = self.still or small
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed, columns)
 
     def epochs(self, count: int) -> None:
         """So many epochs; their losses are computed at the end of them."""
@@ -324,6 +328,7 @@ class _Plan:
     Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
     multiplies by b_k.  Every gradient is the derivation's times ``seed`` * rows.
     Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    columns: x is held transposed too, for a faster product, which pays if that is cheap.
     """
 
     def __init__(
@@ -334,10 +339,14 @@ class _Plan:
         batches: int,
         epochs: int,
         seed: float,
+        columns: bool = True,
     ) -> None:
         dtype, slots = theta.dtype, batches * epochs
         self.rows, self.batches = rows, batches
         x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        x_columns = x_rows.swapaxes(1, 2)
+        if columns:
+            x_columns = np.ascontiguousarray(x_columns)
         y = np.zeros((batches, OUTPUTS, rows), dtype)
         c_y = np.zeros_like(y)
         z_2_kept = np.zeros((slots, UNITS[2], rows), dtype)
@@ -356,12 +365,12 @@ class _Plan:
         a_1 = a_1_one[: UNITS[1]]
         dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
         z_1 = a_1
-        f_1 = np.empty((UNITS[1], rows), dtype)
+        k_1 = np.empty((UNITS[1], rows), dtype)
         ones_1 = np.full((UNITS[1], rows), one, dtype)
         zeros_1 = np.full((UNITS[1], rows), zero, dtype)
         a_1_bits = a_1.view(f"u{dtype.itemsize}")
         dz_1_bits = dz_1.view(f"u{dtype.itemsize}")
-        f_1_bits = f_1.view(f"u{dtype.itemsize}")
+        k_1_bits = k_1.view(f"u{dtype.itemsize}")
         ones_1_bits = np.ones_like(ones_1.view(f"u{dtype.itemsize}"))
         W_2_T = stored[2]
         dW_2_T = slopes[2]
@@ -370,7 +379,7 @@ class _Plan:
         dz_2 = pools[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
         e_2 = dz_2
         dz_2_T = dz_2.T
-        ones_2 = np.full(UNITS[2], one, dtype)
+        summing_2 = np.full(UNITS[2], one, dtype)
 
         def gradient(x_one, x_one_T, c_y, z_2, m_2, s_2) -> None:
             # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
@@ -385,7 +394,7 @@ class _Plan:
             np.subtract(z_2, m_2, out=e_2)
             np.exp(e_2, out=e_2)
             # s_2[n] = sum_{j2} e_2[n,j2]
-            ones_2.dot(e_2, s_2)
+            summing_2.dot(e_2, s_2)
             # a_2[n,j2] = e_2[n,j2]/s_2[n]
             # dz_2[n,j2] = (e_2[n,j2]/s_2[n] - y[n,j2])/N
             np.divide(c1, s_2, out=t_n)
@@ -396,32 +405,36 @@ class _Plan:
             a_1_one.dot(dz_2_T, dW_2_T)
             # dz_1[n,j1] = sum_{j2} [a_1[n,j1] > 0]*A_2[j2,j1]*dz_2[n,j2]
             A_2_T.dot(dz_2, dz_1)
-            np.minimum(a_1_bits, ones_1_bits, out=f_1_bits)
-            np.multiply(dz_1_bits, f_1_bits, out=dz_1_bits)
+            np.minimum(a_1_bits, ones_1_bits, out=k_1_bits)
+            np.multiply(dz_1_bits, k_1_bits, out=dz_1_bits)
             # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
             # db_1[j1] = sum_{n} dz_1[n,j1]
             dz_1.dot(x_one_T, dW_1)
 
         def losses(first: int, count: int) -> np.ndarray:
-            """L of the steps t of the epochs e, from this slot on."""
+            """L of so many steps: arrays have the axes (epochs, steps, units, rows)."""
             N = rows
-            last, shape = first + count, (-1, min(count, batches))
+            last, steps = first + count, min(count, batches)
+            shape = count // steps, steps
             z_2 = z_2_kept[first:last].reshape(*shape, UNITS[2], rows)
-            m_2 = m_2_kept[first:last].reshape(*shape, rows)
-            s_2 = s_2_kept[first:last].reshape(*shape, rows)
-            y = targets[first % batches : first % batches + count]
-            # L[e,t] = sum_{n,j2} -(z_2[e,t,j2,n] - log(s_2[e,t,n]) -
-            #     m_2[e,t,n])*y[t,j2,n]/N
-            L = (
-                -np.sum((z_2 - m_2[:, :, None, :] - np.log(s_2)[:, :, None, :]) * y,
-                axis=(3, 2)) / N
-            )  # fmt: skip
+            m_2 = m_2_kept[first:last].reshape(*shape, 1, rows)
+            s_2 = s_2_kept[first:last].reshape(*shape, 1, rows)
+            at = first % batches
+            y = np.broadcast_to(targets[at : at + steps], (*shape, OUTPUTS, rows))
+            # L = sum_{n,j2} -(z_2[n,j2] - log(s_2[n]) - m_2[n])*y[n,j2]/N
+            work_1_1 = np.log(s_2)
+            np.add(work_1_1, m_2, out=work_1_1)
+            sum_1 = np.subtract(z_2, work_1_1)
+            np.multiply(sum_1, y, out=sum_1)
+            L = -np.add.reduce(sum_1, axis=(2, 3)) / N
             return L.ravel()
 
         def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
             """Take the samples of the next steps."""
             count = len(x_part) // rows
             x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            if columns:
+                x_columns[:count] = x_rows[:count].swapaxes(1, 2)
             y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
             np.multiply(y, seed, out=c_y)
 
@@ -429,7 +442,7 @@ class _Plan:
         self.gradient, self.losses, self.fill = gradient, losses, fill
         self.steps = [
             (
-                x_rows[i % batches].T,
+                x_columns[i % batches],
                 x_rows[i % batches],
                 c_y[i % batches],
                 z_2_kept[i],
@@ -464,7 +477,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

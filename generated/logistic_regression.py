@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -179,7 +180,8 @@ class _Run:
 
         rows = min(batch_size, len(x))
         whole, rest = divmod(len(x), rows)
-        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        sample = (2 * INPUTS + OUTPUTS) * dtype.itemsize
+        held = max(1, min(whole, CHUNK // (rows * sample)))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
         room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
@@ -194,7 +196,9 @@ class _Run:
 
     def _plan(self, rows: int, batches: int) -> _Plan:
         seed = 1.0 if self.reduce else self.scale / rows
-        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+        small = rows * INPUTS * self.theta.itemsize <= 2**16
+        columns = self.still or small
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed, columns)
 
     def epochs(self, count: int) -> None:
         """So many epochs; their losses are computed at the end of them."""
@@ -299,6 +303,7 @@ class _Plan:
     Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
     multiplies by b_k.  Every gradient is the derivation's times ``seed`` * rows.
     Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    columns: x is held transposed too, for a faster product, which pays if that is cheap.
     """
 
     def __init__(
@@ -309,10 +314,14 @@ class _Plan:
         batches: int,
         epochs: int,
         seed: float,
+        columns: bool = True,
     ) -> None:
         dtype, slots = theta.dtype, batches * epochs
         self.rows, self.batches = rows, batches
         x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        x_columns = x_rows.swapaxes(1, 2)
+        if columns:
+            x_columns = np.ascontiguousarray(x_columns)
         y = np.zeros((batches, OUTPUTS, rows), dtype)
         c_y = np.zeros_like(y)
         z_1_kept = np.zeros((slots, UNITS[1], rows), dtype)
@@ -320,6 +329,7 @@ class _Plan:
         stored, slopes = _blocks(theta), _blocks(g)
         one = np.array(1.0, dtype)
         c1 = np.array(seed, dtype)
+        zero = np.array(0.0, dtype)
         pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
         W_1 = stored[1]
         dW_1 = slopes[1]
@@ -340,20 +350,37 @@ class _Plan:
             dz_1.dot(x_one_T, dW_1)
 
         def losses(first: int, count: int) -> np.ndarray:
-            """L of the steps t of the epochs e, from this slot on."""
+            """L of so many steps: arrays have the axes (epochs, steps, units, rows)."""
             N = rows
-            last, shape = first + count, (-1, min(count, batches))
+            last, steps = first + count, min(count, batches)
+            shape = count // steps, steps
             z_1 = z_1_kept[first:last].reshape(*shape, UNITS[1], rows)
-            y = targets[first % batches : first % batches + count]
-            # L[e,t] = sum_{n,j1} ((1 - y[t,j1,n])*softplus(z_1[e,t,j1,n]) +
-            #     softplus(-z_1[e,t,j1,n])*y[t,j1,n])/N
-            L = np.sum(softplus(z_1) * (1 - y) + y * softplus(-z_1), axis=(3, 2)) / N
+            at = first % batches
+            y = np.broadcast_to(targets[at : at + steps], (*shape, OUTPUTS, rows))
+            # L = sum_{n,j1} ((1 - y[n,j1])*softplus(z_1[n,j1]) +
+            #     softplus(-z_1[n,j1])*y[n,j1])/N
+            sum_1 = np.absolute(z_1)
+            np.negative(sum_1, out=sum_1)
+            np.exp(sum_1, out=sum_1)
+            np.log1p(sum_1, out=sum_1)
+            work_1_2 = np.maximum(zero, z_1)
+            np.add(sum_1, work_1_2, out=work_1_2)
+            work_2_2 = np.subtract(one, y)
+            np.multiply(work_1_2, work_2_2, out=work_1_2)
+            np.negative(z_1, out=work_2_2)
+            np.maximum(zero, work_2_2, out=work_2_2)
+            np.add(sum_1, work_2_2, out=sum_1)
+            np.multiply(sum_1, y, out=sum_1)
+            np.add(work_1_2, sum_1, out=sum_1)
+            L = np.add.reduce(sum_1, axis=(2, 3)) / N
             return L.ravel()
 
         def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
             """Take the samples of the next steps."""
             count = len(x_part) // rows
             x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            if columns:
+                x_columns[:count] = x_rows[:count].swapaxes(1, 2)
             y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
             np.multiply(y, seed, out=c_y)
 
@@ -361,7 +388,7 @@ class _Plan:
         self.gradient, self.losses, self.fill = gradient, losses, fill
         self.steps = [
             (
-                x_rows[i % batches].T,
+                x_columns[i % batches],
                 x_rows[i % batches],
                 c_y[i % batches],
                 z_1_kept[i],
@@ -387,7 +414,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -191,7 +192,8 @@ class _Run:
 
         rows = min(batch_size, len(x))
         whole, rest = divmod(len(x), rows)
-        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        sample = (2 * INPUTS + OUTPUTS) * dtype.itemsize
+        held = max(1, min(whole, CHUNK // (rows * sample)))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
         room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
@@ -206,7 +208,9 @@ class _Run:
 
     def _plan(self, rows: int, batches: int) -> _Plan:
         seed = 1.0 if self.reduce else self.scale
-        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+        small = rows * INPUTS * self.theta.itemsize <= 2**16
+        columns = self.still or small
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed, columns)
 
     def epochs(self, count: int) -> None:
         """So many epochs; their losses are computed at the end of them."""
@@ -311,6 +315,7 @@ class _Plan:
     Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
     multiplies by b_k.  Every gradient is the derivation's times ``seed``.
     Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    columns: x is held transposed too, for a faster product, which pays if that is cheap.
     """
 
     def __init__(
@@ -321,10 +326,14 @@ class _Plan:
         batches: int,
         epochs: int,
         seed: float,
+        columns: bool = True,
     ) -> None:
         dtype, slots = theta.dtype, batches * epochs
         self.rows, self.batches = rows, batches
         x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        x_columns = x_rows.swapaxes(1, 2)
+        if columns:
+            x_columns = np.ascontiguousarray(x_columns)
         y = np.zeros((batches, OUTPUTS, rows), dtype)
         r_kept = np.zeros((slots, rows), dtype)
 
@@ -351,7 +360,7 @@ class _Plan:
         z_2 = dz_2
         dz_2_T = dz_2.T
         t_2 = np.empty((UNITS[2], rows), dtype)
-        ones_2 = np.full(UNITS[2], one, dtype)
+        summing_2 = np.full(UNITS[2], one, dtype)
 
         def gradient(x_one, x_one_T, y, r, q) -> None:
             # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
@@ -363,7 +372,7 @@ class _Plan:
             # q[n] = sum_{j2} (z_2[n,j2] - y[n,j2])**2
             np.subtract(z_2, y, out=t_2)
             np.multiply(t_2, t_2, out=t_2)
-            ones_2.dot(t_2, q)
+            summing_2.dot(t_2, q)
             # r[n] = root(q[n])
             np.sqrt(q, out=r)
             # dz_2[n,j2] = (z_2[n,j2] - y[n,j2])*(1/r[n] if r[n] > 0 else 0)
@@ -387,23 +396,26 @@ class _Plan:
             dz_1.dot(x_one_T, dW_1)
 
         def losses(first: int, count: int) -> np.ndarray:
-            """L of the steps t of the epochs e, from this slot on."""
-            last, shape = first + count, (-1, min(count, batches))
-            r = r_kept[first:last].reshape(*shape, rows)
-            # L[e,t] = sum_{n} r[e,t,n]
-            L = np.sum(r, axis=2)
+            """L of so many steps: arrays have the axes (epochs, steps, units, rows)."""
+            last, steps = first + count, min(count, batches)
+            shape = count // steps, steps
+            r = r_kept[first:last].reshape(*shape, 1, rows)
+            # L = sum_{n} r[n]
+            L = np.add.reduce(r, axis=(2, 3))
             return L.ravel()
 
         def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
             """Take the samples of the next steps."""
             count = len(x_part) // rows
             x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            if columns:
+                x_columns[:count] = x_rows[:count].swapaxes(1, 2)
             y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
 
         self.gradient, self.losses, self.fill = gradient, losses, fill
         self.steps = [
             (
-                x_rows[i % batches].T,
+                x_columns[i % batches],
                 x_rows[i % batches],
                 y[i % batches],
                 r_kept[i],
@@ -437,7 +449,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

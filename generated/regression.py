@@ -7,7 +7,8 @@
 
 Above every statement of loss_and_gradients stands the line of the derivation it is.
 In those lines n counts samples, j0 the inputs and jk the units of layer k; dT is the
-derivative of the loss L with respect to T.  Samples are rows everywhere.
+derivative of the loss L with respect to T.  Samples are rows; in the steps of train,
+which compute the same lines in place, they are columns.
 
     python MODULE.py train DATA -o WEIGHTS.npz      python MODULE.py check
     python MODULE.py predict WEIGHTS.npz DATA       (DATA: .npz with x and y, or .csv)
@@ -186,7 +187,8 @@ class _Run:
 
         rows = min(batch_size, len(x))
         whole, rest = divmod(len(x), rows)
-        held = max(1, min(whole, CHUNK // (rows * (INPUTS + OUTPUTS) * dtype.itemsize)))
+        sample = (2 * INPUTS + OUTPUTS) * dtype.itemsize
+        held = max(1, min(whole, CHUNK // (rows * sample)))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
         room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
@@ -201,7 +203,9 @@ class _Run:
 
     def _plan(self, rows: int, batches: int) -> _Plan:
         seed = 1.0 if self.reduce else self.scale
-        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed)
+        small = rows * INPUTS * self.theta.itemsize <= 2**16
+        columns = self.still or small
+        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed, columns)
 
     def epochs(self, count: int) -> None:
         """So many epochs; their losses are computed at the end of them."""
@@ -306,6 +310,7 @@ class _Plan:
     Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
     multiplies by b_k.  Every gradient is the derivation's times ``seed``.
     Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
+    columns: x is held transposed too, for a faster product, which pays if that is cheap.
     """
 
     def __init__(
@@ -316,10 +321,14 @@ class _Plan:
         batches: int,
         epochs: int,
         seed: float,
+        columns: bool = True,
     ) -> None:
         dtype, slots = theta.dtype, batches * epochs
         self.rows, self.batches = rows, batches
         x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        x_columns = x_rows.swapaxes(1, 2)
+        if columns:
+            x_columns = np.ascontiguousarray(x_columns)
         y = np.zeros((batches, OUTPUTS, rows), dtype)
         z_2_kept = np.zeros((slots, UNITS[2], rows), dtype)
 
@@ -364,25 +373,31 @@ class _Plan:
             dz_1.dot(x_one_T, dW_1)
 
         def losses(first: int, count: int) -> np.ndarray:
-            """L of the steps t of the epochs e, from this slot on."""
-            last, shape = first + count, (-1, min(count, batches))
+            """L of so many steps: arrays have the axes (epochs, steps, units, rows)."""
+            last, steps = first + count, min(count, batches)
+            shape = count // steps, steps
             z_2 = z_2_kept[first:last].reshape(*shape, UNITS[2], rows)
-            y = targets[first % batches : first % batches + count]
-            # L[e,t] = sum_{n,j2} (z_2[e,t,j2,n] - y[t,j2,n])**2/2
-            L = np.sum((z_2 - y) ** 2, axis=(3, 2)) / 2
+            at = first % batches
+            y = np.broadcast_to(targets[at : at + steps], (*shape, OUTPUTS, rows))
+            # L = sum_{n,j2} (z_2[n,j2] - y[n,j2])**2/2
+            sum_1 = np.subtract(z_2, y)
+            np.multiply(sum_1, sum_1, out=sum_1)
+            L = np.add.reduce(sum_1, axis=(2, 3)) / 2
             return L.ravel()
 
         def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
             """Take the samples of the next steps."""
             count = len(x_part) // rows
             x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            if columns:
+                x_columns[:count] = x_rows[:count].swapaxes(1, 2)
             y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
 
         targets = y
         self.gradient, self.losses, self.fill = gradient, losses, fill
         self.steps = [
             (
-                x_rows[i % batches].T,
+                x_columns[i % batches],
                 x_rows[i % batches],
                 y[i % batches],
                 z_2_kept[i],
@@ -408,7 +423,7 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim and y.ndim and len(x) != len(y):
+    if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
     for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
         part = slice(start, start + 10**5) if x.ndim and y.ndim else ...

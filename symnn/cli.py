@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import json
 import os
 import sys
@@ -87,8 +88,10 @@ def new(**options: Any) -> int:
 @click.option("--layers", metavar="n", help="Of n layers like those of SPEC, or without one.")
 @click.option("--method", help="chain, or differential: dL = <g, dv>.")
 @click.option("--story", help="reference, or tutorial: what leads to the network first.")
-@click.option("--language", help="en.")
+@click.option("--language", help="en or zh.")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
+@click.option("--numbers", help="none, decimal or pencil: the same with numbers.")
+@click.option("--digits", type=int, help="Of rounded numbers: 3 to 12.")
 @_common
 def derive(**options: Any) -> int:
     """Print the derivation of every gradient."""
@@ -102,7 +105,9 @@ def derive(**options: Any) -> int:
 @cli.command()
 @_specs
 @click.option("-o", "--output", help="File, folder, or - for standard output.")
-@click.option("--target", default="numpy", show_default=True, help="What the module runs on.")
+@click.option("--target", default="numpy", show_default=True, help="numpy, c or jax.")
+@click.option("--weights", metavar="FILE.npz", help="Weights to bake into the C file.")
+@click.option("--only", type=click.Choice(["predict"]), help="Leave training out of the C file.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
 @_common
 def generate(**options: Any) -> int:
@@ -120,7 +125,7 @@ def generate(**options: Any) -> int:
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
 @click.option("--notation", help="Letters: affine.")
 @click.option("--layout", help="sample, columns or rows: of the letters in the graph.")
-@click.option("--language", help="en.")
+@click.option("--language", help="en or zh.")
 @_common
 def draw(**options: Any) -> int:
     """Draw the network, its graph, its activations or a step against the gradient."""
@@ -160,6 +165,8 @@ def check(**options: Any) -> int:
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     words = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what is printed is a file: UTF-8, anywhere
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     code = FINE
     try:
         code = run(words)

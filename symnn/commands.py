@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from pathlib import Path
@@ -10,20 +9,21 @@ from typing import Any
 
 import click
 
+from symnn.c_compiler import CompilerError
 from symnn.cli import DIVERGED, FINE, STALE, USAGE
 from symnn.compare import compare_file
-from symnn.emit import TARGETS, load_module
+from symnn.delivery import deliver, is_folder, mistake, paths, result
+from symnn.emit import TARGETS, generate_files, load_module
 from symnn.files import (
     InputError,
     OutputError,
     check_writable,
-    read_text_limited,
     write_bytes,
     write_text,
 )
 from symnn.general import PLAIN, general
 from symnn.network import Network
-from symnn.npz import NpzError
+from symnn.npz import NpzError, read_npz
 from symnn.schema import Problem, SpecError, shorten, suggestion
 from symnn.sources import example_names, example_path
 from symnn.spec import load_spec, with_files
@@ -31,7 +31,6 @@ from symnn.tex import TexError
 from symnn.training import Diverged, Result, files_of
 from symnn.training import train as train_network
 
-LIMIT = 64 * 2**20
 NO_FIGURE = {
     "activation": "linear and softmax are not functions of one component",
     "descent": "it needs at most 50,000 parameters, and a loss that rises after too large a step",
@@ -49,6 +48,8 @@ def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
             return USAGE, [Problem(shorten(str(error.path)), error.line, "", error.message)]
         case NpzError():
             return USAGE, [Problem("weights", None, "", str(error))]
+        case CompilerError():
+            return USAGE, [Problem("--target", None, "", error.message, error.hint)]
         case TexError():
             return USAGE, [Problem("pdf", None, "", error.message, error.hint)]
         case Diverged():
@@ -57,22 +58,18 @@ def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
     return None
 
 
-def _fail(place: str, message: str, hint: str = "") -> SpecError:
-    return SpecError([Problem(place, None, "", message, hint)])
-
-
 def new(file: str, example: str, as_json: bool, quiet: bool, verbose: bool, force: bool) -> int:
     """Write an example's spec to a file."""
     if example not in example_names():
         message = f"no example is called {shorten(example)!r}"
-        raise _fail("--example", message, suggestion(example, example_names()))
+        raise mistake("--example", message, suggestion(example, example_names()))
     path = Path(file)
     if path.suffix != ".toml":
-        raise _fail(shorten(file), "a new spec is a .toml file", f"write {path.stem}.toml")
+        raise mistake(shorten(file), "a new spec is a .toml file", f"write {path.stem}.toml")
     if path.exists() and not force:
         raise OutputError(path, "the file exists", "--force replaces it")
     write_text(path, example_path(example).read_text(encoding="utf-8"), force=True)
-    _result({"written": str(path)}, f"wrote {path}", as_json, quiet)
+    result({"written": str(path)}, f"wrote {path}", as_json, quiet)
     return FINE
 
 
@@ -87,7 +84,7 @@ def derive(
     quiet: bool,
     verbose: bool,
     force: bool,
-    **notes: str | bool | None,
+    **notes: str | bool | int | None,
 ) -> int:
     """Print or write the notes."""
     from symnn.notes import FORMATS, PRINTERS
@@ -96,23 +93,23 @@ def derive(
     sources = specs or (dict(PLAIN),)
     suffixes = {suffix: name for name, suffix in FORMATS.items()}
     by_name = suffixes.get(Path(output).suffix) if output and len(sources) == 1 else None
-    if output and len(sources) == 1 and by_name is None and not _is_folder(output):
+    if output and len(sources) == 1 and by_name is None and not is_folder(output):
         known = ", ".join(suffixes)
-        raise _fail(shorten(output), "unknown kind of file", f"notes end in {known}")
+        raise mistake(shorten(output), "unknown kind of file", f"notes end in {known}")
     if kind and by_name and kind != by_name:
-        raise _fail("--format", f"{kind} does not fit the file {shorten(output or '')}")
+        raise mistake("--format", f"{kind} does not fit the file {shorten(output or '')}")
     kind = kind or by_name or "latex"
     if kind == "pdf" and (output is None or fragment or check):
-        raise _fail("--format", "pdf needs -o FILE, without --fragment and --check")
+        raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
     if fragment and kind != "latex":
-        raise _fail("--fragment", f"a fragment is LaTeX, not {kind}")
+        raise mistake("--fragment", f"a fragment is LaTeX, not {kind}")
     networks = [Network.from_spec(load_spec(source, notes)) for source in sources]
     if layers is not None:
         if kind == "ipynb":
-            raise _fail("--layers", "a notebook runs a module, which needs a number of layers")
+            raise mistake("--layers", "a notebook runs a module, which needs a number of layers")
         networks = [general(network, layers) for network in networks]
     code, written = FINE, []
-    for network, path in zip(networks, _paths(networks, output, FORMATS[kind]), strict=True):
+    for network, path in zip(networks, paths(networks, output, FORMATS[kind]), strict=True):
         chosen = network.spec.notes
         options = {
             "notation": chosen.notation,
@@ -122,19 +119,20 @@ def derive(
             "method": chosen.method,
             "language": chosen.language,
             "figures": (not fragment) if chosen.figures is None else chosen.figures,
+            "numbers": chosen.numbers,
         }
         derivation = network.derive()
         if kind == "pdf" and path is not None:
             check_writable(path, force=force)
         made = (bare if fragment else PRINTERS[kind])(derivation, **options)
         if isinstance(made, str):
-            code = max(code, _deliver(made, path, path and path.parent, check, force))
+            code = max(code, deliver(made, path, path and path.parent, check, force))
         elif path is not None:
             write_bytes(path, made, force=force)
         if path is not None:
             written.append(str(path))
     if written and not check:
-        _result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+        result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
     return code
 
 
@@ -154,36 +152,38 @@ def draw(
     from symnn.draw import SUFFIXES, printed
     from symnn.draw import figure as drawn
 
-    single = output not in (None, "-") and len(specs) == 1 and not _is_folder(output or "")
+    single = output not in (None, "-") and len(specs) == 1 and not is_folder(output or "")
     suffix = Path(output or "").suffix if single else ".tex" if fragment else ".svg"
     if suffix not in SUFFIXES:
         known = ", ".join(SUFFIXES)
-        raise _fail(shorten(output or ""), "unknown kind of file", f"figures end in {known}")
+        raise mistake(shorten(output or ""), "unknown kind of file", f"figures end in {known}")
     if fragment and suffix != ".tex":
-        raise _fail("--fragment", f"a fragment is .tex, not {suffix}")
+        raise mistake("--fragment", f"a fragment is .tex, not {suffix}")
     if check and suffix == ".pdf":
-        raise _fail("--check", "compares .svg and .tex files, not .pdf")
+        raise mistake("--check", "compares .svg and .tex files, not .pdf")
     networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
     drawings = []
     for network in networks:
         drawing = drawn(network, figure)
         if drawing is None:
             name = shorten(network.spec.source)
-            raise _fail(name, f"has no figure {figure!r}", NO_FIGURE[figure])
+            raise mistake(name, f"has no figure {figure!r}", NO_FIGURE[figure])
         drawings.append(drawing)
     code, written = FINE, []
-    for drawing, path in zip(drawings, _paths(networks, output, suffix), strict=True):
+    places = paths(networks, output, suffix)
+    for network, drawing, path in zip(networks, drawings, places, strict=True):
         if path is not None and not check:
             check_writable(path, force=force)
-        made = printed(drawing, suffix, fragment=fragment)
+        language = network.spec.notes.language
+        made = printed(drawing, suffix, fragment=fragment, language=language)
         if isinstance(made, str):
-            code = max(code, _deliver(made, path, path and path.parent, check, force))
+            code = max(code, deliver(made, path, path and path.parent, check, force))
         elif path is not None:
             write_bytes(path, made, force=force)
         if path is not None:
             written.append(str(path))
     if written and not check:
-        _result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+        result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
     return code
 
 
@@ -191,62 +191,65 @@ def generate(
     specs: tuple[str, ...],
     output: str | None,
     target: str,
+    weights: str | None,
+    only: str | None,
     check: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
     force: bool,
 ) -> int:
-    """Write the modules."""
+    """Write the modules, each with the files that belong to it."""
     if target not in TARGETS:
-        raise _fail("--target", f"unknown target {shorten(target)!r}", suggestion(target, TARGETS))
+        raise mistake(
+            "--target", f"unknown target {shorten(target)!r}", suggestion(target, TARGETS)
+        )
+    chosen = TARGETS[target]
+    for flag, option, given in (("--weights", "weights", weights), ("--only", "training", only)):
+        if given and option not in chosen.options:
+            raise mistake(flag, f"the target {target} has no such option", "use --target c")
+    if weights and len(specs) > 1:
+        raise mistake("--weights", "the weights are those of one spec", "name one spec")
     networks = [Network.from_spec(load_spec(source)) for source in specs]
-    code, written = FINE, []
+    options: dict[str, Any] = {"training": False} if only else {}
+    if weights:
+        options["weights"] = read_npz(Path(weights), networks[0].parameters)
+    if chosen.needs is not None and not only and not check:
+        chosen.needs()
+    main = chosen.main
     own = [files_of(n) for n in networks]
-    paths = [f.module for f in own] if output is None else _paths(networks, output, ".py")
-    for network, path, files in zip(networks, paths, own, strict=True):
-        base = files.base if output is None else path and path.parent
-        code = max(code, _deliver(network.generate(target), path, base, check, force))
-        if path is not None:
-            written.append(str(path))
-    if written and not check:
-        _result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+    named = paths(networks, output, main)
+    places = [f.module.with_suffix(main) for f in own] if output is None else named
+    code, found = FINE, []
+    for network, path, files in zip(networks, places, own, strict=True):
+        texts = generate_files(network, target, **options)
+        if path is None:
+            sys.stdout.write(texts[main])
+            continue
+        if path.suffix != main and len(texts) > 1:
+            raise mistake(
+                "-o", f"{shorten(str(path))} does not end in {main}", f"name a {main} file"
+            )
+        base = files.base if output is None else path.parent
+        found += [(p, t, base) for p, t in _beside(path, texts).items()]
+    for written, _, base in [] if check else found:
+        check_writable(written, force=force, base=base)
+    for written, text, base in found:
+        code = max(code, deliver(text, written, base, check, force))
+    if found and not check:
+        names = [str(p) for p, _, _ in found]
+        result({"written": names}, f"wrote {', '.join(names)}", as_json, quiet)
+        for path in places:
+            if path is not None and chosen.report is not None and not quiet:
+                click.echo(chosen.report(path), err=True)
     return code
 
 
-def _is_folder(output: str) -> bool:
-    return output.endswith("/") or Path(output).is_dir()
-
-
-def _paths(networks: list[Network], output: str | None, suffix: str) -> list[Path | None]:
-    """Where each text goes; None is standard output."""
-    if output in (None, "-"):
-        return [None] * len(networks)
-    assert output is not None
-    if _is_folder(output):
-        return [Path(output) / f"{n.spec.output.module}{suffix}" for n in networks]
-    if len(networks) > 1:
-        raise _fail("-o", "several specs need a folder", f"write {shorten(output)}/")
-    return [Path(output)]
-
-
-def _deliver(text: str, path: Path | None, base: Path | None, check: bool, force: bool) -> int:
-    """Print or write a text; with ``check``, compare it with what is there."""
-    if path is None:
-        sys.stdout.write(text)
-        return FINE
-    if not check:
-        write_text(path, text, force=force, base=base)
-        return FINE
-    found = read_text_limited(path, LIMIT) if path.exists() else ""
-    if found == text:
-        return FINE
-    lines = difflib.unified_diff(
-        found.splitlines(keepends=True), text.splitlines(keepends=True), str(path), "as derived"
-    )
-    sys.stdout.writelines(lines)
-    click.echo(f"{path}: {'stale' if found else 'missing'}; run without --check", err=True)
-    return STALE
+def _beside(path: Path, texts: dict[str, str]) -> dict[Path, str]:
+    """The files of a target; the one that is named may end in anything if it is alone."""
+    if len(texts) == 1:
+        return dict.fromkeys([path], *texts.values())
+    return {path.with_suffix(suffix): text for suffix, text in texts.items()}
 
 
 def train(
@@ -263,10 +266,10 @@ def train(
     network = Network.from_spec(with_files(load_spec(spec, flags), data, weights))
     shown = _Progress(network.spec.train.epochs, quiet, verbose)
     try:
-        result = train_network(network, force=force, progress=shown)
+        trained = train_network(network, force=force, progress=shown)
     finally:
         shown.end()
-    _result(_object(result), _summary(result), as_json, quiet=False)
+    result(_object(trained), _summary(trained), as_json, quiet=False)
     return FINE
 
 
@@ -377,21 +380,13 @@ def _against(
 ) -> int:
     """Compare the gradients in a file with the derivation."""
     if len(networks) > 1:
-        raise _fail("--against", "takes one spec")
+        raise mistake("--against", "takes one spec")
     found = compare_file(networks[0], path)
     first = found.first.quantity if found.first else None
     row = {"spec": specs[0], "ok": found.ok, "first": first, "rows": found.objects()}
-    _result({"comparisons": [row]}, str(found), as_json, quiet)
+    result({"comparisons": [row]}, str(found), as_json, quiet)
     return FINE if found.ok else STALE
 
 
 def _failure(row: Any) -> str:
     return f"does not hold ({row.error:.1e}): {row.what}: {row.line}"
-
-
-def _result(found: dict[str, Any], text: str, as_json: bool, quiet: bool) -> None:
-    """A command's result on stdout."""
-    if as_json:
-        click.echo(json.dumps(found))
-    elif not quiet:
-        click.echo(text)

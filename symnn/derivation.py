@@ -210,7 +210,8 @@ class Derivation:
     ) -> Path:
         """Write the notes; the suffix says the format (.tex, .pdf, .html, .md, .ipynb).
 
-        options: notation, layout, detail, language, figures (whether there are any).
+        options: notation, layout, detail, language, figures (whether there are any), numbers
+        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec).
         Raises ValueError, OutputError, TexError.
         """
         from symnn.notes import save

@@ -47,7 +47,7 @@ def differential_rows(eq: Equations, group: Group, notation: Notation) -> list[R
         return rows
     reasons = [eq.say("paired", own=eq.letter(group.tensor, notation))]
     reasons += [rows[0].reason] if len(before) == 1 and rows[0].reason else []
-    return [*before, replace(rows[0], reason="; ".join(reasons)), *rows[1:]]
+    return [*before, replace(rows[0], reason=eq.say("join_reasons").join(reasons)), *rows[1:]]
 
 
 class _Told:

@@ -6,7 +6,7 @@ and descriptions are the user's own and are escaped by whoever prints them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from symnn.drawing import Drawing
@@ -18,7 +18,8 @@ class Row:
 
     An empty left side continues the row above.  result: whether it ends a derivation.  shape:
     of what is multiplied and of the left side, as TeX.  checked: whether this very line was
-    evaluated, and held.
+    evaluated, and held.  numbers: the same in the numbers of the example, from its relation on,
+    for a page.  nudge: what is said of them.
     """
 
     left: str
@@ -28,6 +29,8 @@ class Row:
     result: bool = False
     shape: str = ""
     checked: bool = False
+    numbers: str = ""
+    nudge: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a header."""
+    """A table with a header.  values: of the symbol of each row, by layer, for a page."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    values: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,17 @@ class Section:
 
 @dataclass(frozen=True)
 class Document:
-    """The notes of one network; layer: the letter of a layer's number."""
+    """The notes of one network; layer: the letter of a layer's number.
+
+    numbers: what is said of those beside the equations, if there are any.
+    """
 
     title: str
     description: str
     sections: tuple[Section, ...]
     language: str = "en"
     layer: str = "k"
+    numbers: str = ""
 
 
 @dataclass
@@ -125,9 +133,14 @@ class Builder:
         if rows:
             self.blocks.append(Equations(rows))
 
-    def table(self, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    def table(
+        self,
+        header: tuple[str, ...],
+        rows: Sequence[tuple[str, ...]],
+        values: Sequence[Mapping[str, str]] = (),
+    ) -> None:
         """Add a table."""
-        self.blocks.append(Table(header, tuple(rows)))
+        self.blocks.append(Table(header, tuple(rows), tuple(values)))
 
     def figure(self, drawing: Drawing, caption: str) -> None:
         """Add a figure, the next one of the document."""

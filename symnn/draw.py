@@ -39,9 +39,12 @@ def figure(network: Network, name: str) -> Drawing | None:
     return FIGURES[name](eq)
 
 
-def printed(drawing: Drawing, suffix: str, *, fragment: bool = False) -> str | bytes:
+def printed(
+    drawing: Drawing, suffix: str, *, fragment: bool = False, language: str = "en"
+) -> str | bytes:
     """A drawing as a file with that suffix.  fragment: the bare tikzpicture, for \\input.
 
+    language: that of its texts, which says what sets them.
     Raises ValueError for an unknown suffix, TexError where TeX is not there or fails.
     """
     if suffix not in SUFFIXES:
@@ -54,6 +57,7 @@ def printed(drawing: Drawing, suffix: str, *, fragment: bool = False) -> str | b
     text = render(
         "figure.tex.j2",
         marker=MARKER,
+        program=Phrases(language)("tex_program"),
         width=number(right - left),
         height=number(top - bottom),
         picture=tikz(drawing),

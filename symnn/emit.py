@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+import shutil
+import tempfile
 import textwrap
 import types
-from collections.abc import Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.c_compiler import compiler, sizes
+from symnn.c_target import c_files
 from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
-from symnn.planner import plan
-from symnn.printers.flat import flat
+from symnn.planner import needed, plan
+from symnn.printers.flat import common, flat
 from symnn.printers.loops import Row, folded, has_loops
-from symnn.printers.numpy import helpers, statement
+from symnn.printers.numpy import JAX, NUMPY, Dialect, helpers, statement
 from symnn.printers.planned import planned
 from symnn.special import ERFC_SOURCE
 from symnn.templating import render
@@ -23,39 +30,98 @@ from symnn.templating import render
 if TYPE_CHECKING:
     from symnn.network import Network
 
-TARGETS = ("numpy",)
+Files = dict[str, str]  # suffix -> text; the first is the one that is named
 
 
-def generate(network: Network, target: str = "numpy") -> str:
+@dataclass(frozen=True)
+class Target:
+    """What modules run on.
+
+    files: the texts of a network, given it and options of the target.
+    main: the suffix of the text that is the program.  options: what ``files`` takes further.
+    needs: raises an error if something is missing on this machine.  report: what to say about
+    the files once they are written.
+    """
+
+    files: Callable[..., Files]
+    main: str = ".py"
+    options: tuple[str, ...] = ()
+    needs: Callable[[], object] | None = None
+    report: Callable[[Path], str] | None = None
+
+
+def _numpy(network: Network) -> Files:
+    values = {**_values(network, NUMPY), **_training(network)}
+    return {".py": render("numpy_module.py.j2", **values)}
+
+
+def _c(network: Network, **options: Any) -> Files:
+    return c_files(network, {**_values(network, NUMPY), **_training(network)}, **options)
+
+
+def _jax(network: Network) -> Files:
+    values = {**_values(network, JAX), **_update(network, JAX)}
+    return {".py": render("jax_module.py.j2", **values)}
+
+
+TARGETS: dict[str, Target] = {
+    "numpy": Target(_numpy),
+    "c": Target(_c, ".c", ("weights", "training"), compiler, sizes),
+    "jax": Target(_jax),
+}
+
+
+def generate(network: Network, target: str = "numpy", **options: Any) -> str:
     """The text of the standalone training module of a network.
 
     Raises ValueError for an unknown target.
     """
+    return generate_files(network, target, **options)[TARGETS[target].main]
+
+
+def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
+    """Suffix -> text of all files of a target, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
-    return render("numpy_module.py.j2", **_values(network))
+    if unknown := set(options) - set(TARGETS[target].options):
+        raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
+    return TARGETS[target].files(network, **options)
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
-    """The generated module, live."""
-    return load_module(generate(network, target), network.spec.output.module)
+    """The generated module, live.  Its other files lie in a folder that ends with it."""
+    files, name = generate_files(network, target), network.spec.output.module
+    if len(files) == 1:
+        return load_module(files[".py"], name)
+    folder = Path(tempfile.mkdtemp(prefix="symnn-"))
+    try:
+        for suffix, text in files.items():
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+        module = load_module(files[".py"], name, folder / f"{name}.py")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # every function of the module keeps all others alive, also without the module
+    weakref.finalize(module.train, shutil.rmtree, folder, ignore_errors=True)
+    return module
 
 
-def load_module(text: str, name: str) -> types.ModuleType:
+def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleType:
     """A module from text that this package has built; never from a user's text."""
     module = types.ModuleType(name)
-    module.__file__ = f"{name}.py"
+    module.__file__ = str(file or f"{name}.py")
     exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
     return module
 
 
-def _values(network: Network) -> dict[str, Any]:
+def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
+    """What every module says."""
     derivation, spec = network.derive(), network.spec
     stable = derivation.stable
     gradient_names = derivation.batch.names
     backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
     forward = [line for line in stable.lines if line not in backward]
-    used = _needed(forward, network.output)
+    used = needed(forward, [network.output])
     reads = {name_of(e) for line in used for e in line.reads}
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     has_masks = bool(stable.leaves_of("mask"))
@@ -71,14 +137,15 @@ def _values(network: Network) -> dict[str, Any]:
         ],
         "masks": _masks(network, stable),
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
-        "helpers": _helpers(derivation.stable),
+        "helpers": _helpers(derivation.stable, dialect),
         "used": [name for name in network.parameters if name in reads],
-        "forward": _statements(used),
+        "forward": _statements(used, dialect),
         "output": network.output,
-        "program_forward": _statements(forward),
-        "backward": _statements(backward),
+        "program_forward": _statements(forward, dialect),
+        "backward": _statements(backward, dialect),
         "uses_count": any("N" in map(str, t.f.free_symbols) for x in stable.lines for t in x.terms),
-        **_training(network),
+        "states": network.optimizer.states,
+        "states_tuple": _tuple(network.optimizer.states) or "()",
         "epochs": spec.train.epochs,
         "batch_size": spec.train.batch_size,
         "learning_rate": repr(float(spec.train.learning_rate)),
@@ -102,17 +169,18 @@ def _training(network: Network) -> dict[str, Any]:
     loops = has_loops(code.steps, code.views)
     setup = folded(code.setup, code.views, loops)
     gradient = folded(_wrapped(code.steps, 12), code.views, loops)
+    masks = [leaf.name for leaf in derivation.stable.leaves_of("mask")]
     return {
         "size": sum(math.prod(shape) for shape in names.values()),
         "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
-        "states": network.optimizer.states,
-        "states_tuple": _tuple(network.optimizer.states) or "()",
         "folded": update.folded,
         "x_one": any(name.startswith("x_one") for name in code.views),
         "target_factor": code.target_factor,
         "kept": code.kept,
         "loss_penalty": code.penalty,
         "lists": sorted(setup.names | gradient.names),
+        "length": f"max(len(UNITS), {len(masks) + 1})" if masks else "len(UNITS)",
+        "mask_arrays": folded([Row(None, tuple(masks))], code.views, loops).text,
         "setup": setup.text,
         "views": code.views,
         "steps": gradient.text,
@@ -123,6 +191,14 @@ def _training(network: Network) -> dict[str, Any]:
         "update": folded(_wrapped(update.steps, 8), loops=False).text,
         "penalty": update.penalty,
     }
+
+
+def _update(network: Network, dialect: Dialect) -> dict[str, Any]:
+    """The update of one parameter, in the words of the optimizer's lines."""
+    derivation = network.derive()
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    lines = common(derivation.update_lines, gradients, network.optimizer.states)
+    return {"update": _statements(lines, dialect)}
 
 
 def _counted(numbers: Sequence[int]) -> str:
@@ -182,28 +258,18 @@ def _masks(network: Network, program: Program) -> list[dict[str, Any]]:
     ]
 
 
-def _needed(lines: Sequence[Line], output: str) -> list[Line]:
-    """The lines that the output depends on."""
-    need, found = {output}, []
-    for line in reversed(lines):
-        if line.lhs.name in need:
-            need |= {name_of(e) for e in line.reads}
-            found.append(line)
-    return found[::-1]
-
-
-def _statements(lines: Iterable[Line]) -> list[dict[str, str]]:
+def _statements(lines: Iterable[Line], dialect: Dialect) -> list[dict[str, str]]:
     return [
         {
             "line": "\n    #     ".join(textwrap.wrap(str(line), 80, break_long_words=False)),
-            "code": statement(line).replace("\n", "\n    "),
+            "code": statement(line, dialect=dialect).replace("\n", "\n    "),
         }
         for line in lines
     ]
 
 
-def _helpers(program: Program) -> tuple[str, ...]:
-    found = ["\n".join(rows) for rows in helpers(program)]
+def _helpers(program: Program, dialect: Dialect) -> tuple[str, ...]:
+    found = ["\n".join(rows) for rows in helpers(program, dialect)]
     if any("erfc(" in text for text in found):
-        found.insert(0, ERFC_SOURCE.strip())
+        found.insert(0, dialect.written(ERFC_SOURCE.strip()))
     return tuple(found)

@@ -116,6 +116,10 @@ class Equations:
 
     def row(self, line: Line, notation: Notation, reason: str = "") -> Row:
         """One line."""
+        return self.in_symbols(line, notation, reason)
+
+    def in_symbols(self, line: Line, notation: Notation, reason: str = "") -> Row:
+        """One line, without numbers."""
         left, right = self.sides(line, notation)
         relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
         row = Row(left, right, reason, relation, shape=self.shapes(line, notation))
@@ -205,7 +209,7 @@ class Equations:
             rows.append(Row(left, right, forms[0][1][0], checked=self.checked(forms[0][0])))
         before, same = "", ""
         for line, why in forms:
-            row = self.row(line, notation, "; ".join(why))
+            row = self.in_symbols(line, notation, self.say("join_reasons").join(why))
             left, right = row.left, row.right
             if (left, right) == (before, same):
                 continue  # the rewrite moved what is written alike, such as the order of terms
@@ -293,7 +297,7 @@ def blocks(lines: Sequence[Line]) -> list[tuple[int | None, list[Line]]]:
     return out
 
 
-def equal_sizes(sizes: Sequence[object]) -> str:
+def equal_sizes(sizes: Sequence[object]) -> list[str]:
     """n_0 = 2, n_1 = ... = n_9 = 16, n_10 = 1: equal neighbours together."""
     parts: list[str] = []
     at = 0
@@ -303,4 +307,4 @@ def equal_sizes(sizes: Sequence[object]) -> str:
         names = {1: first, 2: f"{first} = {last}"}.get(count, rf"{first} = \cdots = {last}")
         parts.append(f"${names} = {size}$")
         at += count
-    return ", ".join(parts)
+    return parts

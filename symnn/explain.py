@@ -93,7 +93,8 @@ class _Account:
 
     def _by_shape(self) -> str:
         def shaped(t: Tensor) -> str:
-            return f"${self.letter(t)}$ (${tensor_shape(t, self.notation, self.eq.layout)}$)"
+            shape = tensor_shape(t, self.notation, self.eq.layout)
+            return self.eq.say("shaped", letter=self.letter(t), shape=shape)
 
         d = replace(self.z, name=self.eq.sweep.names[self.z.name])
         other = self.a if self.kind == "weights" else self.A

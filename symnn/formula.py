@@ -10,18 +10,21 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import sympy as sp
 
-from symnn.functions import expand_names, named
+from symnn.functions import named
+from symnn.pointwise import UndefinedError, value_at
 from symnn.schema import shorten, suggestion
 
 LENGTH = 500
 NODES = 200
 DEPTH = 40
 EXPONENT = 64
+ROOT = 1000  # the largest q of an exponent p/q: SymPy's polynomials are dense
 SMALLEST, LARGEST = 1e-100, 1e100
 _SIZE = f"a constant is too large or small: outside {SMALLEST:g} .. {LARGEST:g}"
 _GRID = (-700.0, -20.0, -3.0, -1.0, -0.3, -1e-9, 0.0, 1e-9, 0.3, 1.0, 3.0, 20.0, 700.0)
@@ -72,6 +75,8 @@ FUNCTIONS: dict[str, tuple[int, Build]] = {
     "min": (2, _minimum),
     "where": (3, _where),
 }
+KINKED = ("relu", "abs", "max", "min")
+CASES = 4  # of where inside one of these: each doubles the formula
 CONSTANTS: dict[str, sp.Expr] = {"pi": sp.pi, "e": sp.E}
 _COMPARE: dict[type[ast.cmpop], Callable[[sp.Expr, sp.Expr], sp.Basic]] = {
     ast.Gt: sp.StrictGreaterThan,
@@ -89,7 +94,9 @@ def parse_formula(text: str, names: Mapping[str, sp.Symbol]) -> sp.Expr:
     """
     _check_text(text)
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # "1or x" is read by Python, with a warning
+            tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         hint = 'write "**" for a power' if "^" in text else "an example: x/(1 + exp(-x))"
         raise FormulaError(f"not a formula (syntax): {shorten(text)!r}", hint) from None
@@ -200,7 +207,7 @@ class _Walk:
             case ast.Mult():
                 return left * right
             case ast.Div():
-                if right.is_zero:
+                if right == 0:
                     raise FormulaError("division by zero")
                 return left / right
             case ast.Pow():
@@ -214,11 +221,12 @@ class _Walk:
             raise FormulaError("the exponent must be a number", "write exp(b*log(a)) for a**b")
         if not exponent.is_Rational or abs(exponent) > EXPONENT:
             raise FormulaError(f"the exponent must be a number from -{EXPONENT} to {EXPONENT}")
-        if base.is_zero and exponent <= 0:
+        if base == 0 and exponent <= 0:
             raise FormulaError("division by zero")
-        if base.is_negative and not exponent.is_Integer:
-            raise FormulaError("a root of a negative constant is not real (undefined)")
+        _check_root(exponent)
         if base.is_number:
+            if base.is_negative and not exponent.is_Integer:
+                raise FormulaError("a root of a negative constant is not real (undefined)")
             size = abs(float(base))
             if size and abs(float(exponent) * math.log10(size)) > 100:
                 raise FormulaError(_SIZE)
@@ -242,7 +250,7 @@ class _Walk:
         arguments = [self.value(a) for a in node.args]
         if name == "log" and arguments[0].is_number and not arguments[0].is_positive:
             raise FormulaError("log of a constant that is not positive is not real (undefined)")
-        if name == "sqrt" and arguments[0].is_negative:
+        if name == "sqrt" and arguments[0].is_number and arguments[0].is_negative:
             raise FormulaError("sqrt of a negative constant is not real (undefined)")
         if name in ("exp", "sinh", "cosh") and arguments[0].is_number and abs(arguments[0]) > 230:
             raise FormulaError(_SIZE)
@@ -251,6 +259,8 @@ class _Walk:
             if difference.is_number:
                 larger = (difference > 0) == (name == "max")
                 return arguments[0] if larger else arguments[1]
+        if name in KINKED:
+            return _over_cases(name, build, arguments)
         return build(*arguments)
 
     def _where(self, arguments: list[ast.expr]) -> sp.Expr:
@@ -269,14 +279,32 @@ class _Walk:
         return _where(compare(left, right), self.value(arguments[1]), self.value(arguments[2]))
 
 
+def _over_cases(name: str, build: Build, arguments: Sequence[sp.Expr]) -> sp.Expr:
+    """h(u if c else v)  ->  h(u) if c else h(v), so that no condition of h' contains cases."""
+    cases = {p for a in arguments for p in a.atoms(sp.Piecewise)}
+    if not cases:
+        return build(*arguments)
+    if len(cases) > CASES:
+        hint = f"write where(x > 0, {name}(...), {name}(...))"
+        raise FormulaError(f"more than {CASES} where inside {name}", hint)
+    outer = max(cases, key=lambda p: (sp.count_ops(p), str(p)))
+    branches = []
+    for value, condition in outer.args:
+        moved = [a.xreplace({outer: value}) for a in arguments]
+        branches.append((_over_cases(name, build, moved), condition))
+    return sp.Piecewise(*branches)
+
+
 def _checked(f: sp.Expr) -> sp.Expr:
     """A part of a formula: real and finite, constants of a bounded size."""
     if f.has(sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I):
         raise FormulaError("a part of the formula is undefined (not real or not finite)")
     if f.has(sp.Abs):
-        f = f.replace(sp.Abs, named("absolute"))
-    if any(p.exp.is_number and abs(p.exp) > EXPONENT for p in f.atoms(sp.Pow)):
-        raise FormulaError(f"the exponent must be a number from -{EXPONENT} to {EXPONENT}")
+        f = f.replace(sp.Abs, lambda u: _over_cases("abs", named("absolute"), [u]))
+    for exponent in (p.exp for p in f.atoms(sp.Pow) if p.exp.is_number):
+        if abs(exponent) > EXPONENT:
+            raise FormulaError(f"the exponent must be a number from -{EXPONENT} to {EXPONENT}")
+        _check_root(exponent)
     if f.is_number:
         size = abs(float(f))
         if not math.isfinite(size) or (size and not SMALLEST <= size <= LARGEST):
@@ -284,97 +312,26 @@ def _checked(f: sp.Expr) -> sp.Expr:
     return f
 
 
+def _check_root(exponent: sp.Expr) -> None:
+    if exponent.is_Rational and exponent.q > ROOT:
+        hint = f"write it as a fraction p/q with q at most {ROOT}"
+        raise FormulaError("the exponent has too many digits", hint)
+
+
 def _check_values(f: sp.Expr, names: Mapping[str, sp.Symbol]) -> None:
     """f must be real at ordinary points; where it only overflows it is left to the user."""
-    plain = expand_names(f)
     for at in _GRID:
         try:
-            _float(plain, at)
-        except _Undefined:
+            value_at(f, at)
+        except UndefinedError:
             raise FormulaError(
                 f"the formula is undefined (not a real number) at {next(iter(names))} = {at:g}",
                 "keep to real numbers with where(x > 0, a, b), abs or max",
             ) from None
         except OverflowError:
             continue
-
-
-class _Undefined(Exception):
-    """A formula has no real value at a point."""
-
-
-_MATH: dict[type, Callable[[float], float]] = {
-    sp.exp: math.exp,
-    sp.sin: math.sin,
-    sp.cos: math.cos,
-    sp.tanh: math.tanh,
-    sp.sinh: math.sinh,
-    sp.cosh: math.cosh,
-    sp.atan: math.atan,
-    sp.erf: math.erf,
-}
-
-
-def _float(f: sp.Expr, at: float) -> float:
-    """The value at a point, in floats; OverflowError where it is too large."""
-    if isinstance(f, sp.Symbol):
-        return at
-    if f.has(sp.zoo, sp.nan):
-        raise _Undefined
-    if not f.args:
-        return float(f)
-    if isinstance(f, sp.Piecewise):
-        for value, condition in f.args:
-            if condition == sp.true or _holds(condition, at):
-                return _float(value, at)
-        raise _Undefined
-    values = [_float(a, at) for a in f.args]
-    if isinstance(f, sp.Add):
-        found = math.fsum(values)
-    elif isinstance(f, sp.Mul):
-        found = math.prod(values)
-    elif isinstance(f, sp.Pow):
-        base, exponent = values
-        if (base == 0 and exponent < 0) or (base < 0 and not exponent.is_integer()):
-            raise _Undefined
-        found = base**exponent
-    elif isinstance(f, sp.log):
-        if values[0] <= 0:
-            # an underflow to 0, as in log(exp(-1000)), is no fault of the formula
-            if f.args[0].is_positive:
-                raise OverflowError
-            raise _Undefined
-        found = math.log(values[0])
-    elif type(f) in _MATH:
-        found = _MATH[type(f)](values[0])
-    else:
-        raise FormulaError(f"{f.func.__name__} is not allowed in a formula")
-    if not math.isfinite(found):
-        raise OverflowError
-    return found
-
-
-def _holds(condition: sp.Basic, at: float) -> bool:
-    if isinstance(condition, sp.logic.boolalg.BooleanAtom):
-        return bool(condition)
-    if isinstance(condition, sp.And | sp.Or):
-        together = all if isinstance(condition, sp.And) else any
-        return together(_holds(c, at) for c in condition.args)
-    if isinstance(condition, sp.Not):
-        return not _holds(condition.args[0], at)
-    if isinstance(condition, sp.ITE):
-        test, yes, no = condition.args
-        return _holds(yes if _holds(test, at) else no, at)
-    left, right = (_float(a, at) for a in condition.args)
-    compare = {
-        sp.StrictGreaterThan: left > right,
-        sp.GreaterThan: left >= right,
-        sp.StrictLessThan: left < right,
-        sp.LessThan: left <= right,
-        sp.Equality: left == right,
-        sp.Unequality: left != right,
-    }
-    return compare[type(condition)]
+        except TypeError as error:
+            raise FormulaError(f"this formula cannot be computed: {shorten(str(error))}") from None
 
 
 def _word(node: ast.AST) -> str:

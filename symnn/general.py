@@ -33,9 +33,9 @@ PLAIN: Mapping[str, Any] = {  # a spec: sigmoids, and the sum of squared errors
 def general(network: Network | None = None, letter: str = "n") -> Network:
     """The network of n layers with the hidden and the last layer of ``network``.
 
-    network: None is that of PLAIN.  letter: of the number of
-    layers.  Raises SpecError: it is not a letter; a layer is not dense; there is no hidden
-    layer, or two that differ.
+    network: None is that of PLAIN.  letter: of the number of layers.  Raises SpecError: it is
+    not a letter; a layer is not dense; there is no hidden layer, or two that differ; the notes
+    are to hold numbers.
     """
     if not re.fullmatch("[A-Za-z]", letter, re.ASCII):
         hint = "write the number of layers as a letter, such as n; a spec says how many there are"
@@ -47,6 +47,9 @@ def general(network: Network | None = None, letter: str = "n") -> Network:
         message = "the hidden layers must be dense, with one activation, and not softmax"
         hint = "give hidden layers that are alike, and a last one"
         raise SpecError([Problem(spec.source, None, "layers", message, hint)])
+    if spec.notes.numbers not in (None, "none"):
+        message, hint = "the numbers of an example need a number of layers", "write --numbers none"
+        raise SpecError([Problem(spec.source, None, "notes.numbers", message, hint)])
     ((activation, bias),) = hidden
     layers = [Dense(size(k), activation, bias) for k in range(1, LAYERS)]
     last = replace(dense[-1], units=size(LAYERS))

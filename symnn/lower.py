@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from symnn.diff import placeholder
 from symnn.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of, pointers
 
 Axes = tuple[sp.Symbol, ...]
@@ -99,22 +100,22 @@ def lower_line(line: Line, layout: str = "rows", out: Axes | None = None) -> tup
 def lower_term(term: Term, out: Axes, layout: str = "rows") -> Lowered:
     """One term of a line with the axes ``out``."""
     order = _order(out, term.over, layout)
-    if not _bare(term, order):
+    if term.reduce == "first" or not _bare(term, order):
         return Lowered(sp.S.One, (General(term, out),), out)
-    if term.reduce != "sum":
-        if term.reduce == "first":
-            return Lowered(sp.S.One, (General(term, out),), out)
-        over = tuple(a.symbol for a in term.over)
+    over = tuple(a.symbol for a in term.over if a.symbol in term.f.free_symbols)
+    if term.reduce == "max":
         arg = _elementwise(term.f, order)
-        return Lowered(sp.S.One, (Reduce(term.reduce, arg, over, _rest(arg, over)),), out)
+        largest = Reduce("max", arg, over, _rest(arg, over)) if over else arg
+        return Lowered(sp.S.One, (largest,), out)
     coefficient, factors = split(term.f)
-    if not term.over:
+    # sum_k f  ->  size * f  where f has no k
+    coefficient *= sp.Mul(*(a.size for a in term.over if a.symbol not in over))
+    if not over:
         return Lowered(coefficient, _outer(factors, out, order), out)
-    over = tuple(a.symbol for a in term.over)
     inside = [g for g in factors if g.free_symbols & set(over)]
     outside = [g for g in factors if not g.free_symbols & set(over)]
     found = _contract(inside, over, order)
-    rest = [_elementwise(g, order) for g in outside if g != 1]
+    rest = [_elementwise(g, order) for g in outside]
     return Lowered(coefficient, (found, *rest), out)
 
 
@@ -130,7 +131,8 @@ def _bare(term: Term, order: Callable[[set[sp.Symbol]], Axes]) -> bool:
         indices = indices_of(e)
         if len(set(indices)) != len(indices) or len(order(set(indices))) != len(indices):
             return False
-    plain = term.f.xreplace({e: sp.S.Zero for e in entries(term.f)})
+    # an index of its own, as in i * v[i], is no entry
+    plain = term.f.xreplace({e: placeholder(k) for k, e in enumerate(entries(term.f))})
     return not order(set(plain.free_symbols))
 
 
@@ -147,7 +149,7 @@ def _outer(
 ) -> tuple[Factor, ...]:
     """Element-wise, or an outer product where each factor lives on one of the two axes."""
     whole = _elementwise(_product(factors), order)
-    if len(out) != 2 or (any(isinstance(g, sp.Add) for g in factors[:1]) and len(factors) == 1):
+    if len(out) != 2:
         return (whole,)
     parts = [[g for g in factors if _elementwise(g, order).axes == (a,)] for a in out]
     if all(parts) and sum(map(len, parts)) == len(factors):

@@ -45,8 +45,8 @@ def notebook(notes: Document, module: str, text: str) -> str:
     """A Jupyter notebook (format 4.5): the notes, a cell a section, then the module, to run."""
 
     def attached(figure: Figure) -> str:
-        name = f"{Phrases(notes.language)('figure')} {figure.number}"
-        return f"![{name}](attachment:{_file(figure)})\n\n**{name}.** {figure.caption}"
+        name = Phrases(notes.language)("figure_number", number=figure.number)
+        return f"![{name}](attachment:{_file(figure)})\n\n**{name}** {figure.caption}"
 
     texts = [f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()]
     texts += [_section(section, _displayed, attached) for section in notes.sections]

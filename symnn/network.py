@@ -181,13 +181,13 @@ class Network:
         return compare(self, grads, params, x, y, rtol)
 
     def generate(self, target: str = "numpy") -> str:
-        """The text of the standalone training module."""
+        """The text of the standalone training module; target: "numpy", or "c" for the C file."""
         from symnn.emit import generate
 
         return generate(self, target)
 
     def compile(self, target: str = "numpy") -> ModuleType:
-        """The same module, live."""
+        """The same module, live; that of "c" needs a C compiler when it is first used."""
         from symnn.emit import compile_module
 
         return compile_module(self, target)

@@ -12,15 +12,20 @@ from symnn.document import Block, Box, Document, Equations, Figure, Heading, Par
 from symnn.files import MARKER, check_writable, write_bytes
 from symnn.page import page
 from symnn.phrases import DETAILS, Phrases
+from symnn.printers.texts import visible
 from symnn.printers.tikz import tikz
 from symnn.story import tell
 from symnn.templating import render
-from symnn.tex import compile_pdf, escape
+from symnn.tex import compile_pdf, escape, in_fandol
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 WIDTH, LEFT = 68, 10  # of a right side, and of the column of left sides, in characters
+# what opens and closes brackets, and the signs before which a line is broken
+CLOSING = frozenset({")", "]", "}", r"\rVert", r"\rvert"})
+BREAKS = frozenset({"+", "-", r"\odot", r"\circ", "*"})
+SIGNS = re.compile(r"[([{)\]}]|\\[lr][vV]ert(?![A-Za-z])| (?:[-+*]|\\odot|\\circ)(?= )")
 FORMATS = {"latex": ".tex", "pdf": ".pdf", "html": ".html", "markdown": ".md", "ipynb": ".ipynb"}
 
 
@@ -45,6 +50,7 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
 
 def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first."""
+    options = {"beside": True, **options}
     texts = {level: tell(derivation, **{**options, "detail": level}) for level in DETAILS}
     return page(texts, options.get("detail", "textbook"))
 
@@ -72,14 +78,17 @@ PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
 
 def latex_document(notes: Document) -> str:
     """The LaTeX text of the notes."""
+    say = Phrases(notes.language)
+    program = say("tex_program")
     sections = [{"title": s.title, "blocks": [_block(b) for b in s.blocks]} for s in notes.sections]
     return render(
         "notes.tex.j2",
         marker=MARKER,
-        title=escape(notes.title),
-        pdf_title=ascii_title(notes.title),
-        description=escape(notes.description),
-        figure_name=Phrases(notes.language)("figure"),
+        program=program,
+        title=escape(notes.title, program),
+        pdf_title=plain_title(notes.title, program),
+        description=escape(notes.description, program),
+        figure_name=say("figure"),
         sections=sections,
     )
 
@@ -184,9 +193,13 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
     if visible(tex) <= limit:
         return (tex,)
     parts, depth, start = [], 0, 0
-    for k, c in enumerate(tex):
-        depth += (c in "([{") - (c in ")]}")
-        if depth == 0 and k > start and tex[k : k + 3] in (" + ", " - "):
+    for found in SIGNS.finditer(tex):
+        sign, k = found[0], found.start()
+        if sign.strip() in CLOSING:
+            depth -= 1
+        elif sign.strip() not in BREAKS:
+            depth += 1
+        elif depth == 0:
             parts.append(tex[start:k])
             start = k
     parts.append(tex[start:])
@@ -199,17 +212,8 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def visible(tex: str) -> int:
-    """About how many characters wide a formula is."""
-    tex = re.sub(r"\\(begin|end)\{[a-z]+\}", "", tex)
-    short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", tex)
-    short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
-    short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
-    short = re.sub(r"\\[A-Za-z]+", "x", short)
-    spaced = len(re.findall(r" [-+=x] ", short))
-    return len(re.sub(r"[{}\s_^]", "", short)) + spaced
-
-
-def ascii_title(text: str) -> str:
+def plain_title(text: str, program: str) -> str:
     """The title as the PDF's metadata may hold it: letters, digits and spaces."""
-    return re.sub(r"[^A-Za-z0-9 .]", " ", text)
+    chinese = program == "xelatex"
+    kept = (re.match(r"[A-Za-z0-9 .]", c) or (chinese and in_fandol(c)) for c in text)
+    return "".join(c if keep else " " for c, keep in zip(text, kept, strict=True))

@@ -11,7 +11,7 @@ from symnn.figures import captioned
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Function, Named
 from symnn.ir import Line
-from symnn.legend import Legend
+from symnn.numbers import Numbered
 from symnn.printers.formulas import loss_formula, nested
 from symnn.reasons import definition_tex, derivative_tex, how_found
 from symnn.symbols import Notation
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 
-class Opening(Legend):
+class Opening(Numbered):
     """What is given: sections of ``out``, one method each.
 
     method: how gradients are found, "chain" or "differential".
@@ -56,10 +56,12 @@ class Opening(Legend):
             out.say(say("batch", ways=ways[0], way=ways[1]))
             self._figure("network")
         self._forward_lines()
-        out.table((say("symbol"), say("shape"), say("meaning")), self.symbol_rows())
+        symbols = self.symbol_rows()
+        header = say("symbol"), say("shape"), say("meaning")
+        out.table(header, symbols, self.symbol_values(symbols))
         sizes = [self.network.inputs, *(line.lhs.axes[-1].size for line in self.affine)]
         if not count:
-            out.say(say("sizes", sizes=equal_sizes(sizes)))
+            out.say(say("sizes", sizes=say("join_items").join(equal_sizes(sizes))))
         if rows := list(self._activations()):
             out.say(say("activations"))
             out.show(*rows)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from importlib.resources import files
@@ -42,7 +43,11 @@ UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
 def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     """The page of these documents, by level of detail; ``chosen`` is shown first."""
     levels = [
-        {"name": name, "sections": [_section(s, notes) for s in notes.sections]}
+        {
+            "name": name,
+            "numbers": words(notes.numbers),
+            "sections": [_section(s, notes) for s in notes.sections],
+        }
         for name, notes in documents.items()
     ]
     notes = documents[chosen] if chosen else next(iter(documents.values()))
@@ -50,11 +55,11 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     return render(
         "notes.html.j2",
         marker=MARKER,
-        language=notes.language,
         layer=notes.layer,
         title=notes.title,
         description=notes.description,
         levels=levels,
+        numbers=bool(notes.numbers),
         chosen=chosen or levels[0]["name"],
         say=Phrases(notes.language),
         policy=_policy(katex, script),
@@ -121,18 +126,19 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
             return {"kind": "box", "title": words(title), "texts": [words(t) for t in texts]}
         case Heading(text):
             return {"kind": "heading", "text": words(text)}
-        case Table(header, rows):
+        case Table(header, rows, values):
             return {
                 "kind": "table",
                 "symbols": header == (say("symbol"), say("shape"), say("meaning")),
                 "header": [words(cell) for cell in header],
                 "rows": [[words(cell) for cell in row] for row in rows],
+                "known": [json.dumps(dict(v)) if v else "" for v in values] or [""] * len(rows),
             }
         case Figure(number, drawing, caption):
             return {
                 "kind": "figure",
                 "picture": Markup(svg(drawing, alone=False)),
-                "label": f"{say('figure')} {number}.",
+                "label": say("figure_number", number=number),
                 "caption": words(caption),
             }
         case Equations(rows):
@@ -149,6 +155,8 @@ def _row(row: Row) -> dict[str, Any]:
         "result": row.result,
         "shape": row.shape,
         "checked": row.checked,
+        "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
+        "nudge": words(row.nudge),
     }
 
 

@@ -1,4 +1,4 @@
-"""The words of the notes, by language.  A further language is one more table.
+"""The words of the notes, by language.  A further language is one more table, with all keys.
 
 ``$...$`` holds mathematics; ``{name}`` is filled in: ``{N}``, ``{L}``, ``{layer}``, ``{x}``,
 ``{X}``, ``{a}``, ``{h}``, ``{eta}`` and ``{odot}`` with the letters of the notation.
@@ -8,11 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from symnn.phrases_zh import CHINESE
+
 STORIES = ("reference", "tutorial")  # straight to the network, or what leads to it first
 METHODS = ("chain", "differential")  # how a gradient is found
 DETAILS = ("answer", "textbook", "full")  # the levels of detail
+NUMBERS = ("none", "decimal", "pencil")  # of the worked example
 
 ENGLISH: dict[str, str] = {
+    # the language itself: its tag in HTML, the program that sets it, its fonts, what joins words
+    "tag": "en",
+    "tex_program": "pdflatex",
+    "page_fonts": "KaTeX_Main, Latin Modern Roman, Georgia, Noto Serif CJK SC, serif",
+    "join_sentences": " ",
+    "join_reasons": "; ",
+    "join_items": ", ",
     # sections
     "network": "The network",
     "loss": "The loss",
@@ -148,6 +158,7 @@ ENGLISH: dict[str, str] = {
     "paired with the change of ${own}$ is its gradient.",
     "why_shape": "By shape: a gradient has the shape of what it belongs to, here {own}. Of {d} and "
     "{other}, only ${product}$ has it.",
+    "shaped": "${letter}$ (${shape}$)",
     # reasons
     "affine map": "affine map",
     "component": "by component",
@@ -197,8 +208,32 @@ ENGLISH: dict[str, str] = {
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
     "otherwise": "otherwise",
     "if": "if",
+    # the worked example
+    "numbers": "The same with numbers",
+    "numbers_large": "The network is too large for its numbers to be printed; this is done for at "
+    "most {layers} layers with at most {units} units in each.",
+    "numbers_wild": "The numbers of the example leave the range of what can be printed.",
+    "numbers_far": "The step is too long: the new loss leaves the range of what can be printed.",
+    "numbers_given": "The numbers are given.",
+    "numbers_drawn": "The numbers of ${names}$ are drawn, with the seed ${seed}$.",
+    "numbers_one": "All of this is for one sample, the column ${x}$.",
+    "numbers_mask": "Nothing is dropped out.",
+    "numbers_rounded": "Every line is computed with all digits of those before it. What stands "
+    "after $=$ is exact; what stands after $\\approx$ is rounded, the largest entry to ${digits}$ "
+    "digits.",
+    "numbers_forward": "Forward",
+    "numbers_backward": "Backward",
+    "numbers_update": "One step",
+    "nudge_rises": "Raise ${z}$ by ${by}$: then ${L}$ rises by {about} "
+    "${change} \\approx {by} \\, {delta}$.",
+    "nudge_falls": "Raise ${z}$ by ${by}$: then ${L}$ falls by {about} "
+    "${change} \\approx -{by} \\, {delta}$.",
+    "about": "about",
+    "exactly": "exactly",
+    "numbers_after": "At the new parameters the loss of this sample is {about} ${after}$.",
     # the figures
     "figure": "Figure",
+    "figure_number": "Figure {number}.",
     "figure_network": "The network. An edge is an entry of the matrix beside it; every unit adds "
     "its entry of the bias.",
     "figure_units": "Units behind the dots are not drawn.",
@@ -233,10 +268,13 @@ ENGLISH: dict[str, str] = {
     "page_reveal_all": "Reveal all",
     "page_reset": "Reset",
     "page_checked": "evaluated, and true",
+    "page_values": "Values",
+    "page_symbols": "Symbols",
+    "page_numbers": "Numbers",
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 
-PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH}
+PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
 
 
 class Phrases:

@@ -94,6 +94,16 @@ class Reduction:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """out_k = f(source_k), for each component, for several layers k in one go."""
+
+    sources: tuple[str, ...]
+    outs: tuple[Tensor, ...]
+    f: sp.Expr  # of an entry of "outputs", the array that all sources are parts of
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
 class Zero:
     """out = 0: the gradient of weights that the loss does not depend on."""
 
@@ -101,7 +111,7 @@ class Zero:
     out: Operand
 
 
-Kernel = Product | Map | Reduction | Zero
+Kernel = Product | Map | Reduction | Stack | Zero
 
 
 @dataclass
@@ -133,10 +143,19 @@ class Plan:
         return next(b for b in self.blocks if b.weights == weights)
 
 
+def written_by(kernel: Kernel) -> tuple[str, ...]:
+    """The names of the arrays that a kernel writes."""
+    if isinstance(kernel, Stack):
+        return tuple(t.name for t in kernel.outs)
+    return (kernel.out.name,)
+
+
 def reads_of(kernel: Kernel) -> set[str]:
     """The names of the arrays that a kernel reads."""
     if isinstance(kernel, Product):
         return {kernel.left.name, kernel.right.name}
+    if isinstance(kernel, Stack):
+        return set(kernel.sources)
     if isinstance(kernel, Zero):
         return set()
     return {name_of(e) for e in entries(kernel.f)}

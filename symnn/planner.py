@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import sympy as sp
 
-from symnn.functions import Named
-from symnn.ir import Axis, Line, Program, Tensor, Term, entries, indices_of, is_entry, name_of
+from symnn.fold import layer_of
+from symnn.inlining import applied, by_sign, inlined
+from symnn.ir import Axis, Line, Program, Tensor, entries, indices_of, is_entry, name_of
 from symnn.lower import Elementwise, Factor, Lowered, MatMul, Reduce, lower_line
-from symnn.operations import primitive
+from symnn.operations import Axes, primitive
 from symnn.plan import (
     SEED,
     Block,
@@ -34,6 +35,11 @@ def plan(program: Program, gradients: Names, count: sp.Symbol) -> Plan:
     return _Planner(program, gradients, count).plan()
 
 
+def forward(trained: Plan, output: str, count: sp.Symbol) -> Plan:
+    """The plan of F(x) alone, for parameters that lie as in the plan of a training step."""
+    return _Planner(trained.program, trained.gradients, count).forward(trained, output)
+
+
 class _Planner:
     def __init__(self, program: Program, gradients: Names, count: sp.Symbol) -> None:
         self.count = count
@@ -46,8 +52,17 @@ class _Planner:
     def plan(self) -> Plan:
         self._loss()
         self._blocks()
-        held = {*self.result.records, *self.result.ones, *self.result.gradients.values()}
-        self.lines, self.inlined = inlined(self.lines, held)
+        return self._kernels({*self.result.ones, *self.result.gradients.values()})
+
+    def forward(self, trained: Plan, output: str) -> Plan:
+        self.lines = by_sign(needed(self.program.lines, [output]))
+        self.result.blocks, self.result.ones = trained.blocks, trained.ones
+        self.result.records = (output,)
+        return self._kernels(set(self.result.ones))
+
+    def _kernels(self, held: set[str]) -> Plan:
+        """The kernels of all lines; those that are read more than here keep their arrays."""
+        self.lines, self.inlined = inlined(self.lines, {*held, *self.result.records})
         for line in self.lines:
             self._line(line)
         self._places()
@@ -61,7 +76,7 @@ class _Planner:
         read = {name_of(e) for line in lines for e in line.reads} - own
         self.result.loss = tuple(map(self._without_penalties, lines))
         self.result.records = tuple(x.lhs.name for x in self.lines if x.lhs.name in read)
-        self.result.positive = frozenset(x.lhs.name for x in self.lines if _applied(x) == "relu")
+        self.result.positive = frozenset(x.lhs.name for x in self.lines if applied(x) == "relu")
 
     def _without_penalties(self, line: Line) -> Line:
         """The line without the terms that no sample enters; they go to ``loss_penalties``."""
@@ -76,15 +91,8 @@ class _Planner:
 
     def _blocks(self) -> None:
         """Weights and biases that stand in one line A v + b get one block, v a row of ones."""
-        gradients = self.result.gradients
-        backward = {
-            name_of(e)
-            for line in self.lines
-            if line.lhs.role == "gradient"
-            for e in line.reads
-            if gradients.get(name_of(e)) != line.lhs.name
-        }
-        blocks, start = [], 0
+        blocks: list[Block] = []
+        start = 0
         for line in self.lines:
             found = _affine(line)
             if found is None:
@@ -92,14 +100,13 @@ class _Planner:
             weights, source, bias = found
             tensor = self.program.tensors[weights]
             units, inputs = (int(a.size) for a in tensor.axes)
-            turned = weights in backward
-            block = Block(weights, bias, units, inputs, start, turned)
+            block = Block(weights, bias, units, inputs, start, bool(blocks))
             blocks.append(block)
             start += block.size
             if bias is not None:
                 self.result.ones[source] = bias
         self.result.blocks = tuple(blocks)
-        held = {n for b in blocks for n in (b.weights, b.bias) if n}
+        held = {n for b in blocks for n in (b.weights, b.bias)}
         if missing := [t.name for t in _parameters(self.program) if t.name not in held]:
             raise PlanError(f"no line A v + b reads {', '.join(missing)}")
 
@@ -141,8 +148,8 @@ class _Planner:
         if not isinstance(product, MatMul):
             raise PlanError(f"the gradient of weights is not one product:\n  {line}")
         seed = self._seed(line, data[0].coefficient, product.left.f * product.right.f)
-        left = self._operand(line, product.left, seed)
-        right = self._operand(line, product.right, sp.S.One)
+        right, rest = _source(product.right)
+        left = self._operand(line, block, seed * rest * product.left.f, product.left.axes)
         ones = block.bias is not None
         if ones and self.result.ones.get(right) != block.bias:
             raise PlanError(f"{right} has no row of ones for {block.bias}:\n  {line}")
@@ -164,19 +171,16 @@ class _Planner:
 
     def _seed(self, line: Line, coefficient: sp.Expr, f: sp.Expr) -> sp.Expr:
         """The coefficient of a term, with 1/N and the constant c in the first gradients."""
-        if line.lhs.role not in ("gradient", "mask"):
-            return coefficient
-        if any(name_of(e) in self.names for e in entries(f)):
+        if line.lhs.role != "gradient" or any(name_of(e) in self.names for e in entries(f)):
             return coefficient
         return SEED * coefficient.xreplace({self.count: sp.S.One})
 
-    def _operand(self, line: Line, e: Elementwise, coefficient: sp.Expr) -> str:
+    def _operand(self, line: Line, block: Block, f: sp.Expr, axes: Axes) -> str:
         """The name of an array with an operand's value, computed first where it has none."""
-        if is_entry(e.f) and coefficient == 1:
-            return name_of(e.f)
-        wrt = next(t for t, g in self.result.gradients.items() if g == line.lhs.name)
-        axes = tuple(self._axis(line, a) for a in e.axes)
-        return self._let(line, f"d_{wrt.split('_')[-1]}", axes, coefficient * e.f).name
+        if is_entry(f):
+            return name_of(f)
+        name = f"d_{layer_of(block.weights)}"
+        return self._let(line, name, tuple(self._axis(line, a) for a in axes), f).name
 
     def _axis(self, line: Line, symbol: sp.Symbol) -> Axis:
         return next(a for a in line.axes if a.symbol == symbol)
@@ -272,56 +276,6 @@ class _Planner:
                     break
 
 
-SIGNED = ("relu", "leaky_relu", "elu")  # f(z) > 0 exactly where z > 0
-
-
-def by_sign(lines: Sequence[Line]) -> list[Line]:
-    """[z > 0] -> [a > 0] where a = relu(z), or another function that keeps the sign."""
-    table: dict[sp.Expr, sp.Expr] = {}
-    out = []
-    for line in lines:
-        name = _applied(line)
-        if name in SIGNED:
-            table[line.terms[0].f.args[0] > 0] = line.lhs.entry > 0
-        elif table:
-            cases = {p: p.xreplace(table) for t in line.terms for p in t.f.atoms(sp.Piecewise)}
-            cases = {p: q for p, q in cases.items() if all(v.is_number for v, _ in p.args)}
-            terms = tuple(Term(t.f.xreplace(cases), t.over, t.reduce) for t in line.terms)
-            line = Line(line.lhs, terms, line.why)
-        out.append(line)
-    return out
-
-
-def inlined(lines: Sequence[Line], held: set[str]) -> tuple[list[Line], dict[str, list[Line]]]:
-    """Without the element-wise lines that one other such line reads; and those, by its name."""
-    readers: dict[str, list[Line]] = {}
-    for line in lines:
-        for name in {name_of(e) for e in line.reads}:
-            readers.setdefault(name, []).append(line)
-    out: list[Line] = []
-    inside: dict[str, list[Line]] = {}
-    table: dict[sp.Expr, sp.Expr] = {}
-    for line in lines:
-        if table:
-            terms = tuple(Term(t.f.xreplace(table), t.over, t.reduce) for t in line.terms)
-            line = Line(line.lhs, terms, line.why)
-        name, read = line.lhs.name, readers.get(line.lhs.name, [])
-        alone = len(read) == 1 and read[0].elementwise and read[0].lhs.axes == line.lhs.axes
-        if line.elementwise and alone and name not in held:
-            table[line.lhs.entry] = sp.Add(*(t.f for t in line.terms))
-            inside.setdefault(read[0].lhs.name, []).extend([*inside.pop(name, []), line])
-        else:
-            out.append(line)
-    return out, inside
-
-
-def _applied(line: Line) -> str:
-    """The name of the table's function where the line is one of an entry; else nothing."""
-    f = line.terms[0].f if len(line.terms) == 1 and line.elementwise else None
-    plain = isinstance(f, Named) and not f.order and is_entry(f.args[0])
-    return str(f.row.name) if plain and f is not None else ""
-
-
 def indices_in(f: sp.Expr) -> bool:
     """Whether an entry with indices occurs in ``f``."""
     return any(isinstance(e, sp.Indexed) for e in entries(f))
@@ -354,6 +308,15 @@ def _values_in(factor: Factor) -> tuple[Elementwise, ...]:
 
 def _gradient_of(block: Block) -> Operand:
     return Operand(block.weights, block=True)
+
+
+def _source(right: Elementwise) -> tuple[str, sp.Expr]:
+    """The value that the weights multiply, and further factors, which stand with the error."""
+    factors = sp.Mul.make_args(right.f)
+    found = [g for g in factors if is_entry(g) and len(indices_of(g)) == len(right.axes)]
+    if len(found) != 1:
+        raise PlanError(f"no value that the weights multiply in {right.f}")
+    return name_of(found[0]), right.f / found[0]
 
 
 def _only_factor(data: Sequence[Lowered]) -> Factor | None:

@@ -61,7 +61,8 @@ class Reasons:
                 return self._inserted(step.before, step.after)
             case "derivative of the activation":
                 assert step.before is not None
-                return ", ".join(self.derivative(row, order) for row, order in primes(step.before))
+                found = (self.derivative(row, order) for row, order in primes(step.before))
+                return self.say("join_items").join(found)
             case "use the forward value":
                 assert step.before is not None
                 known = read_names(step.before)

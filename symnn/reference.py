@@ -18,6 +18,7 @@ from symnn.evidence import words
 from symnn.explain import cost, spoken, why_transposed
 from symnn.fold import layer_of, runs
 from symnn.ir import Tensor
+from symnn.numbers import Numbers, worked
 from symnn.opening import Opening
 from symnn.optimizers import update_lines
 from symnn.printers.formulas import DEEP, batch_product, sample_sum
@@ -36,21 +37,26 @@ SIGNS = {
 class Reference(Opening):
     """The sections, one method each."""
 
-    def document(self) -> Document:
+    numbers: str | None = None
+
+    def document(self, numbers: str | None = None, beside: bool = False) -> Document:
         """The whole story."""
+        self.numbers = numbers
+        self._numbers_beside(beside)
         for section in self.sections():
             section()
         description = self.network.spec.model.description
         title, layer = self.network.name, self.notation.layer_letter
-        return Document(title, description, self._with_signs(), self.language, layer)
+        origin = self.beside.origin() if self.beside else ""
+        return Document(title, description, self._with_signs(), self.language, layer, origin)
 
     def sections(self) -> list[Callable[[], None]]:
         """What writes the sections, in order."""
         many = [self._samples] if self.layout == "sample" else []
         if self.detail == "answer":
-            return [self._network, self._loss, self._result, *many, self._update]
+            return [self._network, self._loss, self._result, *many, self._update, self._example]
         found = [self._network, self._loss, self._gradients, self._result]
-        return [*found, *many, self._update, self._stable]
+        return [*found, *many, self._update, self._example, self._stable]
 
     def _with_signs(self) -> tuple[Section, ...]:
         """The sections, that of the network ending in what the signs mean."""
@@ -60,7 +66,8 @@ class Reference(Opening):
         odot = re.escape(self.notation.hadamard)
         signs = {name: sign.replace("{odot}", odot) for name, sign in SIGNS.items()}
         used = [self.say(name) for name, sign in signs.items() if re.search(sign, tex)]
-        told = (Paragraph(self.say("signs", signs="; ".join(used))),) if used else ()
+        listed = self.say("join_reasons").join(used)
+        told = (Paragraph(self.say("signs", signs=listed)),) if used else ()
         return tuple(
             replace(s, blocks=s.blocks + told) if s.title == self.say("network") else s
             for s in sections
@@ -72,7 +79,8 @@ class Reference(Opening):
         out, say, number = self.out, self.say, self.number
         by_chain = self.method == "chain"
         said = [*self.conventions(), say("sweep")]
-        out.say(" ".join(said if by_chain else [*said, say("differentials")]))
+        said += [] if by_chain else [say("differentials")]
+        out.say(say("join_sentences").join(said))
         if kinks := [f.kink for f in self._functions() if f.kink]:
             out.say(say("kinks", kinks=", ".join(kinks)))
         self._figure("graph")
@@ -192,6 +200,20 @@ class Reference(Opening):
             out.say(say("every", names=", ".join(letters)))
         self._figure("descent")
         out.end(say("update"))
+
+    # the worked example ------------------------------------------------------------------
+
+    def _example(self) -> None:
+        if self.numbers not in (None, "none"):
+            digits = self.network.spec.notes.digits
+            self.out.blocks.extend(worked(self, self.numbers, digits))
+            self.out.end(self.say("numbers"))
+
+    def _numbers_beside(self, beside: bool) -> None:
+        wanted = beside and self.numbers != "none" and self.layout == "sample"
+        if wanted:
+            digits = self.network.spec.notes.digits
+            self.beside = Numbers.of(self, self.numbers or "decimal", digits)
 
     # the stable form ---------------------------------------------------------------------
 

@@ -210,14 +210,15 @@ def inline(
 
 def reads_barely(term: Term, entry: sp.Expr, line: Line, bound: Mapping[sp.Symbol, Axis]) -> bool:
     """Whether ``entry`` is a factor of the term, once, at bare distinct indices."""
-    indices = indices_of(entry)
+    indices, factors = indices_of(entry), sp.Mul.make_args(term.f)
+    rest = [e for g in factors if g != entry for e in entries(g)]
     return (
         term.reduce == "sum"
-        and sp.Mul.make_args(term.f).count(entry) == 1
+        and factors.count(entry) == 1
         and len(set(indices)) == len(indices)
         and all(
             i in bound and bound[i].size == a.size
             for i, a in zip(indices, line.lhs.axes, strict=True)
         )
-        and sum(name_of(e) == name_of(entry) for e in entries(term.f)) == 1
+        and all(name_of(e) != name_of(entry) for e in rest)
     )

@@ -21,7 +21,7 @@ from symnn.notation import (
     TRANSPOSES,
 )
 from symnn.optimizers import OPTIMIZERS
-from symnn.phrases import DETAILS, METHODS, PHRASES, STORIES
+from symnn.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
 from symnn.schema import Field, quoted
 from symnn.symbols import LAYER_MARKS, Notation
 
@@ -69,6 +69,7 @@ class Train:
 class Notes:
     """[notes]; layout None: the notation's own; figures None: in documents, not in fragments.
 
+    numbers None: none, but for the page, which shows those of a small network when asked to.
     symbols: letter of a tensor -> TeX.
     """
 
@@ -79,6 +80,8 @@ class Notes:
     method: str
     language: str
     figures: bool | None
+    numbers: str | None
+    digits: int
     symbols: Mapping[str, str]
 
 
@@ -203,6 +206,8 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "method": Field("string", "chain", choices=METHODS, doc="how gradients are found"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
         "figures": Field("boolean", None, doc="whether there are figures"),
+        "numbers": Field("string", None, choices=NUMBERS, doc="of the worked example"),
+        "digits": Field("integer", 4, minimum=3, maximum=12, doc="of rounded numbers"),
         "symbols": Field("table", {}, doc="letters of your own"),
     },
     "example": {
@@ -237,5 +242,6 @@ NOTES_FLAGS = ("notation", "layout", "detail", "story", "method", "language", "f
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
     **{name: f"notes.{name}" for name in NOTES_FLAGS},
+    **{name: f"notes.{name}" for name in ("numbers", "digits")},
     "seed": "model.seed",
 }

@@ -201,7 +201,7 @@ class _Simplifier:
                 return None  # a product of sums is computed in two steps
             else:
                 terms += inline(term, found[0], inner, bound)
-        return Line(line.lhs, tuple(t for t in terms if t.f != 0), SUBSTITUTE)
+        return Line(line.lhs, tuple(terms), SUBSTITUTE)
 
     def _live(self) -> set[str]:
         live: set[str] = set()

@@ -327,6 +327,8 @@ class _Reader:
         ):
             if values is not None and len(values) != size:
                 self.fail(f"example.{key}", f"must be {size} value(s), not {len(values)}")
+        if spec.example.y is not None and (found := _no_target(spec.loss.name, spec.example.y)):
+            self.fail("example.y", found)
         shapes: dict[str, tuple[int, ...]] = {}
         before = spec.model.inputs
         for k, layer in enumerate(dense, start=1):
@@ -345,6 +347,17 @@ class _Reader:
         from symnn.datasets import check_header
 
         self.problems += check_header(spec)
+
+
+def _no_target(loss: str, y: Sequence[float]) -> str | None:
+    """Why a loss of probabilities cannot have this target; None if it can."""
+    if LOSSES[loss].final is None:
+        return None
+    if not all(0 <= v <= 1 for v in y):
+        return f"must hold probabilities, from 0 to 1, as {loss} asks for"
+    if LOSSES[loss].final == "softmax" and abs(sum(y) - 1) > 1e-6:
+        return f"must sum to 1, as {loss} asks for, not to {sum(y):g}"
+    return None
 
 
 def _shown(path: str) -> str:

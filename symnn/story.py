@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from symnn.document import Document
 from symnn.notation import LAYOUTS, NOTATIONS, with_symbols
-from symnn.phrases import DETAILS, METHODS, PHRASES, STORIES
+from symnn.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
 from symnn.reference import Reference
 from symnn.symbols import Notation
 from symnn.tutorial import Tutorial
@@ -28,6 +28,8 @@ def tell(
     ticks: bool = True,
     story: str = "reference",
     method: str = "chain",
+    numbers: str | None = None,
+    beside: bool = False,
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
@@ -35,6 +37,9 @@ def tell(
     of the notation.  ticks: whether lines are evaluated, and those that hold are marked.
     story: "reference" goes straight to the network; "tutorial" first tells what leads to it,
     unless the detail is "answer".  method: "chain", or "differential" for dL = ⟨g, dv⟩.
+    numbers: of a worked example; None: the spec's, or else none in the reference, and decimal
+    ones in the tutorial of a small network.  beside: whether equations carry theirs, for a page
+    that shows them when asked to.
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
@@ -43,11 +48,15 @@ def tell(
     _known("language", language, PHRASES)
     _known("story", story, STORIES)
     _known("method", method, METHODS)
+    numbers = numbers or derivation.network.spec.notes.numbers
+    _known("numbers", numbers or "none", NUMBERS)
+    if derivation.network.count and numbers not in (None, "none"):
+        raise ValueError("the numbers of an example need a number of layers")
     kind = Tutorial if story == "tutorial" and detail != "answer" else Reference
     told = kind(derivation, own, layout, detail, language, figures, method)
     if ticks and detail != "answer":
         told.evidence = derivation.evidence(told.kind)
-    return told.document()
+    return told.document(numbers, beside)
 
 
 def letters(network: Network, notation: str | Notation | None = None) -> Notation:

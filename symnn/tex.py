@@ -13,7 +13,11 @@ from pathlib import Path
 from symnn.files import MARKER
 
 SECONDS = 60
-PACKAGES = "texlive-latex-base texlive-latex-recommended texlive-pictures lmodern"
+PACKAGES = {  # of Debian, for each program
+    "pdflatex": "texlive-latex-base texlive-latex-recommended texlive-pictures lmodern",
+    "xelatex": "texlive-xetex texlive-lang-chinese texlive-fonts-recommended "
+    "texlive-latex-recommended texlive-pictures lmodern",
+}
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -48,13 +52,22 @@ class TexError(Exception):
         self.hint = hint
 
 
-def escape(text: str) -> str:
+def escape(text: str, program: str = "pdflatex") -> str:
     """User text as TeX that prints these very characters.
 
-    Letters beyond Latin and Greek are printed as their code point, U+4E2D: the English
-    document is set in Latin Modern, which has no others.
+    Letters beyond Latin are printed as their code point, U+4E2D, if the fonts have no others:
+    Latin Modern, which pdflatex sets, and for xelatex Fandol, which has the Chinese of GB 2312.
     """
-    return "".join(_escaped(c) for c in text)
+    chinese = program == "xelatex"
+    return "".join(c if chinese and in_fandol(c) else _escaped(c) for c in text)
+
+
+def in_fandol(c: str) -> bool:
+    """Whether a character is one of the Chinese letters and signs of GB 2312."""
+    try:
+        return c > "\u3000" and bool(c.encode("gb2312"))
+    except UnicodeEncodeError:
+        return False
 
 
 def _escaped(c: str) -> str:
@@ -74,18 +87,22 @@ _NOT_IN_T1 = frozenset("ĀāĈĉĊċĒēĔĕĖėĜĝĠġĢģĤĥĨĩĪīĬĭĮį
 
 
 def compile_pdf(tex: str) -> bytes:
-    """The PDF of a document, made by pdflatex in a temporary folder, without shell escape.
+    """The PDF of a document, made in a temporary folder, without shell escape.
 
+    The program is the one that the document names in its second line, or else pdflatex.
     Raises TexError: not installed, too slow, or the first error of its log.
     """
-    program = shutil.which("pdflatex")
+    named = re.match(r"%.*\n% !TEX program = (\w+)\n", tex)
+    name = named[1] if named else "pdflatex"
+    program = shutil.which(name)
     if program is None:
         raise TexError(
-            "pdflatex is not installed",
-            f"install the Debian packages {PACKAGES}, or write a .tex file",
+            f"{name} is not installed",
+            f"install the Debian packages {PACKAGES[name]}, or write a file that needs no TeX: "
+            ".html, .svg, .tex",
         )
     with tempfile.TemporaryDirectory(prefix="symnn-") as folder:
-        (Path(folder) / "notes.tex").write_text(tex, encoding="utf-8")
+        (Path(folder) / "notes.tex").write_text(tex, encoding="utf-8", newline="\n")
         for _ in range(2):
             if not _run(program, folder):
                 break
@@ -95,6 +112,7 @@ def compile_pdf(tex: str) -> bytes:
 
 def _run(program: str, folder: str) -> bool:
     """Run TeX once; whether it asks to be run again."""
+    name = Path(program).name
     command = [program, "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "notes"]
     fixed = {
         "openin_any": "p",
@@ -114,11 +132,11 @@ def _run(program: str, folder: str) -> bool:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise TexError(f"pdflatex took more than {SECONDS} s", "write a .tex file") from error
+        raise TexError(f"{name} took more than {SECONDS} s", "write a .tex file") from error
     log = Path(folder) / "notes.log"
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     if done.returncode or not (Path(folder) / "notes.pdf").exists():
-        raise TexError(f"pdflatex failed: {first_error(text)}", f"it needs {PACKAGES}")
+        raise TexError(f"{name} failed: {first_error(text)}", f"it needs {PACKAGES[name]}")
     return "Rerun to get" in text or "Rerun LaTeX" in text
 
 

@@ -13,6 +13,7 @@ import sympy as sp
 from symnn.derivation import Derivation
 from symnn.document import Row
 from symnn.equations import Equations, activation
+from symnn.example import small
 from symnn.ir import Tensor, name_of
 from symnn.layers import Dense
 from symnn.network import Network
@@ -119,7 +120,7 @@ class Tutorial(Reference):
         if self.notation.error:
             slope = rf"\partial {scalar.letter('L')}/\partial {scalar.letter('z_1')}"
             said.append(say("tut_error", delta=scalar.letter("dz_1"), slope=slope))
-        out.say(" ".join(said))
+        out.say(say("join_sentences").join(said))
         for group in scalar.groups():
             out.show(*scalar.derivation_rows(group, scalar.notation))
         out.say(say("tut_smallest_end"))
@@ -182,6 +183,11 @@ class Tutorial(Reference):
     def _loss(self) -> None:
         self._loss_lines()
         self.out.end(self.say("tut_loss_here"), given=True)
+
+    def _example(self) -> None:
+        if self.numbers is None and small(self.network):  # shown unless they are declined
+            self.numbers = "decimal"
+        super()._example()
 
     def _update(self) -> None:
         figures, self.figures = self.figures, False  # the step was drawn where it was explained

@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const body = document.body;
-  const state = { level: document.querySelector("[data-level][aria-pressed=true]").dataset.level, view: "notes" };
+  const state = { level: document.querySelector("[data-level][aria-pressed=true]").dataset.level, view: "notes", values: "symbols" };
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const options = { output: "htmlAndMathml", strict: "error", throwOnError: false, trust: false };
 
@@ -12,11 +12,7 @@
   function prepare(level) {
     if (typeset.has(level)) return;
     typeset.add(level);
-    all(".math", level).forEach((place) => {
-      const tex = place.textContent;
-      place.dataset.tex = tex;
-      katex.render(tex, place, options);
-    });
+    all(".math", level).filter((place) => !place.closest(".numbers")).forEach(render);
     all("section:not(.given) .row", level).forEach((row) => {
       row.classList.add("hidden");
       row.querySelector(".right").append(document.getElementById("blank").content.cloneNode(true));
@@ -24,11 +20,26 @@
     findSymbols(level);
   }
 
+  function render(place) {
+    const tex = place.textContent;
+    place.dataset.tex = tex;
+    katex.render(tex, place, options);
+  }
+
+  // numbers are typeset when they are first asked for
+
+  function showNumbers() {
+    const on = state.values === "numbers";
+    body.classList.toggle("in-numbers", on);
+    if (on) all(".numbers .math:not([data-tex])", current()).forEach(render);
+  }
+
   function show() {
     all(".level").forEach((level) => { level.hidden = level.id !== "level-" + state.level; });
     prepare(current());
     body.classList.toggle("worksheet", state.view === "worksheet");
-    for (const group of ["level", "view"]) {
+    showNumbers();
+    for (const group of ["level", "view", "values"]) {
       all("[data-" + group + "]").forEach((button) => {
         button.setAttribute("aria-pressed", String(button.dataset[group] === state[group]));
       });
@@ -54,28 +65,31 @@
     count();
   }
 
-  // The state is in the address: #full, #worksheet or #full,worksheet.
+  // The state is in the address: #full, #worksheet, #numbers or #full,worksheet,numbers.
 
   function read() {
     for (const word of location.hash.slice(1).split(",")) {
       if (document.getElementById("level-" + word)) state.level = word;
       if (word === "notes" || word === "worksheet") state.view = word;
+      if (document.querySelector('[data-values="' + CSS.escape(word) + '"]')) state.values = word;
     }
     show();
   }
 
   function choose(group, value) {
     state[group] = value;
-    history.replaceState(null, "", "#" + state.level + (state.view === "worksheet" ? ",worksheet" : ""));
+    const more = [state.view, state.values].filter((word) => word === "worksheet" || word === "numbers");
+    history.replaceState(null, "", "#" + [state.level, ...more].join(","));
     show();
   }
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
-    const { level, view } = button.dataset;
+    const { level, view, values } = button.dataset;
     if (level) choose("level", level);
     else if (view) choose("view", view);
+    else if (values) choose("values", values);
     else if (button.dataset.do) {
       const hide = button.dataset.do === "reset";
       all("section:not(.given) .row", current()).forEach((row) => row.classList.toggle("hidden", hide));
@@ -143,6 +157,17 @@
     });
   }
 
+  function valueOf(row, index) {
+    const value = row.dataset.values && JSON.parse(row.dataset.values)[index];
+    if (!value) return [];
+    const says = document.createElement("p");
+    cell(row.cells[0], index, says);
+    const part = document.createElement("span");
+    katex.render("{} " + value, part, options);
+    says.append(part);
+    return [says];
+  }
+
   function explain(symbol, row, index) {
     all(".known", current()).forEach((other) => {
       other.classList.toggle("marked", other.dataset.symbol === symbol.dataset.symbol);
@@ -154,7 +179,7 @@
     const says = document.createElement("p");
     says.className = "says";
     cell(row.cells[2], index, says);
-    meaning.replaceChildren(shape, says);
+    meaning.replaceChildren(shape, says, ...valueOf(row, index));
     meaning.hidden = false;
     const place = symbol.getBoundingClientRect();
     const left = Math.min(place.left, document.documentElement.clientWidth - meaning.offsetWidth - 8);

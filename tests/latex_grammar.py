@@ -22,6 +22,7 @@ FUNCTIONS = {
     r"\sin": np.sin,
     r"\cos": np.cos,
     r"\log": np.log,
+    r"\exp": np.exp,
     r"\Phi": _cdf,
     r"\varphi": lambda x: np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
     r"\operatorname{sgn}": np.sign,
@@ -35,6 +36,7 @@ FUNCTIONS = {
     r"\mathrm{sqrt}": np.sqrt,
     r"\mathrm{abs}": np.abs,
     r"\mathrm{huber}": lambda x: np.where(np.abs(x) > 1, np.abs(x) - 0.5, x * x / 2),
+    r"\mathrm{ripple}": lambda x: x * np.sin(x) / (1 + x * x),
     "h": lambda x: np.where(np.abs(x) > 1, np.abs(x) - 0.5, x * x / 2),
 }
 HADAMARD = (r"\odot", r"\circ", "*")
@@ -106,10 +108,17 @@ class _Reader:
     def product(self):
         value = self.factor()
         assert value is not None, f"nothing at {self.text[self.at :]} of {self.text}"
-        while (other := self.factor()) is not None:
+        while True:
+            if self.next("/"):
+                value = value / self.factor()
+                continue
+            dot = self.next(r"\cdot")
+            other = self.factor()
+            if other is None:
+                assert not dot, f"nothing at {self.text[self.at :]} of {self.text}"
+                return value
             self.products.append((value.shape, other.shape))
             value = value * other if 1 in (value.size, other.size) else value @ other
-        return value
 
     def factor(self):
         value = self.atom()
@@ -131,6 +140,8 @@ class _Reader:
         for name, function in self.functions:
             if self.next(name + "("):
                 return function(self.closed(")"))
+            if self.next(name + r"\begin{pmatrix}"):
+                return function(self.matrix())
         for symbol, value in self.symbols:
             if self.next(symbol):
                 return value
@@ -143,9 +154,9 @@ class _Reader:
                         order += 1
                     self.need("}")
                 if self.next("("):
-                    value = self.sum()
-                    self.need(")")
-                    return slope(function, order)(value)
+                    return slope(function, order)(self.closed(")"))
+                if self.next(r"\begin{pmatrix}"):
+                    return slope(function, order)(self.matrix())
                 self.at = start
         return self.sign()
 
@@ -162,6 +173,8 @@ class _Reader:
             value = self.closed(")")
             assert value.shape[1] == 1, self.text[start:]
             return np.diag(value[:, 0])
+        if self.next(r"\begin{pmatrix}"):
+            return self.matrix()
         if self.next(r"\frac{"):
             top = self.closed("}")
             self.need("{")
@@ -190,6 +203,20 @@ class _Reader:
         value = self.sum()
         self.need(end)
         return value
+
+    def matrix(self):
+        """The rest of a matrix of numbers, each an entry or a fraction such as 1/2."""
+        rows = [[]]
+        while True:
+            entry = self.sum()
+            assert entry.size == 1, self.text
+            rows[-1].append(entry.item())
+            if self.next(r"\end{pmatrix}"):
+                return np.array(rows)
+            if self.next(r"\\"):
+                rows.append([])
+            else:
+                self.need("&")
 
     def condition(self):
         left = self.sum()

@@ -368,3 +368,15 @@ def test_the_network_of_n_layers_needs_no_spec(run: Any) -> None:
     for words in (["--layers", "7"], ["--layers", "n", "--format", "ipynb"]):
         done = run("derive", *words)
         assert done.code == 2 and not done.out and "--layers" in done.err
+
+
+def test_numbers_are_a_flag(run: Any) -> None:
+    done = run("derive", "xor", "--fragment", "--numbers", "decimal", "--digits", "6")
+    assert done.code == 0 and r"\subsection*{The same with numbers}" in done.out
+    assert "rounded, the largest entry to $6$ digits" in done.out
+    for words, message in (
+        (("--numbers", "roman"), 'unknown value "roman"; known: decimal, none, pencil'),
+        (("--digits", "2"), "must be at least 3, not 2"),
+    ):
+        done = run("derive", "xor", *words)
+        assert done.code == 2 and message in done.err

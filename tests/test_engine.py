@@ -100,6 +100,21 @@ def out_of_range() -> Program:
     return Program((x,), (y, loss(y.lhs.entry**2, i)))
 
 
+def hankel() -> Program:
+    """Two output axes in one index: only one of them is eliminated."""
+    x, m = leaf("x", axis("s", 6)), leaf("W", i, j)
+    y = let("y", (i, j), Term(x[i.symbol + j.symbol] * m.entry))
+    return Program((x, m), (y, loss(y.lhs.entry**3, i, j)))
+
+
+def summed_index() -> Program:
+    """A summed axis alone in an index, strided, reversed or moved: there is a guard."""
+    x, m = leaf("x", n, axis("s", 6)), leaf("W", w)
+    reads = (x[n, 2 * w.symbol + 1], x[n, 4 - w.symbol], x[n, w.symbol + 1])
+    y = let("y", (n,), *(Term(read * m.entry, (w,)) for read in reads))
+    return Program((x, m), (y, loss(y.lhs.entry**2, n)))
+
+
 def embedding() -> Program:
     table, tok, v = leaf("E", axis("v", 5), d), leaf("tok", n, role="input"), leaf("V", d)
     y = let("y", (n,), Term(table[tok[n], d] * v.entry, (d,)))
@@ -218,6 +233,8 @@ PROGRAMS = {
     "constant index": constant_index(),
     "repeated index": trace(),
     "entries outside the range": out_of_range(),
+    "two output axes in an index": hankel(),
+    "summed axis in an index": summed_index(),
     "embedding": embedding(),
     "max pooling": max_pooling(),
     "two maxima in a line": two_maxima(),
@@ -412,6 +429,44 @@ def test_gradient_names_avoid_the_names_of_the_program() -> None:
     program = Program((x, dx), (loss(x.entry**2 * dx.entry, i),))
     _, names = gradients(program)
     assert len({*names.values(), *program.tensors}) == len(names) + len(program.tensors)
+    assert_gradients_hold(program)
+
+
+def test_a_gradient_finds_a_name_where_two_are_taken() -> None:
+    x, taken = leaf("x", i), [leaf(name, i, role="input") for name in ("dx", "dL_dx", "dL_dx_")]
+    program = Program((x, *taken), (loss(x.entry**2 * taken[0].entry, i),))
+    _, names = gradients(program)
+    assert names["x"] == "dL_dx__"
+    assert_gradients_hold(program)
+
+
+def test_an_indicator_finds_a_name_too() -> None:
+    x = leaf("x", i, j)
+    taken = [leaf(name, role="input") for name in ("z_first", "z_first_", "z_first_1")]
+    z = let("z", (), Term(x.entry, (i, j), "max"), Term(-x.entry, (i, j), "max"))
+    factor = sp.Mul(*(t.entry for t in taken))
+    program = Program((x, *taken), (z, loss(z.lhs.entry**2 * factor)))
+    items, _ = gradients(program)
+    found = {line.lhs.name for line in items if line.lhs.role == "mask"}
+    assert found == {"z_first__", "z_first_1_"}
+    assert_gradients_hold(program)
+
+
+def test_lines_that_the_loss_does_not_read_get_no_gradient() -> None:
+    x = leaf("x", i)
+    aside = let("u", (i,), Term(x.entry**2))
+    program = Program((x,), (aside, loss(x.entry**3, i)))
+    items, names = gradients(program)
+    assert names.keys() == {"x", "L"}
+    assert [str(line) for line in items] == ["dL = 1", "dx[i] = 3*dL*x[i]**2"]
+
+
+def test_a_leaf_that_the_loss_does_not_read_has_the_gradient_0() -> None:
+    x, y = leaf("x", i), leaf("y", j)
+    program = Program((x, y), (loss(x.entry, i),))
+    items, names = gradients(program)
+    known = evaluate(program.extend(items), draw(program, np.random.default_rng(0)))
+    assert known[names["y"]].tolist() == [0.0] * 4
     assert_gradients_hold(program)
 
 

@@ -33,6 +33,10 @@ def test_the_committed_module_is_what_is_generated(name: str) -> None:
     compare(GENERATED / f"{name}.py", symnn.load(name).generate())
 
 
+def test_the_committed_module_for_jax_is_what_is_generated() -> None:
+    compare(GENERATED / "xor_jax.py", symnn.load("xor").generate("jax"))
+
+
 @pytest.mark.parametrize("name", example_names())
 def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     net = symnn.load(name)
@@ -47,14 +51,20 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     compare(GENERATED / f"{name}.tex", text)
 
 
+def test_the_committed_chinese_notes_are_what_is_derived() -> None:
+    compare(GENERATED / "xor.zh.tex", document(symnn.load("xor").derive(), language="zh"))
+
+
 def test_the_committed_picture_is_what_is_drawn() -> None:
     compare(GENERATED / "xor.svg", symnn.load("xor")._repr_svg_())
 
 
 def test_nothing_else_is_committed_there() -> None:
     known = {f"{name}{suffix}" for name in example_names() for suffix in (".py", ".tex")}
+    known |= {"xor.svg", "xor.zh.tex"}
     suffixes = (".py", ".tex", ".svg")
-    assert {p.name for p in GENERATED.iterdir() if p.suffix in suffixes} <= {*known, "xor.svg"}
+    known |= {"xor_jax.py"}
+    assert {p.name for p in GENERATED.iterdir() if p.suffix in suffixes} <= known
 
 
 @pytest.mark.parametrize("name", example_names())

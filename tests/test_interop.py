@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import symnn
+from symnn import interop
 
 TORCH = importlib.util.find_spec("torch") is not None
 
@@ -109,3 +110,70 @@ def test_gradients_of_pytorch_are_ok() -> None:
     net = symnn.from_torch(module, loss="mse")
     params = symnn.params_from_torch(module)
     assert net.compare({n: g.numpy() for n, g in grads.items()}, params, x.numpy(), y.numpy()).ok
+
+
+def needs(name: str) -> Any:
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f"{name} is not installed (pip install 'symnn[oracles]')")
+    return importlib.import_module(name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, (name, _) in interop.ACTIVATIONS.items()]
+)
+def test_a_module_of_pytorch_predicts_the_same(kind: str, name: str) -> None:
+    torch = needs("torch")
+    nn = torch.nn
+    activation = getattr(nn, kind)(*([-1] if kind == "Softmax" else []))
+    layers = [
+        nn.Flatten(),
+        nn.Linear(3, 4),
+        activation,
+        nn.Dropout(0.5),
+        nn.Linear(4, 2, bias=False),
+    ]
+    module = nn.Sequential(*layers).double().eval()
+    net = symnn.from_torch(module)
+    assert [type(layer).__name__ for layer in net.layers] == ["Dense", "Dropout", "Dense"]
+    assert net.layers[0] == symnn.Dense(4, name)
+    x = torch.linspace(-3, 3, 30, dtype=torch.float64).reshape(10, 3)
+    found = net.compile().predict(symnn.params_from_torch(module), x.numpy())
+    np.testing.assert_allclose(found, module(x).detach().numpy(), rtol=1e-13, atol=1e-14)
+
+
+def test_pytorch_layers_of_other_options_are_refused() -> None:
+    nn = needs("torch").nn
+    for layer_, word in (
+        (nn.LeakyReLU(0.2), "negative_slope"),
+        (nn.ELU(2.0), "alpha"),
+        (nn.GELU("tanh"), "approximate"),
+        (nn.Softplus(2.0), "beta"),
+        (nn.Softmax(0), "dim"),
+        (nn.Conv2d(1, 1, 1), "not supported"),
+    ):
+        with pytest.raises(ValueError, match=word):
+            symnn.from_torch(nn.Sequential(nn.Linear(2, 2), layer_))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_weights_of_keras_predict_the_same(bias: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs("keras")
+    needs("jax")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    import keras  # type: ignore[import-not-found,unused-ignore]
+
+    model = keras.Sequential(
+        [
+            keras.Input((3,)),
+            keras.layers.Dense(4, "tanh", use_bias=bias, bias_initializer="glorot_normal"),
+            keras.layers.Dropout(0.5),
+            keras.layers.Dense(2, "sigmoid"),
+        ]
+    )
+    layers = [symnn.Dense(4, "tanh", bias=bias), symnn.Dropout(0.5), symnn.Dense(2, "sigmoid")]
+    net = symnn.Network(inputs=3, layers=layers, loss="mse")
+    params = symnn.params_from_keras(model)
+    assert {name: p.shape for name, p in params.items()} == net.parameters
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    found = net.compile().predict(params, x)
+    np.testing.assert_allclose(found, np.asarray(model(x)), rtol=2e-6, atol=2e-6)

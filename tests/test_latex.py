@@ -76,23 +76,28 @@ def widths(net):
     return [net.inputs, *(layer.units for layer in net.layers if hasattr(layer, "units"))]
 
 
-def check(d, layout, notation=AFFINE):
-    """Every line that is printed as matrices is true; the names of those that are not printed.
-
-    The lines are those of the forward pass and those of every step, in their notation.
-    """
-    told = Equations(d, notation, layout, "full", "en")
-    sweep, notation = told.sweep, told.notation
-    rng = np.random.default_rng(0)
-    sizes = {"n": SAMPLES}
-    program = sweep.objective.extend(sweep.raw)
-    values = {}
+def drawn(program):
+    """Values of the leaves, of SAMPLES samples where there is a sample axis."""
+    rng, values = np.random.default_rng(0), {}
     for t in program.leaves:
-        shape = [sizes.get(a.name, a.size) for a in t.axes]
+        shape = [SAMPLES if a.name == "n" else a.size for a in t.axes]
         wide = shape[-1] if t.role == "parameter" and shape[-1] > 8 else 1
         values[t.name] = rng.uniform(0.2, 1.0, shape) / wide
     if program.facts:
         values["y"] = values["y"] / values["y"].sum(axis=-1, keepdims=True)
+    return values
+
+
+def check(d, layout, notation=AFFINE, draw=drawn):
+    """Every line that is printed as matrices is true; the names of those that are not printed.
+
+    The lines are those of the forward pass and those of every step, in their notation.  draw:
+    a program -> values of its leaves.
+    """
+    told = Equations(d, notation, layout, "full", "en")
+    sweep, notation = told.sweep, told.notation
+    program = sweep.objective.extend(sweep.raw)
+    values = draw(program)
     arrays = evaluate(program, values, {"N": SAMPLES})
     for name, line in sweep.gradients.items():
         if sweep.of != "L" and line.lhs.of == "L":

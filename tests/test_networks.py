@@ -1,14 +1,13 @@
-"""Random networks: gradients, generated modules, explicit forms and symmetries."""
+"""Random networks: gradients, generated modules and explicit forms."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
+from random_networks import PAIRS, USER, N, leaves_of, module_gradients, random_network
 
 from symnn import Dense, Dropout, Network
 from symnn.check import check_gradients, draw
@@ -17,54 +16,13 @@ from symnn.functions import ACTIVATIONS
 from symnn.ir import name_of
 from symnn.losses import LOSSES
 
-USER = {"ripple": "x*sin(x)/(1 + x**2)"}
-PAIRS = list(itertools.product((*ACTIVATIONS, *USER), LOSSES))
-N = 5
-
-
-def random_network(seed: int) -> Network:
-    """The seed picks hidden activation and loss; the rest is drawn."""
-    rng = np.random.default_rng(seed)
-    hidden, loss = PAIRS[seed * 31 % len(PAIRS)]
-    layers: list[Any] = []
-    for _ in range((seed + seed // len(PAIRS)) % 6):
-        layers.append(Dense(int(rng.integers(2, 6)), hidden, bias=bool(rng.integers(4))))
-        if rng.integers(3) == 0:
-            layers.append(Dropout(float(rng.uniform(0.1, 0.6))))
-    end = LOSSES[loss].final or ("linear", "tanh", "softplus", hidden)[rng.integers(4)]
-    layers.append(Dense(int(rng.integers(2, 5)), end, bias=bool(rng.integers(4))))
-    l2 = float(rng.uniform(0.01, 0.5)) if rng.integers(2) else 0.0
-    return Network(
-        inputs=int(rng.integers(1, 6)),
-        layers=layers,
-        loss={"name": loss, "l2": l2},
-        activations=USER,
-    )
-
-
-def leaves_of(net: Network, rng: np.random.Generator) -> dict[str, Any]:
-    """Leaves of N samples; targets are one-hot rows where the loss wants rows that sum to 1."""
-    values = draw(net.program, rng, {"N": N})
-    if net.spec.loss.l2:
-        values["l2"] = np.asarray(net.spec.loss.l2)
-    if net.spec.loss.name == "cross_entropy":
-        values["y"] = np.eye(net.outputs)[rng.integers(net.outputs, size=N)]
-    return values
-
-
-def module_gradients(net: Network, module: Any, values: dict[str, Any]) -> Any:
-    params = {name: values[name] for name in net.parameters}
-    masks = {t.name: values[t.name] for t in net.program.leaves_of("mask")}
-    extra = (masks,) if masks else ()
-    return module.loss_and_gradients(params, values["x"], values["y"], *extra)
-
 
 def test_the_pairs_are_all_reached() -> None:
     assert {seed * 31 % len(PAIRS) for seed in range(len(PAIRS))} == set(range(len(PAIRS)))
 
 
 def test_gradients_hold_and_the_module_computes_them(
-    network_seed: int, errors: Callable[[str, float], None]
+    network_seed: int, errors: Callable[[str, str, float], None]
 ) -> None:
     net = random_network(network_seed)
     rng = np.random.default_rng([network_seed, 1])
@@ -84,59 +42,7 @@ def test_gradients_hold_and_the_module_computes_them(
         error = float(np.abs(gradient - exact).max() / max(np.abs(exact).max(), 1e-300))
         assert error <= 1e-11 or np.abs(gradient - exact).max() <= 1e-300, (name, error)
         largest = max(largest, error)
-    errors(f"network {network_seed}, {net!r}", largest)
-
-
-# symmetries ------------------------------------------------------------------------------
-
-
-def example(loss: str, hidden: str = "tanh", l2: float = 0.0) -> Network:
-    layers = [Dense(4, hidden), Dense(3, LOSSES[loss].final or "linear")]
-    return Network(inputs=2, layers=layers, loss={"name": loss, "l2": l2})
-
-
-def run(net: Network, values: dict[str, Any]) -> dict[str, Any]:
-    batch = net.derive().batch
-    known = evaluate(batch.program, values)
-    return {"L": known["L"], **{name: known[batch.names[name]] for name in net.parameters}}
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("hidden", ["tanh", "softmax"])
-def test_permuted_hidden_units_permute_the_gradients(loss: str, hidden: str) -> None:
-    net, rng = example(loss, hidden, 0.1), np.random.default_rng(0)
-    values, p = leaves_of(net, rng), rng.permutation(4)
-    moved = {"A_1": values["A_1"][p], "b_1": values["b_1"][p], "A_2": values["A_2"][:, p]}
-    before, after = run(net, values), run(net, {**values, **moved})
-    wanted = {
-        **before,
-        **{"A_1": before["A_1"][p], "b_1": before["b_1"][p], "A_2": before["A_2"][:, p]},
-    }
-    for name, exact in wanted.items():
-        np.testing.assert_allclose(after[name], exact, rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_batch_taken_twice_keeps_a_mean_and_doubles_a_sum(loss: str) -> None:
-    net = example(loss)
-    values = leaves_of(net, np.random.default_rng(1))
-    twice = {**values, **{name: np.concatenate([values[name]] * 2) for name in ("x", "y")}}
-    factor = 1.0 if LOSSES[loss].mean else 2.0
-    before, after = run(net, values), run(net, twice)
-    for name, exact in before.items():
-        np.testing.assert_allclose(after[name], factor * exact, rtol=1e-12, atol=1e-14)
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_a_gradient_is_c_times_the_sum_of_those_of_the_samples(loss: str) -> None:
-    net = example(loss)
-    values = leaves_of(net, np.random.default_rng(2))
-    rows = [{**values, "x": values["x"][[i]], "y": values["y"][[i]]} for i in range(N)]
-    c = 1 / N if LOSSES[loss].mean else 1.0
-    parts, whole = [run(net, row) for row in rows], run(net, values)
-    for name, exact in whole.items():
-        total = c * sum(part[name] for part in parts)
-        np.testing.assert_allclose(total, exact, rtol=1e-12, atol=1e-14)
+    errors("complex step", f"network {network_seed}, {net!r}", largest)
 
 
 # explicit forms --------------------------------------------------------------------------

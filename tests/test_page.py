@@ -110,13 +110,14 @@ def test_text_of_the_user_stays_text() -> None:
     assert "&lt;script&gt;" in text
 
 
-@pytest.mark.parametrize("notation", ["affine", "ng"])
-def test_the_scripts_run_and_typeset(tmp_path: Path, notation: str) -> None:
+@pytest.mark.parametrize(("notation", "language"), [("affine", "en"), ("ng", "en"), ("ng", "zh")])
+def test_the_scripts_run_and_typeset(tmp_path: Path, notation: str, language: str) -> None:
     browser = shutil.which("chromium")
     if browser is None:
         pytest.skip("chromium is not installed")
     path = tmp_path / "notes.html"
-    path.write_text(html(symnn.load("xor").derive(), notation=notation), encoding="utf-8")
+    text = html(symnn.load("xor").derive(), notation=notation, language=language)
+    path.write_text(text, encoding="utf-8")
 
     def shown(fragment: str) -> str:
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]

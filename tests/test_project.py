@@ -32,21 +32,23 @@ TOP = {
 # object that users hold) and those for type checkers alone do not count.
 ORDER = """
     schema files npz tables datasets
-    entries ir functions formula layers losses optimizers
-    symbols notation phrases locate sources sections spec
-    explicit network general interop
+    entries ir functions pointwise formula layers losses optimizers
+    symbols notation phrases_zh phrases locate sources sections spec
+    explicit exact network general interop
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation scalars verify evidence causes compare
-    operations chains plan planner
+    special evaluate lower check derivation scalars verify evidence causes compare example
+    operations chains plan inlining planner stacking
     drawing printers document reasons equations explain
-    differentials figures legend opening reference tutorial story markdown
-    templating tex page draw notes emit training cli commands
+    differentials figures legend numbers opening reference tutorial story markdown
+    templating tex page draw notes c_compiler c_target emit training cli delivery commands
     __init__ __main__
 """.split()  # noqa: SIM905
 
 # emit.py is the one place that executes text, and only text that the package built.
 EXECUTORS = {"eval", "exec", "compile", "__import__"}
 PARSERS = {"sympify", "parse_expr"}
+# what runs other programs: TeX, and a C compiler
+RUNNERS = {PACKAGE / "tex.py", PACKAGE / "c_compiler.py"}
 
 
 def name_of(path: Path) -> str:
@@ -125,6 +127,31 @@ def test_text_is_never_executed(path: Path) -> None:
         assert function not in EXECUTORS or name_of(path) == "emit", where
         assert function not in ("yaml.load", "os.system", "pickle.load", "pickle.loads"), where
         assert not words & {"allow_pickle=True", "shell=True"}, where
+
+
+# what reaches the network, reads pickles or starts processes; TeX is the one process
+BANNED = {
+    *("socket", "ssl", "urllib", "http", "ftplib", "smtplib", "xmlrpc", "socketserver", "asyncio"),
+    *("requests", "httpx", "pickle", "cPickle", "dill", "joblib", "marshal", "shelve", "ctypes"),
+    *("multiprocessing", "webbrowser", "pty", "code", "runpy", "cffi"),
+}
+
+
+def imported(path: Path) -> set[str]:
+    """Every package that a module imports anywhere."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names]
+    names += [n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)]
+    return {name.split(".")[0] for name in names}
+
+
+@pytest.mark.parametrize(
+    "path", [*MODULES, *sorted((ROOT / "generated").glob("*.py"))], ids=lambda p: p.stem
+)
+def test_nothing_reaches_the_network_or_reads_pickles(path: Path) -> None:
+    found = imported(path)
+    assert not found & BANNED
+    assert "subprocess" not in found or path in RUNNERS
 
 
 def test_templates_hold_no_python_files() -> None:

@@ -51,3 +51,42 @@ def test_a_branch_that_is_not_taken_raises_no_warning(formula: str) -> None:
         loss, gradients = module.loss_and_gradients(params, x, np.zeros(len(x)))
     assert np.isfinite(loss)
     assert all(np.isfinite(g).all() for g in gradients.values())
+
+
+@pytest.mark.parametrize(
+    ("formula", "same"),
+    [
+        ("relu(where(x > 1, x, sin(x)))", "where(x > 1, relu(x), relu(sin(x)))"),
+        ("x - min(x, where(x < 1, x, 1))", "where(x < 1, 0*x, max(0, x - 1))"),
+        ("sqrt(where(x > 0, x, 2*x)**2)", "where(x > 0, x, -2*x)"),
+        (
+            "max(where(x > 0, 1, 0) + where(x > 1, 1, 0), x)",
+            "where(x > 1, max(2, x), where(x > 0, max(1, x), 0))",
+        ),
+        ("where(x > 1, 2, 3)", "where(x > 1, 2, 3)"),
+        ("x - cos(1e90)", f"x - ({float(np.cos(1e90))})"),
+    ],
+)
+def test_cases_inside_a_kink_and_steps_are_computed(formula: str, same: str) -> None:
+    x = np.linspace(-3, 3, 25)[:, None] + 0.01
+    values = []
+    for text in (formula, same):
+        net = network(text)
+        assert net.derive().verify().ok
+        module = net.compile()
+        params = module.initialize(3)
+        values.append(module.loss_and_gradients(params, x, np.zeros(len(x))))
+        assert module.check() < 1e-6
+        for layout in ("sample", "rows", "columns"):
+            assert net.derive().latex(layout=layout, detail="full")
+    (loss, gradients), (other, others) = values
+    assert loss == pytest.approx(other, rel=1e-12)
+    for name, g in gradients.items():
+        assert g.shape == others[name].shape
+        np.testing.assert_allclose(g, others[name], rtol=1e-10, atol=1e-12)
+
+
+def test_too_many_cases_inside_a_kink_are_refused() -> None:
+    inner = " + ".join(f"where(x > {k}, x, 0)" for k in range(9))
+    with pytest.raises(symnn.SpecError, match="more than 4 where inside relu"):
+        network(f"relu({inner})")

@@ -32,7 +32,8 @@ def captioned(eq: Equations, name: str) -> list[tuple[Drawing, str]]:
 
 def _sentences(eq: Equations, first: str, **more: bool) -> str:
     """Phrases one after the other, those after the first where they hold."""
-    return " ".join([eq.say(first), *(eq.say(key) for key, holds in more.items() if holds)])
+    found = [eq.say(first), *(eq.say(key) for key, holds in more.items() if holds)]
+    return eq.say("join_sentences").join(found)
 
 
 def _network(eq: Equations) -> list[tuple[Drawing, str]]:
@@ -47,12 +48,12 @@ def _activations(eq: Equations) -> list[tuple[Drawing, str]]:
     for at in range(0, len(rows), PANELS):
         part = rows[at : at + PANELS]
         drawing = activations(eq, part)
-        caption = eq.say("figure_activation")
+        sentences = [eq.say("figure_activation")]
         for row in part:
             peak = steepest(row)
             if peak and peak[1] < 1 - 1e-9:
                 prime = rf"{row.tex}^{{\prime}}"
-                caption += " " + eq.say("figure_vanish", prime=prime, value=bound(peak[1]))
+                sentences.append(eq.say("figure_vanish", prime=prime, value=bound(peak[1])))
         if drawing:
-            found.append((drawing, caption))
+            found.append((drawing, eq.say("join_sentences").join(sentences)))
     return found

@@ -10,13 +10,14 @@ from symnn.chains import Work
 from symnn.fold import layer_of
 from symnn.ir import Axis, Tensor
 from symnn.operations import Axes
-from symnn.plan import SEED, Plan, PlanError, reads_of
+from symnn.plan import SEED, Plan, PlanError, Stack, reads_of, written_by
 from symnn.printers.loops import Row
 from symnn.printers.numpy import expression
 
-WORK, FLAGS = ("t", "v", "w", "g", "f"), ("p", "q")
+WORK, FLAGS, BITS = ("t", "v", "w", "g", "f"), ("p", "q"), "k"
 NUMBERS = {0: "zero", 1: "one", 2: "two", -1: "minus_one"}
 SAMPLES = "n"
+AS_BITS = 'view(f"u{dtype.itemsize}")'
 
 
 class Arrays:
@@ -40,9 +41,10 @@ class Arrays:
         return name
 
     def work(self, work: Work) -> str:
-        """A work array."""
-        letters = FLAGS if work.flags else WORK
-        name = f"{letters[min(work.number, len(letters)) - 1]}_{_place(work.axes)}"
+        """A work array; the one with the number 0 is for bits."""
+        letters, turn = (FLAGS if work.flags else WORK), work.number - 1
+        letter = letters[turn % len(letters)] * (turn // len(letters) + 1) if work.number else BITS
+        name = f"{letter}_{_place(work.axes)}"
         self.works[name] = work.axes
         return self.name(name)
 
@@ -56,9 +58,10 @@ class Arrays:
         return self.constants[value]
 
     def full(self, value: sp.Expr | None, axes: Axes) -> str:
-        """An array with the same number everywhere."""
+        """An array with the same number everywhere; a vector of ones makes a product a sum."""
         number = self.constant(value)
-        name = f"{number.replace('_', '')}s_{_place(axes)}"
+        vector = len(axes) == 1 and axes[0].name != SAMPLES
+        name = f"{'summing' if vector else number.replace('_', '') + 's'}_{_place(axes)}"
         self.filled[name] = number, axes
         return self.name(name)
 
@@ -84,9 +87,9 @@ class Arrays:
         """What differs from step to step, the samples and the records, for the step i."""
         x, found = self.x.name, {}
         for name, code in {
-            f"{x}_one": "x_rows[i % batches].T",
+            f"{x}_one": "x_columns[i % batches]",
             f"{x}_one_T": "x_rows[i % batches]",
-            x: "x_rows[i % batches].T[:INPUTS]",
+            x: "x_columns[i % batches][:INPUTS]",
             f"{x}_T": "x_rows[i % batches][:, :INPUTS]",
             self.y.name: "y[i % batches]",
             "c_y": "c_y[i % batches]",
@@ -102,12 +105,13 @@ class Arrays:
                     found[name] = f"{record}_kept[i]"
             if f"{record}_T" in self.used:
                 found[f"{record}_T"] = f"{record}_kept[i].T"
-        return found
+        bits = {f"{n}_bits": f"{code}.{AS_BITS}" for n, code in found.items()}
+        return found | {name: code for name, code in bits.items() if name in self.used}
 
     def rows(self) -> list[Row]:
         """The allocations, those of one layer together."""
         numbers = [f"{n} = np.array({_number(v)}, dtype)" for v, n in self.constants.items()]
-        pools = self._pools()
+        pools = self.pools()
         texts = [
             *self._parameters(),
             *self._values(pools),
@@ -117,9 +121,21 @@ class Arrays:
         count = max(pools.values(), default=-1) + 1
         memory = f"[np.empty(max({sizes}) * rows, dtype) for _ in range({count})]"
         first = [f"pools = {memory}"] if pools else []
+        if self._stacked():
+            first += [
+                "# the outputs of all layers, each with its row of ones, as one array",
+                "offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]",
+                "outputs = np.ones((offsets[-1], rows), dtype)",
+                "primes = np.empty_like(outputs)",
+            ]
         rows = [Row(None, (text,)) for text in (*numbers, *first)]
         layered = [Row(_layer(text), (text,)) for text in texts]
         return rows + sorted(layered, key=lambda r: r.layer or 0)
+
+    def _stacked(self) -> dict[str, str]:
+        """Source -> what is computed of it, for the layers that are computed in one go."""
+        stacks = [k for k in self.plan.kernels if isinstance(k, Stack)]
+        return {s: out.name for k in stacks for s, out in zip(k.sources, k.outs, strict=True)}
 
     def _parameters(self) -> list[str]:
         """[A_k b_k] and its gradient, and what the products read of them."""
@@ -139,13 +155,21 @@ class Arrays:
 
     def _values(self, pools: dict[str, int]) -> list[str]:
         """An array for every value that has none in another one's place."""
-        rows, given = [], self.views()
+        rows, given, stacked = [], self.views(), self._stacked()
         for name in sorted(self.plan.tensors, key=lambda name: self.place(name) != name):
             axes = columns(self.tensors[name].axes)
             if name in given:
                 continue
             if self.place(name) != name:
                 rows.append(f"{name} = {self.place(name)}")
+            elif name in stacked:
+                k = layer_of(name) or 0
+                units = self._size(axes[0])
+                rows.append(f"{name}_one = outputs[offsets[{k}] : offsets[{k + 1}]]")
+                rows.append(f"{name} = {name}_one[: {units}]")
+                rows.append(f"{stacked[name]} = primes[offsets[{k}] : offsets[{k + 1}]][: {units}]")
+            elif name in stacked.values():
+                continue
             elif name in self.plan.ones:
                 units = self._size(axes[0])
                 rows.append(f"{name}_one = np.ones(({units} + 1, rows), dtype)")
@@ -162,7 +186,7 @@ class Arrays:
         turned = {n.removesuffix("_T") for n in self.used if n.endswith("_T") and n not in given}
         return rows + [f"{n}_T = {n}.T" for n in sorted(turned & own)]
 
-    def _pools(self) -> dict[str, int]:
+    def pools(self) -> dict[str, int]:
         """Value -> the pool that its memory is in; values needed at once are in different ones.
 
         Neighbouring layers take turns, so that a loop over layers can say which.
@@ -170,13 +194,13 @@ class Arrays:
         first: dict[str, int] = {}
         last: dict[str, int] = {}
         for k, kernel in enumerate(self.plan.kernels):
-            for name in (*reads_of(kernel), kernel.out.name):
+            for name in (*reads_of(kernel), *written_by(kernel)):
                 if name in self.plan.tensors:
                     first.setdefault(self.place(name), k)
                     last[self.place(name)] = k
         pools: dict[str, int] = {}
         for name in sorted(first, key=lambda n: first[n]):
-            fixed = {*self.plan.records, *self.plan.ones}
+            fixed = {*self.plan.records, *self.plan.ones, *self._stacked().values()}
             if name in fixed or len(self.tensors[name].axes) < 2:
                 continue
             taken = {p for other, p in pools.items() if last[other] >= first[name]}
@@ -193,11 +217,11 @@ class Arrays:
             rows.append(f"{name} = np.empty({self.shape(axes)}, {kind})")
         for name, (number, axes) in sorted(self.filled.items()):
             rows.append(f"{name} = np.full({self.shape(axes)}, {number}, dtype)")
-        for name in sorted(n.removesuffix("_bits") for n in self.used if n.endswith("_bits")):
-            code = f'{name}.view(f"u{{dtype.itemsize}}")'
-            rows.append(
-                f"{name}_bits = " + (f"np.ones_like({code})" if name in self.filled else code)
-            )
+        bits = {n for n in self.used if n.endswith("_bits")} - self.views().keys()
+        for name in sorted(n.removesuffix("_bits") for n in bits):
+            code = f"{name}.{AS_BITS}"
+            code = f"np.ones_like({code})" if name in self.filled else code
+            rows.append(f"{name}_bits = {code}")
         return rows
 
 
@@ -220,4 +244,6 @@ def _place(axes: Axes) -> str:
 
 
 def _layer(text: str) -> int | None:
-    return layer_of(text.split(" ", 1)[0])
+    """The layer of an allocation; what stands in a later layer's place comes with that one."""
+    found = [k for k in map(layer_of, text.split(" = ", 1)) if k is not None]
+    return max(found, default=None)

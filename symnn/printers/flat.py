@@ -42,12 +42,40 @@ def flat(
     gradient.  states: the suffixes of the states.  steps: the plan whose penalties are added
     to the gradients first.  Raises PlanError where parameters are not all updated alike.
     """
+    vectors, folded = flat_lines(lines, gradients, states)
+    return _Printer(Flat(folded), vectors, steps).run()
+
+
+def flat_lines(
+    lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str]
+) -> tuple[list[Line], bool]:
+    """The lines of flat vectors, and whether eta is a factor of the gradients themselves."""
+    short = _inlined(common(lines, gradients, states), states)
+    scaled = _with_rate_in_gradients(short, states)
+    return scaled or short, scaled is not None
+
+
+def penalty_factor(plan: Plan) -> sp.Expr | None:
+    """c where every weight A adds c A to its gradient, without reading a sample."""
+    factors = set(plan.penalties.values())
+    if not factors:
+        return None
+    if len(factors) > 1 or len(plan.penalties) < len(plan.blocks):
+        raise PlanError("the weights are not all penalised alike")
+    return factors.pop()
+
+
+def common(
+    lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str]
+) -> list[Line]:
+    """The update lines of any parameter: of theta, with the gradient g.
+
+    Arguments and PlanError as for flat.
+    """
     groups = [_of(lines, p, g, states) for p, g in gradients.items()]
     if any(list(map(str, group)) != list(map(str, groups[0])) for group in groups):
         raise PlanError("the parameters are not all updated by the same lines")
-    short = _inlined(groups[0], states)
-    scaled = _with_rate_in_gradients(short, states)
-    return _Printer(Flat(scaled is not None), scaled or short, steps).run()
+    return groups[0]
 
 
 def _of(lines: Sequence[Line], parameter: str, gradient: str, states: Sequence[str]) -> list[Line]:
@@ -60,13 +88,14 @@ def _of(lines: Sequence[Line], parameter: str, gradient: str, states: Sequence[s
         names[f"{parameter}_{state}"] = state
     out = []
     for line in own:
-        table = {e: _vector(names[name_of(e)]) for e in line.reads if isinstance(e, sp.Indexed)}
+        table = {e: vector(names[name_of(e)]) for e in line.reads if isinstance(e, sp.Indexed)}
         f = sp.Add(*(t.f for t in line.terms)).xreplace(table)
         out.append(Line(Tensor(names[line.lhs.name], (PARAMETERS,)), (Term(f),), line.why))
     return out
 
 
-def _vector(name: str) -> sp.Expr:
+def vector(name: str) -> sp.Expr:
+    """The entry of a flat vector."""
     return Tensor(name, (PARAMETERS,)).entry
 
 
@@ -88,8 +117,8 @@ def _with_rate_in_gradients(lines: Sequence[Line], states: Sequence[str]) -> lis
 
     That is so for an update that is linear in the gradient: gradient descent and momentum.
     """
-    scaled = {_vector(n): _vector(n) / ETA for s in states for n in (s, f"{s}_next")}
-    scaled[_vector("g")] = _vector("g") / ETA
+    scaled = {vector(n): vector(n) / ETA for s in states for n in (s, f"{s}_next")}
+    scaled[vector("g")] = vector("g") / ETA
     out = []
     for line in lines:
         factor = sp.S.One if line.lhs.name == "theta_next" else ETA
@@ -113,7 +142,7 @@ class _Printer:
             later = {name_of(e) for other in self.lines[k + 1 :] for e in other.reads}
             f = line.terms[0].f
             own = [e for e in entries(f) if isinstance(e, sp.Indexed)]
-            f = f.xreplace({e: _vector(name_of(e).removesuffix("_next")) for e in own})
+            f = f.xreplace({e: vector(name_of(e).removesuffix("_next")) for e in own})
             out = Node("array", (PARAMETERS.symbol,), line.lhs.name.removesuffix("_next"))
             calls = chain(f, out, lambda name: name, {"g"} - later)
             self.result.steps.append(Row(None, tuple(map(self._call, calls)), (str(line),)))
@@ -129,14 +158,10 @@ class _Printer:
 
     def _penalties(self) -> None:
         """g += c A for the weights: what their gradient adds without reading a sample."""
-        factors = set(self.plan.penalties.values())
-        if not factors:
-            return
-        if len(factors) > 1 or len(self.plan.penalties) < len(self.plan.blocks):
-            raise PlanError("the weights are not all penalised alike")
-        factor = factors.pop() * (ETA if self.result.folded else 1)
-        self.works.add("work_1")
-        self.result.penalty = self._constant(factor)
+        factor = penalty_factor(self.plan)
+        if factor is not None:
+            self.works.add("work_1")
+            self.result.penalty = self._constant(factor * (ETA if self.result.folded else 1))
 
     def _call(self, call: Call) -> str:
         args = ", ".join(map(self._operand, call.args))

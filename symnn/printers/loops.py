@@ -16,7 +16,7 @@ from symnn.fold import runs
 LEAST = 3  # fewer equal layers are written out
 # a numbered name with its suffixes: W_2, a_1_one, dz_3_T_bits
 NAME = re.compile(r"\b(?P<base>[A-Za-z]+)_(?P<number>\d+)(?P<suffix>(?:_one|_T|_bits)*)\b")
-ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes)\[(?P<number>\d+)\]")
+ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes|offsets)\[(?P<number>\d+)\]")
 POOL = re.compile(r"\bpools\[(?P<number>\d+)\]")
 INDEX = re.compile(r"(?P<name>\b(?:[A-Za-z]+_|j))(?P<number>\d+)")
 
@@ -28,6 +28,25 @@ class Row:
     layer: int | None
     code: tuple[str, ...]
     comment: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Language:
+    """How a comment and a loop are written; loop: over k from first to last, and how it ends."""
+
+    comment: str
+    up: str
+    down: str
+    end: tuple[str, ...] = ()
+
+
+PYTHON = Language("# {}", "for k in range({}, {}):", "for k in range({}, {}, -1):")
+C = Language(
+    "/* {} */",
+    "for (size_t k = {}; k != {}; k++) {{",
+    "for (size_t k = {}; k != {}; k--) {{",
+    ("}",),
+)
 
 
 @dataclass(frozen=True)
@@ -43,18 +62,24 @@ def has_loops(rows: Iterable[Row], plain: Collection[str] = ()) -> bool:
     return any(length > 1 for _, length in _runs(list(rows), plain))
 
 
-def folded(rows: Iterable[Row], plain: Collection[str] = (), loops: bool = True) -> Folded:
+def folded(
+    rows: Iterable[Row],
+    plain: Collection[str] = (),
+    loops: bool = True,
+    language: Language = PYTHON,
+) -> Folded:
     """The rows as text, with loops where layers are equal; without ``loops`` as they are."""
     rows = list(rows)
     if not loops:
-        return Folded(tuple(t for row in rows for t in _written(row, row.code)), frozenset())
+        text = [t for row in rows for t in _written(row, row.code, language)]
+        return Folded(tuple(text), frozenset())
     lists: set[str] = set()
-    text: list[str] = []
+    text = []
     for block, length in _runs(rows, plain):
         if length == 1:
             for row in block:
                 code = tuple(_item(c, plain, lists) for c in row.code)
-                text += _written(row, code)
+                text += _written(row, code, language)
             continue
         first = block[0].layer
         step = block[-1].layer
@@ -63,16 +88,19 @@ def folded(rows: Iterable[Row], plain: Collection[str] = (), loops: bool = True)
         last = block[-1].layer
         assert last is not None
         down = last < first
-        text.append(f"for k in range({first}, {last - 1 if down else last + 1}{', -1' * down}):")
+        head = language.down if down else language.up
+        text.append(head.format(first, last - 1 if down else last + 1))
         for row in block[:size]:
             code = tuple(_item(c, plain, lists, first) for c in row.code)
-            comment = tuple(_general(c, first) for c in row.comment)
-            text += [f"    {t}" for t in _written(Row(row.layer, code, comment), code)]
+            comment = tuple(general(c, first) for c in row.comment)
+            written = _written(Row(row.layer, code, comment), code, language)
+            text += [f"    {t}" for t in written]
+        text += language.end
     return Folded(tuple(text), frozenset(lists))
 
 
-def _written(row: Row, code: Sequence[str]) -> list[str]:
-    return [*(f"# {c}" for c in row.comment), *code]
+def _written(row: Row, code: Sequence[str], language: Language) -> list[str]:
+    return [*(language.comment.format(c) for c in row.comment), *code]
 
 
 def _runs(rows: Sequence[Row], plain: Collection[str]) -> list[tuple[list[Row], int]]:
@@ -96,7 +124,7 @@ def _signature(block: Sequence[Row], plain: Collection[str]) -> tuple[str, ...]:
     out = []
     for row in block:
         out += [_item(c, plain, set(), layer) for c in row.code]
-        out += [_general(c, layer) for c in row.comment]
+        out += [general(c, layer) for c in row.comment]
     return tuple(out)
 
 
@@ -125,7 +153,7 @@ def _relative(number: int, layer: int | None) -> str:
     return "k" if not difference else f"k {'+' if difference > 0 else '-'} {abs(difference)}"
 
 
-def _general(comment: str, layer: int) -> str:
+def general(comment: str, layer: int) -> str:
     """A line of the derivation for the layer k: z_3[n,j3] -> z_k[n,jk]."""
 
     def index(m: re.Match[str]) -> str:

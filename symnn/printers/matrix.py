@@ -92,6 +92,8 @@ class MatrixWriter(Writer):
         lowered = zip(line.terms, lower_line(line, self.layout, self.axes), strict=True)
         terms = [low for _, low in sorted(lowered, key=lambda pair: is_decay(pair[0]))]
         texts = [self.term(low) for low in terms]
+        if not texts:
+            return "0", ATOM
         if len(texts) > 1:
             return joined(t for t, _ in texts), ADD
         return texts[0] if any(_spread(t.f) for t in line.terms) else self.repeated(texts[0])

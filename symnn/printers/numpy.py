@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import sympy as sp
 
@@ -46,14 +47,37 @@ FUNCTIONS: dict[type, str] = {
 }
 
 
+@dataclass(frozen=True)
+class Dialect:
+    """A library with NumPy's functions.
+
+    module: the name it is imported by.  scalar: what makes the loss a number, if anything.
+    """
+
+    module: str = "np"
+    scalar: str = "float"
+
+    def written(self, code: str) -> str:
+        """Code that calls NumPy, as it calls this library."""
+        return re.sub(r"\bnp\.", f"{self.module}.", code)
+
+
+NUMPY = Dialect()
+JAX = Dialect("jnp", scalar="")  # a traced loss is no number yet
+
+
 class UnprintableError(ProgramError):
     """A line that this printer has no code for; the message shows the line."""
 
 
-def statement(line: Line, indent: int = 4) -> str:
+def statement(line: Line, indent: int = 4, dialect: Dialect = NUMPY) -> str:
     """``name = expression``, over several lines where it is too long for one."""
-    texts = [term_code(low) for low in lower_line(line)]
-    call = "float" if not line.lhs.axes and line.lhs.name == "L" else ""
+    terms = [term_code(low) for low in lower_line(line)]
+    texts = [(dialect.written(text), binds) for text, binds in terms]
+    if not texts and line.lhs.wrt and line.lhs.axes:
+        zeros = dialect.written(f"np.zeros_like({line.lhs.wrt})")
+        return f"{line.lhs.name} = {zeros}"
+    call = dialect.scalar if not line.lhs.axes and line.lhs.name == "L" else ""
     body = f"{call}({_joined(texts)})" if call else _joined(texts)
     one = f"{line.lhs.name} = {body}"
     if len(one) + indent <= WIDTH:
@@ -109,7 +133,7 @@ def term_code(low: Lowered) -> Text:
     """One lowered term, for the axes of its line."""
     beside = len(low.factors) > 1
     parts: list[sp.Expr | Text] = [factor_code(f, low.axes, beside) for f in low.factors]
-    return _product(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
+    return product_code(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
 
 
 def factor_code(factor: Factor, axes: Axes, beside: bool = False) -> Text:
@@ -219,7 +243,7 @@ def _function_name(f: Named) -> str:
 
 
 def _number(f: sp.Expr) -> Text:
-    if f.is_Integer:
+    if f.is_Integer and abs(f) < 2**53:  # a larger one is no integer of NumPy's
         return str(f), ATOM if f >= 0 else UNARY
     text = repr(float(f))
     return text, ATOM if float(f) >= 0 else UNARY
@@ -252,7 +276,7 @@ def _multiply(f: sp.Mul, axes: Axes) -> Text:
     def code(g: sp.Expr) -> Text:
         return expression(g.args[0].args[1] if beside and _is_indicator(g) else g, axes)
 
-    return _product(coefficient, [g for g in factors if g != 1], code)
+    return product_code(coefficient, [g for g in factors if g != 1], code)
 
 
 def _is_indicator(f: sp.Expr) -> bool:
@@ -262,7 +286,7 @@ def _is_indicator(f: sp.Expr) -> bool:
     return bool(f.args[0].args[0] == 1 and f.args[1] == (0, True))
 
 
-def _product(
+def product_code(
     coefficient: sp.Expr,
     factors: list[sp.Expr | Text],
     code: Callable[[sp.Expr], Text] | None = None,
@@ -334,18 +358,18 @@ def _clamped(f: clamped, axes: Axes) -> Text:
     return f"np.where({text} {sign} {edge}, {text}, {safe})", ATOM
 
 
-def helper(row: Function, order: int = 0) -> tuple[str, ...]:
+def helper(row: Function, order: int = 0, dialect: Dialect = NUMPY) -> tuple[str, ...]:
     """The rows of the generated function of a table's row, or of a user's formula."""
     kind = function_class(row, order)
     head = f"def {_function_name(kind(X))}(x: np.ndarray) -> np.ndarray:"
     body = row.numpy if row.numpy and not order else None
     if body is None:
-        text = expression(definition(row, order), ())[0]
+        text = dialect.written(expression(definition(row, order), ())[0])
         body = (f"return {text if len(text) + 11 <= WIDTH else _filled(text)}",)
-    return (head, *(textwrap.indent(text, "    ") for text in body))
+    return tuple(map(dialect.written, (head, *(textwrap.indent(text, "    ") for text in body))))
 
 
-def helpers(program: Program) -> tuple[tuple[str, ...], ...]:
+def helpers(program: Program, dialect: Dialect = NUMPY) -> tuple[tuple[str, ...], ...]:
     """The functions that a program's lines call, each after those it calls itself."""
     found: dict[tuple[str, int], tuple[str, ...]] = {}
 
@@ -356,7 +380,7 @@ def helpers(program: Program) -> tuple[tuple[str, ...], ...]:
             key = (_function_name(g), g.order)
             if key in found:
                 continue
-            rows = helper(g.row, g.order)
+            rows = helper(g.row, g.order, dialect)
             if not (g.row.numpy and not g.order):
                 visit(definition(g.row, g.order))
             for name in TABLE:

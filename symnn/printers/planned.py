@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import sympy as sp
 
 from symnn.chains import Call, Operand, Work, chain
 from symnn.fold import layer_of
-from symnn.ir import Axis, Line, Tensor, Term, axis, entries, indices_of, name_of
+from symnn.ir import Line, Tensor, entries, indices_of, name_of, show
 from symnn.operations import Node
-from symnn.plan import Map, Plan, PlanError, Product, Reduction, Zero, reads_of
+from symnn.plan import Map, Plan, PlanError, Product, Reduction, Stack, Zero, reads_of
 from symnn.plan import Operand as Matrix
-from symnn.printers.arrays import SAMPLES, Arrays, columns
+from symnn.printers.arrays import Arrays, columns
 from symnn.printers.loops import Row
-from symnn.printers.numpy import expression, statement
+from symnn.printers.losses import losses
+from symnn.printers.numpy import expression
+from symnn.stacking import stack
 
 
 @dataclass
@@ -31,25 +32,26 @@ class Planned:
     setup: list[Row]
     views: dict[str, str]
     steps: list[Row]
+    losses: list[Row]
     kept: list[tuple[str, str]] = field(default_factory=list)
-    losses: list[Row] = field(default_factory=list)
     penalty: str = ""
     target_factor: str = ""
 
 
 def planned(plan: Plan) -> Planned:
     """The code of a plan.  Raises PlanError for what it cannot print."""
+    stack(plan)
     printer = _Printer(plan)
-    steps = printer.steps()
-    arrays = printer.arrays
-    result = Planned(arrays.rows(), arrays.views(), steps)
-    result.penalty = _penalty(plan)
+    steps, arrays = printer.steps(), printer.arrays
+    sums = losses(plan, arrays)
+    result = Planned(arrays.rows(), arrays.views(), steps, sums)
+    factor = loss_penalty(plan)
+    result.penalty = expression(factor, ())[0] if factor is not None else ""
     if plan.target_factor is not None:
         result.target_factor = expression(plan.target_factor, ())[0]
     for name in plan.records:
-        shape = arrays.shape(columns(arrays.tensors[name].axes))
-        result.kept.append((name, shape.strip("()")))
-    result.losses = _losses(plan, arrays, bool(result.penalty))
+        shape = arrays.shape(columns(arrays.tensors[name].axes)).strip("()")
+        result.kept.append((name, shape))
     return result
 
 
@@ -64,6 +66,9 @@ class _Printer:
         for k, kernel in enumerate(self.plan.kernels):
             code = tuple(self._kernel(k))
             fresh = tuple(str(x) for x in kernel.lines if x not in before)
+            if isinstance(kernel, Stack):
+                rows.append(Row(None, code, (f"of these layers at once: {show(kernel.f)}",)))
+                continue
             if fresh or not rows:
                 layer = layer_of(kernel.lines[-1].lhs.name)
                 wrt = layer_of(kernel.lines[-1].lhs.name.lstrip("d"))
@@ -82,6 +87,8 @@ class _Printer:
                 return self._chain(f, Node("array", columns(out.axes), out.name), k)
             case Reduction():
                 return self._reduction(kernel, k)
+            case Stack(sources, outs, f):
+                return self._stack(sources, outs, f)
             case Zero(_, out):
                 return [f"{self._gradient(out)}[...] = 0.0"]
 
@@ -114,6 +121,14 @@ class _Printer:
         calls = chain(f, out, self.arrays.place, self._dying(k), self.plan.positive)
         return [text for call in calls for text in self._call(call)]
 
+    def _stack(self, sources: tuple[str, ...], outs: tuple[Tensor, ...], f: sp.Expr) -> list[str]:
+        """The outputs of the layers, and what is computed of them, are parts of two arrays."""
+        for name in (*sources, *(t.name for t in outs)):
+            self.arrays.name(name)
+        (entry,) = entries(f)
+        calls = chain(f, Node("array", tuple(indices_of(entry)), "primes"), lambda name: name)
+        return [text for call in calls for text in self._call(call)]
+
     def _reduction(self, r: Reduction, k: int) -> list[str]:
         """A sum is a product with ones; a maximum is NumPy's own."""
         axes = columns((*r.over, *r.out.axes))
@@ -134,7 +149,7 @@ class _Printer:
         if call.name == "keep":
             value, positive = args
             # 1 where the bits of a number that is not negative are not all 0
-            flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 9)))
+            flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 0)))
             one = self.arrays.bits(self.arrays.full(sp.S.One, call.out.axes))
             v, a, out = map(self.arrays.bits, (value, positive, out))
             return [f"np.minimum({a}, {one}, out={flag})", f"np.multiply({v}, {flag}, out={out})"]
@@ -152,7 +167,7 @@ class _Printer:
         return self.arrays.name(operand.name)
 
 
-def _penalty(plan: Plan) -> str:
+def loss_penalty(plan: Plan) -> sp.Expr | None:
     """c where the loss adds c times the sum of squares of every weight matrix."""
     factors = set()
     for t in plan.loss_penalties:
@@ -161,43 +176,8 @@ def _penalty(plan: Plan) -> str:
     names = {name_of(e) for t in plan.loss_penalties for e in entries(t.f)}
     weights = {b.weights for b in plan.blocks}
     if not factors:
-        return ""
+        return None
     factor = factors.pop()
     if factors or any(isinstance(e, sp.Indexed) for e in entries(factor)) or not weights <= names:
         raise PlanError("the loss adds something else than a multiple of the weights' squares")
-    return expression(factor, ())[0]
-
-
-def _losses(plan: Plan, arrays: Arrays, penalty: bool) -> list[Row]:
-    """The lines of the loss, for the steps t of the epochs e."""
-    ahead = axis("e", sp.Symbol("E", integer=True)), axis("t", sp.Symbol("T", integer=True))
-    table = {name: (*ahead, *_last(arrays.tensors[name].axes)) for name in plan.records}
-    table[arrays.y.name] = (*ahead[1:], *_last(arrays.y.axes))
-    table |= {line.lhs.name: (*ahead, *_last(line.lhs.axes)) for line in plan.loss}
-    rows = []
-    for line in plan.loss:
-        terms = [Term(_moved(t.f, table, arrays), t.over, t.reduce) for t in line.terms]
-        if penalty and line.lhs.name == "L":
-            terms.append(Term(Tensor("penalty", ahead).entry))
-        moved = Line(Tensor(line.lhs.name, table[line.lhs.name]), tuple(terms), line.why)
-        code = statement(moved, 12)
-        if "\n" in code and "# fmt" not in code:
-            code += "  # fmt: skip"
-        rows.append(Row(None, tuple(code.split("\n")), (str(moved),)))
-    return rows
-
-
-def _last(axes: Iterable[Axis]) -> tuple[Axis, ...]:
-    """Axes with the samples last."""
-    return tuple(sorted(axes, key=lambda a: a.name == SAMPLES))
-
-
-def _moved(f: sp.Expr, table: dict[str, tuple[Axis, ...]], arrays: Arrays) -> sp.Expr:
-    """``f`` with the axes of ``table`` for its entries."""
-    found = {}
-    for e in entries(f):
-        axes = table.get(name_of(e))
-        if axes is not None:
-            index = dict(zip(arrays.tensors[name_of(e)].axes, indices_of(e), strict=True))
-            found[e] = Tensor(name_of(e), axes)[tuple(index.get(a, a.symbol) for a in axes)]
-    return f.xreplace(found)
+    return factor

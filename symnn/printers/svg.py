@@ -9,7 +9,8 @@ alone brings inks and paper of its own, for light and for dark surroundings.
 from __future__ import annotations
 
 import math
-from html import escape
+
+from markupsafe import escape
 
 from symnn.drawing import INKS, NODES, PATHS, SIZES, Drawing, Label, Node, Path, Point
 from symnn.files import MARKER
@@ -32,7 +33,7 @@ def svg(drawing: Drawing, *, alone: bool = True) -> str:
     size = (right - left, top - bottom)
     box = " ".join(map(number, (left, -top, *size)))
     width, height = (number(v * PIXEL) for v in size)
-    title = escape(drawing.title)
+    title = str(escape(drawing.title))
     name = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
     least = "" if alone else f' style="min-width:{number(SMALLEST * size[0] * PIXEL)}px"'
     lines = [
@@ -167,7 +168,7 @@ def _spans(parts: tuple[Run, ...], size: float) -> list[str]:
             options += f' dy="{number((rise - height) * size)}"'
         if move:
             options += f' dx="{number(move * size)}"'
-        out.append(f"<tspan{options}>{escape(text)}</tspan>" if options else escape(text))
+        out.append(f"<tspan{options}>{escape(text)}</tspan>" if options else str(escape(text)))
         height = rise
 
     for run in parts:

@@ -16,7 +16,7 @@ def fraction(top: str, bottom: str) -> str:
 
 def bracketed(text: str) -> str:
     """Round brackets that grow with what they hold."""
-    tall = re.search(r"\\frac|\\sum|\\left", text)
+    tall = re.search(r"\\frac|\\sum|\\left|\\begin", text)
     return rf"\left({text}\right)" if tall else f"({text})"
 
 
@@ -46,3 +46,22 @@ def raised(text: Text) -> str:
     if text[1] < ATOM or text[0].startswith(r"\frac") or "^" in text[0]:
         return bracketed(text[0])
     return text[0]
+
+
+def visible(tex: str) -> int:
+    """About how many characters wide a formula is."""
+    short = re.sub(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}", _widest, tex)
+    short = re.sub(r"\\(begin|end)\{[a-z]+\}", "", short)
+    short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", short)
+    short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
+    short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
+    short = re.sub(r"\\[A-Za-z]+", "x", short)
+    spaced = len(re.findall(r" [-+=x] ", short))
+    return len(re.sub(r"[{}\s_^]", "", short)) + spaced
+
+
+def _widest(found: re.Match[str]) -> str:
+    """What is as wide as a matrix: the widest entries of its columns, gaps and brackets."""
+    rows = [row.split(" & ") for row in found[1].split(r" \\ ")]
+    columns = zip(*rows, strict=True)
+    return "xx".join(max(column, key=visible) for column in columns) + "xxxx"
