@@ -211,7 +211,8 @@ class Derivation:
         """Write the notes; the suffix says the format (.tex, .pdf, .html, .md, .ipynb).
 
         options: notation, layout, detail, language, figures (whether there are any), numbers
-        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec).
+        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec), story
+        ("reference" or "tutorial"), method ("chain" or "differential").
         Raises ValueError, OutputError, TexError.
         """
         from symnn.notes import save

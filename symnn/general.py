@@ -49,7 +49,7 @@ def general(network: Network | None = None, letter: str = "n") -> Network:
         raise SpecError([Problem(spec.source, None, "layers", message, hint)])
     if spec.notes.numbers not in (None, "none"):
         message, hint = "the numbers of an example need a number of layers", "write --numbers none"
-        raise SpecError([Problem(spec.source, None, "notes.numbers", message, hint)])
+        raise SpecError([Problem("--layers", None, "", message, hint)])
     ((activation, bias),) = hidden
     layers = [Dense(size(k), activation, bias) for k in range(1, LAYERS)]
     last = replace(dense[-1], units=size(LAYERS))

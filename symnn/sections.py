@@ -69,7 +69,8 @@ class Train:
 class Notes:
     """[notes]; layout None: the notation's own; figures None: in documents, not in fragments.
 
-    numbers None: none, but for the page, which shows those of a small network when asked to.
+    numbers None: none, but for a small network decimal ones in the tutorial, and on the page,
+    which shows them when asked to.
     symbols: letter of a tensor -> TeX.
     """
 

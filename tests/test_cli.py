@@ -365,7 +365,8 @@ def test_the_network_of_n_layers_needs_no_spec(run: Any) -> None:
     assert done.code == 0 and "A_{m}" in done.out and "A_{11}" not in done.out
     assert run("derive", "--layers", "n", "-o", "n.html").code == 0
     assert Path("n.html").read_text(encoding="utf-8").startswith("<!doctype html>")
-    for words in (["--layers", "7"], ["--layers", "n", "--format", "ipynb"]):
+    kinds = (["--format", "ipynb"], ["--numbers", "decimal"])
+    for words in (["--layers", "7"], *(["--layers", "n", *more] for more in kinds)):
         done = run("derive", *words)
         assert done.code == 2 and not done.out and "--layers" in done.err
 

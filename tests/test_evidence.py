@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sympy as sp
@@ -44,6 +48,20 @@ def spoiled(d: Derivation, at: int, factor: str) -> Line:
     steps = (*sweep.steps[:at], replace(step, after=wrong), *sweep.steps[at + 1 :])
     d.__dict__["sample"] = replace(sweep, steps=steps)
     return wrong
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_a_wide_line_without_shape_and_tick_takes_one_line(tmp_path: Path) -> None:
+    start = document(symnn.load("xor").derive(), figures=False).partition("\\begin{document}")[0]
+    text = start + r"\begin{document}"
+    for remark in ("{}{}", "{a reason}{}", "{}{$1$}"):
+        text += rf"\setbox0\vbox{{\derivationline{{z}}{{\hspace{{8cm}}$x$}}{{{remark}}}}}"
+        text += r"\typeout{height \the\ht0 .}"
+    (tmp_path / "notes.tex").write_text(text + r"\end{document}", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "notes.tex"]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    bare, *more = map(float, re.findall(r"height ([\d.]+)pt", done.stdout))
+    assert len(more) == 2 and all(height > bare + 5 for height in more)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -17,7 +17,7 @@ from symnn.document import Equations as EquationBlock
 from symnn.document import Heading, Paragraph
 from symnn.equations import Equations
 from symnn.evaluate import evaluate
-from symnn.general import general
+from symnn.general import PLAIN, general
 from symnn.notation import LAYOUTS, NOTATIONS
 from symnn.notes import html
 from symnn.schema import SpecError
@@ -156,6 +156,17 @@ def test_a_network_that_has_no_general_form_is_an_error() -> None:
     for layers in (mixed, dropped, [symnn.Dense(1)]):
         with pytest.raises(SpecError, match="the hidden layers must be dense, with one activation"):
             general(symnn.Network(inputs=1, layers=layers, loss="sse"))
+
+
+def test_numbers_need_a_number_of_layers() -> None:
+    spec = {**PLAIN, "notes": {"numbers": "pencil"}}
+    with pytest.raises(SpecError, match="need a number of layers; write --numbers none"):
+        general(symnn.load(spec))
+    d = general(symnn.load({**PLAIN, "notes": {"numbers": "none"}})).derive()
+    with pytest.raises(ValueError, match="need a number of layers"):
+        tell(d, numbers="decimal")
+    page = html(d, story="tutorial")
+    assert 'data-values="numbers"' not in page and "The same with numbers" not in page
 
 
 def test_the_penalties_of_many_layers_are_one_sum() -> None:

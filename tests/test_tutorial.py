@@ -96,6 +96,19 @@ def test_a_layer_is_written_out_by_its_entries() -> None:
     assert r"\begin{pmatrix} W_{11} & W_{12}" in written_out("d2l").right
 
 
+def test_it_ends_in_numbers_where_they_can_be_printed() -> None:
+    def titles(name: str, **options: str) -> list[str]:
+        return [s.title for s in tell(derived(name), story="tutorial", **options).sections]
+
+    worked = "The same with numbers"
+    assert titles("xor")[-2:] == ["Gradient descent", worked]
+    assert worked in titles("logistic_regression", layout="rows")
+    assert worked not in titles("digits") and worked in titles("digits", numbers="pencil")
+    assert worked not in titles("xor", numbers="none")
+    shown, asked = (tell(derived("xor"), story="tutorial", numbers=n) for n in (None, "decimal"))
+    assert shown == asked
+
+
 def test_a_spec_and_the_page_can_ask_for_it() -> None:
     spec = {
         "model": {"inputs": 2},
