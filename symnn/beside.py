@@ -41,7 +41,7 @@ def with_codes(notes: Document, found: Mapping[str, str]) -> Document:
             return block
         return Equations(tuple(map(coded, block.rows)))
 
-    sections = tuple(Section(s.title, tuple(map(block, s.blocks))) for s in notes.sections)
+    sections = tuple(replace(s, blocks=tuple(map(block, s.blocks))) for s in notes.sections)
     return replace(notes, sections=sections)
 
 

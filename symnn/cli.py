@@ -71,7 +71,7 @@ def new(**options: Any) -> int:
 
 
 @cli.command()
-@_specs
+@click.argument("specs", metavar="SPEC...", nargs=-1)
 @click.option("-o", "--output", help="File (.tex, .pdf, …), or a folder for several.")
 @click.option("--format", "kind", type=click.Choice(KINDS), help="Default: by suffix.")
 @click.option("--fragment", is_flag=True, help="Without a preamble, for \\input.")
@@ -81,6 +81,9 @@ def new(**options: Any) -> int:
 @click.option("--notation", help="affine, nielsen, goodfellow, d2l, ng or cs231n.")
 @click.option("--layout", help="sample, columns or rows.")
 @click.option("--detail", help="answer, textbook or full.")
+@click.option("--layers", metavar="n", help="Of n layers like those of SPEC, or without one.")
+@click.option("--method", help="chain, or differential: dL = <g, dv>.")
+@click.option("--story", help="reference, or tutorial: what leads to the network first.")
 @click.option("--language", help="en or zh.")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
 @click.option("--numbers", help="none, decimal or pencil: the same with numbers.")
@@ -89,6 +92,8 @@ def new(**options: Any) -> int:
 @_common
 def derive(**options: Any) -> int:
     """Print the derivation of every gradient."""
+    if not options["specs"] and options["layers"] is None:
+        raise click.UsageError("Missing argument 'SPEC...'.", click.get_current_context())
     from symnn.derive_command import derive
 
     return derive(**options)

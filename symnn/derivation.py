@@ -20,6 +20,7 @@ from symnn.stabilise import stabilise
 
 if TYPE_CHECKING:
     from symnn.check import Report
+    from symnn.evidence import Evidence
     from symnn.network import Network
     from symnn.symbols import Notation
 
@@ -109,11 +110,19 @@ class Derivation:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.batch = derived(network.program)
+        self._evidence: dict[str, Evidence] = {}
 
     @functools.cached_property
     def sample(self) -> Derived:
         """The sweep over one sample (N = 1)."""
         return derived(self.network.sample_program)
+
+    @functools.cached_property
+    def scalar(self) -> Derived:
+        """The same in scalars, of a network with one input and one unit a layer."""
+        from symnn.scalars import scalars
+
+        return scalars(self.sample)
 
     @functools.cached_property
     def mean_last(self) -> Derived:
@@ -172,6 +181,14 @@ class Derivation:
 
         return verify(self, seed)
 
+    def evidence(self, kind: str) -> Evidence:
+        """Evaluates lines of a sweep, by its name here, when they are printed."""
+        from symnn.evidence import Evidence
+
+        if kind not in self._evidence:
+            self._evidence[kind] = Evidence(self, kind)
+        return self._evidence[kind]
+
     def latex(
         self,
         notation: str | Notation | None = None,
@@ -204,8 +221,8 @@ class Derivation:
 
         Known are .tex, .pdf, .html, .md, .qmd (Quarto), .ipynb and .json.
         options: notation, layout, detail, language, figures (whether there are any), numbers
-        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec),
-        select, code.
+        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec), story
+        ("reference" or "tutorial"), method ("chain" or "differential"), select, code.
         Raises ValueError, OutputError, TexError.
         """
         from symnn.notes import save

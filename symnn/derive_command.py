@@ -9,6 +9,7 @@ import click
 from symnn.cli import FINE
 from symnn.delivery import deliver, is_folder, mistake, paths, result
 from symnn.files import check_writable, write_bytes
+from symnn.general import PLAIN, general
 from symnn.network import Network
 from symnn.notes import BARE, FORMATS, PRINTERS
 from symnn.schema import shorten
@@ -23,6 +24,7 @@ def derive(
     fragment: bool,
     check: bool,
     launch: bool,
+    layers: str | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -30,14 +32,19 @@ def derive(
     **notes: str | bool | int | None,
 ) -> int:
     """Print or write the notes."""
-    kind = _kind(specs, output, kind)
+    sources = specs or (dict(PLAIN),)
+    kind = _kind(len(sources), output, kind)
     if kind == "pdf" and (output is None or fragment or check):
         raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
     if fragment and kind not in BARE:
         raise mistake("--fragment", f"a fragment is {' or '.join(BARE)}, not {kind}")
     if launch and (output in (None, "-") or check):
         raise mistake("--open", "there is no file to open", "write one with -o FILE")
-    networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
+    networks = [Network.from_spec(load_spec(source, notes)) for source in sources]
+    if layers is not None:
+        if kind == "ipynb":
+            raise mistake("--layers", "a notebook runs a module, which needs a number of layers")
+        networks = [general(network, layers) for network in networks]
     printed = (BARE if fragment else PRINTERS)[kind]
     code, written = FINE, []
     for network, path in zip(networks, paths(networks, output, FORMATS[kind]), strict=True):
@@ -46,6 +53,8 @@ def derive(
             "notation": chosen.notation,
             "layout": chosen.layout,
             "detail": chosen.detail,
+            "story": chosen.story,
+            "method": chosen.method,
             "language": chosen.language,
             "figures": (not fragment) if chosen.figures is None else chosen.figures,
             "numbers": chosen.numbers,
@@ -70,12 +79,12 @@ def derive(
     return code
 
 
-def _kind(specs: tuple[str, ...], output: str | None, kind: str | None) -> str:
+def _kind(count: int, output: str | None, kind: str | None) -> str:
     """The format: as it is named, or by the suffix of the file."""
     suffixes: dict[str, str] = {}
     for name, suffix in FORMATS.items():
         suffixes.setdefault(suffix, name)
-    single = output not in (None, "-") and len(specs) == 1 and not is_folder(output or "")
+    single = output not in (None, "-") and count == 1 and not is_folder(output or "")
     suffix = Path(output or "").suffix
     if single and suffix not in suffixes:
         known = ", ".join(suffixes)

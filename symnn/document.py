@@ -21,7 +21,8 @@ class Row:
     label of the equation above that says the same.  free: whether its letters are those of a
     definition, not the tensors of the network.  code: what computes it in the generated module.
     numbers: the same in the numbers of the example, from its relation on, for a page.  nudge:
-    what is said of them.
+    what is said of them.  shape: of what is multiplied and of the left side, as TeX.
+    checked: whether this very line was evaluated, and held.
     """
 
     left: str
@@ -29,6 +30,8 @@ class Row:
     reason: str = ""
     relation: str = "="
     result: bool = False
+    shape: str = ""
+    checked: bool = False
     numbers: str = ""
     nudge: str = ""
     label: str = ""
@@ -52,9 +55,18 @@ class Equations:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """A sentence or two."""
+    """A sentence or two; small: a footnote, which says what the ticks mean."""
 
     text: str
+    small: bool = False
+
+
+@dataclass(frozen=True)
+class Box:
+    """An aside: a question, and a paragraph for each account that answers it."""
+
+    title: str
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -93,15 +105,16 @@ class Listing:
     rows: tuple[tuple[str, str], ...]
 
 
-Block = Equations | Paragraph | Heading | Table | Figure | Listing
+Block = Equations | Paragraph | Box | Heading | Table | Figure | Listing
 
 
 @dataclass(frozen=True)
 class Section:
-    """A titled part of the document."""
+    """A titled part of the document; given: what a worksheet shows, the rest is to be found."""
 
     title: str
     blocks: tuple[Block, ...]
+    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,9 +153,13 @@ class Builder:
     blocks: list[Block] = field(default_factory=list)
     figures: int = 0
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, small: bool = False) -> None:
         """Add a paragraph."""
-        self.blocks.append(Paragraph(text))
+        self.blocks.append(Paragraph(text, small))
+
+    def box(self, box: Box) -> None:
+        """Add an aside."""
+        self.blocks.append(box)
 
     def head(self, text: str) -> None:
         """Add a heading within the section."""
@@ -168,7 +185,7 @@ class Builder:
         self.figures += 1
         self.blocks.append(Figure(self.figures, drawing, caption))
 
-    def end(self, title: str) -> None:
+    def end(self, title: str, given: bool = False) -> None:
         """Close the section under its title."""
-        self.sections.append(Section(title, tuple(self.blocks)))
+        self.sections.append(Section(title, tuple(self.blocks), given))
         self.blocks = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
@@ -10,16 +11,20 @@ from typing import TYPE_CHECKING
 from symnn.document import Row
 from symnn.fold import layer_of, line_signature, runs
 from symnn.functions import Named
+from symnn.general import counted
 from symnn.ir import Fact, Line, Step, Tensor, is_entry, name_of
 from symnn.labels import alike, label_of
 from symnn.phrases import Phrases
-from symnn.printers.latex import line_sides
+from symnn.printers.formulas import DEEP, penalties
+from symnn.printers.latex import is_decay, line_sides
 from symnn.printers.matrix import ONES, NoMatrixFormError, matrix_sides
+from symnn.printers.shapes import shape_tex
 from symnn.reasons import Reasons, read_names
 from symnn.symbols import Notation
 
 if TYPE_CHECKING:
-    from symnn.derivation import Derivation
+    from symnn.derivation import Derivation, Derived
+    from symnn.evidence import Evidence
 
 
 @dataclass
@@ -47,11 +52,14 @@ class Equations:
         fold: bool = True,
     ) -> None:
         self.derivation, self.network = derivation, derivation.network
+        if self.network.count:
+            notation = counted(notation, self.network.count)
         self.layout, self.detail, self.language = layout, detail, language
         self.fold = fold
-        mean_last = notation.mean == "parameters"
-        batch = derivation.mean_last if mean_last else derivation.batch
-        self.sweep = derivation.sample if layout == "sample" else batch
+        self.kind = self.sweep_kind(notation)
+        self.sweep: Derived = getattr(derivation, self.kind)
+        self.evidence: Evidence | None = None  # nothing is evaluated unless it is asked for
+        self.ticked: dict[Line, float] = {}
         self.forward = self.sweep.forward
         lines = self.forward.lines
         self.activations = {line.lhs.name: f for line in lines if (f := activation(line))}
@@ -69,6 +77,11 @@ class Equations:
             for t in self.forward.tensors.values()
             if len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
         }
+
+    def sweep_kind(self, notation: Notation) -> str:
+        """Which sweep of the derivation is told."""
+        batch = "mean_last" if notation.mean == "parameters" else "batch"
+        return "sample" if self.layout == "sample" else batch
 
     def scaled(self) -> set[str]:
         """The gradients of N L, where the sweep is that of N L."""
@@ -97,7 +110,15 @@ class Equations:
         return layer == self.depth, layer + 1 == self.depth
 
     def sides(self, line: Line, notation: Notation, index: bool = False) -> tuple[str, str]:
-        """The two sides of a line, in matrix notation where there is one."""
+        """The two sides of a line, in matrix notation where there is one.
+
+        Many penalties are one sum over the layers.
+        """
+        decays = [t for t in line.terms if is_decay(t)] if line.lhs.name == "L" else []
+        if len(decays) > DEEP:
+            rest = replace(line, terms=tuple(t for t in line.terms if not is_decay(t)))
+            left, right = self.sides(rest, notation, index)
+            return left, f"{right} + {penalties(line, decays, notation)}"
         if not index:
             try:
                 return matrix_sides(line, notation, self.layout)
@@ -107,17 +128,44 @@ class Equations:
 
     def row(self, line: Line, notation: Notation, reason: str = "") -> Row:
         """One line."""
+        return self.in_symbols(line, notation, reason)
+
+    def in_symbols(self, line: Line, notation: Notation, reason: str = "") -> Row:
+        """One line, without numbers."""
         left, right = self.sides(line, notation)
         relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
-        return Row(left, right, reason, relation, label=self.label(line.lhs.name))
+        row = Row(left, right, reason, relation, shape=self.shapes(line, notation))
+        return replace(row, checked=self.checked(line), label=self.label(line.lhs.name))
 
     def label(self, name: str) -> str:
         """The label of the line that defines a tensor."""
-        return label_of(name, self.sweep_gradients)
+        label = label_of(name, self.sweep_gradients)
+        stem, dash, number = label.rpartition("-")
+        if self.network.count and number.isdigit():
+            return f"{stem}{dash}{self.number(int(number))}"
+        return label
+
+    def alike(self, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
+        """Rows of the first of these layers with the labels of all of them, or of layer k."""
+        if self.network.count and len(layers) > 1:
+            k, number = self.notation.layer_letter, f"-{layers[0]}"
+            return [replace(r, label=re.sub(f"{number}$", f"-{k}", r.label)) for r in rows]
+        return alike(rows, layers)
 
     def runs(self, keys: Sequence[tuple[int | None, object]]) -> dict[int, int]:
         """Where a run of at least three equal layers begins, and its length."""
         return dict(runs(keys, 3)) if self.fold else {}
+
+    def shapes(self, line: Line, notation: Notation) -> str:
+        """The shapes of a line, where the level of detail shows them."""
+        return "" if self.detail == "answer" else shape_tex(line, notation, self.layout)
+
+    def checked(self, line: Line) -> bool:
+        """Whether this very line was evaluated, and held."""
+        error = None if self.evidence is None else self.evidence.error(line)
+        if error is not None:
+            self.ticked[line] = error
+        return error is not None
 
     def fact(self, fact: Fact) -> str:
         """A side condition in the letters and the layout of the notes."""
@@ -131,6 +179,11 @@ class Equations:
         source = self.sweep_gradients.get(name, name)
         batch = source in self.batched
         return (notation or self.notation).symbol(name, batch=batch, inline=inline)
+
+    def loss_letter(self, gradient: Tensor) -> str:
+        """What is differentiated: L, or (N L)."""
+        loss = self.notation.symbol("L")
+        return f"({self.notation.count} {loss})" if gradient.of not in (None, "L") else loss
 
     @property
     def sweep_gradients(self) -> dict[str, str]:
@@ -184,25 +237,30 @@ class Equations:
         rows: list[Row] = []
         if self.detail == "full":
             left, right = line_sides(forms[0][0], notation, self.layout)
-            rows.append(Row(left, right, forms[0][1][0]))
+            rows.append(Row(left, right, forms[0][1][0], checked=self.checked(forms[0][0])))
         before, same = "", ""
         for line, why in forms:
-            left, right = self.sides(line, notation)
+            row = self.in_symbols(line, notation, self.say("join_reasons").join(why))
+            left, right = row.left, row.right
             if (left, right) == (before, same):
                 continue  # the rewrite moved what is written alike, such as the order of terms
-            reason = self.say("join_reasons").join(why)
-            rows.append(Row("" if left == before else left, right, reason))
+            rows.append(replace(row, left="" if left == before else left, label=""))
             before, same = left, right
         if self.detail == "full":
-            rows[1] = Row(rows[1].left, rows[1].right, self.say("matrix"))
+            rows[1] = replace(rows[1], reason=self.say("matrix"))
         kept = {line.lhs.name for line in self.sweep.gradients.values()}
         name = group.steps[-1].after.lhs.name
         rows[-1] = replace(rows[-1], label=self.label(name), result=name in kept)
         return rows
 
+    def number(self, layer: int | None) -> str:
+        """The number of a layer as it is written: 2, or n - 1."""
+        return "" if layer is None else self.notation.layer(layer)
+
     def span(self, first: int | None, last: int | None) -> str:
         """k = 2, …, 9."""
-        return f"${self.notation.layer_letter} = {first}, \\ldots, {last}$"
+        letter = self.notation.layer_letter
+        return f"${letter} = {self.number(first)}, \\ldots, {self.number(last)}$"
 
     def folded_rows(self, lines: Sequence[Line]) -> list[Row]:
         """Lines, with runs of equal ones printed once for k."""
@@ -221,7 +279,7 @@ class Equations:
             notation = self.labelled(layer) if length > 1 else self.notation
             span = self.span(layer, found[at + length - 1][0]) if length > 1 else ""
             own = [self.row(line, notation, span) for line in block]
-            rows += alike(own, [k for k, _ in found[at : at + length]])
+            rows += self.alike(own, [k for k, _ in found[at : at + length]])
             at += length
         return rows
 

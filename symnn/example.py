@@ -51,6 +51,8 @@ class WorkedExample:
 
 def small(network: Network) -> bool:
     """Whether the numbers of a network are few enough to be printed."""
+    if network.count:
+        return False
     widths = [network.inputs, *(t[0] for t in network.parameters.values())]
     depth = sum(name.startswith("A_") for name in network.parameters)
     return max(widths) <= UNITS and depth <= LAYERS

@@ -86,7 +86,7 @@ def unique(sections: Iterable[Section]) -> tuple[Section, ...]:
             return block
         return Equations(tuple(row(r) for r in block.rows))
 
-    return tuple(Section(s.title, tuple(block(b) for b in s.blocks)) for s in sections)
+    return tuple(replace(s, blocks=tuple(map(block, s.blocks))) for s in sections)
 
 
 def labelled(notes: Document) -> dict[str, Row]:

@@ -20,7 +20,9 @@ class Legend(Equations):
         """The rows of the table of symbols, by kind: name, symbol, shape, meaning."""
         say = self.say
         rows = [("x", self.letter("x"), self.shape("x", "0"), say("meaning_x"))]
-        rows.append(("y", self.letter("y"), self.shape("y", str(self.depth)), say("meaning_y")))
+        rows.append(
+            ("y", self.letter("y"), self.shape("y", self.number(self.depth)), say("meaning_y"))
+        )
         for base in ("A", "b", "z", "a"):
             known = [n for n in self.forward.tensors if re.fullmatch(rf"{base}_\d+", n)]
             last = [n for n in known if self.notation.own(n)]
@@ -40,7 +42,7 @@ class Legend(Equations):
         number = layer_of(of or name)
         alone = (of or name) in self.notation.sole or self.notation.own(of or name)
         symbol = self.letter(name, self.notation if alone else self.labelled(number))
-        return symbol, str(number) if alone else self.notation.layer_letter
+        return symbol, self.number(number) if alone else self.notation.layer_letter
 
     def loss_of(self, name: str) -> str:
         """What is differentiated by ``name`` in the sweep: L, or N L."""

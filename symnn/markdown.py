@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -105,8 +106,10 @@ def _block(block: Block, display: Display, picture: Picture) -> str:
     match block:
         case Figure():
             return picture(block)
-        case Paragraph(text):
-            return text
+        case Paragraph():
+            return paragraph(block)
+        case Box():
+            return box(block)
         case Heading(text):
             return f"### {text}"
         case Table():
@@ -130,12 +133,25 @@ def table(block: Table) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
+def paragraph(block: Paragraph) -> str:
+    """A paragraph; a footnote in small letters."""
+    return f"<sub>{block.text}</sub>" if block.small else block.text
+
+
+def box(block: Box) -> str:
+    """An aside as a quotation."""
+    return "\n>\n".join(f"> {text}" for text in (f"**{block.title}**", *block.texts))
+
+
 def aligned(rows: Sequence[Row]) -> str:
     """Rows below each other, their reasons in a column of their own."""
     lines = []
     for row in rows:
-        reason = rf" &\qquad& {_words(row.reason)}" if row.reason else ""
-        lines.append(f"{row.left} &{row.relation} {row.right}{reason}")
+        shape = rf"{{\scriptstyle {row.shape}}}" if row.shape else ""
+        last = rf"{shape}\ \checkmark" if row.checked else shape
+        cells = [_words(row.reason), last] if last else [_words(row.reason)] if row.reason else []
+        line = f"{row.left} &{row.relation} {row.right}"
+        lines.append(line + "".join(rf" &\qquad& {cell}" for cell in cells))
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
 

@@ -74,6 +74,7 @@ class Network:
         self.name = spec.model.name
         self.inputs = spec.model.inputs
         self.layers = spec.layers
+        self.count = ""  # letter of the number of layers, if that is left open
         self._functions = {
             name: user_function(name, parse_formula(text, {"x": X}))
             for name, text in spec.activations.items()

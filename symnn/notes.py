@@ -12,6 +12,7 @@ from symnn import markdown
 from symnn.breaking import WIDTH, broken
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -58,7 +59,7 @@ def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) ->
     equations are numbered and labelled, for \\input in a document; KaTeX knows no labels.
     Equations that were selected stand alone, without a title.
     """
-    notes = tell(derivation, **{"figures": False, **options})
+    notes = tell(derivation, **{"figures": False, "ticks": False, **options})
     prefix = f"eq:{notes.prefix}" if labels else ""
     sections = []
     for section in notes.sections:
@@ -107,8 +108,8 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
 
 
 def beamer(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
-    """Slides, for the class beamer; they show no code."""
-    notes = tell(derivation, **options)
+    """Slides, for the class beamer; they show no code and no ticks."""
+    notes = tell(derivation, **{"ticks": False, **options})
     program = Phrases(notes.language)("tex_program")
     return render(
         "slides.tex.j2",
@@ -122,7 +123,7 @@ def beamer(derivation: Derivation, *, code: bool = False, **options: Any) -> str
 
 def bare_frames(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
     """The frames alone, for a talk of one's own."""
-    notes = tell(derivation, **{"figures": False, **options})
+    notes = tell(derivation, **{"figures": False, "ticks": False, **options})
     return "\n".join(frame for _, own in frames(notes) for frame in own)
 
 
@@ -204,7 +205,9 @@ class _Blocks:
         """A block."""
         match block:
             case Paragraph(text):
-                return {"kind": "paragraph", "text": text}
+                return {"kind": "paragraph", "text": text, "small": block.small}
+            case Box(title, texts):
+                return {"kind": "box", "title": title, "texts": texts}
             case Heading(text):
                 return {"kind": "heading", "text": text}
             case Table(header, rows, names):
@@ -233,6 +236,8 @@ class _Blocks:
             "relation": row.relation,
             "reason": row.reason,
             "result": row.result,
+            "shape": row.shape,
+            "checked": row.checked,
             "labels": "".join(rf"\label{{{place}}}" for place in places),
             "repeats": f"eq:{self.prefix}{row.repeats}" if row.repeats else "",
         }
@@ -242,6 +247,8 @@ def _fragment_block(block: Block, prefix: str) -> str:
     match block:
         case Paragraph(text):
             return text + "\n"
+        case Box(title, texts):
+            return "\n\n".join([rf"\paragraph{{{title}}}", *texts]) + "\n"
         case Heading(text):
             return rf"\paragraph{{{text}}}" + "\n"
         case Table(header, rows):

@@ -7,6 +7,7 @@ from typing import Any
 
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -23,7 +24,8 @@ from symnn.printers.svg import svg
 def json_text(notes: Document) -> str:
     """The notes as JSON.
 
-    Equations are rows of {left, relation, right, reason, result, label, labels, code}, formulas are
+    Equations are rows of {left, relation, right, reason, result, label, labels, shape, checked,
+    code}, formulas are
     LaTeX, texts have their formulas between dollar signs.  An empty left side continues the
     row above.
     """
@@ -49,8 +51,10 @@ def json_text(notes: Document) -> str:
 
 def _block(block: Block) -> dict[str, Any]:
     match block:
-        case Paragraph(text):
-            return {"kind": "paragraph", "text": text}
+        case Paragraph(text, small):
+            return {"kind": "paragraph", "text": text, "small": small}
+        case Box(title, texts):
+            return {"kind": "box", "title": title, "texts": texts}
         case Heading(text):
             return {"kind": "heading", "text": text}
         case Table(header, rows):
@@ -68,4 +72,5 @@ def _block(block: Block) -> dict[str, Any]:
 def _row(row: Row) -> dict[str, Any]:
     sides = {"left": row.left, "relation": row.relation, "right": row.right}
     names = {"label": row.label or row.repeats, "labels": list(row.labels)}
-    return {**sides, "reason": row.reason, "result": row.result, **names, "code": row.code}
+    known = {"shape": row.shape, "checked": row.checked, "code": row.code}
+    return {**sides, "reason": row.reason, "result": row.result, **names, **known}

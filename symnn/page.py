@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -36,7 +37,6 @@ from symnn.printers.svg import style, svg
 from symnn.templating import folder, render
 
 SHOWN = ("symbols", "numbers", "code")  # what is shown of the equations, besides themselves
-GIVEN = 2  # sections that a worksheet shows: the network and the loss; the rest is to be found
 
 # What stands in no formula of the notes; the page is smaller without them.
 UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
@@ -52,7 +52,7 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
                 for shown, said in (("numbers", notes.numbers), ("code", notes.remarks))
                 if said
             },
-            "sections": [_section(s, k, notes) for k, s in enumerate(notes.sections)],
+            "sections": [_section(s, notes) for s in notes.sections],
         }
         for name, notes in documents.items()
     ]
@@ -66,7 +66,7 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
         description=notes.description,
         levels=levels,
         chosen=chosen or levels[0]["name"],
-        shown=[name for name in SHOWN if name != "numbers" or notes.numbers],
+        shown=[name for name in SHOWN if name == "symbols" or name in levels[0]["beside"]],
         say=Phrases(notes.language),
         policy=_policy(katex, script),
         katex_style=Markup(katex_style()),
@@ -116,10 +116,10 @@ def katex_style() -> str:
 # the blocks, as the template knows them ------------------------------------------------------
 
 
-def _section(section: Section, at: int, notes: Document) -> dict[str, Any]:
+def _section(section: Section, notes: Document) -> dict[str, Any]:
     return {
         "title": words(section.title),
-        "given": at < GIVEN,
+        "given": section.given,
         "blocks": [_block(block, Phrases(notes.language)) for block in section.blocks],
     }
 
@@ -127,7 +127,9 @@ def _section(section: Section, at: int, notes: Document) -> dict[str, Any]:
 def _block(block: Block, say: Phrases) -> dict[str, Any]:
     match block:
         case Paragraph(text):
-            return {"kind": "paragraph", "text": words(text)}
+            return {"kind": "paragraph", "text": words(text), "small": block.small}
+        case Box(title, texts):
+            return {"kind": "box", "title": words(title), "texts": [words(t) for t in texts]}
         case Heading(text):
             return {"kind": "heading", "text": words(text)}
         case Table(header, rows, _, values):
@@ -157,6 +159,8 @@ def _row(row: Row) -> dict[str, Any]:
         "right": rf"\displaystyle {row.right}",
         "reason": words(row.reason),
         "result": row.result,
+        "shape": row.shape,
+        "checked": row.checked,
         "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
         "nudge": words(row.nudge),
         "code": row.code,

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 
 from symnn.phrases_zh import CHINESE
 
+STORIES = ("reference", "tutorial")  # straight to the network, or what leads to it first
+METHODS = ("chain", "differential")  # how a gradient is found
 DETAILS = ("answer", "textbook", "full")  # the levels of detail
 NUMBERS = ("none", "decimal", "pencil")  # of the worked example
 
@@ -25,16 +27,65 @@ ENGLISH: dict[str, str] = {
     "network": "The network",
     "loss": "The loss",
     "gradients": "The gradients, by the chain rule",
+    "gradients_differential": "The gradients, by differentials",
+    "differentials": "Here $\\langle u, v \\rangle$ is the sum of the products of entries, and "
+    "$\\mathrm{{d}} {L} = \\langle g, \\mathrm{{d}} v \\rangle$ says that $g$ is the gradient by "
+    "$v$.",
     "result": "The gradient of the loss",
     "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
-    "stable": "What is computed",
+    "stable": "In floating point",
     "selected": "Selected equations",
     "code": "Equation and code",
+    # the tutorial
+    "tut_layer": "A layer",
+    "tut_layer_says": "A layer is a matrix times a vector, plus a vector. The matrix ${A}$ holds "
+    "the weights, the vector ${b}$ the bias; both are what the network learns.",
+    "tut_layer_entry": "Component by component, every unit takes its own weighted sum of the "
+    "inputs and adds its own bias:",
+    "tut_layer_whole": "Written out, for {inputs} inputs and {units} units, this is",
+    "tut_activation": "The activation, and the network as one function",
+    "tut_activation_says": "Layers alone would only make one more layer: a product of matrices "
+    "is a matrix. So a function that is not linear is applied between them, to each component by "
+    "itself:",
+    "tut_activation_is": "Here it is the sigmoid, which leads every number to one between $0$ "
+    "and $1$. Its derivative needs nothing but its own value:",
+    "tut_nested": "A network is such layers inside each other. With two of them it is",
+    "tut_smallest": "The smallest network: logistic regression",
+    "tut_smallest_says": "One input, one unit, all numbers: this is logistic regression. Its "
+    "output ${a}$ is the probability that ${y}$ is $1$, and its loss is small if that "
+    "probability is large where ${y} = 1$ and small where ${y} = 0$.",
+    "tut_smallest_back": "How does the loss change with the weight and the bias? The derivatives "
+    "are found one after the other, from the loss back, each from the one before.",
+    "tut_error": "Here ${delta}$ stands for ${slope}$: it is called the error.",
+    "tut_smallest_end": "The error is the difference of output and target, and the weight gets it "
+    "times its input. All that follows is this calculation, with matrices in place of numbers.",
+    "tut_loss": "The loss",
+    "tut_loss_says": "The samples are given and do not change. What is left to choose are the "
+    "parameters, and one number says how good a choice is.",
+    "tut_step": "Why step against the gradient",
+    "tut_step_says": "Write $\\theta$ for all parameters together and $g$ for the gradient of "
+    "the loss there. Close to $\\theta$ the loss is almost linear:",
+    "tut_step_taken": "With the step $h = -{eta} g$ this is",
+    "tut_step_end": "As long as ${eta}$ is small, the loss falls, and of all steps of one length "
+    "the one against the gradient lowers it most. So all that is needed is $g$.",
+    "first_order": "to first order in $h$",
+    "since_square": "since $g^{{{top}}} g = \\lVert g \\rVert^{{2}}$",
+    "tut_chain": "The chain rule",
+    "tut_chain_says": "The loss depends on a number through others that are computed from it. Each "
+    "of these ways contributes the product of the derivatives along it, and the contributions are "
+    "added. In the network above, ${a}$ is read by every ${z}$:",
+    "tut_chain_paths": "chain rule, over all paths",
+    "tut_chain_slope": "since ${slope}$",
+    "tut_chain_end": "Read from the loss backward, this rule finds the derivatives by everything "
+    "the network computes, one layer after the other.",
+    "tut_network_says": "Now the network itself, line by line. What it computes on the way is "
+    "kept, because the derivatives will need it.",
+    "tut_loss_here": "The loss of this network",
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
-    "unfolds": "Layer by layer, this unfolds into",
+    "unfolds": "Layer by layer, this means",
     "batch": "The ${N}$ samples are the {ways} of ${X}$; every capital letter below, apart from "
     "the weights, holds one {way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
     "columns": "columns",
@@ -63,9 +114,9 @@ ENGLISH: dict[str, str] = {
     "sign_number": "a number added to a vector is added to every component",
     # the loss
     "loss_is": "The loss is a function of the parameters alone:",
-    "one_sample": "For one sample, and with what the network has computed, it is",
-    "loss_lines": "In terms of what the network has computed, it is",
-    "facts": "Given: ${facts}$.",
+    "one_sample": "For a single sample, in terms of the quantities above, it reads",
+    "loss_lines": "In terms of the quantities above, it reads",
+    "facts": "It is assumed that ${facts}$.",
     # the gradients
     "errors": "Write ${delta} = {slope}$ for the error of layer ${k}$.",
     "short_d": "Write ${short} = {slope}$ for the derivative by ${z}$, and in "
@@ -73,12 +124,43 @@ ENGLISH: dict[str, str] = {
     "short_nabla": "$\\nabla_{{v}} {L}$ holds the derivatives of ${L}$ by the components of $v$.",
     "scaled": "The derivatives by what belongs to the samples are those of ${N} {L}$, without the "
     "factor $1/{N}$ of the mean; it stands in the gradients of the parameters.",
-    "sweep": "The sweep runs from the loss back to the first layer.",
+    "sweep": "We go from the loss back to the first layer, one factor of the chain rule at a time.",
     "layer_loss": "The loss",
     "layer_last": "Output layer, ${layer} = {k}$",
     "layer": "Layer ${layer} = {k}$",
     "layers": "Layers ${layer} = {first}, \\ldots, {last}$",
     "kinks": "Where a derivative does not exist, it is taken as ${kinks}$.",
+    "spoken_last": "In words: ${delta}$ says how fast ${loss}$ rises with ${z}$. If ${entry}$ "
+    "grows by a small $\\varepsilon$, ${loss}$ grows by about $\\varepsilon \\, {rise}$.",
+    "spoken": "In words: ${delta}$, how fast ${loss}$ rises with ${z}$, is the error of the "
+    "layer above, led back along the weights and multiplied by the slope of the activation.",
+    "spoken_linear": "In words: ${delta}$, how fast ${loss}$ rises with ${z}$, is the error of the "
+    "layer above, led back along the weights.",
+    "cost": "Why backward? For each product of the forward pass, weights by activations, the "
+    "sweep takes two: one for the error, one for the gradient of the weights. It costs about two "
+    "forward passes and yields all ${count}$ derivatives at once, because ${L}$ is a single "
+    "number. Carried forward, the chain rule would need a pass for each parameter.",
+    "cost_general": "Why backward? For each product of the forward pass, weights by activations, "
+    "the sweep takes two: one for the error, one for the gradient of the weights. It costs about "
+    "two forward passes and yields all derivatives at once, because ${L}$ is a single number. "
+    "Carried forward, the chain rule would need a pass for each parameter.",
+    "general": "The number ${n}$ of layers is left open: what follows holds for every ${n} \\ge "
+    "2$.",
+    # why a transpose
+    "why_error": "Why the transpose in ${product}$?",
+    "why_weights": "Why the transpose in ${product}$?",
+    "why_error_entry": "By entry: ${a}$ enters ${z}$ with the factor ${A}$, so the error ${d}$ "
+    "returns to ${a}$ by the same ${A}$, and ${left} = {right}$. The forward sum runs over one "
+    "index of the weights, the backward sum over the other: that is what the transpose says.",
+    "why_weights_entry": "By entry: ${A}$ occurs in ${z}$ alone, with the factor ${a}$, so "
+    "${left} = {right}$. Each entry of the error meets each entry of the input: the one is written "
+    "as a column, the other, transposed, as a row.",
+    "why_differential": "By differential: if ${own}$ alone changes, then $\\mathrm{{d}} {loss} = "
+    "{pairings}$, where $\\langle u, v \\rangle$ is the sum of the products of entries. What is "
+    "paired with the change of ${own}$ is its gradient.",
+    "why_shape": "By shape: a gradient has the shape of what it belongs to, here {own}. Of {d} and "
+    "{other}, only ${product}$ has it.",
+    "shaped": "${letter}$ (${shape}$)",
     # reasons
     "affine map": "affine map",
     "component": "by component",
@@ -93,12 +175,23 @@ ENGLISH: dict[str, str] = {
     "cancel and collect": "cancel and collect",
     "mean over the samples": "mean over the ${N}$ samples",
     "matrix": "in matrix form",
+    "paired": "what is paired with $\\mathrm{{d}} {own}$",
+    "loss_differential": "differential of the loss",
+    "through_differential": "${L}$ changes through ${through}$",
+    "insert_differential": "differentiate what it is computed by",
+    "moved": "move the factors to the other side",
+    "adjoint": "move the factors to the other side, matrices transposed",
     "definition": "definition",
     "fold the function itself": "by its own value ${a}$",
     "solve a = h(x) for x": "solve ${a} = {h}({x})$ for ${x}$",
     "differentiate the definition": "differentiate",
     "differentiate once more": "differentiate once more",
     # the result
+    "tick": "$\\checkmark$ marks a line that was evaluated at ${points}$ random points and agrees "
+    "with the derivative of ${L}$ by complex step, $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ "
+    "with $h = {h}$; the largest error is below ${bound}$ of the largest entry{twin}.",
+    "tick_twin": " (evaluated with at most ${width}$ inputs and hidden units)",
+    "result_says": "Collected, these are the errors and the gradients of the parameters:",
     "vector": "All parameters together have the gradient",
     "derived_in": "Derived in {places}.",
     # the samples
@@ -110,7 +203,8 @@ ENGLISH: dict[str, str] = {
     # the update
     "step": "A step against the gradient, with the learning rate ${eta}$:",
     "every": "This is done for every parameter $\\theta$ of ${names}$, component by component.",
-    "stable_says": "The same values, without overflow and without loss of digits:",
+    "stable_says": "Rounding and overflow can spoil formulas that are right on paper. The "
+    "following forms have the same values and are safe to compute:",
     "shift by the maximum": "$e_{{i}}/s$ stays the same if both are scaled",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
@@ -194,6 +288,7 @@ ENGLISH: dict[str, str] = {
     "page_reveal": "Reveal this step",
     "page_reveal_all": "Reveal all",
     "page_reset": "Reset",
+    "page_checked": "evaluated, and true",
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }
 

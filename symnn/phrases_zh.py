@@ -17,15 +17,57 @@ CHINESE: dict[str, str] = {
     "network": "网络",
     "loss": "损失函数",
     "gradients": "用链式法则求梯度：反向传播",
+    "gradients_differential": "用微分求梯度：反向传播",
+    "differentials": "这里 $\\langle u, v \\rangle$ 表示对应元素乘积之和；"
+    "$\\mathrm{{d}} {L} = \\langle g, \\mathrm{{d}} v \\rangle$ 的意思是，$g$ 就是对 $v$ 的梯度。",
     "result": "损失函数的梯度",
     "samples": "从一个样本到 ${N}$ 个样本",
     "update": "梯度下降",
-    "stable": "实际的数值计算",
+    "stable": "浮点计算",
     "selected": "选出的公式",
     "code": "公式与代码",
+    # the tutorial
+    "tut_layer": "网络中的一层",
+    "tut_layer_says": "一层就是矩阵乘以向量，再加上一个向量。矩阵 ${A}$ 由权重组成，"
+    "向量 ${b}$ 是偏置；二者正是网络要学习的。",
+    "tut_layer_entry": "按分量来看，每个单元对输入作各自的加权和，再加上各自的偏置：",
+    "tut_layer_whole": "对 {inputs} 个输入和 {units} 个单元，全部写出即为",
+    "tut_activation": "激活函数，以及作为一个函数的网络",
+    "tut_activation_says": "仅仅把层叠起来，得到的不过还是一层：矩阵的乘积仍是矩阵。"
+    "因此在层与层之间，对每个分量分别作用一个非线性函数：",
+    "tut_activation_is": "这里取逻辑斯谛函数（S 形函数），它把每个数变为 $0$ 与 $1$ 之间的数。"
+    "它的导数只用它自身的值就能表示：",
+    "tut_nested": "网络就是这样的层，一层套一层。两层时为",
+    "tut_smallest": "最小的网络：逻辑回归",
+    "tut_smallest_says": "一个输入，一个单元，所有的量都是数：这就是逻辑回归。"
+    "它的输出 ${a}$ 是 ${y}$ 等于 $1$ 的概率；如果这个概率在 ${y} = 1$ 时大，"
+    "在 ${y} = 0$ 时小，损失就小。",
+    "tut_smallest_back": "损失怎样随权重和偏置变化？从损失函数往回逐个求导，"
+    "每个导数都由前一个得到。",
+    "tut_error": "这里 ${delta}$ 代表 ${slope}$，称为误差项。",
+    "tut_smallest_end": "误差项是输出与目标值之差；权重的梯度是它与输入的乘积。"
+    "后面的一切都是同样的计算，只是把数换成矩阵。",
+    "tut_loss": "损失函数",
+    "tut_loss_says": "样本是给定的，不会改变。可以选择的只有参数；选得好不好，用一个数来衡量。",
+    "tut_step": "为什么沿梯度的反方向走",
+    "tut_step_says": "把全部参数合记为 $\\theta$，损失在该处的梯度记为 $g$。在 $\\theta$ 附近，"
+    "损失近似为线性函数：",
+    "tut_step_taken": "走一步 $h = -{eta} g$，则为",
+    "tut_step_end": "只要 ${eta}$ 足够小，损失就会下降；在长度相同的各种走法中，"
+    "沿梯度的反方向下降最多。因此，需要求出的只是 $g$。",
+    "first_order": "精确到 $h$ 的一阶",
+    "since_square": "因为 $g^{{{top}}} g = \\lVert g \\rVert^{{2}}$",
+    "tut_chain": "链式法则",
+    "tut_chain_says": "一个数通过由它算出的其他数影响损失。每条这样的路径贡献沿途各导数的乘积，"
+    "各条路径的贡献相加。在上面的网络中，每个 ${z}$ 都用到 ${a}$：",
+    "tut_chain_paths": "链式法则，对所有路径求和",
+    "tut_chain_slope": "因为 ${slope}$",
+    "tut_chain_end": "从损失函数往回使用这条法则，就能逐层求出损失对网络算出的每个量的导数。",
+    "tut_network_says": "现在逐行写出网络本身。途中算出的量都要保留，因为求导时会用到。",
+    "tut_loss_here": "这个网络的损失",
     # the network
     "nested": "网络是列向量 ${x}$ 的函数，其中激活函数逐元素作用：",
-    "unfolds": "逐层展开，即为前向传播：",
+    "unfolds": "逐层写出，就是前向传播：",
     "batch": "${N}$ 个样本是 ${X}$ 的各{ways}；下文中除权重外，每个大写字母都为每个样本留有"
     "一{way}，$\\mathbf{{1}}$ 是元素全为 $1$ 的列向量。",
     "columns": "列",
@@ -54,21 +96,48 @@ CHINESE: dict[str, str] = {
     "sign_number": "数与向量相加，就是把这个数加到每个分量上",
     # the loss
     "loss_is": "损失仅是参数的函数：",
-    "one_sample": "对一个样本，用网络已经算出的量来表示，损失为",
-    "loss_lines": "用网络已经算出的量来表示，损失为",
-    "facts": "已知：${facts}$。",
+    "one_sample": "对单个样本，用上面的各个量来表示，损失为",
+    "loss_lines": "用上面的各个量来表示，损失为",
+    "facts": "这里假定 ${facts}$。",
     # the gradients
     "errors": "记 ${delta} = {slope}$，称为第 ${k}$ 层的误差项。",
     "short_d": "把对 ${z}$ 的导数简记为 ${short} = {slope}$，其他字母仿此。",
     "short_nabla": "$\\nabla_{{v}} {L}$ 由 ${L}$ 对 $v$ 的各分量的导数组成。",
     "scaled": "对属于各样本的量，所求的是 ${N} {L}$ 的导数，不含取平均的因子 $1/{N}$；"
     "这个因子出现在参数的梯度中。",
-    "sweep": "反向传播从损失函数出发，逐层回到第一层。",
+    "sweep": "从损失函数出发，反向传播到第一层，每次求出链式法则中的一个因子。",
     "layer_loss": "损失函数",
     "layer_last": "输出层，${layer} = {k}$",
     "layer": "隐藏层，${layer} = {k}$",
     "layers": "隐藏层，${layer} = {first}, \\ldots, {last}$",
     "kinks": "在导数不存在处，取 ${kinks}$。",
+    "spoken_last": "换句话说，${delta}$ 表示 ${loss}$ 随 ${z}$ 增大的快慢。"
+    "若 ${entry}$ 增大一个很小的 $\\varepsilon$，则 ${loss}$ 约增大 $\\varepsilon \\, {rise}$。",
+    "spoken": "换句话说，${delta}$ 表示 ${loss}$ 随 ${z}$ 增大的快慢，"
+    "它是把后一层的误差项沿权重传回，再乘以激活函数的斜率。",
+    "spoken_linear": "换句话说，${delta}$ 表示 ${loss}$ 随 ${z}$ 增大的快慢，"
+    "它是把后一层的误差项沿权重传回。",
+    "cost": "为什么要反向？对前向传播中权重与激活值的每次乘积，反向传播要作两次：一次求误差项，"
+    "一次求权重的梯度。它的代价约为两次前向传播，却一次得到全部 ${count}$ 个导数，"
+    "因为 ${L}$ 只是一个数。若沿前向使用链式法则，则要为每个参数各作一遍。",
+    "cost_general": "为什么要反向？对前向传播中权重与激活值的每次乘积，反向传播要作两次："
+    "一次求误差项，一次求权重的梯度。它的代价约为两次前向传播，却一次得到全部导数，"
+    "因为 ${L}$ 只是一个数。若沿前向使用链式法则，则要为每个参数各作一遍。",
+    "general": "层数 ${n}$ 不予指定：下文对每个 ${n} \\ge 2$ 都成立。",
+    # why a transpose
+    "why_error": "${product}$ 中为什么有转置？",
+    "why_weights": "${product}$ 中为什么有转置？",
+    "why_error_entry": "看元素：${a}$ 乘以因子 ${A}$ 进入 ${z}$，"
+    "所以误差项 ${d}$ 也经由同一个 ${A}$ 回到 ${a}$，于是 ${left} = {right}$。"
+    "前向时对权重的一个下标求和，反向时对另一个下标求和："
+    "这就是转置的含义。",
+    "why_weights_entry": "看元素：${A}$ 只出现在 ${z}$ 中，因子为 ${a}$，所以 ${left} = {right}$。"
+    "误差项的每个元素与输入的每个元素相乘：一个写成列，另一个经过转置写成行。",
+    "why_differential": "看微分：若只有 ${own}$ 变化，则 $\\mathrm{{d}} {loss} = {pairings}$，"
+    "其中 $\\langle u, v \\rangle$ 表示对应元素乘积之和。与 ${own}$ 的变化配对的，就是它的梯度。",
+    "why_shape": "看形状：梯度与它所属的量形状相同，这里是 {own}。由 {d}与 {other}组成的乘积中，"
+    "只有 ${product}$ 具有这个形状。",
+    "shaped": "${letter}$（${shape}$）",
     # reasons
     "affine map": "仿射映射",
     "component": "逐元素",
@@ -83,12 +152,23 @@ CHINESE: dict[str, str] = {
     "cancel and collect": "约分并合并同类项",
     "mean over the samples": "对 ${N}$ 个样本取平均",
     "matrix": "写成矩阵形式",
+    "paired": "与 $\\mathrm{{d}} {own}$ 配对的量",
+    "loss_differential": "损失函数的微分",
+    "through_differential": "${L}$ 经由 ${through}$ 而变化",
+    "insert_differential": "对算出它的式子求微分",
+    "moved": "把因子移到另一侧",
+    "adjoint": "把因子移到另一侧，矩阵取转置",
     "definition": "定义",
     "fold the function itself": "用函数自身的值 ${a}$ 表示",
     "solve a = h(x) for x": "由 ${a} = {h}({x})$ 解出 ${x}$",
     "differentiate the definition": "求导",
     "differentiate once more": "再求一次导",
     # the result
+    "tick": "$\\checkmark$ 表示这一行在 ${points}$ 个随机点处求过值，"
+    "并且与用复步长法求出的 ${L}$ 的导数 $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ 一致，"
+    "其中 $h = {h}$；最大的误差小于最大元素的 ${bound}$ 倍{twin}。",
+    "tick_twin": "（求值时输入和每个隐藏层的单元至多取 ${width}$ 个）",
+    "result_says": "汇总起来，各误差项和各参数的梯度为：",
     "vector": "全部参数合在一起，梯度为",
     "derived_in": "推导见 {places}。",
     # the samples
@@ -100,7 +180,8 @@ CHINESE: dict[str, str] = {
     # the update
     "step": "以学习率 ${eta}$ 沿梯度的反方向走一步：",
     "every": "对 ${names}$ 中的每个参数 $\\theta$，都这样逐元素地更新。",
-    "stable_says": "以下各式的值不变，但既不溢出，也不损失有效数字：",
+    "stable_says": "纸面上正确的公式，计算时可能因舍入和溢出而失效。"
+    "以下形式的值相同，并且可以放心计算：",
     "shift by the maximum": "$e_{{i}}$ 与 $s$ 同乘一数，$e_{{i}}/s$ 不变",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
@@ -176,5 +257,6 @@ CHINESE: dict[str, str] = {
     "page_reveal": "显示这一步",
     "page_reveal_all": "全部显示",
     "page_reset": "重新开始",
+    "page_checked": "已求值，成立",
     "page_noscript": "下面的公式是 TeX 源码：排版需要 JavaScript。",
 }

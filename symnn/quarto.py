@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -20,7 +21,7 @@ from symnn.document import (
     Table,
 )
 from symnn.files import MARKER
-from symnn.markdown import aligned, displayed, listing, literal, table
+from symnn.markdown import aligned, box, displayed, listing, literal, paragraph, table
 from symnn.phrases import Phrases
 from symnn.printers.svg import svg
 from symnn.printers.tikz import tikz
@@ -63,8 +64,10 @@ def _yaml(text: str) -> str:
 
 def _block(block: Block, prefix: str, say: Phrases) -> Iterator[str]:
     match block:
-        case Paragraph(text):
-            yield text
+        case Paragraph():
+            yield paragraph(block)
+        case Box():
+            yield box(block)
         case Heading(text):
             yield f"## {text}"
         case Table():

@@ -21,7 +21,7 @@ from symnn.notation import (
     TRANSPOSES,
 )
 from symnn.optimizers import OPTIMIZERS
-from symnn.phrases import DETAILS, NUMBERS, PHRASES
+from symnn.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
 from symnn.schema import Field, quoted
 from symnn.symbols import LAYER_MARKS, Notation
 
@@ -69,13 +69,16 @@ class Train:
 class Notes:
     """[notes]; layout None: the notation's own; figures None: in documents, not in fragments.
 
-    numbers None: none, but for the page, which shows those of a small network when asked to.
+    numbers None: none, but for a small network decimal ones in the tutorial, and on the page,
+    which shows them when asked to.
     symbols: letter of a tensor -> TeX.
     """
 
     notation: Notation
     layout: str | None
     detail: str
+    story: str
+    method: str
     language: str
     figures: bool | None
     numbers: str | None
@@ -201,6 +204,8 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "notation": Field("named", "affine", choices=tuple(NOTATIONS), doc="letters and signs"),
         "layout": Field("string", None, choices=LAYOUTS, doc="one sample, or a batch"),
         "detail": Field("string", "textbook", choices=DETAILS, doc="how many steps are shown"),
+        "story": Field("string", "reference", choices=STORIES, doc="or what leads to it first"),
+        "method": Field("string", "chain", choices=METHODS, doc="how gradients are found"),
         "language": Field("string", "en", choices=tuple(PHRASES), doc="of the sentences"),
         "figures": Field("boolean", None, doc="whether there are figures"),
         "numbers": Field("string", None, choices=NUMBERS, doc="of the worked example"),
@@ -236,9 +241,10 @@ OWN_NOTATION: dict[str, Field] = {
 }
 TOP = (*SECTIONS, "layers", "activations")
 
+NOTES_FLAGS = ("notation", "layout", "detail", "story", "method", "language", "figures")
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
-    **{name: f"notes.{name}" for name in ("notation", "layout", "detail", "language", "figures")},
+    **{name: f"notes.{name}" for name in NOTES_FLAGS},
     **{name: f"notes.{name}" for name in ("numbers", "digits", "code")},
     "seed": "model.seed",
 }

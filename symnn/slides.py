@@ -16,6 +16,7 @@ from itertools import pairwise
 from symnn.breaking import broken
 from symnn.document import (
     Block,
+    Box,
     Document,
     Equations,
     Figure,
@@ -104,6 +105,8 @@ def _groups(block: Block) -> Iterator[list[Item]]:
     match block:
         case Paragraph(text):
             yield [Item(text, math.ceil(visible(text.replace("$", "")) * 1.2 / TEXT) + 0.5)]
+        case Box(title, texts):
+            yield [_aside(title, texts)]
         case Table(header, rows):
             yield [Item(_table((header, *rows)), 1.1 * len(rows) + 1.6)]
         case Figure(_, drawing, caption):
@@ -131,6 +134,14 @@ def _row(row: Row) -> Item:
         cells.append(rf"\multicolumn{{2}}{{@{{}}p{{0.8\linewidth}}@{{}}}}{{{reason}}}")
         height += 0.85 * math.ceil(visible(row.reason.replace("$", "")) * 1.2 / TEXT) + 0.2
     return Item(f"{left} & " + " \\tabularnewline\n & ".join(cells), height, row=True)
+
+
+def _aside(title: str, texts: tuple[str, ...]) -> Item:
+    """A box of the theme; its lines hold fewer characters than the frame's."""
+    body = "\n\n\\smallskip\n".join(texts)
+    lengths = [math.ceil(visible(text.replace("$", "")) * 1.2 / TEXT) for text in texts]
+    made = f"\\begin{{block}}{{{title}}}\\footnotesize\n{body}\n\\end{{block}}"
+    return Item(made, 1.6 + 0.85 * sum(lengths) + 0.4 * len(texts))
 
 
 def _height(tex: str) -> float:

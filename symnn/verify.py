@@ -23,7 +23,7 @@ from symnn.check import (
     gradient_error,
 )
 from symnn.evaluate import Array, Evaluator, evaluate
-from symnn.ir import Program, name_of
+from symnn.ir import Line, Program, name_of
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation, Derived
@@ -61,29 +61,42 @@ def _adjoints(program: Program, rng: np.random.Generator, sizes: Mapping[str, in
     return rows
 
 
+class Sweep:
+    """The steps of a sweep against complex step at one random point, line by line."""
+
+    def __init__(self, sweep: Derived, rng: np.random.Generator, sizes: Mapping[str, int]) -> None:
+        self.program, self.rng, self.sizes = sweep.objective, rng, sizes
+        self.values = draw(sweep.forward, rng, sizes)
+        self.evaluator = Evaluator(self.program.leaves, self.values, sizes)
+        self.evaluator.run(self.program.extend(sweep.raw).items)
+        self.known = {n: a[0] for n, a in self.evaluator.arrays.items()}
+        self.exact: dict[tuple[str, str], tuple[Array, Array]] = {}
+
+    def check(self, line: Line) -> tuple[float, bool]:
+        """The error of the gradient that a line says, and whether it is in bounds."""
+        tensor, of = line.lhs.wrt, line.lhs.of or "L"
+        assert tensor is not None, f"{line} is no gradient"
+        shape = self.known[tensor].shape
+        if (of, tensor) not in self.exact:
+            probes = directions(shape, self.rng)
+            slopes = complex_step(
+                self.program, of, tensor, self.values, probes, self.sizes, self.known
+            )
+            self.exact[of, tensor] = probes, slopes
+        probes, slopes = self.exact[of, tensor]
+        found = np.broadcast_to(self.evaluator.line(line)[0], shape)
+        return gradient_error(found, slopes, probes)
+
+
 def sweep_rows(
     sweep: Derived, what: str, rng: np.random.Generator, sizes: Mapping[str, int]
 ) -> list[Row]:
     """One row a step: the line after it, against complex step."""
-    values = draw(sweep.forward, rng, sizes)
-    program = sweep.objective
-    evaluator = Evaluator(program.leaves, values, sizes)
-    evaluator.run(program.extend(sweep.raw).items)
-    known = {n: a[0] for n, a in evaluator.arrays.items()}
-    exact: dict[tuple[str, str], tuple[Array, Array]] = {}
-    rows = []
+    point, rows = Sweep(sweep, rng, sizes), []
     for k, step in enumerate(sweep.steps):
-        tensor, of = step.after.lhs.wrt, step.after.lhs.of or "L"
-        if tensor is None:
-            continue
-        if (of, tensor) not in exact:
-            probes = directions(known[tensor].shape, rng)
-            slopes = complex_step(program, of, tensor, values, probes, sizes, known)
-            exact[of, tensor] = probes, slopes
-        probes, slopes = exact[of, tensor]
-        found = np.broadcast_to(evaluator.line(step.after)[0], known[tensor].shape)
-        error, ok = gradient_error(found, slopes, probes)
-        rows.append(Row(f"{what}, {step.rule}", str(step.after), error, ok, k))
+        if step.after.lhs.wrt is not None:
+            error, ok = point.check(step.after)
+            rows.append(Row(f"{what}, {step.rule}", str(step.after), error, ok, k))
     return rows
 
 

@@ -43,12 +43,14 @@ HADAMARD = (r"\odot", r"\circ", "*")
 RELATIONS = {">": np.greater, "<": np.less, r"\ge": np.greater_equal, r"\le": np.less_equal}
 
 
-def read(text, symbols, ones, functions=None):
+def read(text, symbols, ones, functions=None, products=None):
     """The value of a formula; ones: the lengths of its columns of ones, in order.
 
     functions: those with a letter of the notation's, primes included, beside FUNCTIONS.
+    products: a list for the shapes of the two sides of every product.
     """
     reader = _Reader(text, symbols, ones, functions or {})
+    reader.products = [] if products is None else products
     value = reader.sum()
     assert reader.at == len(reader.text), f"left over: {reader.text[reader.at :]} in {text}"
     return value
@@ -115,6 +117,7 @@ class _Reader:
             if other is None:
                 assert not dot, f"nothing at {self.text[self.at :]} of {self.text}"
                 return value
+            self.products.append((value.shape, other.shape))
             value = value * other if 1 in (value.size, other.size) else value @ other
 
     def factor(self):

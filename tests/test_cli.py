@@ -358,6 +358,19 @@ def test_symbols_are_matrices_of_bounded_size() -> None:
         net.symbols["A_1"]
 
 
+def test_the_network_of_n_layers_needs_no_spec(run: Any) -> None:
+    done = run("derive", "--layers", "n", "--fragment")
+    assert done.code == 0 and r"A_{k+1}^{\top} \delta_{k+1}" in done.out
+    done = run("derive", "deep", "--layers", "m", "--fragment")
+    assert done.code == 0 and "A_{m}" in done.out and "A_{11}" not in done.out
+    assert run("derive", "--layers", "n", "-o", "n.html").code == 0
+    assert Path("n.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    kinds = (["--format", "ipynb"], ["--numbers", "decimal"])
+    for words in (["--layers", "7"], *(["--layers", "n", *more] for more in kinds)):
+        done = run("derive", *words)
+        assert done.code == 2 and not done.out and "--layers" in done.err
+
+
 def test_numbers_are_a_flag(run: Any) -> None:
     done = run("derive", "xor", "--fragment", "--numbers", "decimal", "--digits", "6")
     assert done.code == 0 and r"\subsection*{The same with numbers}" in done.out

@@ -22,6 +22,7 @@ from symnn.notation import AFFINE, LAYOUTS, NOTATIONS
 from symnn.phrases import DETAILS
 from symnn.printers.formulas import batch_product
 from symnn.printers.matrix import NoMatrixFormError, matrix_sides
+from symnn.printers.shapes import line_shapes
 from symnn.reasons import read_names
 from symnn.stabilise import stabilise
 
@@ -55,16 +56,24 @@ def ones_lengths(line):
     return {int(a.size) if isinstance(a.size, int) else SAMPLES for a in line.axes} or {1}
 
 
-def holds(text, symbols, line, want, functions=None):
+def holds(text, symbols, line, want, functions=None, products=None):
     count = text.count(r"\mathbf{1}")
     for ones in itertools.product(sorted(ones_lengths(line)), repeat=count):
+        seen = []
         try:
-            found = read(text, symbols, ones, functions)
+            found = read(text, symbols, ones, functions, seen)
         except (AssertionError, ValueError):
             continue
         if found.shape == want.shape and np.allclose(found, want, rtol=1e-6, atol=1e-8):
+            if products is not None:
+                products += seen
             return True
     return False
+
+
+def widths(net):
+    """The number of inputs, and of units of every dense layer."""
+    return [net.inputs, *(layer.units for layer in net.layers if hasattr(layer, "units"))]
 
 
 def drawn(program):
@@ -118,7 +127,19 @@ def check(d, layout, notation=AFFINE, draw=drawn):
         except NoMatrixFormError:
             missing.append(line.lhs.name)
             continue
-        assert holds(text, symbols, line, symbols[left], functions), f"{line}\n{left} = {text}"
+        products = []
+        where = f"{line}\n{left} = {text}"
+        assert holds(text, symbols, line, symbols[left], functions, products), where
+        shapes = line_shapes(line, notation, layout)
+        if shapes is None:
+            assert symbols[left].shape == (1, 1), where
+            continue
+        lengths = {f"n_{{{k}}}": n for k, n in enumerate(widths(d.network))}
+        lengths |= {"1": 1, notation.count: SAMPLES}
+        numbers = [tuple(tuple(lengths[n] for n in s) for s in sides) for sides in shapes[0]]
+        assert set(numbers) <= set(products), where
+        assert all(a[1] == b[0] for a, b in shapes[0]), where
+        assert tuple(lengths[n] for n in shapes[1]) == symbols[left].shape, where
     stable = stabilise(sweep.program)[0]
     arrays |= evaluate(
         stable, {t.name: values.get(t.name, 0.0) for t in stable.leaves}, {"N": SAMPLES}
@@ -281,6 +302,8 @@ KNOWN = set(
         r"\ge",
         r"\hat",
         r"\lambda",
+        r"\langle",
+        r"\rangle",
         r"\lVert",
         r"\rVert",
         r"\lvert",

@@ -17,7 +17,7 @@ from symnn.derivation import Derivation
 from symnn.notation import LAYOUTS, NOTATIONS
 from symnn.notes import html, tell
 from symnn.page import katex_style, words
-from symnn.phrases import DETAILS
+from symnn.phrases import DETAILS, METHODS
 from symnn.sources import example_names
 
 VENDOR = Path(symnn.__file__).parent / "vendor" / "katex"
@@ -38,17 +38,26 @@ def derived(name: str) -> Derivation:
     return symnn.load(name).derive()
 
 
-def formulas(name: str, layout: str, detail: str, notation: str) -> set[str]:
+def formulas(
+    name: str,
+    layout: str,
+    detail: str,
+    notation: str,
+    story: str = "reference",
+    method: str = "chain",
+) -> set[str]:
     """Every piece of mathematics of the notes."""
-    notes = tell(derived(name), layout=layout, detail=detail, notation=notation)
+    options = {"layout": layout, "detail": detail, "notation": notation, "story": story}
+    notes = tell(derived(name), **options, method=method)
     found: set[str] = set()
     for block in [b for section in notes.sections for b in section.blocks]:
-        texts = [getattr(block, "text", ""), getattr(block, "caption", "")]
+        texts = [getattr(block, name, "") for name in ("text", "caption", "title")]
+        texts += getattr(block, "texts", ())
         for row in getattr(block, "rows", ()):
             if isinstance(row, tuple):
                 texts += row
             else:
-                found |= {row.left, row.relation, row.right}
+                found |= {row.left, row.relation, row.right, row.shape}
                 texts.append(row.reason)
         found |= {tex for text in texts for math, tex in words(text) if math}
     return found - {""}
@@ -59,7 +68,10 @@ def test_katex_typesets_every_formula_in_strict_mode() -> None:
     if node is None:
         pytest.skip("node is not installed")
     cases = list(itertools.product(example_names(), LAYOUTS, DETAILS, NOTATIONS))
-    texts = sorted(set().union(*(formulas(*case) for case in cases)))
+    told = itertools.product(
+        ("xor", "digits"), LAYOUTS, ("full",), NOTATIONS, ("tutorial",), METHODS
+    )
+    texts = sorted(set().union(*(formulas(*case) for case in (*cases, *told))))
     assert len(texts) > 2000
     command = [node, "-e", TYPESET, str(VENDOR / "katex.min.js")]
     done = subprocess.run(

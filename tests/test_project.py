@@ -34,12 +34,13 @@ ORDER = """
     schema files showing npz tables datasets
     entries ir functions pointwise formula layers losses optimizers
     symbols notation phrases_zh phrases locate sources sections spec
-    explicit exact network interop
+    explicit exact network general interop
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation verify causes compare example
+    special evaluate lower check derivation scalars verify evidence causes compare example
     operations chains plan inlining planner stacking
-    drawing printers document breaking labels reasons equations figures legend links beside
-    numbers story markdown quarto objects
+    drawing printers document breaking labels reasons equations explain
+    differentials figures legend links beside numbers opening reference tutorial story
+    markdown quarto objects
     templating tex page draw slides notes c_compiler c_target emit training cli delivery
     derive_command commands
     __init__ __main__

@@ -25,14 +25,17 @@ def inlined(program: Program) -> dict[str, Line]:
     return lines
 
 
-def nested(program: Program, output: str, notation: Notation) -> str:
-    """F(x) of a one-sample program: \\sigma(A_{2}[\\tanh(A_{1} x + b_{1})] + b_{2})."""
+def nested(program: Program, output: str, notation: Notation, general: bool = False) -> str:
+    """F(x) of a one-sample program: \\sigma(A_{2}[\\tanh(A_{1} x + b_{1})] + b_{2}).
+
+    general: for any number of layers, of which the first and the last are written out.
+    """
     lines = inlined(program)
     sources = [_source(program, line) for line in lines.values() if line.why == "affine map"]
     symbols = {}
     if len(sources) > DEEP:
         inner = _written(program, sources[1], notation, lines, {})
-        symbols[sources[-2]] = rf"\cdots {inner} \cdots"
+        symbols[sources[-1 if general else -2]] = rf"\cdots {inner} \cdots"
     return _written(program, output, notation, lines, symbols)
 
 
@@ -81,15 +84,29 @@ def loss_formula(program: Program, output: str, mean: bool, notation: Notation) 
 def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> str:
     """c * sum over the samples of the terms of ``line``; the penalty stands outside."""
     texts = []
+    decays = [t for t in line.terms if is_decay(t)]
     for term, low in zip(line.terms, lower_line(line, "sample", writer.axes), strict=True):
         if is_decay(term):
-            texts.append(writer.term(low)[0])
+            if len(decays) <= DEEP:
+                texts.append(writer.term(low)[0])
             continue
         sign, front = writer.coefficient(low.coefficient * c)
         body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
         total = rf"\sum_{{i=1}}^{{{writer.notation.count}}} {within(body, ADD + 1)}"
         texts.append(f"{sign}{front}{' ' if front else ''}{total}")
+    if len(decays) > DEEP:
+        texts.append(penalties(line, decays, writer.notation))
     return joined(texts)
+
+
+def penalties(line: Line, decays: Sequence[Term], notation: Notation) -> str:
+    """The penalties of the weights of all layers, a term each, as one sum over the layers."""
+    k, last = notation.layer_letter, notation.layer(len(decays))
+    writer = MatrixWriter(notation.labelled(lambda _: k), "sample")
+    (low,) = lower_line(Line(line.lhs, (decays[1],)), "sample", ())
+    sign, front = writer.coefficient(low.coefficient)
+    body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
+    return rf"{sign}{front} \sum_{{{k}=1}}^{{{last}}} {within(body, ADD + 1)}"
 
 
 def sample_sum(line: Line, program: Program, mean: bool, notation: Notation) -> str:

@@ -129,6 +129,8 @@ class Writer:
         if index in self.indices:
             return self.indices[index]
         if isinstance(index, sp.Symbol):
+            if units := re.fullmatch(r"n_(\d+)", index.name):
+                return f"n_{{{self.notation.layer(int(units[1]))}}}"
             return self.notation.count if index.name == "N" else index_name(index)
         return self.expression(index)[0].replace(" ", "")
 

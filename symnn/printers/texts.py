@@ -51,6 +51,7 @@ def raised(text: Text) -> str:
 def visible(tex: str) -> int:
     """About how many characters wide a formula is."""
     short = re.sub(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}", _widest, tex)
+    short = re.sub(r"\\(begin|end)\{[a-z]+\}", "", short)
     short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", short)
     short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
     short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
