@@ -72,10 +72,7 @@ def linker(notes: Document, form: str) -> Link:
 
     Symbols of the given places stay as they are.
     """
-    text = "\n".join(side for row in notes.rows() for side in (row.left, row.right))
-    found = [s for s in notes.symbols if s.partition(INDEX)[0] in text]
-    found.sort(key=lambda s: (-len(s), s))  # the longest first
-    pattern = re.compile("|".join(f"({_pattern(s)})" for s in found) or "(?!)")
+    pattern, found = _written_in(notes)
 
     def link(tex: str, row: Row, own: Collection[str]) -> str:
         def linked(match: re.Match[str]) -> str:
@@ -85,6 +82,20 @@ def linker(notes: Document, form: str) -> Link:
         return tex if row.free else pattern.sub(linked, tex)
 
     return link
+
+
+def finder(notes: Document) -> Callable[[str], list[str]]:
+    """TeX -> the symbols of the notes that stand in it, each once."""
+    pattern, _ = _written_in(notes)
+    return lambda tex: list(dict.fromkeys(match[0] for match in pattern.finditer(tex)))
+
+
+def _written_in(notes: Document) -> tuple[re.Pattern[str], list[str]]:
+    """A pattern with a group for each symbol of the equations, and those symbols."""
+    text = "\n".join(side for row in notes.rows() for side in (row.left, row.right))
+    found = [s for s in notes.symbols if s.partition(INDEX)[0] in text]
+    found.sort(key=lambda s: (-len(s), s))  # the longest first
+    return re.compile("|".join(f"({_pattern(s)})" for s in found) or "(?!)"), found
 
 
 def _pattern(symbol: str) -> str:

@@ -84,12 +84,12 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
     return compile_pdf(document(derivation, **options))
 
 
-def html(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+def html(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first.
 
     code: the page shows it in any case.
     """
-    options = {"beside": True, **options}
+    options = {"beside": True, **options, "code": False}
     chosen = options.get("detail", "textbook")
     levels = (chosen,) if options.get("select") else DETAILS
     return page({k: tell(derivation, **{**options, "detail": k}) for k in levels}, chosen)
@@ -107,9 +107,9 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     return markdown.notebook(notes, network.spec.output.module, network.generate())
 
 
-def beamer(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+def beamer(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
     """Slides, for the class beamer; they show no code and no ticks."""
-    notes = tell(derivation, **{"ticks": False, **options})
+    notes = tell(derivation, **{"ticks": False, **options}, code=False)
     program = Phrases(notes.language)("tex_program")
     return render(
         "slides.tex.j2",
@@ -121,9 +121,9 @@ def beamer(derivation: Derivation, *, code: bool = False, **options: Any) -> str
     )
 
 
-def bare_frames(derivation: Derivation, *, code: bool = False, **options: Any) -> str:
+def bare_frames(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
     """The frames alone, for a talk of one's own."""
-    notes = tell(derivation, **{"figures": False, "ticks": False, **options})
+    notes = tell(derivation, **{"figures": False, "ticks": False, **options}, code=False)
     return "\n".join(frame for _, own in frames(notes) for frame in own)
 
 

@@ -34,9 +34,12 @@ from symnn.document import (
 from symnn.files import MARKER
 from symnn.phrases import Phrases
 from symnn.printers.svg import style, svg
+from symnn.printers.texts import visible
 from symnn.templating import folder, render
+from symnn.worksheet import Worksheet
 
 SHOWN = ("symbols", "numbers", "code")  # what is shown of the equations, besides themselves
+LONG = 12  # characters of a left side that has a line to itself on a phone
 
 # What stands in no formula of the notes; the page is smaller without them.
 UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
@@ -52,9 +55,10 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
                 for shown, said in (("numbers", notes.numbers), ("code", notes.remarks))
                 if said
             },
-            "sections": [_section(s, notes) for s in notes.sections],
+            "sections": [_section(s, sheet) for s in notes.sections],
         }
         for name, notes in documents.items()
+        for sheet in (Worksheet(notes),)
     ]
     notes = documents[chosen] if chosen else next(iter(documents.values()))
     katex, script = _vendored("katex.min.js"), (folder() / "notes.js").read_text(encoding="utf-8")
@@ -116,15 +120,16 @@ def katex_style() -> str:
 # the blocks, as the template knows them ------------------------------------------------------
 
 
-def _section(section: Section, notes: Document) -> dict[str, Any]:
+def _section(section: Section, sheet: Worksheet) -> dict[str, Any]:
+    asking = None if section.given else sheet
     return {
         "title": words(section.title),
         "given": section.given,
-        "blocks": [_block(block, Phrases(notes.language)) for block in section.blocks],
+        "blocks": [_block(block, sheet.say, asking) for block in section.blocks],
     }
 
 
-def _block(block: Block, say: Phrases) -> dict[str, Any]:
+def _block(block: Block, say: Phrases, sheet: Worksheet | None) -> dict[str, Any]:
     match block:
         case Paragraph(text):
             return {"kind": "paragraph", "text": words(text), "small": block.small}
@@ -148,16 +153,20 @@ def _block(block: Block, say: Phrases) -> dict[str, Any]:
                 "caption": words(caption),
             }
         case Equations(rows):
-            return {"kind": "equations", "rows": [_row(row) for row in rows]}
+            return {"kind": "equations", "rows": [_row(row, sheet) for row in rows]}
     raise TypeError(block)
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
+    """A row; sheet: that which asks for it, if one does."""
     return {
+        "long": visible(row.left) > LONG,
         "left": rf"\displaystyle {row.left}" if row.left else "",
         "relation": f"{{}} {row.relation} {{}}",
         "right": rf"\displaystyle {row.right}",
         "reason": words(row.reason),
+        "kept": words(sheet.kept(row)) if sheet else [],
+        "hints": [words(hint) for hint in sheet.hints(row)] if sheet else [],
         "result": row.result,
         "shape": row.shape,
         "checked": row.checked,

@@ -288,6 +288,11 @@ ENGLISH: dict[str, str] = {
     "page_reveal": "Reveal this step",
     "page_reveal_all": "Reveal all",
     "page_reset": "Reset",
+    "page_hint": "Hint",
+    "page_print_blank": "Print blank",
+    "page_print_key": "Print key",
+    "hint_shape": "By shape: ${shape}$.",
+    "hint_symbols": "It is made of {symbols}.",
     "page_checked": "evaluated, and true",
     "page_noscript": "The formulas below are in TeX: typesetting them needs JavaScript.",
 }

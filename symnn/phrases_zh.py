@@ -257,6 +257,11 @@ CHINESE: dict[str, str] = {
     "page_reveal": "显示这一步",
     "page_reveal_all": "全部显示",
     "page_reset": "重新开始",
+    "page_hint": "提示",
+    "page_print_blank": "打印空白卷",
+    "page_print_key": "打印答案",
+    "hint_shape": "形状：${shape}$。",
+    "hint_symbols": "由 {symbols} 组成。",
     "page_checked": "已求值，成立",
     "page_noscript": "下面的公式是 TeX 源码：排版需要 JavaScript。",
 }

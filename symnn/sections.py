@@ -70,7 +70,7 @@ class Notes:
     """[notes]; layout None: the notation's own; figures None: in documents, not in fragments.
 
     numbers None: none, but for a small network decimal ones in the tutorial, and on the page,
-    which shows them when asked to.
+    which shows them when asked to.  code None: in the tutorial.
     symbols: letter of a tensor -> TeX.
     """
 
@@ -83,7 +83,7 @@ class Notes:
     figures: bool | None
     numbers: str | None
     digits: int
-    code: bool
+    code: bool | None
     symbols: Mapping[str, str]
 
 
@@ -210,7 +210,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "figures": Field("boolean", None, doc="whether there are figures"),
         "numbers": Field("string", None, choices=NUMBERS, doc="of the worked example"),
         "digits": Field("integer", 4, minimum=3, maximum=12, doc="of rounded numbers"),
-        "code": Field("boolean", False, doc="whether the code stands at the end"),
+        "code": Field("boolean", None, doc="whether the code stands at the end"),
         "symbols": Field("table", {}, doc="letters of your own"),
     },
     "example": {

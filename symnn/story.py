@@ -33,7 +33,7 @@ def tell(
     numbers: str | None = None,
     beside: bool = False,
     select: str | Iterable[str] = (),
-    code: bool = False,
+    code: bool | None = None,
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
@@ -43,9 +43,9 @@ def tell(
     unless the detail is "answer".  method: "chain", or "differential" for dL = ⟨g, dv⟩.
     numbers: of a worked example; None: the spec's, or else none in the reference, and decimal
     ones in the tutorial of a small network.  beside: whether equations carry theirs, for a page
-    that shows them when asked to.  select: labels of equations, which are then told
-    alone (see labels.py).  code: whether the equations stand once more at the end, each with its
-    code.
+    that shows them when asked to.  select: labels of equations, which are then told alone (see
+    labels.py).  code: whether the equations stand once more at the end, each with its code; None:
+    in the tutorial.
     """
     own = letters(derivation.network, notation)
     layout = layout or derivation.network.spec.notes.layout or own.layout
@@ -62,6 +62,8 @@ def tell(
         raise ValueError("the code needs a number of layers")
     labels = names(select)
     kind = Tutorial if story == "tutorial" and detail != "answer" else Reference
+    if code is None:
+        code = kind is Tutorial and not (labels or derivation.network.count)
     drawn = figures and not labels
     told = kind(derivation, own, layout, detail, language, drawn, method, not labels)
     if ticks and detail != "answer" and not labels:

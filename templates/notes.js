@@ -13,9 +13,9 @@
   function prepare(level) {
     if (typeset.has(level)) return;
     typeset.add(level);
-    all(".math", level).filter((place) => !place.closest(NUMBERS)).forEach(render);
-    all("section:not(.given) .row", level).forEach((row) => {
-      row.classList.add("hidden");
+    all(".math", level).filter((place) => !place.closest(NUMBERS + ", .hints")).forEach(render);
+    asked(level).forEach((row) => {
+      hide(row);
       row.querySelector(".right").append(document.getElementById("blank").content.cloneNode(true));
     });
     findSymbols(level);
@@ -40,7 +40,7 @@
     body.dataset.shown = state.shown;
     showNumbers();
     for (const group of ["level", "view", "shown"]) {
-      all("[data-" + group + "]").forEach((button) => {
+      all(".bar [data-" + group + "]").forEach((button) => {
         button.setAttribute("aria-pressed", String(button.dataset[group] === state[group]));
       });
     }
@@ -49,12 +49,48 @@
 
   const current = () => document.getElementById("level-" + state.level);
 
-  // the worksheet
+  // the worksheet: a row that is asked for is hidden, and has hints, the weakest first
+
+  const asked = (level) => all("section:not(.given) .row", level);
+
+  function hide(row) {
+    row.classList.add("hidden");
+    const hints = all(".hints li", row);
+    hints.forEach((hint) => { hint.hidden = true; });
+    if (hints.length) offer(row, hints);
+  }
+
+  function offer(row, hints) {
+    const given = hints.filter((hint) => !hint.hidden).length;
+    const button = row.querySelector("[data-do=hint]");
+    button.hidden = given === hints.length;
+    button.querySelector(".count").textContent = given + 1 + " / " + hints.length;
+  }
+
+  function hint(row) {
+    const hints = all(".hints li", row);
+    const next = hints.find((hint) => hint.hidden);
+    next.hidden = false;
+    all(".math:not([data-tex])", next).forEach(render);
+    offer(row, hints);
+    const button = row.querySelector("[data-do=hint]");
+    if (button.hidden) row.querySelector(".blank").focus({ preventScroll: true });
+  }
 
   function count() {
-    const rows = all("section:not(.given) .row", current());
+    const rows = asked(current());
     const found = rows.filter((row) => !row.classList.contains("hidden")).length;
-    document.querySelector(".count").textContent = found + " / " + rows.length;
+    document.querySelector(".found").textContent = found + " / " + rows.length;
+  }
+
+  // Print with every row hidden, or none; then all is as before.
+
+  function print(hidden) {
+    const rows = asked(current()).map((row) => [row, row.classList.contains("hidden")]);
+    rows.forEach(([row]) => row.classList.toggle("hidden", hidden));
+    const restore = () => rows.forEach(([row, before]) => row.classList.toggle("hidden", before));
+    window.addEventListener("afterprint", restore, { once: true });
+    window.print();
   }
 
   function reveal(button) {
@@ -86,16 +122,21 @@
     show();
   }
 
+  const actions = {
+    reveal: () => { asked(current()).forEach((row) => row.classList.remove("hidden")); count(); },
+    reset: () => { asked(current()).forEach(hide); count(); },
+    blank: () => print(true),
+    key: () => print(false),
+    hint,
+  };
+
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     if (!button) return;
     const group = ["level", "view", "shown"].find((name) => name in button.dataset);
     if (group) choose(group, button.dataset[group]);
-    else if (button.dataset.do) {
-      const hide = button.dataset.do === "reset";
-      all("section:not(.given) .row", current()).forEach((row) => row.classList.toggle("hidden", hide));
-      count();
-    } else if (button.matches(".blank")) reveal(button);
+    else if (button.matches(".blank")) reveal(button);
+    else actions[button.dataset.do](button.closest(".row"));
   });
   window.addEventListener("hashchange", read);
 
@@ -182,10 +223,23 @@
     cell(row.cells[2], index, says);
     meaning.replaceChildren(shape, says, ...valueOf(row, index));
     meaning.hidden = false;
-    const place = symbol.getBoundingClientRect();
-    const left = Math.min(place.left, document.documentElement.clientWidth - meaning.offsetWidth - 8);
-    meaning.style.left = Math.max(8, left) + window.scrollX + "px";
-    meaning.style.top = place.bottom + 6 + window.scrollY + "px";
+    place(symbol.getBoundingClientRect());
+  }
+
+  // In the margin beside the symbol; without a margin at the edge of the window that is farther.
+
+  const margin = window.matchMedia("(min-width: 76rem)");
+
+  function place(at) {
+    const high = document.documentElement.clientHeight, bar = document.querySelector(".bar");
+    meaning.classList.toggle("in-margin", margin.matches);
+    meaning.style.fontSize = "";
+    const fits = meaning.clientWidth / meaning.scrollWidth;
+    if (fits < 1) meaning.style.fontSize = 100 * fits + "%";
+    const lowest = high - meaning.offsetHeight - 8;
+    const highest = bar.getBoundingClientRect().bottom + 8;
+    const wanted = margin.matches ? at.top - 8 : at.top > high / 2 ? highest : lowest;
+    meaning.style.top = Math.max(highest, Math.min(wanted, lowest)) + "px";
   }
 
   function forget() {

@@ -16,6 +16,7 @@ import pytest
 
 import symnn
 from symnn import notes, tex
+from symnn.labels import prefix_of
 
 NAMES = {
     "tex": r"\input{/etc/hostname}\write18{id} $x_1^2$ 100% #1 & ~\end{document} ^^5cdef \x{\x}",
@@ -64,11 +65,16 @@ def test_the_tex_prints_the_very_characters(kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", NAMES)
 def test_the_tex_of_a_name_is_that_of_its_twin(kind: str) -> None:
-    """But for the escaped text, which has no control word that reads, writes or defines."""
-    hostile, plain = (
-        re.sub(r"pdftitle=\{[A-Za-z0-9 .]*\}", "", notes.document(network(n).derive()))
-        for n in (NAMES[kind], "XXXX")
-    )
+    """But for its labels, of letters and digits, and for the escaped text, which has no control
+    word that reads, writes or defines.
+    """
+    texts = []
+    for net in map(network, (NAMES[kind], "XXXX")):
+        prefix = prefix_of(net.spec.output.module)
+        assert re.fullmatch("symnn-[A-Za-z0-9-]+-", prefix)
+        text = notes.document(net.derive()).replace(f":{prefix}", ":PREFIX-")
+        texts.append(re.sub(r"pdftitle=\{[A-Za-z0-9 .]*\}", "", text))
+    hostile, plain = texts
     assert "pdftitle" not in plain + hostile
     text = tex.escape(NAMES[kind])
     assert hostile.replace(text, "XXXX") == plain

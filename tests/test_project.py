@@ -40,7 +40,7 @@ ORDER = """
     operations chains plan inlining planner stacking
     drawing printers document breaking labels reasons equations explain
     differentials figures legend links beside numbers opening reference tutorial story
-    markdown quarto objects
+    markdown quarto objects worksheet
     templating tex page draw slides notes c_compiler c_target emit training cli delivery
     derive_command commands
     __init__ __main__
