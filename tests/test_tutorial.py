@@ -96,12 +96,14 @@ def test_a_layer_is_written_out_by_its_entries() -> None:
     assert r"\begin{pmatrix} W_{11} & W_{12}" in written_out("d2l").right
 
 
-def test_it_ends_in_numbers_where_they_can_be_printed() -> None:
-    def titles(name: str, **options: str) -> list[str]:
+def test_it_ends_in_numbers_where_they_can_be_printed_and_in_the_code() -> None:
+    def titles(name: str, **options: str | bool) -> list[str]:
         return [s.title for s in tell(derived(name), story="tutorial", **options).sections]
 
     worked = "The same with numbers"
-    assert titles("xor")[-2:] == ["Gradient descent", worked]
+    assert titles("xor")[-3:] == ["Gradient descent", worked, "Equation and code"]
+    assert titles("xor", code=False)[-1] == worked
+    assert "Equation and code" not in titles("xor", detail="answer")
     assert worked in titles("logistic_regression", layout="rows")
     assert worked not in titles("digits") and worked in titles("digits", numbers="pencil")
     assert worked not in titles("xor", numbers="none")
