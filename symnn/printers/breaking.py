@@ -21,7 +21,9 @@ def broken(code: str, indent: int = 4) -> str:
     if len(body) + indent + 4 <= WIDTH:
         return f"{name} = {call}(\n    {body}\n)" if call else f"{name} = {filled(body, indent)}"
     rows = _operands(body)
-    if len(rows) < 2 or any(len(row) + indent + 4 > WIDTH for row in rows):
+    # a formatter would break inside the brackets at the end of two operands
+    few = len(rows) < 2 or (len(rows) == 2 and not call and rows[1][-1] in ")]")
+    if few or any(len(row) + indent + 4 > WIDTH for row in rows):
         return f"{name} = {call}{filled(body, indent)}"
     return f"{name} = {call}(\n" + "".join(f"    {row}\n" for row in rows) + ")"
 
@@ -34,8 +36,11 @@ def filled(body: str, indent: int = 4) -> str:
 
 def comment(text: str, width: int) -> list[str]:
     """The rows of a comment, those after the first further in."""
-    first, *rest = textwrap.wrap(text, width, break_long_words=False)
-    return [first, *(f"    {row}" for row in rest)]
+    rows = textwrap.wrap(text, width, break_long_words=False)
+    if max(map(len, rows)) > width:  # a long product
+        rows = textwrap.wrap(text.replace("]*", "]* "), width, break_long_words=False)
+        rows = [row.replace("]* ", "]*") for row in rows]
+    return [rows[0], *(f"    {row}" for row in rows[1:])]
 
 
 def spaced(code: str) -> str:

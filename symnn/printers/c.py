@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symnn.fold import layer_of
+from symnn.fold import layer_of, line_layer
 from symnn.ir import Axis, Line, Tensor, entries, name_of
 from symnn.operations import Node
 from symnn.plan import Block, Map, Plan, PlanError, Product, Reduction, Zero
@@ -195,11 +195,7 @@ class _Printer:
                     k = layer_of(out.name)
                     code = [f"EACH(i, {size(b)})", f"    dW_{k}[i] = R(0.0);"]
             fresh = [str(x) for x in kernel.lines if x not in before]
-            layer = None
-            if kernel.lines:
-                name = kernel.lines[-1].lhs.name
-                layer = layer_of(name)
-                layer = layer_of(name.lstrip("d")) if layer is None else layer
+            layer = line_layer(kernel.lines[-1]) if kernel.lines else None
             if fresh or not rows:
                 rows.append(Row(layer, tuple(code), tuple(fresh)))
             else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symnn.chains import Call, Operand, Work, chain
-from symnn.fold import layer_of
+from symnn.fold import layer_of, line_layer
 from symnn.ir import Line, Tensor, entries, indices_of, name_of, show
 from symnn.operations import Node
 from symnn.plan import Map, Plan, PlanError, Product, Reduction, Stack, Zero, reads_of
@@ -70,9 +70,7 @@ class _Printer:
                 rows.append(Row(None, code, (f"of these layers at once: {show(kernel.f)}",)))
                 continue
             if fresh or not rows:
-                layer = layer_of(kernel.lines[-1].lhs.name)
-                wrt = layer_of(kernel.lines[-1].lhs.name.lstrip("d"))
-                rows.append(Row(wrt if layer is None else layer, code, fresh))
+                rows.append(Row(line_layer(kernel.lines[-1]), code, fresh))
             else:
                 rows[-1] = Row(rows[-1].layer, (*rows[-1].code, *code), rows[-1].comment)
             before = kernel.lines or before

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from symnn.fold import layer_of
+from symnn.fold import layer_of, line_layer
 from symnn.ir import Line, Term, entries, indices_of, name_of
 from symnn.printers.breaking import broken, spaced
 from symnn.printers.loops import NAME, Row, equal, folded, general, has_loops, item
@@ -88,7 +88,7 @@ def _row(line: Line, dialect: Dialect, sums: bool = False) -> Row:
         pairs = [p for block, length in equal(rows, ()) for p in _summed(block, length)]
         code, shown = [c for c, _ in pairs], [s for _, s in pairs]
     text = f"{line.lhs} = {' + '.join(shown) or '0'}".replace("+ -", "- ")
-    return Row(layer_of(line.lhs.name), (assigned(line, code, dialect),), (text,))
+    return Row(line_layer(line), (assigned(line, code, dialect),), (text,))
 
 
 def _summed(rows: Sequence[Row], length: int) -> list[tuple[str, str]]:
