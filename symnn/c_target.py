@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,6 +42,10 @@ def c_files(
     values: what fills the NumPy module.  weights: parameters to bake in.
     """
     found = {**values, **_values(network, weights, training)}
+    found["drawn_masks"] = [
+        {"units": sum(mask["units"] for mask in group), "rate": rate}
+        for rate, group in groupby(values["masks"], key=itemgetter("rate"))
+    ]
     found["header"] = render("c_module.h.j2", **found)
     files = {".c": render("c_module.c.j2", **found), ".h": found["header"]}
     return {**files, ".py": render("c_module.py.j2", **found)} if training else files

@@ -21,10 +21,10 @@ from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
 from symnn.planner import needed, plan
 from symnn.printers.flat import common, flat
-from symnn.printers.loops import Row, folded, has_loops
+from symnn.printers.loops import folded, has_loops
 from symnn.printers.numpy import JAX, NUMPY, Dialect, helpers, statement
 from symnn.printers.planned import planned
-from symnn.printers.readable import Readable
+from symnn.printers.readable import Readable, table
 from symnn.special import ERFC_SOURCE
 from symnn.templating import render
 
@@ -120,7 +120,8 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
     derivation, spec = network.derive(), network.spec
     stable = derivation.stable
     gradients = {name: derivation.batch.names[name] for name in network.parameters}
-    masks = [leaf.name for leaf in stable.leaves_of("mask")]
+    dropouts = _masks(network, stable)
+    masks = [mask["name"] for mask in dropouts]
     backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
     forward = [line for line in stable.lines if line.lhs.role not in ("gradient", "mask")]
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
@@ -130,10 +131,10 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
         "inputs": network.inputs,
         "outputs": network.outputs,
         "seed": spec.model.seed,
-        "parameters": [
-            {"name": name, "shape": shape} for name, shape in network.parameters.items()
-        ],
-        "masks": _masks(network, stable),
+        "first": next(iter(gradients)),
+        "parameters": table({name: str(shape) for name, shape in network.parameters.items()}),
+        "masks": dropouts,
+        "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}),
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
         "helpers": _helpers(derivation.stable, dialect),
         "predict": _prediction(network, forward, masks, dialect),
@@ -208,7 +209,9 @@ def _training(network: Network) -> dict[str, Any]:
         "loss_penalty": code.penalty,
         "lists": sorted({*setup.names, *gradient.names}),
         "length": f"max(len(UNITS), {len(masks) + 1})" if masks else "len(UNITS)",
-        "mask_arrays": folded([Row(None, tuple(masks))], code.views, loops).text,
+        "mask_arrays": f"mask[1:{len(masks) + 1}]"
+        if loops
+        else f"({', '.join(masks)}{',' * (len(masks) == 1)})",
         "setup": setup.text,
         "views": code.views,
         "steps": gradient.text,

@@ -7,11 +7,12 @@ what is looped over is in dicts, by the number of the layer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 
-from symnn.fold import layer_of, line_layer
+from symnn.fold import layer_of, line_layer, runs
 from symnn.ir import Line, Term, entries, indices_of, name_of
 from symnn.printers.breaking import broken, spaced
-from symnn.printers.loops import NAME, Row, equal, folded, general, has_loops, item
+from symnn.printers.loops import LEAST, NAME, Row, equal, folded, general, has_loops, item
 from symnn.printers.numpy import NUMPY, Dialect, assigned, written_terms
 
 COMMENT = 80  # columns of a line of the derivation
@@ -78,6 +79,29 @@ class Readable:
             same = numbers[base] == numbers[every]
             out += [row] if same else [f"if k in {base}:", f"    {row}"]
         return ("gradients = {}", f"for k in {every}:", *(f"    {row}" for row in out))
+
+
+def table(values: Mapping[str, str]) -> tuple[str, ...]:
+    """The entries of a dict, name -> code; those of equal layers in a comprehension."""
+    layers = [(k, tuple(names)) for k, names in groupby(values, key=layer_of)]
+    keys = [(k, tuple((_base(n), values[n]) for n in names)) for k, names in layers]
+    found, out, at = dict(runs(keys, LEAST)), list[str](), 0
+    while at < len(layers):
+        (first, names), length = layers[at], found.get(at, 1)
+        if length == 1:
+            out += [f'"{name}": {values[name]},' for name in names]
+        else:
+            assert first is not None
+            each = f"for k in range({first}, {first + length})"
+            pairs = [(f'f"{_base(name)}_{{k}}"', values[name]) for name in names]
+            if len(pairs) == 1:
+                out.append(f"**{{{pairs[0][0]}: {pairs[0][1]} {each}}},")
+            else:
+                both = ", ".join(f"({name}, {value})" for name, value in pairs)
+                inner = ("name: shape", each, f"for name, shape in ({both})")
+                out += ["**{", *(f"    {row}" for row in inner), "},"]
+        at += length
+    return tuple(out)
 
 
 def _row(line: Line, dialect: Dialect, sums: bool = False) -> Row:
