@@ -363,14 +363,16 @@ def _at(name: str, axes: Sequence[sp.Symbol]) -> str:
 
 
 def _body(code: Sequence[str]) -> list[str]:
-    fixed = AT.replace(" ", "\N{NO-BREAK SPACE}")
-    rows = [
-        piece.replace(fixed, AT)
-        for text in code
-        for piece in textwrap.wrap(text.replace(AT, fixed), 78, subsequent_indent="    ")
-    ]
-    return [*(f"    {t}" for t in rows), *(["}"] if len(code) > 1 else [])]
+    return [*(f"    {t}" for t in code), *(["}"] if len(code) > 1 else [])]
+
+
+def _broken(code: str, indent: int) -> str:
+    """A statement over several rows if need be, none of which ends in an index."""
+    fixed, text = AT.replace(" ", "\N{NO-BREAK SPACE}"), code.lstrip()
+    rows = textwrap.wrap(text.replace(AT, fixed), 78, subsequent_indent="    ")
+    lead = code[: len(code) - len(text)]
+    return "\n".join(lead + row.replace(fixed, AT) for row in rows)
 
 
 def _folded(rows: Iterable[Row], loops: bool) -> Folded:
-    return folded(rows, loops=loops, language=C, width=WIDTH - 14)
+    return folded(rows, loops=loops, language=C, width=WIDTH - 14, broken=_broken)

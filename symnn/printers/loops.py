@@ -140,8 +140,10 @@ def item(
         return f"{base}[{_relative(int(m['number']), layer)}]"
 
     def pool(m: re.Match[str]) -> str:
-        same = layer is not None and int(m["number"]) == layer % 2
-        return "pools[k % 2]" if same else m[0]
+        number = int(m["number"])
+        if layer is None or (number - layer) % 2:
+            return m[0]
+        return f"pools[k % 2{f' + {number - layer % 2}' if number > 1 else ''}]"
 
     code = ITEM.sub(lambda m: f"{m['list']}[{_relative(int(m['number']), layer)}]", code)
     return NAME.sub(name, POOL.sub(pool, code))
