@@ -29,6 +29,7 @@ from symnn.special import ERFC_SOURCE
 from symnn.templating import render
 
 if TYPE_CHECKING:
+    from symnn.derivation import Derivation
     from symnn.network import Network
 
 Files = dict[str, str]  # suffix -> text; the first is the one that is named
@@ -52,16 +53,19 @@ class Target:
 
 
 def _numpy(network: Network) -> Files:
-    values = {**_values(network, NUMPY), **_training(network)}
+    derivation = network.derive()
+    values = {**_values(derivation), **_functions(derivation, NUMPY), **_training(derivation)}
     return {".py": render("numpy_module.py.j2", **values)}
 
 
 def _c(network: Network, **options: Any) -> Files:
-    return c_files(network, {**_values(network, NUMPY), **_training(network)}, **options)
+    derivation = network.derive()
+    return c_files(derivation, _values(derivation), **options)
 
 
 def _jax(network: Network) -> Files:
-    values = {**_values(network, JAX), **_update(network, JAX)}
+    derivation = network.derive()
+    values = {**_values(derivation), **_functions(derivation, JAX), **_update(derivation, JAX)}
     return {".py": render("jax_module.py.j2", **values)}
 
 
@@ -115,15 +119,11 @@ def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleT
     return module
 
 
-def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
+def _values(derivation: Derivation) -> dict[str, Any]:
     """What every module says."""
-    derivation, spec = network.derive(), network.spec
-    stable = derivation.stable
-    gradients = {name: derivation.batch.names[name] for name in network.parameters}
-    dropouts = _masks(network, stable)
-    masks = [mask["name"] for mask in dropouts]
-    backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
-    forward = [line for line in stable.lines if line.lhs.role not in ("gradient", "mask")]
+    network = derivation.network
+    spec, names = network.spec, network.parameters
+    dropouts = _masks(network, derivation.stable)
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     return {
         "name": literal(spec.model.name),
@@ -131,15 +131,13 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
         "inputs": network.inputs,
         "outputs": network.outputs,
         "seed": spec.model.seed,
-        "first": next(iter(gradients)),
-        "parameters": table({name: str(shape) for name, shape in network.parameters.items()}),
+        "first": next(iter(names)),
+        "parameters": table({name: str(shape) for name, shape in names.items()}),
+        "size": sum(math.prod(shape) for shape in names.values()),
+        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
         "masks": dropouts,
         "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}),
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
-        "helpers": _helpers(derivation.stable, dialect),
-        "predict": _prediction(network, forward, masks, dialect),
-        "sweep": _sweep(forward, backward, gradients, masks, dialect),
-        "uses_count": any("N" in map(str, t.f.free_symbols) for x in stable.lines for t in x.terms),
         "states": network.optimizer.states,
         "states_tuple": _tuple(network.optimizer.states) or "()",
         "epochs": spec.train.epochs,
@@ -151,7 +149,22 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
         "classes": spec.loss.name == "cross_entropy",
         "target": _target(network),
         "marker": MARKER_KEY,
-        "signature": _signature(bool(masks)),
+        "signature": _signature(bool(dropouts)),
+    }
+
+
+def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
+    """The functions with a statement for every line."""
+    network, stable = derivation.network, derivation.stable
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    masks = [leaf.name for leaf in stable.leaves_of("mask")]
+    backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
+    forward = [line for line in stable.lines if line.lhs.role not in ("gradient", "mask")]
+    return {
+        "helpers": _helpers(stable, dialect),
+        "predict": _prediction(network, forward, masks, dialect),
+        "sweep": _sweep(forward, backward, gradients, masks, dialect),
+        "uses_count": any(SAMPLES in t.f.free_symbols for x in stable.lines for t in x.terms),
     }
 
 
@@ -188,10 +201,10 @@ def _sweep(
     }
 
 
-def _training(network: Network) -> dict[str, Any]:
+def _training(derivation: Derivation) -> dict[str, Any]:
     """The plan of a step, and the update of flat vectors."""
-    derivation, names = network.derive(), network.parameters
-    gradients = {name: derivation.batch.names[name] for name in names}
+    network = derivation.network
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
     steps = plan(derivation.stable, gradients, SAMPLES)
     code = planned(steps)
     update = flat(derivation.update_lines, gradients, network.optimizer.states, steps)
@@ -199,9 +212,8 @@ def _training(network: Network) -> dict[str, Any]:
     setup = folded(code.setup, code.views, loops)
     gradient = folded(code.steps, code.views, loops, width=74)
     masks = [leaf.name for leaf in derivation.stable.leaves_of("mask")]
+    listed = ", ".join(masks) + "," * (len(masks) == 1)
     return {
-        "size": sum(math.prod(shape) for shape in names.values()),
-        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
         "folded": update.folded,
         "x_one": any(name.startswith("x_one") for name in code.views),
         "target_factor": code.target_factor,
@@ -209,9 +221,7 @@ def _training(network: Network) -> dict[str, Any]:
         "loss_penalty": code.penalty,
         "lists": sorted({*setup.names, *gradient.names}),
         "length": f"max(len(UNITS), {len(masks) + 1})" if masks else "len(UNITS)",
-        "mask_arrays": f"mask[1:{len(masks) + 1}]"
-        if loops
-        else f"({', '.join(masks)}{',' * (len(masks) == 1)})",
+        "mask_arrays": f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
         "setup": setup.text,
         "views": code.views,
         "steps": gradient.text,
@@ -224,9 +234,9 @@ def _training(network: Network) -> dict[str, Any]:
     }
 
 
-def _update(network: Network, dialect: Dialect) -> dict[str, Any]:
+def _update(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     """The update of one parameter, in the words of the optimizer's lines."""
-    derivation = network.derive()
+    network = derivation.network
     gradients = {name: derivation.batch.names[name] for name in network.parameters}
     lines = common(derivation.update_lines, gradients, network.optimizer.states)
     return {"update": _statements(lines, dialect)}

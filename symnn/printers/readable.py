@@ -33,7 +33,10 @@ class Readable:
         self.loops = any(map(has_loops, parts))
         self.plain: set[str] = set()
         if self.loops:
-            parts = [[_row(line, dialect, sums=True) for line in part] for part in lines]
+            for part, rows in zip(lines, parts, strict=True):
+                scalars = [(k, line) for k, line in enumerate(part) if not line.lhs.axes]
+                for k, line in scalars:
+                    rows[k] = _row(line, dialect, sums=True)
             bases = {_base(name) for name in numbered} | _looped(parts)
             names = {n for part in parts for row in part for n in _names(row)}
             self.plain = {n for n in names if _base(n) not in bases}
