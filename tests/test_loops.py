@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from symnn import Dense, Dropout, Network
+from symnn.emit import generate_files
 from symnn.evaluate import evaluate
 from symnn.functions import ACTIVATIONS
 from symnn.losses import LOSSES
@@ -93,3 +94,29 @@ def test_a_loop_stands_below_the_line_for_general_k() -> None:
         "dA[k] = l2 * A[k] + dz[k].T @ a[k - 1]",
     ):
         assert row in map(str.strip, text.splitlines()), row
+
+
+DEEP = {
+    "tanh": ([Dense(8, "tanh")], 0.0),
+    "dropout": ([Dense(8, "relu"), Dropout(0.2)], 0.1),
+    "no bias": ([Dense(8, "gelu", bias=False)], 0.1),
+}
+
+
+@pytest.mark.parametrize("kind", DEEP)
+def test_the_text_does_not_grow_with_depth(kind: str) -> None:
+    layers, l2 = DEEP[kind]
+    lengths = {}
+    for depth in (8, 100 if kind == "tanh" else 24):
+        net = Network(
+            inputs=3,
+            layers=layers * depth + [Dense(3, "softmax")],
+            loss={"name": "cross_entropy", "l2": l2},
+        )
+        for target in ("numpy", "jax", "c"):
+            lines = {s: t.count("\n") for s, t in generate_files(net, target).items()}
+            lengths.setdefault(target, []).append(lines)
+    assert lengths["numpy"][0] == lengths["numpy"][1]
+    assert lengths["jax"][0] == lengths["jax"][1]
+    # C has the numbers of units as a list, and comments that a longer number breaks
+    assert all(abs(lengths["c"][1][s] - n) <= 6 for s, n in lengths["c"][0].items())

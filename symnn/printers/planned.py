@@ -58,6 +58,8 @@ def planned(plan: Plan) -> Planned:
 class _Printer:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.arrays = plan, Arrays(plan)
+        # name -> the last kernel that reads it
+        self.last = {n: k for k, x in enumerate(plan.kernels) for n in reads_of(x)}
 
     def steps(self) -> list[Row]:
         """The kernels; one that goes on with the line of the one before shares its row."""
@@ -110,9 +112,8 @@ class _Printer:
     def _dying(self, k: int) -> set[str]:
         """The memory of values that no later kernel reads."""
         plan = self.plan
-        later = {n for other in plan.kernels[k + 1 :] for n in reads_of(other)}
-        kept = {*later, *plan.records, *plan.ones}
-        mine = {n for n in reads_of(plan.kernels[k]) if n in plan.tensors and n not in kept}
+        read = {n for n in reads_of(plan.kernels[k]) if self.last[n] == k}
+        mine = {n for n in read if n in plan.tensors and n not in (*plan.records, *plan.ones)}
         return {self.arrays.place(n) for n in mine}
 
     def _chain(self, f: sp.Expr, out: Node, k: int) -> list[str]:

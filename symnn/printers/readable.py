@@ -6,6 +6,7 @@ what is looped over is in dicts, by the number of the layer.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
@@ -107,6 +108,7 @@ def table(values: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(out)
 
 
+@functools.lru_cache(maxsize=2**12)  # predict has the lines of the forward sweep
 def _row(line: Line, dialect: Dialect, sums: bool = False) -> Row:
     """sums: terms of a scalar that differ in their layers alone are summed in a loop."""
     code, shown = written_terms(line, dialect), [str(t) for t in line.terms]
