@@ -365,12 +365,11 @@ class _Plan:
         dz_1 = np.empty((UNITS[1], rows), dtype)
         z_1 = a_1
         i_1 = np.empty((UNITS[1], rows), dtype)
-        ones_1 = np.full((UNITS[1], rows), one, dtype)
+        ones_1_bits = np.full((UNITS[1], rows), 1, f"u{dtype.itemsize}")
         zeros_1 = np.full((UNITS[1], rows), zero, dtype)
         a_1_bits = a_1.view(f"u{dtype.itemsize}")
         dz_1_bits = dz_1.view(f"u{dtype.itemsize}")
         i_1_bits = i_1.view(f"u{dtype.itemsize}")
-        ones_1_bits = np.ones_like(ones_1.view(f"u{dtype.itemsize}"))
         W_2_T = stored[2]
         dW_2_T = slopes[2]
         W_2 = W_2_T.T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import sympy as sp
@@ -18,7 +19,8 @@ from symnn.printers.numpy import expression
 WORK, FLAGS, BITS = ("t", "v", "w", "g", "f"), ("p", "o"), "i"
 NUMBERS = {0: "zero", 1: "one", 2: "two", -1: "minus_one"}
 SAMPLES = "n"
-AS_BITS = 'view(f"u{dtype.itemsize}")'
+BITS_TYPE = 'f"u{dtype.itemsize}"'
+AS_BITS = f"view({BITS_TYPE})"
 
 
 class Arrays:
@@ -69,6 +71,12 @@ class Arrays:
     def bits(self, name: str) -> str:
         """The same memory as unsigned integers."""
         return self.name(f"{name}_bits")
+
+    def ones_as_bits(self, axes: Axes) -> str:
+        """The integer 1 everywhere."""
+        name = f"ones_{_place(axes)}_bits"
+        self.filled[name] = "1", axes
+        return self.name(name)
 
     def shape(self, axes: Axes) -> str:
         """A shape, as code."""
@@ -134,9 +142,9 @@ class Arrays:
         """Memory that one layer after the other uses: for the largest of them."""
         slots = self._slots()
         filled = {n: self.filled[n][0] for n in slots if n in self.filled}
-        used = [columns(self.tensors[n].axes)[0].name for n in pools]
-        used += [f"j{n.rsplit('_', 1)[1]}" for n in slots]
-        size = f"max(UNITS{'[1:]' * all(number_of(name) for name in used)}) * rows"
+        used = [number_of(columns(self.tensors[n].axes)[0].name) for n in pools]
+        inner = all(used) and all(layer_of(name) for name in slots)
+        size = f"max(UNITS{'[1:]' * inner}) * rows"
         counts = {"pools": max(pools.values(), default=-1) + 1}
         for kind in ("works", "flags"):
             counts[kind] = len({place for place in slots.values() if place.startswith(kind)})
@@ -146,11 +154,8 @@ class Arrays:
             for name, count in counts.items()
             if count
         ]
-        for memory in sorted({slots[name] for name in filled}):
-            names = [name for name in filled if slots[name] == memory]
-            rows.append(f"{memory} = np.full({size}, {filled[names[0]]}, dtype)")
-            if any(f"{name}_bits" in self.used for name in names):
-                rows.append(f"{memory}_bits = np.ones_like({memory}.{AS_BITS})")
+        for name, number in {slots[name]: filled[name] for name in sorted(filled)}.items():
+            rows.append(f"{name} = np.full({size}, {number}, {_kind(name)})")
         return rows
 
     def _slots(self) -> dict[str, str]:
@@ -262,16 +267,11 @@ class Arrays:
             own = f"np.empty({self.shape(axes)}, {'bool' if name[0] in FLAGS else 'dtype'})"
             rows.append(f"{name} = {self._part(slots[name], axes) if name in slots else own}")
         for name, (number, axes) in sorted(self.filled.items()):
-            own = f"np.full({self.shape(axes)}, {number}, dtype)"
+            own = f"np.full({self.shape(axes)}, {number}, {_kind(name)})"
             rows.append(f"{name} = {self._part(slots[name], axes) if name in slots else own}")
         bits = {n for n in self.used if n.endswith("_bits")} - self.views().keys()
-        for name in sorted(n.removesuffix("_bits") for n in bits):
-            code = f"{name}.{AS_BITS}"
-            if name in self.filled:
-                code = f"np.ones_like({code})"
-                if name in slots:
-                    code = self._part(f"{slots[name]}_bits", self.filled[name][1])
-            rows.append(f"{name}_bits = {code}")
+        bits -= self.filled.keys()
+        rows += [f"{n} = {n.removesuffix('_bits')}.{AS_BITS}" for n in sorted(bits)]
         return rows
 
 
@@ -286,7 +286,12 @@ def number_of(name: str) -> int:
 
 
 def _base(name: str) -> str:
-    return name.rsplit("_", 1)[0]
+    """A name without the layer's number."""
+    return re.sub(r"_\d+", "", name)
+
+
+def _kind(name: str) -> str:
+    return BITS_TYPE if name.endswith("_bits") else "dtype"
 
 
 def _number(value: sp.Expr) -> str:

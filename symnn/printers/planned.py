@@ -149,7 +149,7 @@ class _Printer:
             value, positive = args
             # 1 where the bits of a number that is not negative are not all 0
             flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 0)))
-            one = self.arrays.bits(self.arrays.full(sp.S.One, call.out.axes))
+            one = self.arrays.ones_as_bits(call.out.axes)
             v, a, out = map(self.arrays.bits, (value, positive, out))
             return [f"np.minimum({a}, {one}, out={flag})", f"np.multiply({v}, {flag}, out={out})"]
         if call.name == "erfc":
