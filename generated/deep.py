@@ -35,24 +35,11 @@ OUTPUTS = 1
 PARAMETERS = {
     "A_1": (8, 3),
     "b_1": (8,),
-    "A_2": (8, 8),
-    "b_2": (8,),
-    "A_3": (8, 8),
-    "b_3": (8,),
-    "A_4": (8, 8),
-    "b_4": (8,),
-    "A_5": (8, 8),
-    "b_5": (8,),
-    "A_6": (8, 8),
-    "b_6": (8,),
-    "A_7": (8, 8),
-    "b_7": (8,),
-    "A_8": (8, 8),
-    "b_8": (8,),
-    "A_9": (8, 8),
-    "b_9": (8,),
-    "A_10": (8, 8),
-    "b_10": (8,),
+    **{
+        name: shape
+        for k in range(2, 11)
+        for name, shape in ((f"A_{k}", (8, 8)), (f"b_{k}", (8,)))
+    },
     "A_11": (1, 8),
     "b_11": (1,),
 }
@@ -88,71 +75,21 @@ def initialize(seed: int = 0) -> Arrays:
 def predict(params: Arrays, x: np.ndarray) -> np.ndarray:
     """F(x) for every row of x: (N, 3) -> (N, 1)."""
     x = _features(params, x)
-    A_1 = params["A_1"]
-    b_1 = params["b_1"]
-    A_2 = params["A_2"]
-    b_2 = params["b_2"]
-    A_3 = params["A_3"]
-    b_3 = params["b_3"]
-    A_4 = params["A_4"]
-    b_4 = params["b_4"]
-    A_5 = params["A_5"]
-    b_5 = params["b_5"]
-    A_6 = params["A_6"]
-    b_6 = params["b_6"]
-    A_7 = params["A_7"]
-    b_7 = params["b_7"]
-    A_8 = params["A_8"]
-    b_8 = params["b_8"]
-    A_9 = params["A_9"]
-    b_9 = params["b_9"]
-    A_10 = params["A_10"]
-    b_10 = params["b_10"]
-    A_11 = params["A_11"]
-    b_11 = params["b_11"]
+    A = {k: params[f"A_{k}"] for k in range(1, 12)}
+    b = {k: params[f"b_{k}"] for k in range(1, 12)}
+    z, a = {}, {}
     # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
-    z_1 = x @ A_1.T + b_1
+    z[1] = x @ A[1].T + b[1]
     # a_1[n,j1] = tanh(z_1[n,j1])
-    a_1 = np.tanh(z_1)
-    # z_2[n,j2] = sum_{j1} A_2[j2,j1]*a_1[n,j1] + b_2[j2]
-    z_2 = a_1 @ A_2.T + b_2
-    # a_2[n,j2] = tanh(z_2[n,j2])
-    a_2 = np.tanh(z_2)
-    # z_3[n,j3] = sum_{j2} A_3[j3,j2]*a_2[n,j2] + b_3[j3]
-    z_3 = a_2 @ A_3.T + b_3
-    # a_3[n,j3] = tanh(z_3[n,j3])
-    a_3 = np.tanh(z_3)
-    # z_4[n,j4] = sum_{j3} A_4[j4,j3]*a_3[n,j3] + b_4[j4]
-    z_4 = a_3 @ A_4.T + b_4
-    # a_4[n,j4] = tanh(z_4[n,j4])
-    a_4 = np.tanh(z_4)
-    # z_5[n,j5] = sum_{j4} A_5[j5,j4]*a_4[n,j4] + b_5[j5]
-    z_5 = a_4 @ A_5.T + b_5
-    # a_5[n,j5] = tanh(z_5[n,j5])
-    a_5 = np.tanh(z_5)
-    # z_6[n,j6] = sum_{j5} A_6[j6,j5]*a_5[n,j5] + b_6[j6]
-    z_6 = a_5 @ A_6.T + b_6
-    # a_6[n,j6] = tanh(z_6[n,j6])
-    a_6 = np.tanh(z_6)
-    # z_7[n,j7] = sum_{j6} A_7[j7,j6]*a_6[n,j6] + b_7[j7]
-    z_7 = a_6 @ A_7.T + b_7
-    # a_7[n,j7] = tanh(z_7[n,j7])
-    a_7 = np.tanh(z_7)
-    # z_8[n,j8] = sum_{j7} A_8[j8,j7]*a_7[n,j7] + b_8[j8]
-    z_8 = a_7 @ A_8.T + b_8
-    # a_8[n,j8] = tanh(z_8[n,j8])
-    a_8 = np.tanh(z_8)
-    # z_9[n,j9] = sum_{j8} A_9[j9,j8]*a_8[n,j8] + b_9[j9]
-    z_9 = a_8 @ A_9.T + b_9
-    # a_9[n,j9] = tanh(z_9[n,j9])
-    a_9 = np.tanh(z_9)
-    # z_10[n,j10] = sum_{j9} A_10[j10,j9]*a_9[n,j9] + b_10[j10]
-    z_10 = a_9 @ A_10.T + b_10
-    # a_10[n,j10] = tanh(z_10[n,j10])
-    a_10 = np.tanh(z_10)
+    a[1] = np.tanh(z[1])
+    for k in range(2, 11):
+        # z_k[n,jk] = sum_{j(k-1)} A_k[jk,j(k-1)]*a_(k-1)[n,j(k-1)] + b_k[jk]
+        z[k] = a[k - 1] @ A[k].T + b[k]
+        # a_k[n,jk] = tanh(z_k[n,jk])
+        a[k] = np.tanh(z[k])
     # z_11[n,j11] = sum_{j10} A_11[j11,j10]*a_10[n,j10] + b_11[j11]
-    z_11 = a_10 @ A_11.T + b_11
-    return z_11
+    z[11] = a[10] @ A[11].T + b[11]
+    return z[11]
 
 
 def loss_and_gradients(
@@ -165,167 +102,52 @@ def loss_and_gradients(
     x = _features(params, x)
     y = _targets(params, y, len(x))
     N = len(x)
-    A_1 = params["A_1"]
-    b_1 = params["b_1"]
-    A_2 = params["A_2"]
-    b_2 = params["b_2"]
-    A_3 = params["A_3"]
-    b_3 = params["b_3"]
-    A_4 = params["A_4"]
-    b_4 = params["b_4"]
-    A_5 = params["A_5"]
-    b_5 = params["b_5"]
-    A_6 = params["A_6"]
-    b_6 = params["b_6"]
-    A_7 = params["A_7"]
-    b_7 = params["b_7"]
-    A_8 = params["A_8"]
-    b_8 = params["b_8"]
-    A_9 = params["A_9"]
-    b_9 = params["b_9"]
-    A_10 = params["A_10"]
-    b_10 = params["b_10"]
-    A_11 = params["A_11"]
-    b_11 = params["b_11"]
+    A = {k: params[f"A_{k}"] for k in range(1, 12)}
+    b = {k: params[f"b_{k}"] for k in range(1, 12)}
 
     # forward
+    z, a = {}, {}
     # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
-    z_1 = x @ A_1.T + b_1
+    z[1] = x @ A[1].T + b[1]
     # a_1[n,j1] = tanh(z_1[n,j1])
-    a_1 = np.tanh(z_1)
-    # z_2[n,j2] = sum_{j1} A_2[j2,j1]*a_1[n,j1] + b_2[j2]
-    z_2 = a_1 @ A_2.T + b_2
-    # a_2[n,j2] = tanh(z_2[n,j2])
-    a_2 = np.tanh(z_2)
-    # z_3[n,j3] = sum_{j2} A_3[j3,j2]*a_2[n,j2] + b_3[j3]
-    z_3 = a_2 @ A_3.T + b_3
-    # a_3[n,j3] = tanh(z_3[n,j3])
-    a_3 = np.tanh(z_3)
-    # z_4[n,j4] = sum_{j3} A_4[j4,j3]*a_3[n,j3] + b_4[j4]
-    z_4 = a_3 @ A_4.T + b_4
-    # a_4[n,j4] = tanh(z_4[n,j4])
-    a_4 = np.tanh(z_4)
-    # z_5[n,j5] = sum_{j4} A_5[j5,j4]*a_4[n,j4] + b_5[j5]
-    z_5 = a_4 @ A_5.T + b_5
-    # a_5[n,j5] = tanh(z_5[n,j5])
-    a_5 = np.tanh(z_5)
-    # z_6[n,j6] = sum_{j5} A_6[j6,j5]*a_5[n,j5] + b_6[j6]
-    z_6 = a_5 @ A_6.T + b_6
-    # a_6[n,j6] = tanh(z_6[n,j6])
-    a_6 = np.tanh(z_6)
-    # z_7[n,j7] = sum_{j6} A_7[j7,j6]*a_6[n,j6] + b_7[j7]
-    z_7 = a_6 @ A_7.T + b_7
-    # a_7[n,j7] = tanh(z_7[n,j7])
-    a_7 = np.tanh(z_7)
-    # z_8[n,j8] = sum_{j7} A_8[j8,j7]*a_7[n,j7] + b_8[j8]
-    z_8 = a_7 @ A_8.T + b_8
-    # a_8[n,j8] = tanh(z_8[n,j8])
-    a_8 = np.tanh(z_8)
-    # z_9[n,j9] = sum_{j8} A_9[j9,j8]*a_8[n,j8] + b_9[j9]
-    z_9 = a_8 @ A_9.T + b_9
-    # a_9[n,j9] = tanh(z_9[n,j9])
-    a_9 = np.tanh(z_9)
-    # z_10[n,j10] = sum_{j9} A_10[j10,j9]*a_9[n,j9] + b_10[j10]
-    z_10 = a_9 @ A_10.T + b_10
-    # a_10[n,j10] = tanh(z_10[n,j10])
-    a_10 = np.tanh(z_10)
+    a[1] = np.tanh(z[1])
+    for k in range(2, 11):
+        # z_k[n,jk] = sum_{j(k-1)} A_k[jk,j(k-1)]*a_(k-1)[n,j(k-1)] + b_k[jk]
+        z[k] = a[k - 1] @ A[k].T + b[k]
+        # a_k[n,jk] = tanh(z_k[n,jk])
+        a[k] = np.tanh(z[k])
     # z_11[n,j11] = sum_{j10} A_11[j11,j10]*a_10[n,j10] + b_11[j11]
-    z_11 = a_10 @ A_11.T + b_11
+    z[11] = a[10] @ A[11].T + b[11]
     # L = sum_{n,j11} (z_11[n,j11] - y[n,j11])**2/N
-    L = float(np.sum((z_11 - y) ** 2) / N)
+    L = float(np.sum((z[11] - y) ** 2) / N)
 
     # backward
+    dz, dA, db = {}, {}, {}
     # dz_11[n,j11] = (2*z_11[n,j11] - 2*y[n,j11])/N
-    dz_11 = 2 * (z_11 - y) / N
+    dz[11] = 2 * (z[11] - y) / N
     # dA_11[j11,j10] = sum_{n} a_10[n,j10]*dz_11[n,j11]
-    dA_11 = dz_11.T @ a_10
+    dA[11] = dz[11].T @ a[10]
     # db_11[j11] = sum_{n} dz_11[n,j11]
-    db_11 = np.sum(dz_11, axis=0)
-    # dz_10[n,j10] = sum_{j11} (1 - a_10[n,j10]**2)*A_11[j11,j10]*dz_11[n,j11]
-    dz_10 = (dz_11 @ A_11) * (1 - (a_10**2))
-    # dA_10[j10,j9] = sum_{n} a_9[n,j9]*dz_10[n,j10]
-    dA_10 = dz_10.T @ a_9
-    # db_10[j10] = sum_{n} dz_10[n,j10]
-    db_10 = np.sum(dz_10, axis=0)
-    # dz_9[n,j9] = sum_{j10} (1 - a_9[n,j9]**2)*A_10[j10,j9]*dz_10[n,j10]
-    dz_9 = (dz_10 @ A_10) * (1 - (a_9**2))
-    # dA_9[j9,j8] = sum_{n} a_8[n,j8]*dz_9[n,j9]
-    dA_9 = dz_9.T @ a_8
-    # db_9[j9] = sum_{n} dz_9[n,j9]
-    db_9 = np.sum(dz_9, axis=0)
-    # dz_8[n,j8] = sum_{j9} (1 - a_8[n,j8]**2)*A_9[j9,j8]*dz_9[n,j9]
-    dz_8 = (dz_9 @ A_9) * (1 - (a_8**2))
-    # dA_8[j8,j7] = sum_{n} a_7[n,j7]*dz_8[n,j8]
-    dA_8 = dz_8.T @ a_7
-    # db_8[j8] = sum_{n} dz_8[n,j8]
-    db_8 = np.sum(dz_8, axis=0)
-    # dz_7[n,j7] = sum_{j8} (1 - a_7[n,j7]**2)*A_8[j8,j7]*dz_8[n,j8]
-    dz_7 = (dz_8 @ A_8) * (1 - (a_7**2))
-    # dA_7[j7,j6] = sum_{n} a_6[n,j6]*dz_7[n,j7]
-    dA_7 = dz_7.T @ a_6
-    # db_7[j7] = sum_{n} dz_7[n,j7]
-    db_7 = np.sum(dz_7, axis=0)
-    # dz_6[n,j6] = sum_{j7} (1 - a_6[n,j6]**2)*A_7[j7,j6]*dz_7[n,j7]
-    dz_6 = (dz_7 @ A_7) * (1 - (a_6**2))
-    # dA_6[j6,j5] = sum_{n} a_5[n,j5]*dz_6[n,j6]
-    dA_6 = dz_6.T @ a_5
-    # db_6[j6] = sum_{n} dz_6[n,j6]
-    db_6 = np.sum(dz_6, axis=0)
-    # dz_5[n,j5] = sum_{j6} (1 - a_5[n,j5]**2)*A_6[j6,j5]*dz_6[n,j6]
-    dz_5 = (dz_6 @ A_6) * (1 - (a_5**2))
-    # dA_5[j5,j4] = sum_{n} a_4[n,j4]*dz_5[n,j5]
-    dA_5 = dz_5.T @ a_4
-    # db_5[j5] = sum_{n} dz_5[n,j5]
-    db_5 = np.sum(dz_5, axis=0)
-    # dz_4[n,j4] = sum_{j5} (1 - a_4[n,j4]**2)*A_5[j5,j4]*dz_5[n,j5]
-    dz_4 = (dz_5 @ A_5) * (1 - (a_4**2))
-    # dA_4[j4,j3] = sum_{n} a_3[n,j3]*dz_4[n,j4]
-    dA_4 = dz_4.T @ a_3
-    # db_4[j4] = sum_{n} dz_4[n,j4]
-    db_4 = np.sum(dz_4, axis=0)
-    # dz_3[n,j3] = sum_{j4} (1 - a_3[n,j3]**2)*A_4[j4,j3]*dz_4[n,j4]
-    dz_3 = (dz_4 @ A_4) * (1 - (a_3**2))
-    # dA_3[j3,j2] = sum_{n} a_2[n,j2]*dz_3[n,j3]
-    dA_3 = dz_3.T @ a_2
-    # db_3[j3] = sum_{n} dz_3[n,j3]
-    db_3 = np.sum(dz_3, axis=0)
-    # dz_2[n,j2] = sum_{j3} (1 - a_2[n,j2]**2)*A_3[j3,j2]*dz_3[n,j3]
-    dz_2 = (dz_3 @ A_3) * (1 - (a_2**2))
-    # dA_2[j2,j1] = sum_{n} a_1[n,j1]*dz_2[n,j2]
-    dA_2 = dz_2.T @ a_1
-    # db_2[j2] = sum_{n} dz_2[n,j2]
-    db_2 = np.sum(dz_2, axis=0)
+    db[11] = np.sum(dz[11], axis=0)
+    for k in range(10, 1, -1):
+        # dz_k[n,jk] = sum_{j(k+1)} (1 -
+        #     a_k[n,jk]**2)*A_(k+1)[j(k+1),jk]*dz_(k+1)[n,j(k+1)]
+        dz[k] = (dz[k + 1] @ A[k + 1]) * (1 - (a[k] ** 2))
+        # dA_k[jk,j(k-1)] = sum_{n} a_(k-1)[n,j(k-1)]*dz_k[n,jk]
+        dA[k] = dz[k].T @ a[k - 1]
+        # db_k[jk] = sum_{n} dz_k[n,jk]
+        db[k] = np.sum(dz[k], axis=0)
     # dz_1[n,j1] = sum_{j2} (1 - a_1[n,j1]**2)*A_2[j2,j1]*dz_2[n,j2]
-    dz_1 = (dz_2 @ A_2) * (1 - (a_1**2))
+    dz[1] = (dz[2] @ A[2]) * (1 - (a[1] ** 2))
     # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
-    dA_1 = dz_1.T @ x
+    dA[1] = dz[1].T @ x
     # db_1[j1] = sum_{n} dz_1[n,j1]
-    db_1 = np.sum(dz_1, axis=0)
+    db[1] = np.sum(dz[1], axis=0)
 
-    gradients = {
-        "A_1": dA_1,
-        "b_1": db_1,
-        "A_2": dA_2,
-        "b_2": db_2,
-        "A_3": dA_3,
-        "b_3": db_3,
-        "A_4": dA_4,
-        "b_4": db_4,
-        "A_5": dA_5,
-        "b_5": db_5,
-        "A_6": dA_6,
-        "b_6": db_6,
-        "A_7": dA_7,
-        "b_7": db_7,
-        "A_8": dA_8,
-        "b_8": db_8,
-        "A_9": dA_9,
-        "b_9": db_9,
-        "A_10": dA_10,
-        "b_10": db_10,
-        "A_11": dA_11,
-        "b_11": db_11,
-    }
+    gradients = {}
+    for k in A:
+        gradients[f"A_{k}"] = dA[k]
+        gradients[f"b_{k}"] = db[k]
     return L, gradients
 
 
@@ -600,7 +422,8 @@ class _Plan:
             # db_11[j11] = sum_{n} dz_11[n,j11]
             a_one[10].dot(dz_T[11], dW_T[11])
             for k in range(10, 1, -1):
-                # dz_k[n,jk] = sum_{j(k+1)} (1 - a_k[n,jk]**2)*A_(k+1)[j(k+1),jk]*dz_(k+1)[n,j(k+1)]
+                # dz_k[n,jk] = sum_{j(k+1)} (1 -
+                #     a_k[n,jk]**2)*A_(k+1)[j(k+1),jk]*dz_(k+1)[n,j(k+1)]
                 A_T[k + 1].dot(dz[k + 1], dz[k])
                 np.multiply(dz[k], prime[k], out=dz[k])
                 # dA_k[jk,j(k-1)] = sum_{n} a_(k-1)[n,j(k-1)]*dz_k[n,jk]

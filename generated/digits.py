@@ -357,26 +357,24 @@ class _Plan:
         zero = np.array(0.0, dtype)
         one = np.array(1.0, dtype)
         c1 = np.array(seed, dtype)
-        pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
         t_n = np.empty(rows, dtype)
         W_1 = stored[1]
         dW_1 = slopes[1]
         a_1_one = np.ones((UNITS[1] + 1, rows), dtype)
         a_1 = a_1_one[: UNITS[1]]
-        dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
+        dz_1 = np.empty((UNITS[1], rows), dtype)
         z_1 = a_1
-        k_1 = np.empty((UNITS[1], rows), dtype)
-        ones_1 = np.full((UNITS[1], rows), one, dtype)
+        i_1 = np.empty((UNITS[1], rows), dtype)
+        ones_1_bits = np.full((UNITS[1], rows), 1, f"u{dtype.itemsize}")
         zeros_1 = np.full((UNITS[1], rows), zero, dtype)
         a_1_bits = a_1.view(f"u{dtype.itemsize}")
         dz_1_bits = dz_1.view(f"u{dtype.itemsize}")
-        k_1_bits = k_1.view(f"u{dtype.itemsize}")
-        ones_1_bits = np.ones_like(ones_1.view(f"u{dtype.itemsize}"))
+        i_1_bits = i_1.view(f"u{dtype.itemsize}")
         W_2_T = stored[2]
         dW_2_T = slopes[2]
         W_2 = W_2_T.T
         A_2_T = W_2_T[: UNITS[1]]
-        dz_2 = pools[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
+        dz_2 = np.empty((UNITS[2], rows), dtype)
         e_2 = dz_2
         dz_2_T = dz_2.T
         summing_2 = np.full(UNITS[2], one, dtype)
@@ -405,8 +403,8 @@ class _Plan:
             a_1_one.dot(dz_2_T, dW_2_T)
             # dz_1[n,j1] = sum_{j2} [a_1[n,j1] > 0]*A_2[j2,j1]*dz_2[n,j2]
             A_2_T.dot(dz_2, dz_1)
-            np.minimum(a_1_bits, ones_1_bits, out=k_1_bits)
-            np.multiply(dz_1_bits, k_1_bits, out=dz_1_bits)
+            np.minimum(a_1_bits, ones_1_bits, out=i_1_bits)
+            np.multiply(dz_1_bits, i_1_bits, out=dz_1_bits)
             # dA_1[j1,j0] = sum_{n} dz_1[n,j1]*x[n,j0]
             # db_1[j1] = sum_{n} dz_1[n,j1]
             dz_1.dot(x_one_T, dW_1)

@@ -330,10 +330,9 @@ class _Plan:
         one = np.array(1.0, dtype)
         c1 = np.array(seed, dtype)
         zero = np.array(0.0, dtype)
-        pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
         W_1 = stored[1]
         dW_1 = slopes[1]
-        dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
+        dz_1 = np.empty((UNITS[1], rows), dtype)
 
         def gradient(x_one, x_one_T, c_y, z_1) -> None:
             # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]

@@ -335,19 +335,18 @@ class _Plan:
         stored, slopes = _blocks(theta), _blocks(g)
         c1 = np.array(seed, dtype)
         one = np.array(1.0, dtype)
-        pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
         W_1 = stored[1]
         dW_1 = slopes[1]
         a_1_one = np.ones((UNITS[1] + 1, rows), dtype)
         a_1 = a_1_one[: UNITS[1]]
-        dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
+        dz_1 = np.empty((UNITS[1], rows), dtype)
         z_1 = a_1
         t_1 = np.empty((UNITS[1], rows), dtype)
         W_2_T = stored[2]
         dW_2_T = slopes[2]
         W_2 = W_2_T.T
         A_2_T = W_2_T[: UNITS[1]]
-        dz_2 = pools[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
+        dz_2 = np.empty((UNITS[2], rows), dtype)
         dz_2_T = dz_2.T
 
         def gradient(x_one, x_one_T, y, z_2) -> None:

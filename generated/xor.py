@@ -344,21 +344,21 @@ class _Plan:
         stored, slopes = _blocks(theta), _blocks(g)
         one = np.array(1.0, dtype)
         c1 = np.array(seed, dtype)
-        pools = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(2)]
+        works = [np.empty(max(UNITS[1:]) * rows, dtype) for _ in range(1)]
         W_1 = stored[1]
         dW_1 = slopes[1]
         a_1_one = np.ones((UNITS[1] + 1, rows), dtype)
         a_1 = a_1_one[: UNITS[1]]
-        dz_1 = pools[1][: UNITS[1] * rows].reshape(UNITS[1], rows)
+        dz_1 = np.empty((UNITS[1], rows), dtype)
         z_1 = a_1
-        t_1 = np.empty((UNITS[1], rows), dtype)
+        t_1 = works[0][: UNITS[1] * rows].reshape(UNITS[1], rows)
         W_2_T = stored[2]
         dW_2_T = slopes[2]
         W_2 = W_2_T.T
         A_2_T = W_2_T[: UNITS[1]]
-        dz_2 = pools[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
+        dz_2 = np.empty((UNITS[2], rows), dtype)
         dz_2_T = dz_2.T
-        t_2 = np.empty((UNITS[2], rows), dtype)
+        t_2 = works[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
 
         def gradient(x_one, x_one_T, y, a_2, z_2) -> None:
             # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from symnn.printers.loops import C, Row, folded, has_loops
 from symnn.templating import render
 
 if TYPE_CHECKING:
+    from symnn.derivation import Derivation
     from symnn.network import Network
 
 Arrays = Mapping[str, Any]
@@ -30,23 +33,28 @@ WIDTH = 96
 
 
 def c_files(
-    network: Network,
+    derivation: Derivation,
     values: Mapping[str, Any],
     weights: Arrays | None = None,
     training: bool = True,
 ) -> dict[str, str]:
     """Suffix -> text: .c and .h, and .py, the module that calls them, where it can train.
 
-    values: what fills the NumPy module.  weights: parameters to bake in.
+    values: what every module says.  weights: parameters to bake in.
     """
-    found = {**values, **_values(network, weights, training)}
+    found = {**values, **_values(derivation, weights, training)}
+    found["drawn_masks"] = [
+        {"units": sum(mask["units"] for mask in group), "rate": rate}
+        for rate, group in groupby(values["masks"], key=itemgetter("rate"))
+    ]
     found["header"] = render("c_module.h.j2", **found)
     files = {".c": render("c_module.c.j2", **found), ".h": found["header"]}
     return {**files, ".py": render("c_module.py.j2", **found)} if training else files
 
 
-def _values(network: Network, weights: Arrays | None, training: bool) -> dict[str, Any]:
-    derivation, names, spec = network.derive(), network.parameters, network.spec
+def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> dict[str, Any]:
+    network = derivation.network
+    names, spec = network.parameters, network.spec
     numbers = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     gradients = {name: derivation.batch.names[name] for name in names}
     steps = plan(derivation.stable, gradients, SAMPLES)

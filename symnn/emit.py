@@ -8,7 +8,7 @@ import tempfile
 import textwrap
 import types
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -21,13 +21,15 @@ from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
 from symnn.planner import needed, plan
 from symnn.printers.flat import common, flat
-from symnn.printers.loops import Row, folded, has_loops
+from symnn.printers.loops import folded, has_loops
 from symnn.printers.numpy import JAX, NUMPY, Dialect, helpers, statement
 from symnn.printers.planned import planned
+from symnn.printers.readable import Readable, table
 from symnn.special import ERFC_SOURCE
 from symnn.templating import render
 
 if TYPE_CHECKING:
+    from symnn.derivation import Derivation
     from symnn.network import Network
 
 Files = dict[str, str]  # suffix -> text; the first is the one that is named
@@ -51,16 +53,19 @@ class Target:
 
 
 def _numpy(network: Network) -> Files:
-    values = {**_values(network, NUMPY), **_training(network)}
+    derivation = network.derive()
+    values = {**_values(derivation), **_functions(derivation, NUMPY), **_training(derivation)}
     return {".py": render("numpy_module.py.j2", **values)}
 
 
 def _c(network: Network, **options: Any) -> Files:
-    return c_files(network, {**_values(network, NUMPY), **_training(network)}, **options)
+    derivation = network.derive()
+    return c_files(derivation, _values(derivation), **options)
 
 
 def _jax(network: Network) -> Files:
-    values = {**_values(network, JAX), **_update(network, JAX)}
+    derivation = network.derive()
+    values = {**_values(derivation), **_functions(derivation, JAX), **_update(derivation, JAX)}
     return {".py": render("jax_module.py.j2", **values)}
 
 
@@ -114,36 +119,25 @@ def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleT
     return module
 
 
-def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
+def _values(derivation: Derivation) -> dict[str, Any]:
     """What every module says."""
-    derivation, spec = network.derive(), network.spec
-    stable = derivation.stable
-    gradient_names = derivation.batch.names
-    backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
-    forward = [line for line in stable.lines if line not in backward]
-    used = needed(forward, [network.output])
-    reads = {name_of(e) for line in used for e in line.reads}
+    network = derivation.network
+    spec, names = network.spec, network.parameters
+    dropouts = _masks(network, derivation.stable)
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
-    has_masks = bool(stable.leaves_of("mask"))
     return {
         "name": literal(spec.model.name),
         "dtype": spec.model.dtype,
         "inputs": network.inputs,
         "outputs": network.outputs,
         "seed": spec.model.seed,
-        "parameters": [
-            {"name": name, "shape": shape, "gradient": gradient_names[name]}
-            for name, shape in network.parameters.items()
-        ],
-        "masks": _masks(network, stable),
+        "first": next(iter(names)),
+        "parameters": table({name: str(shape) for name, shape in names.items()}),
+        "size": sum(math.prod(shape) for shape in names.values()),
+        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
+        "masks": dropouts,
+        "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}),
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
-        "helpers": _helpers(derivation.stable, dialect),
-        "used": [name for name in network.parameters if name in reads],
-        "forward": _statements(used, dialect),
-        "output": network.output,
-        "program_forward": _statements(forward, dialect),
-        "backward": _statements(backward, dialect),
-        "uses_count": any("N" in map(str, t.f.free_symbols) for x in stable.lines for t in x.terms),
         "states": network.optimizer.states,
         "states_tuple": _tuple(network.optimizer.states) or "()",
         "epochs": spec.train.epochs,
@@ -155,47 +149,94 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
         "classes": spec.loss.name == "cross_entropy",
         "target": _target(network),
         "marker": MARKER_KEY,
-        "signature": _signature(has_masks),
+        "signature": _signature(bool(dropouts)),
     }
 
 
-def _training(network: Network) -> dict[str, Any]:
+def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
+    """The functions with a statement for every line."""
+    network, stable = derivation.network, derivation.stable
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    masks = [leaf.name for leaf in stable.leaves_of("mask")]
+    backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
+    forward = [line for line in stable.lines if line.lhs.role not in ("gradient", "mask")]
+    return {
+        "helpers": _helpers(stable, dialect),
+        "predict": _prediction(network, forward, masks, dialect),
+        "sweep": _sweep(forward, backward, gradients, masks, dialect),
+        "uses_count": any(SAMPLES in t.f.free_symbols for x in stable.lines for t in x.terms),
+    }
+
+
+def _prediction(
+    network: Network, forward: Sequence[Line], masks: Sequence[str], dialect: Dialect
+) -> dict[str, Any]:
+    """The body of predict, without dropout."""
+    lines = needed(forward, [network.output])
+    reads = {name_of(e) for line in lines for e in line.reads}
+    names = [name for name in network.parameters if name in reads]
+    text = Readable(lines, numbered=names, dialect=dialect)
+    return {
+        "reading": [*text.reading(names, "params[{}]"), *text.reading(masks, "1.0")],
+        "statements": list(text.parts[0]),
+        "output": text.value(network.output),
+    }
+
+
+def _sweep(
+    forward: Sequence[Line],
+    backward: Sequence[Line],
+    gradients: Mapping[str, str],
+    masks: Sequence[str],
+    dialect: Dialect,
+) -> dict[str, Any]:
+    """The body of loss_and_gradients; gradients: by parameter."""
+    text = Readable(forward, backward, numbered=[*gradients, *gradients.values()], dialect=dialect)
+    given = text.reading(masks, "masks[{}] if masks else 1.0")
+    return {
+        "reading": [*text.reading(list(gradients), "params[{}]"), *given],
+        "forward": text.parts[0],
+        "backward": text.parts[1],
+        "gradients": text.collected(gradients),
+    }
+
+
+def _training(derivation: Derivation) -> dict[str, Any]:
     """The plan of a step, and the update of flat vectors."""
-    derivation, names = network.derive(), network.parameters
-    gradients = {name: derivation.batch.names[name] for name in names}
+    network = derivation.network
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
     steps = plan(derivation.stable, gradients, SAMPLES)
     code = planned(steps)
     update = flat(derivation.update_lines, gradients, network.optimizer.states, steps)
     loops = has_loops(code.steps, code.views)
     setup = folded(code.setup, code.views, loops)
-    gradient = folded(_wrapped(code.steps, 12), code.views, loops)
+    gradient = folded(code.steps, code.views, loops, width=74)
     masks = [leaf.name for leaf in derivation.stable.leaves_of("mask")]
+    listed = ", ".join(masks) + "," * (len(masks) == 1)
     return {
-        "size": sum(math.prod(shape) for shape in names.values()),
-        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
         "folded": update.folded,
         "x_one": any(name.startswith("x_one") for name in code.views),
         "target_factor": code.target_factor,
         "kept": code.kept,
         "loss_penalty": code.penalty,
-        "lists": sorted(setup.names | gradient.names),
+        "lists": sorted({*setup.names, *gradient.names}),
         "length": f"max(len(UNITS), {len(masks) + 1})" if masks else "len(UNITS)",
-        "mask_arrays": folded([Row(None, tuple(masks))], code.views, loops).text,
+        "mask_arrays": f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
         "setup": setup.text,
         "views": code.views,
         "steps": gradient.text,
-        "losses": folded(_wrapped(code.losses, 12), loops=False).text,
+        "losses": folded(code.losses, loops=False, width=74).text,
         "loss_reads_y": any("y" in map(name_of, line.reads) for line in steps.loss),
         "update_setup": update.setup,
         "changing": tuple(update.changing.items()),
-        "update": folded(_wrapped(update.steps, 8), loops=False).text,
+        "update": folded(update.steps, loops=False, width=78).text,
         "penalty": update.penalty,
     }
 
 
-def _update(network: Network, dialect: Dialect) -> dict[str, Any]:
+def _update(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     """The update of one parameter, in the words of the optimizer's lines."""
-    derivation = network.derive()
+    network = derivation.network
     gradients = {name: derivation.batch.names[name] for name in network.parameters}
     lines = common(derivation.update_lines, gradients, network.optimizer.states)
     return {"update": _statements(lines, dialect)}
@@ -208,19 +249,6 @@ def _counted(numbers: Sequence[int]) -> str:
         count = len(list(group))
         parts += [f"*[{number}] * {count}"] if count > 4 else [str(number)] * count
     return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
-
-
-def _wrapped(rows: Iterable[Row], indent: int) -> list[Row]:
-    """The rows with comments that fit on their lines."""
-    return [
-        Row(row.layer, row.code, tuple(t for c in row.comment for t in _comment(c, 86 - indent)))
-        for row in rows
-    ]
-
-
-def _comment(text: str, width: int) -> list[str]:
-    first, *rest = textwrap.wrap(text, width, break_long_words=False)
-    return [first, *(f"    {row}" for row in rest)]
 
 
 def literal(text: str) -> str:

@@ -20,6 +20,15 @@ def layer_of(name: str) -> int | None:
     return int(found["number"]) if found else None
 
 
+def line_layer(line: Line) -> int | None:
+    """The layer of the units that a line has, or else the one in its name.
+
+    They differ where dropout, which has numbers of its own, does not stand at every layer.
+    """
+    found = [layer_of(a.name) for a in line.lhs.axes]
+    return next((k for k in found if k is not None), layer_of(line.lhs.name))
+
+
 def signature(text: str, layer: int) -> str:
     """A line's text with every layer number given relative to ``layer``."""
     return _NUMBERED.sub(lambda m: f"{m['name']}{int(m['number']) - layer:+d}", text)

@@ -138,6 +138,12 @@ class Plan:
     positive: frozenset[str] = frozenset()
     target_factor: sp.Expr | None = None
 
+    @property
+    def turn(self) -> int:
+        """The number of the first kernel of the backward sweep."""
+        roles = (x.lines[-1].lhs.role if x.lines else "" for x in self.kernels)
+        return next((k for k, role in enumerate(roles) if role == "gradient"), len(self.kernels))
+
     def block_of(self, weights: str) -> Block:
         """The block of a weight matrix."""
         return next(b for b in self.blocks if b.weights == weights)

@@ -159,7 +159,7 @@ class _Planner:
     def _bias_gradient(self, line: Line, block: Block, data: Sequence[Lowered]) -> None:
         """db_k is computed with dA_k, of which it is the last column: the same dz times ones."""
         kernels, sums = self.result.kernels, _only_factor(data)
-        for k, kernel in enumerate(kernels):
+        for k, kernel in reversed(list(enumerate(kernels))):
             if not isinstance(kernel, Product) or kernel.out != _gradient_of(block):
                 continue
             source = self.program.tensors[kernel.left.name].entry

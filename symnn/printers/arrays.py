@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import sympy as sp
@@ -14,10 +15,12 @@ from symnn.plan import SEED, Plan, PlanError, Stack, reads_of, written_by
 from symnn.printers.loops import Row
 from symnn.printers.numpy import expression
 
-WORK, FLAGS, BITS = ("t", "v", "w", "g", "f"), ("p", "q"), "k"
+# no letter of a loop, or of a tensor without a layer
+WORK, FLAGS, BITS = ("t", "v", "w", "g", "f"), ("p", "o"), "i"
 NUMBERS = {0: "zero", 1: "one", 2: "two", -1: "minus_one"}
 SAMPLES = "n"
-AS_BITS = 'view(f"u{dtype.itemsize}")'
+BITS_TYPE = 'f"u{dtype.itemsize}"'
+AS_BITS = f"view({BITS_TYPE})"
 
 
 class Arrays:
@@ -69,6 +72,12 @@ class Arrays:
         """The same memory as unsigned integers."""
         return self.name(f"{name}_bits")
 
+    def ones_as_bits(self, axes: Axes) -> str:
+        """The integer 1 everywhere."""
+        name = f"ones_{_place(axes)}_bits"
+        self.filled[name] = "1", axes
+        return self.name(name)
+
     def shape(self, axes: Axes) -> str:
         """A shape, as code."""
         found = [self._size(a) for a in axes]
@@ -117,10 +126,7 @@ class Arrays:
             *self._values(pools),
             *self._others(),
         ]
-        sizes = "UNITS" + "[1:]" * all(layer_of(name) for name in pools)
-        count = max(pools.values(), default=-1) + 1
-        memory = f"[np.empty(max({sizes}) * rows, dtype) for _ in range({count})]"
-        first = [f"pools = {memory}"] if pools else []
+        first = self._shared(pools)
         if self._stacked():
             first += [
                 "# the outputs of all layers, each with its row of ones, as one array",
@@ -131,6 +137,51 @@ class Arrays:
         rows = [Row(None, (text,)) for text in (*numbers, *first)]
         layered = [Row(_layer(text), (text,)) for text in texts]
         return rows + sorted(layered, key=lambda r: r.layer or 0)
+
+    def _shared(self, pools: dict[str, int]) -> list[str]:
+        """Memory that one layer after the other uses: for the largest of them."""
+        slots = self._slots()
+        filled = {n: self.filled[n][0] for n in slots if n in self.filled}
+        used = [number_of(columns(self.tensors[n].axes)[0].name) for n in pools]
+        inner = all(used) and all(layer_of(name) for name in slots)
+        size = f"max(UNITS{'[1:]' * inner}) * rows"
+        counts = {"pools": max(pools.values(), default=-1) + 1}
+        for kind in ("works", "flags"):
+            counts[kind] = len({place for place in slots.values() if place.startswith(kind)})
+        rows = [
+            f"{name} = [np.empty({size}, {'bool' if name == 'flags' else 'dtype'})"
+            f" for _ in range({count})]"
+            for name, count in counts.items()
+            if count
+        ]
+        for name, number in {slots[name]: filled[name] for name in sorted(filled)}.items():
+            rows.append(f"{name} = np.full({size}, {number}, {_kind(name)})")
+        return rows
+
+    def _slots(self) -> dict[str, str]:
+        """Array -> the memory that it shares with those of the same kind of other layers."""
+        places = {**self.works, **{name: axes for name, (_, axes) in self.filled.items()}}
+        groups: dict[str, list[str]] = {}
+        for name, axes in places.items():
+            if len(axes) == 2:
+                groups.setdefault(_base(name), []).append(name)
+        found: dict[str, str] = {}
+        counts = {"works": 0, "flags": 0}
+        for base, names in groups.items():
+            if len(names) < 2:
+                continue
+            memory = f"all_{base}"
+            if names[0] in self.works:
+                kind = "flags" if base[0] in FLAGS else "works"
+                memory = f"{kind}[{counts[kind]}]"
+                counts[kind] += 1
+            found |= dict.fromkeys(names, memory)
+        return found
+
+    def _part(self, memory: str, axes: Axes) -> str:
+        """The first part of shared memory, as an array."""
+        units = self._size(axes[0])
+        return f"{memory}[: {units} * rows].reshape({units}, rows)"
 
     def _stacked(self) -> dict[str, str]:
         """Source -> what is computed of it, for the layers that are computed in one go."""
@@ -175,9 +226,7 @@ class Arrays:
                 rows.append(f"{name}_one = np.ones(({units} + 1, rows), dtype)")
                 rows.append(f"{name} = {name}_one[: {units}]")
             elif name in pools:
-                units = self._size(axes[0])
-                part = f"pools[{pools[name]}][: {units} * rows]"
-                rows.append(f"{name} = {part}.reshape({units}, rows)")
+                rows.append(f"{name} = {self._part(f'pools[{pools[name]}]', axes)}")
             else:
                 rows.append(f"{name} = np.empty({self.shape(axes)}, dtype)")
         for mask in self.plan.program.leaves_of("mask"):
@@ -189,7 +238,8 @@ class Arrays:
     def pools(self) -> dict[str, int]:
         """Value -> the pool that its memory is in; values needed at once are in different ones.
 
-        Neighbouring layers take turns, so that a loop over layers can say which.
+        Neighbouring layers take turns, so that a loop over layers can say which.  What the
+        backward sweep reads of the forward one has memory of its own.
         """
         first: dict[str, int] = {}
         last: dict[str, int] = {}
@@ -198,30 +248,30 @@ class Arrays:
                 if name in self.plan.tensors:
                     first.setdefault(self.place(name), k)
                     last[self.place(name)] = k
+        turn = self.plan.turn
+        fixed = {*self.plan.records, *self.plan.ones, *self._stacked().values()}
         pools: dict[str, int] = {}
         for name in sorted(first, key=lambda n: first[n]):
-            fixed = {*self.plan.records, *self.plan.ones, *self._stacked().values()}
-            if name in fixed or len(self.tensors[name].axes) < 2:
+            kept = first[name] < turn <= last[name]
+            if kept or name in fixed or len(self.tensors[name].axes) < 2:
                 continue
             taken = {p for other, p in pools.items() if last[other] >= first[name]}
             wanted = (layer_of(name) or 0) % 2
-            free = [p for p in (wanted, *range(len(pools) + 2)) if p not in taken]
-            pools[name] = free[0]
-        return pools
+            pools[name] = next(p for p in range(wanted, 2 * len(taken) + 2, 2) if p not in taken)
+        return pools if len({*pools.values()}) < len(pools) else {}
 
     def _others(self) -> list[str]:
         """Work arrays, arrays of one number, and memory as bits."""
-        rows = []
+        rows, slots = [], self._slots()
         for name, axes in sorted(self.works.items()):
-            kind = "bool" if name[0] in FLAGS else "dtype"
-            rows.append(f"{name} = np.empty({self.shape(axes)}, {kind})")
+            own = f"np.empty({self.shape(axes)}, {'bool' if name[0] in FLAGS else 'dtype'})"
+            rows.append(f"{name} = {self._part(slots[name], axes) if name in slots else own}")
         for name, (number, axes) in sorted(self.filled.items()):
-            rows.append(f"{name} = np.full({self.shape(axes)}, {number}, dtype)")
+            own = f"np.full({self.shape(axes)}, {number}, {_kind(name)})"
+            rows.append(f"{name} = {self._part(slots[name], axes) if name in slots else own}")
         bits = {n for n in self.used if n.endswith("_bits")} - self.views().keys()
-        for name in sorted(n.removesuffix("_bits") for n in bits):
-            code = f"{name}.{AS_BITS}"
-            code = f"np.ones_like({code})" if name in self.filled else code
-            rows.append(f"{name}_bits = {code}")
+        bits -= self.filled.keys()
+        rows += [f"{n} = {n.removesuffix('_bits')}.{AS_BITS}" for n in sorted(bits)]
         return rows
 
 
@@ -233,6 +283,15 @@ def columns(axes: Iterable[Axis]) -> Axes:
 def number_of(name: str) -> int:
     """The layer of an axis, also of a captured one: j2, j2_ -> 2."""
     return int(name.strip("j_"))
+
+
+def _base(name: str) -> str:
+    """A name without the layer's number."""
+    return re.sub(r"_\d+", "", name)
+
+
+def _kind(name: str) -> str:
+    return BITS_TYPE if name.endswith("_bits") else "dtype"
 
 
 def _number(value: sp.Expr) -> str:

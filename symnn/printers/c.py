@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symnn.fold import layer_of
+from symnn.fold import layer_of, line_layer
 from symnn.ir import Axis, Line, Tensor, entries, name_of
 from symnn.operations import Node
 from symnn.plan import Block, Map, Plan, PlanError, Product, Reduction, Zero
 from symnn.printers.arrays import SAMPLES, Arrays, columns, number_of
 from symnn.printers.c_scalars import Constants, Numbers, Scalars
 from symnn.printers.flat import PARAMETERS, flat_lines, vector
-from symnn.printers.loops import C, Row, folded, has_loops
+from symnn.printers.loops import C, Folded, Row, folded, has_loops
 from symnn.printers.planned import loss_penalty
 
 WIDTH = 92
@@ -76,8 +76,8 @@ def update(
         written.append(str(line))
     found = Function(constants=constants.rows())
     loop = ["EACH(p, NET_SIZE)" + " {" * (len(code) > 1), *_body(code)]
-    rows = [Row(None, tuple(loop), tuple(_comments(written)))]
-    found.steps = folded(rows, loops=False, language=C).text
+    rows = [Row(None, tuple(loop), tuple(written))]
+    found.steps = _folded(rows, loops=False).text
     text = "\n".join(found.rows)
     found.unread = [n for n in ("eta", "t", *states) if not re.search(rf"\b{n}\b", text)]
     return found, folded_
@@ -95,7 +95,7 @@ class _Printer:
         rows, loss = self._steps(), self._loss()
         setup, places = self._setup()
         loops = has_loops([*setup, *rows])
-        pointers, steps, last = (folded(r, loops=loops, language=C) for r in (setup, rows, loss))
+        pointers, steps, last = (_folded(r, loops) for r in (setup, rows, loss))
         found = Function(
             constants=self.constants.rows(),
             setup=pointers.text,
@@ -110,7 +110,7 @@ class _Printer:
             if names:
                 found.declarations += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
         if len(self.plan.records) == 1:
-            result = folded([Row(None, self.plan.records)], loops=loops, language=C)
+            result = _folded([Row(None, self.plan.records)], loops)
             found.result = result.text[0]
         text = "\n".join(found.rows)
         bases = [n.split("[")[0] for names in declared.values() for n in names]
@@ -169,7 +169,7 @@ class _Printer:
         length = len(self.plan.blocks) + 1
         for text in (c for row in setup for c in row.code if " = " in c):
             name = text.split(" = ")[0]
-            listed = folded([Row(None, (name,))], loops=loops, language=C).text[0]
+            listed = _folded([Row(None, (name,))], loops).text[0]
             base = listed.split("[")[0]
             shown = f"{base}[{length}]" if "[" in listed else base
             kind = "const net_real" if name.startswith(("W_", "mask_")) else "net_real"
@@ -195,13 +195,9 @@ class _Printer:
                     k = layer_of(out.name)
                     code = [f"EACH(i, {size(b)})", f"    dW_{k}[i] = R(0.0);"]
             fresh = [str(x) for x in kernel.lines if x not in before]
-            layer = None
-            if kernel.lines:
-                name = kernel.lines[-1].lhs.name
-                layer = layer_of(name)
-                layer = layer_of(name.lstrip("d")) if layer is None else layer
+            layer = line_layer(kernel.lines[-1]) if kernel.lines else None
             if fresh or not rows:
-                rows.append(Row(layer, tuple(code), tuple(_comments(fresh))))
+                rows.append(Row(layer, tuple(code), tuple(fresh)))
             else:
                 rows[-1] = Row(rows[-1].layer, (*rows[-1].code, *code), rows[-1].comment)
             before = kernel.lines or before
@@ -302,7 +298,7 @@ class _Printer:
             code: list[str] = []
             for f, over in terms:
                 code += self._summed(f, over)
-            rows.append(Row(None, tuple(code), tuple(_comments([str(line)]))))
+            rows.append(Row(None, tuple(code), (str(line),)))
         factor = loss_penalty(self.plan)
         if factor is not None and rows:
             code = [f"const net_real penalty = {self.constants.text(factor)[0]};"]
@@ -367,18 +363,16 @@ def _at(name: str, axes: Sequence[sp.Symbol]) -> str:
 
 
 def _body(code: Sequence[str]) -> list[str]:
-    fixed = AT.replace(" ", "\N{NO-BREAK SPACE}")
-    rows = [
-        piece.replace(fixed, AT)
-        for text in code
-        for piece in textwrap.wrap(text.replace(AT, fixed), 78, subsequent_indent="    ")
-    ]
-    return [*(f"    {t}" for t in rows), *(["}"] if len(code) > 1 else [])]
+    return [*(f"    {t}" for t in code), *(["}"] if len(code) > 1 else [])]
 
 
-def _comments(lines: Iterable[str]) -> list[str]:
-    out = []
-    for line in lines:
-        first, *rest = textwrap.wrap(line, WIDTH - 14, break_long_words=False)
-        out += [first, *(f"    {row}" for row in rest)]
-    return out
+def _broken(code: str, indent: int) -> str:
+    """A statement over several rows if need be, none of which ends in an index."""
+    fixed, text = AT.replace(" ", "\N{NO-BREAK SPACE}"), code.lstrip()
+    rows = textwrap.wrap(text.replace(AT, fixed), 78, subsequent_indent="    ")
+    lead = code[: len(code) - len(text)]
+    return "\n".join(lead + row.replace(fixed, AT) for row in rows)
+
+
+def _folded(rows: Iterable[Row], loops: bool) -> Folded:
+    return folded(rows, loops=loops, language=C, width=WIDTH - 14, broken=_broken)

@@ -7,11 +7,12 @@ z_3 = W_3.dot(a_2)      ->             z[k] = W[k].dot(a[k - 1])
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from symnn.fold import runs
+from symnn.printers.breaking import comment
 
 LEAST = 3  # fewer equal layers are written out
 # a numbered name with its suffixes: W_2, a_1_one, dz_3_T_bits
@@ -54,12 +55,12 @@ class Folded:
     """The rows as text; ``names``: the lists, by base and suffix, that numbered names are in."""
 
     text: tuple[str, ...]
-    names: frozenset[str]
+    names: tuple[str, ...] = ()
 
 
 def has_loops(rows: Iterable[Row], plain: Collection[str] = ()) -> bool:
     """Whether some layers are equal.  plain: numbered names that are not in lists."""
-    return any(length > 1 for _, length in _runs(list(rows), plain))
+    return any(length > 1 for _, length in equal(list(rows), plain))
 
 
 def folded(
@@ -67,43 +68,41 @@ def folded(
     plain: Collection[str] = (),
     loops: bool = True,
     language: Language = PYTHON,
+    width: int = 1000,
+    broken: Callable[[str, int], str] = lambda code, indent: code,
 ) -> Folded:
-    """The rows as text, with loops where layers are equal; without ``loops`` as they are."""
-    rows = list(rows)
-    if not loops:
-        text = [t for row in rows for t in _written(row, row.code, language)]
-        return Folded(tuple(text), frozenset())
-    lists: set[str] = set()
-    text = []
-    for block, length in _runs(rows, plain):
+    """The rows as text, with loops where layers are equal; without ``loops`` as they are.
+
+    width: columns of a comment.  broken: statement, columns before it -> its text.
+    """
+    lists: dict[str, None] = {}
+    text: list[str] = []
+
+    def write(comments: Iterable[str], code: Iterable[str], pad: str = "") -> None:
+        for line in comments:
+            text.extend(pad + language.comment.format(t) for t in comment(line, width - len(pad)))
+        for c in code:
+            text.extend(pad + t for t in broken(c, len(pad)).split("\n"))
+
+    for block, length in equal(list(rows), plain) if loops else [(list(rows), 1)]:
         if length == 1:
             for row in block:
-                code = tuple(_item(c, plain, lists) for c in row.code)
-                text += _written(row, code, language)
+                code = [item(c, plain, lists) for c in row.code] if loops else row.code
+                write(row.comment, code)
             continue
-        first = block[0].layer
-        step = block[-1].layer
-        assert first is not None and step is not None
-        size = len(block) // length
-        last = block[-1].layer
-        assert last is not None
+        first, last = block[0].layer, block[-1].layer
+        assert first is not None and last is not None
         down = last < first
         head = language.down if down else language.up
         text.append(head.format(first, last - 1 if down else last + 1))
-        for row in block[:size]:
-            code = tuple(_item(c, plain, lists, first) for c in row.code)
-            comment = tuple(general(c, first) for c in row.comment)
-            written = _written(Row(row.layer, code, comment), code, language)
-            text += [f"    {t}" for t in written]
+        for row in block[: len(block) // length]:
+            code = [item(c, plain, lists, first) for c in row.code]
+            write([general(c, first) for c in row.comment], code, "    ")
         text += language.end
-    return Folded(tuple(text), frozenset(lists))
+    return Folded(tuple(text), tuple(lists))
 
 
-def _written(row: Row, code: Sequence[str], language: Language) -> list[str]:
-    return [*(language.comment.format(c) for c in row.comment), *code]
-
-
-def _runs(rows: Sequence[Row], plain: Collection[str]) -> list[tuple[list[Row], int]]:
+def equal(rows: Sequence[Row], plain: Collection[str]) -> list[tuple[list[Row], int]]:
     """(rows, number of equal layers in them), in order."""
     blocks = [list(group) for _, group in groupby(rows, key=lambda r: r.layer)]
     keys = [(b[0].layer, _signature(b, plain)) for b in blocks]
@@ -123,24 +122,28 @@ def _signature(block: Sequence[Row], plain: Collection[str]) -> tuple[str, ...]:
         return ()
     out = []
     for row in block:
-        out += [_item(c, plain, set(), layer) for c in row.code]
+        out += [item(c, plain, {}, layer) for c in row.code]
         out += [general(c, layer) for c in row.comment]
     return tuple(out)
 
 
-def _item(code: str, plain: Collection[str], lists: set[str], layer: int | None = None) -> str:
+def item(
+    code: str, plain: Collection[str], lists: dict[str, None], layer: int | None = None
+) -> str:
     """Code with numbered names as items of lists; counted from k = ``layer`` in a loop."""
 
     def name(m: re.Match[str]) -> str:
         if m[0] in plain:
             return m[0]
         base = m["base"] + m["suffix"]
-        lists.add(base)
+        lists[base] = None
         return f"{base}[{_relative(int(m['number']), layer)}]"
 
     def pool(m: re.Match[str]) -> str:
-        same = layer is not None and int(m["number"]) == layer % 2
-        return "pools[k % 2]" if same else m[0]
+        number = int(m["number"])
+        if layer is None or (number - layer) % 2:
+            return m[0]
+        return f"pools[k % 2{f' + {number - layer % 2}' if number > 1 else ''}]"
 
     code = ITEM.sub(lambda m: f"{m['list']}[{_relative(int(m['number']), layer)}]", code)
     return NAME.sub(name, POOL.sub(pool, code))
@@ -153,11 +156,11 @@ def _relative(number: int, layer: int | None) -> str:
     return "k" if not difference else f"k {'+' if difference > 0 else '-'} {abs(difference)}"
 
 
-def general(comment: str, layer: int) -> str:
+def general(text: str, layer: int) -> str:
     """A line of the derivation for the layer k: z_3[n,j3] -> z_k[n,jk]."""
 
     def index(m: re.Match[str]) -> str:
-        text = _relative(int(m["number"]), layer).replace(" ", "")
-        return m["name"] + (text if text == "k" else f"({text})")
+        number = _relative(int(m["number"]), layer).replace(" ", "")
+        return m["name"] + (number if number == "k" else f"({number})")
 
-    return INDEX.sub(index, comment)
+    return INDEX.sub(index, text)

@@ -28,11 +28,11 @@ from symnn.lower import (
     ordered_terms,
     split,
 )
+from symnn.printers.breaking import WIDTH, broken, filled
 from symnn.printers.cases import clamped, kept, selected
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
 Text = tuple[str, int]  # an expression and how tightly it binds
-WIDTH = 88
 
 FUNCTIONS: dict[type, str] = {
     sp.exp: "np.exp",
@@ -72,61 +72,30 @@ class UnprintableError(ProgramError):
 
 def statement(line: Line, indent: int = 4, dialect: Dialect = NUMPY) -> str:
     """``name = expression``, over several lines where it is too long for one."""
-    terms = [term_code(low) for low in lower_line(line)]
-    texts = [(dialect.written(text), binds) for text, binds in terms]
-    if not texts and line.lhs.wrt and line.lhs.axes:
-        zeros = dialect.written(f"np.zeros_like({line.lhs.wrt})")
-        return f"{line.lhs.name} = {zeros}"
+    return broken(assigned(line, written_terms(line, dialect), dialect), indent)
+
+
+def written_terms(line: Line, dialect: Dialect = NUMPY) -> list[str]:
+    """The terms of a line, in their order."""
+    return [dialect.written(term_code(low)[0]) for low in lower_line(line)]
+
+
+def assigned(line: Line, terms: list[str], dialect: Dialect = NUMPY) -> str:
+    """``name = sum of terms`` in one row."""
+    body = _joined(terms)
+    if not terms and line.lhs.wrt and line.lhs.axes:
+        body = dialect.written(f"np.zeros_like({line.lhs.wrt})")
     call = dialect.scalar if not line.lhs.axes and line.lhs.name == "L" else ""
-    body = f"{call}({_joined(texts)})" if call else _joined(texts)
-    one = f"{line.lhs.name} = {body}"
-    if len(one) + indent <= WIDTH:
-        return one
-    return _wrapped(line.lhs.name, texts, indent, call)
+    return f"{line.lhs.name} = {call}({body})" if call else f"{line.lhs.name} = {body}"
 
 
-def _joined(texts: list[Text]) -> str:
+def _joined(texts: list[str]) -> str:
     if not texts:
         return "0.0"
-    out = texts[0][0]
-    for text, _ in texts[1:]:
+    out = texts[0]
+    for text in texts[1:]:
         out += f" - {text[1:]}" if text.startswith("-") else f" + {text}"
     return out
-
-
-def _wrapped(name: str, texts: list[Text], indent: int, call: str) -> str:
-    pad = "    "
-    if len(texts) > 1:
-        rows = [texts[0][0]]
-        rows += [f"- {t[1:]}" if t.startswith("-") else f"+ {t}" for t, _ in texts[1:]]
-    else:
-        rows = _operands(texts[0][0])
-    body = _joined(texts)
-    if len(body) + indent + 4 <= WIDTH:
-        return f"{name} = {call}(\n{pad}{body}\n)" if call else f"{name} = {_filled(body, indent)}"
-    text = f"{name} = {call}(\n" + "\n".join(pad + r for r in rows) + "\n)"
-    long = len(rows) < 2 or any(len(r) + indent + 4 > WIDTH for r in rows)
-    return f"{name} = {call}{_filled(' '.join(rows), indent)}" if long else text
-
-
-def _filled(body: str, indent: int = 4) -> str:
-    """An expression in brackets, broken at any space."""
-    rows = textwrap.wrap(body, WIDTH - indent - 4, break_long_words=False, break_on_hyphens=False)
-    return "(\n" + "".join(f"    {row}\n" for row in rows) + ")  # fmt: skip"
-
-
-def _operands(text: str) -> list[str]:
-    """The operands of the loosest operators outside brackets, each with its operator."""
-    for operators in ((" + ", " - "), (" * ", " / ", " @ ")):
-        rows, depth, start = [], 0, 0
-        for k, c in enumerate(text):
-            depth += (c in "([") - (c in ")]")
-            if depth == 0 and text[k : k + 3] in operators:
-                rows.append(text[start:k])
-                start = k + 1
-        if rows:
-            return [*rows, text[start:]]
-    return [text]
 
 
 def term_code(low: Lowered) -> Text:
@@ -266,7 +235,7 @@ def _bound(text: Text, tightness: int) -> str:
 
 
 def _sum(parts: list[Text]) -> Text:
-    return _joined([(_bound(p, ADD), ADD) for p in parts]), ADD
+    return _joined([_bound(p, ADD) for p in parts]), ADD
 
 
 def _multiply(f: sp.Mul, axes: Axes) -> Text:
@@ -365,7 +334,7 @@ def helper(row: Function, order: int = 0, dialect: Dialect = NUMPY) -> tuple[str
     body = row.numpy if row.numpy and not order else None
     if body is None:
         text = dialect.written(expression(definition(row, order), ())[0])
-        body = (f"return {text if len(text) + 11 <= WIDTH else _filled(text)}",)
+        body = (f"return {text if len(text) + 11 <= WIDTH else filled(text)}",)
     return tuple(map(dialect.written, (head, *(textwrap.indent(text, "    ") for text in body))))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symnn.chains import Call, Operand, Work, chain
-from symnn.fold import layer_of
+from symnn.fold import layer_of, line_layer
 from symnn.ir import Line, Tensor, entries, indices_of, name_of, show
 from symnn.operations import Node
 from symnn.plan import Map, Plan, PlanError, Product, Reduction, Stack, Zero, reads_of
@@ -58,6 +58,8 @@ def planned(plan: Plan) -> Planned:
 class _Printer:
     def __init__(self, plan: Plan) -> None:
         self.plan, self.arrays = plan, Arrays(plan)
+        # name -> the last kernel that reads it
+        self.last = {n: k for k, x in enumerate(plan.kernels) for n in reads_of(x)}
 
     def steps(self) -> list[Row]:
         """The kernels; one that goes on with the line of the one before shares its row."""
@@ -70,9 +72,7 @@ class _Printer:
                 rows.append(Row(None, code, (f"of these layers at once: {show(kernel.f)}",)))
                 continue
             if fresh or not rows:
-                layer = layer_of(kernel.lines[-1].lhs.name)
-                wrt = layer_of(kernel.lines[-1].lhs.name.lstrip("d"))
-                rows.append(Row(wrt if layer is None else layer, code, fresh))
+                rows.append(Row(line_layer(kernel.lines[-1]), code, fresh))
             else:
                 rows[-1] = Row(rows[-1].layer, (*rows[-1].code, *code), rows[-1].comment)
             before = kernel.lines or before
@@ -112,9 +112,8 @@ class _Printer:
     def _dying(self, k: int) -> set[str]:
         """The memory of values that no later kernel reads."""
         plan = self.plan
-        later = {n for other in plan.kernels[k + 1 :] for n in reads_of(other)}
-        kept = {*later, *plan.records, *plan.ones}
-        mine = {n for n in reads_of(plan.kernels[k]) if n in plan.tensors and n not in kept}
+        read = {n for n in reads_of(plan.kernels[k]) if self.last[n] == k}
+        mine = {n for n in read if n in plan.tensors and n not in (*plan.records, *plan.ones)}
         return {self.arrays.place(n) for n in mine}
 
     def _chain(self, f: sp.Expr, out: Node, k: int) -> list[str]:
@@ -150,7 +149,7 @@ class _Printer:
             value, positive = args
             # 1 where the bits of a number that is not negative are not all 0
             flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 0)))
-            one = self.arrays.bits(self.arrays.full(sp.S.One, call.out.axes))
+            one = self.arrays.ones_as_bits(call.out.axes)
             v, a, out = map(self.arrays.bits, (value, positive, out))
             return [f"np.minimum({a}, {one}, out={flag})", f"np.multiply({v}, {flag}, out={out})"]
         if call.name == "erfc":
