@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from symnn.document import Block, Document, Equations, Listing, Paragraph, Row, Section
 from symnn.equations import Equations as Told
+from symnn.ir import Line
 from symnn.labels import label_of, labelled
-from symnn.printers.numpy import statement
+from symnn.printers.readable import sweep
 
 
-def codes(told: Told) -> dict[str, str]:
-    """Label -> the statement of ``loss_and_gradients`` that computes it, in stable form."""
-    derivation = told.derivation
-    gradients = {name: t for t, name in derivation.batch.names.items()}
-    found: dict[str, str] = {}
-    for line in derivation.stable.lines:
-        code = statement(line).replace("  # fmt: skip", "")
-        label = label_of(line.lhs.name, gradients)
-        found[label] = found[f"stable-{label}"] = code
-        if line.lhs.role == "gradient":
-            found[f"samples-{label}"] = code
-    return found
+class Codes:
+    """The statements of ``loss_and_gradients``, in stable form, by the labels of their lines."""
+
+    def __init__(self, told: Told) -> None:
+        derivation = told.derivation
+        names = derivation.batch.names
+        self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
+        gradients = {name: t for t, name in names.items()}
+        self.lines: dict[str, Line] = {}
+        for line in derivation.stable.lines:
+            label = label_of(line.lhs.name, gradients)
+            self.lines[label] = self.lines[f"stable-{label}"] = line
+            if line.lhs.role == "gradient":
+                self.lines[f"samples-{label}"] = line
+
+    def of(self, row: Row) -> str:
+        """The statement of a row; as in the loop over layers that are alike; "" if it has none."""
+        line = self.lines.get(row.label or row.repeats)
+        if line is None:
+            return ""
+        layer = int(row.label.rpartition("-")[2]) if row.also else None
+        code = self.text.statement(line, layer).replace("  # fmt: skip", "")
+        return code if self.text.loops or not row.also else f"{code}  # k = {layer}"
 
 
-def with_codes(notes: Document, found: Mapping[str, str]) -> Document:
-    """The notes with the code of every equation that has some.
-
-    An equation for layers that are alike has the code of the first of them.
-    """
+def with_codes(notes: Document, codes: Codes) -> Document:
+    """The notes with the code of every equation that has some."""
 
     def coded(row: Row) -> Row:
-        code = found.get(row.label or row.repeats, "")
-        general = f"  # {notes.layer} = {row.label.rpartition('-')[2]}" if row.also else ""
-        return replace(row, code=code and code + general)
+        return replace(row, code=codes.of(row))
 
     def block(block: Block) -> Block:
         if not isinstance(block, Equations):

@@ -24,7 +24,7 @@ from symnn.printers.flat import common, flat
 from symnn.printers.loops import folded, has_loops
 from symnn.printers.numpy import JAX, NUMPY, Dialect, helpers, statement
 from symnn.printers.planned import planned
-from symnn.printers.readable import Readable, table
+from symnn.printers.readable import Readable, sweep, table
 from symnn.special import ERFC_SOURCE
 from symnn.templating import render
 
@@ -158,21 +158,19 @@ def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     network, stable = derivation.network, derivation.stable
     gradients = {name: derivation.batch.names[name] for name in network.parameters}
     masks = [leaf.name for leaf in stable.leaves_of("mask")]
-    backward = [line for line in stable.lines if line.lhs.role in ("gradient", "mask")]
-    forward = [line for line in stable.lines if line.lhs.role not in ("gradient", "mask")]
     return {
         "helpers": _helpers(stable, dialect),
-        "predict": _prediction(network, forward, masks, dialect),
-        "sweep": _sweep(forward, backward, gradients, masks, dialect),
+        "predict": _prediction(network, stable, masks, dialect),
+        "sweep": _sweep(stable, gradients, masks, dialect),
         "uses_count": any(SAMPLES in t.f.free_symbols for x in stable.lines for t in x.terms),
     }
 
 
 def _prediction(
-    network: Network, forward: Sequence[Line], masks: Sequence[str], dialect: Dialect
+    network: Network, stable: Program, masks: Sequence[str], dialect: Dialect
 ) -> dict[str, Any]:
     """The body of predict, without dropout."""
-    lines = needed(forward, [network.output])
+    lines = needed(stable.lines, [network.output])
     reads = {name_of(e) for line in lines for e in line.reads}
     names = [name for name in network.parameters if name in reads]
     text = Readable(lines, numbered=names, dialect=dialect)
@@ -184,14 +182,10 @@ def _prediction(
 
 
 def _sweep(
-    forward: Sequence[Line],
-    backward: Sequence[Line],
-    gradients: Mapping[str, str],
-    masks: Sequence[str],
-    dialect: Dialect,
+    stable: Program, gradients: Mapping[str, str], masks: Sequence[str], dialect: Dialect
 ) -> dict[str, Any]:
     """The body of loss_and_gradients; gradients: by parameter."""
-    text = Readable(forward, backward, numbered=[*gradients, *gradients.values()], dialect=dialect)
+    text = sweep(stable, gradients, dialect)
     given = text.reading(masks, "masks[{}] if masks else 1.0")
     return {
         "reading": [*text.reading(list(gradients), "params[{}]"), *given],

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from symnn.beside import codes, remarks, with_codes
+from symnn.beside import Codes, remarks, with_codes
 from symnn.differentials import differential_rows
 from symnn.document import Document, Paragraph, Row, Section
 from symnn.document import Equations as EquationBlock
@@ -56,7 +56,7 @@ class Reference(Opening):
         notes = replace(notes, symbols=symbols(self, labelled(notes), prefix))
         if self.network.count:  # no module computes it
             return notes
-        return replace(with_codes(notes, codes(self)), remarks=remarks(self))
+        return replace(with_codes(notes, Codes(self)), remarks=remarks(self))
 
     def sections(self) -> list[Callable[[], None]]:
         """What writes the sections, in order."""

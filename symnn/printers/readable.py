@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 
 from symnn.fold import layer_of, line_layer, runs
-from symnn.ir import Line, Term, entries, indices_of, name_of
+from symnn.ir import Line, Program, Term, entries, indices_of, name_of
 from symnn.printers.breaking import broken, spaced
 from symnn.printers.loops import LEAST, NAME, Row, equal, folded, general, has_loops, item
 from symnn.printers.numpy import NUMPY, Dialect, assigned, written_terms
@@ -30,6 +30,7 @@ class Readable:
     def __init__(
         self, *lines: Sequence[Line], numbered: Iterable[str] = (), dialect: Dialect = NUMPY
     ) -> None:
+        self.dialect = dialect
         parts = [[_row(line, dialect) for line in part] for part in lines]
         self.loops = any(map(has_loops, parts))
         self.plain: set[str] = set()
@@ -53,6 +54,11 @@ class Readable:
 
     def _in_dict(self, name: str) -> bool:
         return self.loops and name not in self.plain and bool(NAME.fullmatch(name))
+
+    def statement(self, line: Line, layer: int | None = None) -> str:
+        """That of a line by itself; as in a loop over k, if it is one of layer k."""
+        (code,) = _row(line, self.dialect, sums=self.loops).code
+        return broken(spaced(item(code, self.plain, {}, layer)) if self.loops else code)
 
     def value(self, name: str) -> str:
         """What a name stands for."""
@@ -83,6 +89,13 @@ class Readable:
             same = numbers[base] == numbers[every]
             out += [row] if same else [f"if k in {base}:", f"    {row}"]
         return ("gradients = {}", f"for k in {every}:", *(f"    {row}" for row in out))
+
+
+def sweep(program: Program, gradients: Mapping[str, str], dialect: Dialect = NUMPY) -> Readable:
+    """The forward and the backward part of a program; gradients: by parameter."""
+    forward = [x for x in program.lines if x.lhs.role not in ("gradient", "mask")]
+    backward = [x for x in program.lines if x not in forward]
+    return Readable(forward, backward, numbered=[*gradients, *gradients.values()], dialect=dialect)
 
 
 def table(values: Mapping[str, str]) -> tuple[str, ...]:
