@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from symnn.document import Block, Document, Equations, Listing, Paragraph, Row, Section
 from symnn.equations import Equations as Told
+from symnn.fold import line_layer
 from symnn.ir import Line
 from symnn.labels import label_of, labelled
 from symnn.printers.readable import sweep
@@ -18,6 +20,7 @@ class Codes:
         derivation = told.derivation
         names = derivation.batch.names
         self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
+        self.written = _bare("\n".join(row for part in self.text.parts for row in part))
         gradients = {name: t for t, name in names.items()}
         self.lines: dict[str, Line] = {}
         for line in derivation.stable.lines:
@@ -31,9 +34,19 @@ class Codes:
         line = self.lines.get(row.label or row.repeats)
         if line is None:
             return ""
-        layer = int(row.label.rpartition("-")[2]) if row.also else None
-        code = self.text.statement(line, layer).replace("  # fmt: skip", "")
-        return code if self.text.loops or not row.also else f"{code}  # k = {layer}"
+        alone, k = self.text.statement(line), line_layer(line)
+        if _bare(alone) in self.written:
+            return _shown(alone) + (f"  # k = {k}" if row.also else "")
+        return _shown(self.text.statement(line, k)) + ("" if row.also else f"  # k = {k}")
+
+
+def _shown(code: str) -> str:
+    return code.replace("  # fmt: skip", "")
+
+
+def _bare(code: str) -> str:
+    """Code without its line breaks."""
+    return re.sub(r"\s+", "", _shown(code))
 
 
 def with_codes(notes: Document, codes: Codes) -> Document:
