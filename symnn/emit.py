@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 import tempfile
@@ -51,16 +52,16 @@ class Target:
 
 
 def _numpy(network: Network) -> Files:
-    values = {**_values(network, NUMPY), **_training(network)}
+    values = {**_values(network, NUMPY, "numpy"), **_training(network)}
     return {".py": render("numpy_module.py.j2", **values)}
 
 
 def _c(network: Network, **options: Any) -> Files:
-    return c_files(network, {**_values(network, NUMPY), **_training(network)}, **options)
+    return c_files(network, {**_values(network, NUMPY, "c"), **_training(network)}, **options)
 
 
 def _jax(network: Network) -> Files:
-    values = {**_values(network, JAX), **_update(network, JAX)}
+    values = {**_values(network, JAX, "jax"), **_update(network, JAX)}
     return {".py": render("jax_module.py.j2", **values)}
 
 
@@ -114,7 +115,7 @@ def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleT
     return module
 
 
-def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
+def _values(network: Network, dialect: Dialect, target: str) -> dict[str, Any]:
     """What every module says."""
     derivation, spec = network.derive(), network.spec
     stable = derivation.stable
@@ -125,7 +126,7 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
     reads = {name_of(e) for line in used for e in line.reads}
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     has_masks = bool(stable.leaves_of("mask"))
-    return {
+    values = {
         "name": literal(spec.model.name),
         "dtype": spec.model.dtype,
         "inputs": network.inputs,
@@ -157,6 +158,16 @@ def _values(network: Network, dialect: Dialect) -> dict[str, Any]:
         "marker": MARKER_KEY,
         "signature": _signature(has_masks),
     }
+    return {**values, "digest": _digest(target, network, values)}
+
+
+def _digest(target: str, network: Network, values: dict[str, Any]) -> str:
+    """What changes with all that the numbers of training depend on, data and settings apart."""
+    derivation = network.derive()
+    lines = [*derivation.stable.lines, *derivation.update_lines]
+    parts = ("parameters", "masks", "constants", "helpers", "dtype", "shuffle")
+    said = [target, *map(str, lines), *(repr(values[part]) for part in parts)]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
 def _training(network: Network) -> dict[str, Any]:
