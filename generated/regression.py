@@ -242,9 +242,9 @@ class _Run:
 
         The losses are computed at the end of every part.
         """
-        losses, skipped = np.array(self.begun), len(self.begun)
+        found, skipped = [], len(self.begun)
         if skipped:
-            count = 1
+            found, count = [np.array(self.begun)], 1
         else:
             self._shuffle()
         for plan, start, batches in self.parts:
@@ -253,25 +253,28 @@ class _Run:
                 continue
             if not self.still:
                 self._fill(plan, start, batches)
-            found = self._part(plan, skipped, count * batches - skipped, batches)
-            losses, skipped = np.append(losses, found), 0
+            found += self._part(plan, skipped, count * batches - skipped, batches)
+            skipped = 0
             if self.stop:
                 break
-        whole = len(losses) // len(self.shares)
-        complete, begun = np.split(losses, [whole * len(self.shares)])
-        means = (complete.reshape(-1, len(self.shares)) * self.shares).sum(axis=1)
+        losses, steps = np.concatenate(found), len(self.shares)
+        whole = len(losses) - len(losses) % steps
+        means = (losses[:whole].reshape(-1, steps) * self.shares).sum(axis=1)
         self.history += means.tolist()
-        self.begun = begun.tolist()
+        self.begun = losses[whole:].tolist()
 
-    def _part(self, plan: _Plan, first: int, count: int, batches: int) -> np.ndarray:
+    def _part(
+        self, plan: _Plan, first: int, count: int, batches: int
+    ) -> list[np.ndarray]:
         """The losses of so many steps, or of those that were taken before a stop."""
         before = self.snapshot()
         self._steps(plan, first, count)
         taken = self.t - before[0]["t"]
-        middle = first + taken - taken % batches
-        pieces = [(first, middle), (middle, first + taken)]
-        losses = np.concatenate([plan.losses(a, b - a) for a, b in pieces if a < b])
-        finite = np.isfinite(losses).all() and np.isfinite(self.theta).all()
+        rest = taken % batches  # steps of an epoch that is not complete
+        losses = [plan.losses(first, taken - rest)] if taken > rest else []
+        if rest:
+            losses.append(plan.losses(first + taken - rest, rest))
+        finite = all(np.isfinite(values).all() for values in (*losses, self.theta))
         if not finite and self.reduce is None:
             self._find_divergence(plan, range(first, first + taken), batches, before)
         return losses

@@ -6,6 +6,7 @@ import errno
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from crashes import bits, content, failed_everywhere, hooked
 from test_module import OPTIMIZERS, drawn, network
 
 from symnn import Dense, Dropout, Network
+from symnn.cli import main
 from symnn.emit import generate_files
 
 CRASHES = Path(__file__).parent / "crashes.py"
@@ -528,12 +530,16 @@ def started(words: list[str], cwd: Path) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, *words], cwd=cwd, **pipes)
 
 
-def interrupted(words: list[str], cwd: Path, ready: Callable[[], object]) -> tuple[int, str, str]:
-    """Its end after a Ctrl-C, sent when it is ready."""
+def interrupted(words: list[str], cwd: Path, ready: Path | None) -> tuple[int, str, str]:
+    """Its end after a Ctrl-C: when that file is there, or after the first message."""
     program = started(words, cwd)
-    until = time.monotonic() + 60
-    while not ready() and program.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)
+    if ready is None:
+        assert program.stderr is not None
+        program.stderr.readline()
+    else:
+        until = time.monotonic() + 60
+        while not ready.exists() and program.poll() is None and time.monotonic() < until:
+            time.sleep(0.02)
     program.send_signal(signal.SIGINT)
     out, err = program.communicate(timeout=60)
     return program.returncode, out, err
@@ -548,9 +554,7 @@ def test_ctrl_c_in_the_program(target: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", x=x, y=y)
     words = ["net.py", "train", "data.npz", "--batch-size", "20", "--checkpoint", "kept"]
     epochs = ["--every", "7", "--epochs", str(10**6)]
-    code, out, err = interrupted(
-        [*words, *epochs], tmp_path, (tmp_path / "kept" / "checkpoint").exists
-    )
+    code, out, err = interrupted([*words, *epochs], tmp_path, tmp_path / "kept" / "checkpoint")
     assert (code, out) == (130, ""), err
     assert err.startswith("net.py: interrupted after ")
     assert "net.npz" in err
@@ -605,3 +609,145 @@ def test_what_the_program_says(tmp_path: Path) -> None:
             code, out, err = run("predict", "net.npz", data, redirect="> /dev/full")
             assert (code, len(err.splitlines())) == (2, 1), err
             assert "No space left" in err
+
+
+# --- symnn train ---
+
+SPEC = """\
+[model]
+name = "small"
+inputs = 2
+[[layers]]
+type = "dense"
+units = 3
+activation = "tanh"
+[[layers]]
+type = "dropout"
+rate = 0.2
+[[layers]]
+type = "dense"
+units = 1
+activation = "sigmoid"
+[loss]
+name = "sse"
+[train]
+data = "xor"
+batch_size = 3
+optimizer = "adam"
+epochs = 12
+"""
+
+
+@pytest.fixture
+def symnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Any:
+    """Runs a command line in a folder with a spec: its exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SPEC)
+
+    def run(*words: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main(["train", "small.toml", *words])
+        return caught.value.code, *capsys.readouterr()
+
+    return run
+
+
+def weights_and_history(folder: Path) -> tuple[bytes, Any]:
+    history = json.loads((folder / "small.history.json").read_text())
+    return (folder / "small.npz").read_bytes(), history["loss"]
+
+
+def test_the_command_keeps_checkpoints_and_goes_on(symnn: Any, tmp_path: Path) -> None:
+    assert symnn()[0] == 0
+    whole = weights_and_history(tmp_path)
+    code, _, err = symnn("--checkpoint", "kept/here", "--epochs", "5", "--resume")
+    assert code == 0
+    assert err.startswith(f"no checkpoint in {Path('kept/here')} yet: from the beginning\n")
+    assert len(weights_and_history(tmp_path)[1]) == 5
+    before = content(tmp_path / "kept" / "here")
+    code, out, err = symnn("--checkpoint", "kept/here")
+    assert (code, out) == (2, "")
+    assert err.startswith("kept/here/checkpoint: there is a checkpoint already; --resume")
+    assert content(tmp_path / "kept" / "here") == before
+    code, _, err = symnn("--checkpoint", "kept/here", "--resume", "--every", "4", "-v")
+    assert code == 0
+    assert [line.split()[1] for line in err.splitlines()] == [f"{k}/12" for k in range(6, 13)]
+    assert weights_and_history(tmp_path) == whole
+    assert symnn("--checkpoint", "kept/here", "--force", "--seed", "1")[0] == 0
+    assert weights_and_history(tmp_path) != whole
+    code, out, err = symnn("--checkpoint", "kept/here", "--resume", "--json")
+    assert (code, out) == (2, "")
+    [found] = json.loads(err)["errors"]
+    assert found["file"] == "kept/here/checkpoint"
+    assert found["message"] == "of a run with another seed, start"
+    (tmp_path / "kept" / "here" / "checkpoint").write_bytes(before[:-1] if before else b"")
+    code, out, err = symnn("--checkpoint", "kept/here", "--resume")
+    assert (code, out) == (2, "")
+    assert err == "kept/here/checkpoint: damaged, or not a checkpoint\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--resume"], "need --checkpoint DIR"),
+        (["--every", "2"], "need --checkpoint DIR"),
+        (["--checkpoint", "kept", "--every", "0"], "x>=1"),
+        (["--checkpoint", "small.toml"], "not a directory"),
+        (["--checkpoint", "link"], "symbolic link"),
+    ],
+)
+def test_mistakes_with_checkpoints(
+    symnn: Any, tmp_path: Path, words: list[str], message: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to("elsewhere")
+    names = {*os.listdir(tmp_path)}
+    code, out, err = symnn(*words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert {*os.listdir(tmp_path)} == names
+
+
+@pytest.mark.parametrize("words", [(), ("--checkpoint", "kept")])
+def test_a_full_disk_is_said_with_its_path(
+    symnn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """It is full when the first file is complete: what was trained before stays."""
+    assert symnn()[0] == 0
+    before, fsync, calls = weights_and_history(tmp_path), os.fsync, iter(range(100))
+
+    def full(handle: int) -> None:
+        if next(calls) >= 2:  # the module is written
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    code, out, err = symnn("--seed", "9", "-q", *words)
+    assert (code, out) == (2, "")
+    place = "kept/checkpoint" if words else "small.npz"
+    assert err == f"{place}: cannot write: No space left on device; free some space\n"
+    assert weights_and_history(tmp_path) == before
+    assert not words or os.listdir(tmp_path / "kept") == []
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_ctrl_c_in_the_command(kept: bool, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SPEC)
+    words = ["-m", "symnn", "train", "small.toml", "--epochs"]
+    more = ["--checkpoint", "kept", "--every", "10"] if kept else []
+    ready = tmp_path / "kept" / "checkpoint" if kept else None
+    code, out, err = interrupted([*words, str(10**6), *more], tmp_path, ready)
+    assert (code, out) == (130, ""), err
+    said = r"train: interrupted after (\d+) epochs, at step \d+; weights so far: small\.npz"
+    found = re.fullmatch(said, err.splitlines()[-1])
+    assert found, err
+    with np.load(tmp_path / "small.npz") as arrays:
+        assert arrays["A_1"].shape == (3, 2)
+    if kept:
+        longer = [sys.executable, *words, str(int(found[1]) + 2), "-q"]
+        ends = []
+        for rest in (["--checkpoint", "kept", "--resume"], []):
+            subprocess.run([*longer, *rest], cwd=tmp_path, check=True, capture_output=True)
+            ends.append(weights_and_history(tmp_path))
+        assert ends[0] == ends[1]
+        assert len(ends[0][1]) == int(found[1]) + 2
