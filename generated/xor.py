@@ -173,15 +173,16 @@ def train(
 
     x and y may be memory-mapped: they are read in parts, of about CHUNK bytes.
     """
+    if reduce is not None and checkpoint is not None:
+        raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = dict(initialize(seed) if params is None else params)
     x, y = _checked(params, x, y)
     run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
-    if reduce is not None and checkpoint is not None:
-        raise ValueError("no checkpoint with reduce: save the params in the callback")
     keeper = _Keeper(run, checkpoint, every, epochs)
     keeper.start(resume)
-    one = contextlib.nullcontext() if reduce else _interruptible(run.stop)
-    with one, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    # of several processes none may stop alone
+    stopping = contextlib.nullcontext() if reduce else _interruptible(run.stop)
+    with stopping, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while (done := len(run.history)) < epochs:
             run.epochs(1 if callback else min(run.at_once, keeper.left()))
             if callback is not None and len(run.history) > done:
@@ -619,10 +620,9 @@ class _Keeper:
 
     def keep(self) -> None:
         """Between epochs: save if it is time; raise Interrupted after Ctrl-C."""
-        run = self.run
-        done = len(run.history)
-        due = done == self.epochs or done % self.every == 0
-        if self.path is not None and (run.stop or due):
+        run, done = self.run, len(self.run.history)
+        due = run.stop or done == self.epochs or done % self.every == 0
+        if self.path is not None and due:
             marks, vector = run.snapshot()
             text = json.dumps({"run": self.settings, **marks}).encode() + b"\n"
             with _replacing(self.path) as file:

@@ -523,10 +523,9 @@ class _Keeper:
 
     def keep(self) -> None:
         """Between epochs: save if it is time; raise Interrupted after Ctrl-C."""
-        run = self.run
-        done = len(run.history)
-        due = done == self.epochs or done % self.every == 0
-        if self.path is not None and (run.stop or due):
+        run, done = self.run, len(self.run.history)
+        due = run.stop or done == self.epochs or done % self.every == 0
+        if self.path is not None and due:
             marks, vector = run.snapshot()
             text = json.dumps({"run": self.settings, **marks}).encode() + b"\n"
             with _replacing(self.path) as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.util
 import json
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from crashes import bits, content, failed_everywhere, hooked
+from random_networks import USER, leaves_of, random_network
 from test_module import OPTIMIZERS, drawn, network
 
 from symnn import Dense, Dropout, Network
@@ -163,6 +165,41 @@ def test_data_that_is_read_in_parts(target: str, folder: Path, tmp_path: Path) -
                     run._steps = taken
             assert bits(case.train(checkpoint=folder, resume=True)) == bits(whole)
             shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_random_networks_go_on_bit_by_bit(sampled_seed: int, shuffle: bool, folder: Path) -> None:
+    """Stopped several times, and not always between epochs."""
+    rng = np.random.default_rng([sampled_seed, shuffle])
+    base = random_network(sampled_seed)
+    net = Network(
+        inputs=base.inputs,
+        layers=list(base.layers),
+        loss={"name": base.spec.loss.name, "l2": base.spec.loss.l2},
+        activations=USER,
+        dtype=("float64", "float32")[sampled_seed % 2],
+        train={**OPTIMIZERS[str(rng.choice([*OPTIMIZERS]))], "shuffle": shuffle},
+    )
+    rows = int(rng.integers(2, 30))
+    values, module = leaves_of(net, rng, rows), net.compile()
+    sizes = (None, int(rng.integers(1, rows)))
+    for batch_size in sizes:
+        options = {"epochs": 6, "batch_size": batch_size, "learning_rate": 1e-3}
+        whole = module.train(values["x"], values["y"], **options)
+        steps = 6 * -(-rows // (batch_size or rows))
+        options |= {"checkpoint": folder, "resume": True, "every": int(rng.integers(1, 7))}
+        for _ in range(3):
+            left = iter(range(int(rng.integers(steps)), -steps, -1))
+
+            def interrupt(name: str, left: Any = left) -> int:
+                if name == "step" and not next(left):
+                    signal.raise_signal(signal.SIGINT)
+                return 0
+
+            with hooked(module, interrupt), contextlib.suppress(module.Interrupted):
+                module.train(values["x"], values["y"], **options)
+        assert bits(module.train(values["x"], values["y"], **options)) == bits(whole)
+        shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -345,6 +382,14 @@ def test_killed_again_and_again_a_program_ends_as_if_it_had_not_been(tmp_path: P
     assert os.listdir(tmp_path / "kept") == ["checkpoint"]
 
 
+def test_a_folder_that_cannot_be_made_is_known_before_the_first_step(tmp_path: Path) -> None:
+    case = Case()
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "kept"):
+        with pytest.raises(OSError, match="file"):
+            case.train(checkpoint=folder, callback=lambda *_: pytest.fail("a step was taken"))
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written_is_known_before_the_first_step(folder: Path) -> None:
     case = Case()
@@ -377,14 +422,15 @@ def test_a_checkpoint_is_never_replaced_unasked(folder: Path) -> None:
 
 
 def test_damage_is_found_wherever_it_is(folder: Path, note: Callable[[str], None]) -> None:
-    """One bit of every byte, cuts everywhere, and bytes that are added."""
+    """One bit of every second byte, cuts all along, and bytes that are added."""
     case = Case()
     case.train(epochs=2, checkpoint=folder)
     path, data = folder / "checkpoint", content(folder) or b""
     rng = np.random.default_rng(0)
-    bad = [data[:k] for k in range(0, len(data), 3)] + [data + b"\n", data + data, b"\0" + data]
-    for k, byte in enumerate(data):
-        bad.append(data[:k] + bytes([byte ^ (1 << int(rng.integers(8)))]) + data[k + 1 :])
+    bad = [data[:k] for k in range(0, len(data), 7)] + [data + b"\n", data + data, b"\0" + data]
+    for k in range(0, len(data), 2):
+        other = data[k] ^ (1 << int(rng.integers(8)))
+        bad.append(data[:k] + bytes([other]) + data[k + 1 :])
     for damaged in bad:
         path.write_bytes(damaged)
         with pytest.raises(case.module.CheckpointError, match="damaged, or not a checkpoint"):
