@@ -233,6 +233,7 @@ class _Run:
             self.parts.append((self._plan(rest, 1), whole * rows, 1))
         # what the loss of every step counts in the mean of an epoch
         self.shares = np.array([rows] * whole + [rest] * bool(rest)) / len(x)
+        self.steps_per_epoch = len(self.shares)
         self.order, self.drawn = None, self.rng.bit_generator.state
         if self.still:
             self._fill(*self.parts[0])
@@ -338,8 +339,6 @@ class _Run:
         self.t = int(marks["t"])
         self.history = [float(loss) for loss in marks["history"]]
         self.begun = [float(loss) for loss in marks["begun"]]
-        if self.t != len(self.history) * len(self.shares) + len(self.begun):
-            raise ValueError("its steps are not those of its epochs")
         parts = vector.reshape(1 + len(STATES), SIZE)
         for values, part in zip((self.theta, *self.state.values()), parts, strict=True):
             values[...] = part
@@ -608,13 +607,17 @@ class _Keeper:
         try:
             marks, expected = json.loads(text), self.settings
             other = [k for k in expected if marks["run"].get(k) != expected[k]]
+            begun = len(marks.get("begun", ()))
+            steps = len(marks["history"]) * self.run.steps_per_epoch + begun
+            if not other and marks["t"] != steps:
+                raise ValueError("its steps are not those of its epochs")
             if not other:
                 self.run.restore(marks, np.frombuffer(numbers, expected["type"]))
         except MALFORMED as error:
             raise CheckpointError(f"{path}: not a checkpoint: {error}") from None
         if other:
             raise CheckpointError(f"{path}: of a run with another {', '.join(other)}")
-        reached = len(self.run.history) + bool(marks.get("begun"))
+        reached = len(self.run.history) + bool(begun)
         if reached > self.epochs:
             raise CheckpointError(f"{path}: is in epoch {reached} of {self.epochs}")
 

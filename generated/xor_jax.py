@@ -240,6 +240,7 @@ class _Run:
         self.numbers = {"eta": rate}
         self.rng = np.random.default_rng([seed, 1])
         self.t, self.rows, self.history = 0, min(batch_size, len(x)), []
+        self.steps_per_epoch = -(-len(x) // self.rows)
         self.stop: list[bool] = []  # not empty: stop after the epoch
         self.settings = {
             "batch size": self.rows,
@@ -310,8 +311,6 @@ class _Run:
         """Go on from a snapshot."""
         self.t = int(marks["t"])
         self.history = [float(loss) for loss in marks["history"]]
-        if self.t != len(self.history) * -(-len(self.x) // self.rows):
-            raise ValueError("its steps are not those of its epochs")
         leaves, tree = jax.tree.flatten(self.carry)
         *parts, rest = np.split(vector, np.cumsum([leaf.size for leaf in leaves]))
         if rest.size:
@@ -505,13 +504,17 @@ class _Keeper:
         try:
             marks, expected = json.loads(text), self.settings
             other = [k for k in expected if marks["run"].get(k) != expected[k]]
+            begun = len(marks.get("begun", ()))
+            steps = len(marks["history"]) * self.run.steps_per_epoch + begun
+            if not other and marks["t"] != steps:
+                raise ValueError("its steps are not those of its epochs")
             if not other:
                 self.run.restore(marks, np.frombuffer(numbers, expected["type"]))
         except MALFORMED as error:
             raise CheckpointError(f"{path}: not a checkpoint: {error}") from None
         if other:
             raise CheckpointError(f"{path}: of a run with another {', '.join(other)}")
-        reached = len(self.run.history) + bool(marks.get("begun"))
+        reached = len(self.run.history) + bool(begun)
         if reached > self.epochs:
             raise CheckpointError(f"{path}: is in epoch {reached} of {self.epochs}")
 

@@ -441,12 +441,29 @@ def test_damage_is_found_wherever_it_is(folder: Path, note: Callable[[str], None
     assert bits(case.train(checkpoint=folder, resume=True)) == bits(case.train())
 
 
+@pytest.mark.parametrize("target", TARGETS[:2])
+def test_divergence_in_any_part_of_an_epoch_is_reported(target: str, folder: Path) -> None:
+    """Ten samples in batches of four, in parts: every third step is on a short batch."""
+    case, found = Case("plain descent, float32", target, loss="sse"), set[int]()
+    case.module.CHUNK = 100
+    for exponent in np.arange(2.0, 12.0, 0.25):
+        with pytest.raises(case.module.DivergedError) as caught:
+            case.train(epochs=1000, batch_size=4, learning_rate=10.0**exponent, checkpoint=folder)
+        error = caught.value
+        assert error.epoch == (error.step + 2) // 3
+        assert all(np.isfinite(v).all() for v in error.params.values())
+        found.add(error.step % 3)
+        shutil.rmtree(folder)
+    assert found == {0, 1, 2}
+
+
 class Run:
     """As much of a run as is needed to read a checkpoint; nothing may be restored."""
 
     def __init__(self, case: Case) -> None:
         self.settings: dict[str, Any] = {}
         self.history: list[float] = []
+        self.steps_per_epoch = 3
         self.dtype = next(iter(case.start.values())).dtype
 
     def snapshot(self) -> tuple[dict[str, Any], np.ndarray]:
