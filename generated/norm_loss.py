@@ -17,12 +17,18 @@ which compute the same lines in place, they are columns.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
+import json
 import os
+import signal
 import sys
+import threading
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -41,6 +47,7 @@ PARAMETERS = {
 STATES = ("velocity",)
 UNITS = (2, 3, 2)
 SIZE = 17  # of all parameters
+DIGEST = "a55179c71c748e80"  # of the lines: a checkpoint of others is refused
 CHUNK = 2**25  # bytes of samples that are held at once
 KEPT = 2**18  # bytes of outputs that are kept until the losses are computed
 mu = 0.9
@@ -143,6 +150,9 @@ def train(
     seed: int = 0,
     callback: Callable[[int, float, Arrays], object] | None = None,
     reduce: Callable[[np.ndarray], object] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
+    resume: bool = False,
 ) -> tuple[Arrays, list[float]]:
     """Gradient descent; returns the parameters and the mean loss of every epoch.
 
@@ -151,17 +161,29 @@ def train(
     callback(epoch, loss, params) is called after every epoch.
     reduce(vector) sums a flat vector over processes, in place: the unnormalised
     gradients of the data, then the number of samples.  Raises DivergedError.
+    checkpoint: a folder for the file "checkpoint", from which the run goes on bit by bit.
+    every: epochs between checkpoints (None: a hundredth of all); the last is always kept.
+    resume: go on from the checkpoint, or start where there is none yet; ``epochs`` counts
+    from the start, and may be raised; the callback may see again epochs that were lost.
+    Raises CheckpointError, and after Ctrl-C, once the step is done, Interrupted.
 
     x and y may be memory-mapped: they are read in parts, of about CHUNK bytes.
     """
+    if reduce is not None and checkpoint is not None:
+        raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = dict(initialize(seed) if params is None else params)
     x, y = _checked(params, x, y)
     run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    keeper = _Keeper(run, checkpoint, every, epochs)
+    keeper.start(resume)
+    # of several processes none may stop alone
+    stopping = contextlib.nullcontext() if reduce else _interruptible(run.stop)
+    with stopping, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         while (done := len(run.history)) < epochs:
-            run.epochs(1 if callback else min(run.at_once, epochs - done))
-            if callback is not None:
+            run.epochs(1 if callback else min(run.at_once, keeper.left()))
+            if callback is not None and len(run.history) > done:
                 callback(done + 1, run.history[-1], run.params())
+            keeper.keep()
     return run.params(), run.history
 
 
@@ -189,8 +211,12 @@ class _Run:
         self.scale = rate  # a factor of every gradient
         self.rng = np.random.default_rng([seed, 1])
         self.t, self.history = 0, []
+        self.begun: list[float] = []  # the losses of an epoch that is not complete
+        self.stop: list[bool] = []  # not empty: stop after the step
 
         rows = min(batch_size, len(x))
+        settings = {"batch size": rows, "learning rate": float(rate), "seed": int(seed)}
+        self.settings = settings
         whole, rest = divmod(len(x), rows)
         sample = (2 * INPUTS + OUTPUTS) * dtype.itemsize
         held = max(1, min(whole, CHUNK // (rows * sample)))
@@ -205,6 +231,12 @@ class _Run:
         ]
         if rest:
             self.parts.append((self._plan(rest, 1), whole * rows, 1))
+        # what the loss of every step counts in the mean of an epoch
+        self.shares = np.array([rows] * whole + [rest] * bool(rest)) / len(x)
+        self.steps_per_epoch = len(self.shares)
+        self.order, self.drawn = None, self.rng.bit_generator.state
+        if self.still:
+            self._fill(*self.parts[0])
 
     def _plan(self, rows: int, batches: int) -> _Plan:
         seed = 1.0 if self.reduce else self.scale
@@ -213,21 +245,56 @@ class _Run:
         return _Plan(self.theta, self.g, rows, batches, self.at_once, seed, columns)
 
     def epochs(self, count: int) -> None:
-        """So many epochs; their losses are computed at the end of them."""
-        order = None if self.still else self.rng.permutation(len(self.x))
-        totals = np.zeros(count)
+        """So many epochs, or the rest of one that was begun; fewer where ``stop`` says so.
+
+        The losses are computed at the end of every part.
+        """
+        found, skipped = [], len(self.begun)
+        if skipped:
+            found, count = [np.array(self.begun)], 1
+        else:
+            self._shuffle()
         for plan, start, batches in self.parts:
-            rows = slice(start, start + batches * plan.rows)
-            if not (self.still and self.t):
-                plan.fill(*self._samples(rows if order is None else order[rows]))
-            before = self._position()
-            self._steps(plan, 0, count * batches)
-            losses = plan.losses(0, count * batches)
-            finite = np.isfinite(losses).all() and np.isfinite(self.theta).all()
-            if not finite and self.reduce is None:
-                self._find_divergence(plan, count, batches, before)
-            totals += losses.reshape(count, batches).sum(axis=1) * plan.rows
-        self.history += (totals / len(self.x)).tolist()
+            if skipped >= batches:
+                skipped -= batches
+                continue
+            if not self.still:
+                self._fill(plan, start, batches)
+            found += self._part(plan, skipped, count * batches - skipped, batches)
+            skipped = 0
+            if self.stop:
+                break
+        losses, steps = np.concatenate(found), len(self.shares)
+        whole = len(losses) - len(losses) % steps
+        means = (losses[:whole].reshape(-1, steps) * self.shares).sum(axis=1)
+        self.history += means.tolist()
+        self.begun = losses[whole:].tolist()
+
+    def _part(
+        self, plan: _Plan, first: int, count: int, batches: int
+    ) -> list[np.ndarray]:
+        """The losses of so many steps, or of those that were taken before a stop."""
+        before = self.snapshot()
+        self._steps(plan, first, count)
+        taken = self.t - before[0]["t"]
+        rest = taken % batches  # steps of an epoch that is not complete
+        losses = [plan.losses(first, taken - rest)] if taken > rest else []
+        if rest:
+            losses.append(plan.losses(first + taken - rest, rest))
+        finite = all(np.isfinite(values).all() for values in (*losses, self.theta))
+        if not finite and self.reduce is None:
+            self._find_divergence(plan, range(first, first + taken), batches, before)
+        return losses
+
+    def _shuffle(self) -> None:
+        """Draw the order of an epoch's samples; None: as they are."""
+        self.drawn = self.rng.bit_generator.state
+        self.order = None if self.still else self.rng.permutation(len(self.x))
+
+    def _fill(self, plan: _Plan, start: int, batches: int) -> None:
+        """Have the plan take its samples."""
+        rows = slice(start, start + batches * plan.rows)
+        plan.fill(*self._samples(rows if self.order is None else self.order[rows]))
 
     def _samples(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """x and y of these rows, as the steps take them."""
@@ -238,12 +305,15 @@ class _Run:
 
     def _steps(self, plan: _Plan, first: int, count: int) -> None:
         gradient, advance, reduce = plan.gradient, self.advance, self.reduce
+        stop = self.stop
         for t, arrays in enumerate(plan.steps[first : first + count], self.t + 1):
             gradient(*arrays)
             if reduce is not None:
                 self._sum_over_processes(plan.rows, t)
             advance(t)
-        self.t += count
+            if stop:
+                break
+        self.t = t
 
     def _sum_over_processes(self, rows: int, t: int) -> None:
         """The gradient over the samples of all processes."""
@@ -253,24 +323,44 @@ class _Run:
             raise DivergedError(len(self.history) + 1, t, self.params())
         self.g *= self.scale
 
-    def _position(self) -> tuple[int, np.ndarray, Arrays, dict]:
-        """Where the run is, to repeat it from there."""
-        state = {name: values.copy() for name, values in self.state.items()}
-        return self.t, self.theta.copy(), state, self.rng.bit_generator.state
+    def snapshot(self) -> tuple[dict, np.ndarray]:
+        """All that changes: what JSON can hold, and a vector of the rest."""
+        marks = {
+            "t": self.t,
+            "history": self.history,
+            "begun": self.begun,
+            "drawn": self.drawn,
+            "rng": self.rng.bit_generator.state,
+        }
+        return marks, np.concatenate([self.theta, *self.state.values()])
+
+    def restore(self, marks: dict, vector: np.ndarray) -> None:
+        """Go back, or on, to a snapshot."""
+        self.t = int(marks["t"])
+        self.history = [float(loss) for loss in marks["history"]]
+        self.begun = [float(loss) for loss in marks["begun"]]
+        parts = vector.reshape(1 + len(STATES), SIZE)
+        for values, part in zip((self.theta, *self.state.values()), parts, strict=True):
+            values[...] = part
+        self.rng.bit_generator.state = marks["drawn"]
+        self._shuffle()
+        self.rng.bit_generator.state = marks["rng"]
+
+    def checksum(self) -> int:
+        """The CRC-32 of the samples as the steps take them."""
+        crc = 0
+        for plan, start, batches in self.parts:
+            for values in self._samples(slice(start, start + batches * plan.rows)):
+                crc = zlib.crc32(np.ascontiguousarray(values, self.theta.dtype), crc)
+        return crc
 
     def _find_divergence(
-        self,
-        plan: _Plan,
-        epochs: int,
-        batches: int,
-        before: tuple[int, np.ndarray, Arrays, dict],
+        self, plan: _Plan, slots: range, batches: int, before: tuple[dict, np.ndarray]
     ) -> None:
         """Repeat the last steps one by one; DivergedError at the first that fails."""
-        self.t, self.theta[...], state, self.rng.bit_generator.state = before
-        for name, values in state.items():
-            self.state[name][...] = values
+        self.restore(*before)
         finite = self.params()
-        for k in range(epochs * batches):
+        for k in slots:
             epoch, params = len(self.history) + 1 + k // batches, self.params()
             self._steps(plan, k, 1)
             if not np.isfinite(plan.losses(k, 1)).all():
@@ -433,7 +523,6 @@ def _optimizer(
     velocity = state["velocity"]
     c1 = np.array(mu, dtype)
 
-
     def advance(t: int) -> None:
         # velocity_next[p] = mu*velocity[p] + g[p]
         np.multiply(velocity, c1, out=velocity)
@@ -442,6 +531,139 @@ def _optimizer(
         np.subtract(theta, velocity, out=theta)
 
     return advance
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is in the way, damaged, or of another run."""
+
+
+# what reading a checkpoint raises whose JSON says something else
+MALFORMED = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError),
+    *(TypeError, ValueError),
+)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, after the step that ran; ``params`` and ``history`` are those so far."""
+
+    def __init__(self, params: Arrays, history: list[float], step: int) -> None:
+        super().__init__(f"interrupted after {len(history)} epochs, at step {step}")
+        self.params, self.history = params, history
+
+
+class _Keeper:
+    """Keeps checkpoints of a run in a folder, if there is one.
+
+    A checkpoint is two lines of text, then the parameters and the optimizer's states.
+    The first line has the CRC-32 of all that follows; the second is JSON.
+    """
+
+    def __init__(
+        self,
+        run: _Run,
+        folder: str | os.PathLike[str] | None,
+        every: int | None,
+        epochs: int,
+    ) -> None:
+        self.run, self.epochs = run, epochs
+        self.path = None if folder is None else Path(folder) / "checkpoint"
+        self.every = max(1, epochs // 100) if every is None else every
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, not {every}")
+
+    def start(self, resume: bool) -> None:
+        """Go on from the checkpoint, or see that there is none and that one can be kept."""
+        if self.path is None:
+            if resume:
+                raise ValueError("resume needs the folder of a checkpoint")
+            return
+        vector = self.run.snapshot()[1]
+        self.settings = {
+            "network": DIGEST,
+            "type": vector.dtype.str,
+            **self.run.settings,
+            "data": self.run.checksum(),
+            "start": zlib.crc32(vector),
+        }
+        path, folder = self.path, self.path.parent
+        if os.path.lexists(path):
+            if not resume:
+                raise CheckpointError(f"{path}: exists: resume from it, or remove it")
+            self._load(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "no permission to write", str(path))
+        for left in folder.glob(".checkpoint-*"):  # by a process that was killed
+            left.unlink(missing_ok=True)
+
+    def _load(self, path: Path) -> None:
+        if not path.is_file():
+            raise CheckpointError(f"{path}: not a regular file")
+        with open(path, "rb") as file:
+            first, text, numbers = file.readline(), file.readline(), file.read()
+        if first != _first_line(text, numbers):
+            raise CheckpointError(f"{path}: damaged, or not a checkpoint")
+        try:
+            marks, expected = json.loads(text), self.settings
+            other = [k for k in expected if marks["run"].get(k) != expected[k]]
+            begun = len(marks.get("begun", ()))
+            steps = len(marks["history"]) * self.run.steps_per_epoch + begun
+            if not other and marks["t"] != steps:
+                raise ValueError("its steps are not those of its epochs")
+            if not other:
+                self.run.restore(marks, np.frombuffer(numbers, expected["type"]))
+        except MALFORMED as error:
+            raise CheckpointError(f"{path}: not a checkpoint: {error}") from None
+        if other:
+            raise CheckpointError(f"{path}: of a run with another {', '.join(other)}")
+        reached = len(self.run.history) + bool(begun)
+        if reached > self.epochs:
+            raise CheckpointError(f"{path}: is in epoch {reached} of {self.epochs}")
+
+    def left(self) -> int:
+        """Epochs until the next checkpoint, or until the end."""
+        done = len(self.run.history)
+        due = self.every - done % self.every
+        return self.epochs - done if self.path is None else min(self.epochs - done, due)
+
+    def keep(self) -> None:
+        """Between epochs: save if it is time; raise Interrupted after Ctrl-C."""
+        run, done = self.run, len(self.run.history)
+        due = run.stop or done == self.epochs or done % self.every == 0
+        if self.path is not None and due:
+            marks, vector = run.snapshot()
+            text = json.dumps({"run": self.settings, **marks}).encode() + b"\n"
+            with _replacing(self.path) as file:
+                for part in (_first_line(text, vector), text, vector):
+                    file.write(part)
+        if run.stop:
+            raise Interrupted(run.params(), run.history, run.t)
+
+
+def _first_line(text: bytes, numbers: bytes | np.ndarray) -> bytes:
+    crc = zlib.crc32(numbers, zlib.crc32(text))
+    return b"Generated by symnn: a checkpoint, CRC-32 %08x\n" % crc
+
+
+@contextlib.contextmanager
+def _interruptible(stop: list[bool]) -> Iterator[None]:
+    """In here the first Ctrl-C fills ``stop``, unless something else handles it."""
+    usual = signal.default_int_handler
+
+    def handler(*_: object) -> None:
+        stop.append(True)
+        signal.signal(signal.SIGINT, usual)
+
+    main = threading.current_thread() is threading.main_thread()
+    ours = main and signal.getsignal(signal.SIGINT) is usual
+    if ours:
+        signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, usual)
 
 
 def _checked(
@@ -504,9 +726,36 @@ def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def save(path: str | os.PathLike[str], params: Arrays) -> None:
-    """Write the parameters to an .npz file."""
-    with open(path, "wb") as file:
+    """Write the parameters to an .npz file, in one step: all of it or nothing."""
+    with _replacing(path) as file:
         np.savez(file, generated_by_symnn=np.uint8(1), **params)
+
+
+@contextlib.contextmanager
+def _replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` in one step, when it is complete on disk."""
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    new = place.with_name(f".{place.name}-{os.urandom(8).hex()}")
+    try:
+        with open(new, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, place)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
+        raise
+    with contextlib.suppress(OSError):  # not every system can open a folder
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def load(path: str | os.PathLike[str]) -> Arrays:
@@ -589,6 +838,10 @@ def main() -> int:
     fit.add_argument("--batch-size", type=int, default=10)
     fit.add_argument("--learning-rate", type=float, default=0.001)
     fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument("--checkpoint", metavar="DIR", help="keep a checkpoint there")
+    fit.add_argument("--every", type=int, metavar="EPOCHS", help="between checkpoints")
+    text = "go on from the checkpoint, if there is one"
+    fit.add_argument("--resume", action="store_true", help=text)
     ask = commands.add_parser("predict", help="print F(x) for the rows of DATA")
     ask.add_argument("weights")
     ask.add_argument("data")
@@ -604,20 +857,33 @@ def main() -> int:
             x, y = _read(options.data)
             if y is None:
                 raise ValueError(f"{options.data} has no targets")
-            params, history = train(
-                x,
-                y,
-                epochs=options.epochs,
-                batch_size=options.batch_size,
-                learning_rate=options.learning_rate,
-                seed=options.seed,
-            )
+            try:
+                params, history = train(
+                    x,
+                    y,
+                    epochs=options.epochs,
+                    batch_size=options.batch_size,
+                    learning_rate=options.learning_rate,
+                    seed=options.seed,
+                    checkpoint=options.checkpoint,
+                    every=options.every,
+                    resume=options.resume,
+                )
+            except (DivergedError, Interrupted) as error:
+                save(options.output, error.params)
+                text = f"{error}; the last finite weights are in {options.output}"
+                print(f"{Path(__file__).name}: {text}", file=sys.stderr)
+                return 3 if isinstance(error, DivergedError) else 130
             save(options.output, params)
             print(f"loss {history[-1]:.6g}; weights in {options.output}")
+        sys.stdout.flush()
     except (ValueError, OSError, KeyError, ArithmeticError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            # standard output is full, or nobody reads it: what is left goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 141
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
-        if isinstance(error, DivergedError):
-            return 3
         return 4 if isinstance(error, ArithmeticError) else 2
     return 0
 

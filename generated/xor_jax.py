@@ -17,13 +17,19 @@ Arrays come and go as NumPy's; all is computed in the type of the parameters.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import functools
+import json
 import os
+import signal
 import sys
+import threading
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -55,6 +61,7 @@ PARAMETERS = {
     "b_2": (1,),
 }
 STATES = ()
+DIGEST = "77650ef3a7c021f7"  # of the lines: a checkpoint of others is refused
 # the parts of a batch: one on every device, and one that all devices have
 PARTS = {"split": P(None, "devices"), "whole": P()}
 
@@ -181,26 +188,38 @@ def train(
     learning_rate: float = 0.5,
     seed: int = 0,
     callback: Callable[[int, float, Arrays], object] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
+    resume: bool = False,
 ) -> tuple[Arrays, list[float]]:
     """Gradient descent; returns the parameters and the mean loss of every epoch.
 
     params: where to start (default: initialize(seed)); never changed in place.
     batch_size: rows a step (None: all); the last batch of an epoch may be shorter.
     callback(epoch, loss, params) is called after every epoch.  Raises DivergedError.
+    checkpoint: a folder for the file "checkpoint", from which the run goes on bit by bit.
+    every: epochs between checkpoints (None: a hundredth of all); the last is always kept.
+    resume: go on from the checkpoint, or start where there is none yet; ``epochs`` counts
+    from the start, and may be raised; the callback may see again epochs that were lost.
+    Raises CheckpointError, and after Ctrl-C, once the epoch is done, Interrupted.
 
     Every batch is split over all devices, each of which holds x and y whole.  Several
     processes, after jax.distributed.initialize(), train as one: each calls train with the
-    same arguments, and has the same result.
+    same arguments, among them a folder that all see, and has the same result.
     """
     params = _native(initialize(seed) if params is None else params)
     x = _features(params, x)
     y = _targets(params, y, len(x))
     with jax.enable_x64(True):
         run = _Run(params, x, y, batch_size or len(x), learning_rate, seed)
-        for epoch in range(1, epochs + 1):
-            run.epoch()
-            if callback is not None:
-                callback(epoch, run.history[-1], run.params())
+        keeper = _Keeper(run, checkpoint, every, epochs)
+        keeper.start(resume)
+        with _interruptible(run.stop):
+            while len(run.history) < epochs:
+                run.epoch()
+                if callback is not None:
+                    callback(len(run.history), run.history[-1], run.params())
+                keeper.keep()
         return run.params(), run.history
 
 
@@ -218,9 +237,17 @@ class _Run:
     ) -> None:
         self.mesh = Mesh(np.array(jax.devices()), ("devices",))
         self.given, self.x, self.y = params, self._placed(x), self._placed(y)
-        self.settings = {"eta": rate}
+        self.numbers = {"eta": rate}
         self.rng = np.random.default_rng([seed, 1])
         self.t, self.rows, self.history = 0, min(batch_size, len(x)), []
+        self.steps_per_epoch = -(-len(x) // self.rows)
+        self.stop: list[bool] = []  # not empty: stop after the epoch
+        self.settings = {
+            "batch size": self.rows,
+            "learning rate": float(rate),
+            "seed": int(seed),
+            "number of devices": self.mesh.size,
+        }
         # whether every epoch takes the same batches
         self.still = self.rows == len(x)
         self.batches = None
@@ -271,7 +298,30 @@ class _Run:
 
     def _steps(self, carry: tuple, batches: dict, t: int) -> tuple:
         # t is a number and no array, so that a power of it takes the type of the rest
-        return _steps(carry, batches, {**self.settings, "t": t}, self.mesh)
+        return _steps(carry, batches, {**self.numbers, "t": t}, self.mesh)
+
+    def snapshot(self) -> tuple[dict, np.ndarray]:
+        """All that changes: what JSON can hold, and a vector of the rest."""
+        rng = self.rng.bit_generator.state
+        marks = {"t": self.t, "history": self.history, "rng": rng}
+        leaves = [np.ravel(leaf) for leaf in jax.tree.leaves(self.carry)]
+        return marks, np.concatenate(leaves)
+
+    def restore(self, marks: dict, vector: np.ndarray) -> None:
+        """Go on from a snapshot."""
+        self.t = int(marks["t"])
+        self.history = [float(loss) for loss in marks["history"]]
+        leaves, tree = jax.tree.flatten(self.carry)
+        *parts, rest = np.split(vector, np.cumsum([leaf.size for leaf in leaves]))
+        if rest.size:
+            raise ValueError("it has too many numbers")
+        found = [p.reshape(v.shape) for p, v in zip(parts, leaves, strict=True)]
+        self.carry = jax.tree.unflatten(tree, [self._placed(v) for v in found])
+        self.rng.bit_generator.state = marks["rng"]
+
+    def checksum(self) -> int:
+        """The CRC-32 of the samples."""
+        return zlib.crc32(np.asarray(self.y), zlib.crc32(np.asarray(self.x)))
 
     def _find_divergence(self, carry: tuple) -> None:
         """Repeat the epoch's steps one by one; DivergedError at the first that fails."""
@@ -380,6 +430,139 @@ def _native(params: Arrays) -> Arrays:
     return {k: np.asarray(v, v.dtype.newbyteorder("=")) for k, v in params.items()}
 
 
+class CheckpointError(ValueError):
+    """A checkpoint that is in the way, damaged, or of another run."""
+
+
+# what reading a checkpoint raises whose JSON says something else
+MALFORMED = (
+    *(ArithmeticError, AttributeError, LookupError, RecursionError),
+    *(TypeError, ValueError),
+)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C, after the epoch that ran; ``params`` and ``history`` are those so far."""
+
+    def __init__(self, params: Arrays, history: list[float], step: int) -> None:
+        super().__init__(f"interrupted after {len(history)} epochs, at step {step}")
+        self.params, self.history = params, history
+
+
+class _Keeper:
+    """Keeps checkpoints of a run in a folder, if there is one.
+
+    A checkpoint is two lines of text, then the parameters and the optimizer's states.
+    The first line has the CRC-32 of all that follows; the second is JSON.
+    """
+
+    def __init__(
+        self,
+        run: _Run,
+        folder: str | os.PathLike[str] | None,
+        every: int | None,
+        epochs: int,
+    ) -> None:
+        self.run, self.epochs = run, epochs
+        self.path = None if folder is None else Path(folder) / "checkpoint"
+        self.every = max(1, epochs // 100) if every is None else every
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, not {every}")
+
+    def start(self, resume: bool) -> None:
+        """Go on from the checkpoint, or see that there is none and that one can be kept."""
+        if self.path is None:
+            if resume:
+                raise ValueError("resume needs the folder of a checkpoint")
+            return
+        vector = self.run.snapshot()[1]
+        self.settings = {
+            "network": DIGEST,
+            "type": vector.dtype.str,
+            **self.run.settings,
+            "data": self.run.checksum(),
+            "start": zlib.crc32(vector),
+        }
+        path, folder = self.path, self.path.parent
+        if os.path.lexists(path):
+            if not resume:
+                raise CheckpointError(f"{path}: exists: resume from it, or remove it")
+            self._load(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(errno.EACCES, "no permission to write", str(path))
+        for left in folder.glob(".checkpoint-*"):  # by a process that was killed
+            left.unlink(missing_ok=True)
+
+    def _load(self, path: Path) -> None:
+        if not path.is_file():
+            raise CheckpointError(f"{path}: not a regular file")
+        with open(path, "rb") as file:
+            first, text, numbers = file.readline(), file.readline(), file.read()
+        if first != _first_line(text, numbers):
+            raise CheckpointError(f"{path}: damaged, or not a checkpoint")
+        try:
+            marks, expected = json.loads(text), self.settings
+            other = [k for k in expected if marks["run"].get(k) != expected[k]]
+            begun = len(marks.get("begun", ()))
+            steps = len(marks["history"]) * self.run.steps_per_epoch + begun
+            if not other and marks["t"] != steps:
+                raise ValueError("its steps are not those of its epochs")
+            if not other:
+                self.run.restore(marks, np.frombuffer(numbers, expected["type"]))
+        except MALFORMED as error:
+            raise CheckpointError(f"{path}: not a checkpoint: {error}") from None
+        if other:
+            raise CheckpointError(f"{path}: of a run with another {', '.join(other)}")
+        reached = len(self.run.history) + bool(begun)
+        if reached > self.epochs:
+            raise CheckpointError(f"{path}: is in epoch {reached} of {self.epochs}")
+
+    def left(self) -> int:
+        """Epochs until the next checkpoint, or until the end."""
+        done = len(self.run.history)
+        due = self.every - done % self.every
+        return self.epochs - done if self.path is None else min(self.epochs - done, due)
+
+    def keep(self) -> None:
+        """Between epochs: save if it is time; raise Interrupted after Ctrl-C."""
+        run, done = self.run, len(self.run.history)
+        due = run.stop or done == self.epochs or done % self.every == 0
+        if self.path is not None and due:
+            marks, vector = run.snapshot()
+            text = json.dumps({"run": self.settings, **marks}).encode() + b"\n"
+            with _replacing(self.path) as file:
+                for part in (_first_line(text, vector), text, vector):
+                    file.write(part)
+        if run.stop:
+            raise Interrupted(run.params(), run.history, run.t)
+
+
+def _first_line(text: bytes, numbers: bytes | np.ndarray) -> bytes:
+    crc = zlib.crc32(numbers, zlib.crc32(text))
+    return b"Generated by symnn: a checkpoint, CRC-32 %08x\n" % crc
+
+
+@contextlib.contextmanager
+def _interruptible(stop: list[bool]) -> Iterator[None]:
+    """In here the first Ctrl-C fills ``stop``, unless something else handles it."""
+    usual = signal.default_int_handler
+
+    def handler(*_: object) -> None:
+        stop.append(True)
+        signal.signal(signal.SIGINT, usual)
+
+    main = threading.current_thread() is threading.main_thread()
+    ours = main and signal.getsignal(signal.SIGINT) is usual
+    if ours:
+        signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, usual)
+
+
 def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
     """x as (N, 2) numbers of the parameters' type, standardised where they say so."""
     dtype = params["A_1"].dtype
@@ -427,9 +610,36 @@ def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def save(path: str | os.PathLike[str], params: Arrays) -> None:
-    """Write the parameters to an .npz file."""
-    with open(path, "wb") as file:
+    """Write the parameters to an .npz file, in one step: all of it or nothing."""
+    with _replacing(path) as file:
         np.savez(file, generated_by_symnn=np.uint8(1), **params)
+
+
+@contextlib.contextmanager
+def _replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file that takes the place of ``path`` in one step, when it is complete on disk."""
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    new = place.with_name(f".{place.name}-{os.urandom(8).hex()}")
+    try:
+        with open(new, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(new, place)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None
+        raise
+    with contextlib.suppress(OSError):  # not every system can open a folder
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def load(path: str | os.PathLike[str]) -> Arrays:
@@ -512,6 +722,10 @@ def main() -> int:
     fit.add_argument("--batch-size", type=int, default=4)
     fit.add_argument("--learning-rate", type=float, default=0.5)
     fit.add_argument("--seed", type=int, default=0)
+    fit.add_argument("--checkpoint", metavar="DIR", help="keep a checkpoint there")
+    fit.add_argument("--every", type=int, metavar="EPOCHS", help="between checkpoints")
+    text = "go on from the checkpoint, if there is one"
+    fit.add_argument("--resume", action="store_true", help=text)
     ask = commands.add_parser("predict", help="print F(x) for the rows of DATA")
     ask.add_argument("weights")
     ask.add_argument("data")
@@ -527,20 +741,33 @@ def main() -> int:
             x, y = _read(options.data)
             if y is None:
                 raise ValueError(f"{options.data} has no targets")
-            params, history = train(
-                x,
-                y,
-                epochs=options.epochs,
-                batch_size=options.batch_size,
-                learning_rate=options.learning_rate,
-                seed=options.seed,
-            )
+            try:
+                params, history = train(
+                    x,
+                    y,
+                    epochs=options.epochs,
+                    batch_size=options.batch_size,
+                    learning_rate=options.learning_rate,
+                    seed=options.seed,
+                    checkpoint=options.checkpoint,
+                    every=options.every,
+                    resume=options.resume,
+                )
+            except (DivergedError, Interrupted) as error:
+                save(options.output, error.params)
+                text = f"{error}; the last finite weights are in {options.output}"
+                print(f"{Path(__file__).name}: {text}", file=sys.stderr)
+                return 3 if isinstance(error, DivergedError) else 130
             save(options.output, params)
             print(f"loss {history[-1]:.6g}; weights in {options.output}")
+        sys.stdout.flush()
     except (ValueError, OSError, KeyError, ArithmeticError) as error:
+        if isinstance(error, OSError) and error.filename is None:
+            # standard output is full, or nobody reads it: what is left goes nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return 141
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
-        if isinstance(error, DivergedError):
-            return 3
         return 4 if isinstance(error, ArithmeticError) else 2
     return 0
 

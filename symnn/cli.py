@@ -139,9 +139,14 @@ def draw(**options: Any) -> int:
 @click.option("--learning-rate", type=float, help="Size of a step.")
 @click.option("--seed", type=int, help="Of the initial weights and the order of samples.")
 @click.option("--weights", help="An .npz file to start from.")
+@click.option("--checkpoint", metavar="DIR", help="Keep a checkpoint of the run in this folder.")
+@click.option("--every", type=click.IntRange(1), help="Epochs between checkpoints.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
 @_common
 def train(**options: Any) -> int:
     """Generate the module, run it on data, keep the weights."""
+    if options["checkpoint"] is None and (options["resume"] or options["every"]):
+        raise click.UsageError("--every and --resume need --checkpoint DIR")
     from symnn.commands import train
 
     return train(**options)

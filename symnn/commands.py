@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from symnn.c_compiler import CompilerError
-from symnn.cli import DIVERGED, FINE, STALE, USAGE
+from symnn.cli import DIVERGED, FINE, INTERRUPTED, STALE, USAGE
 from symnn.compare import compare_file
 from symnn.delivery import deliver, is_folder, mistake, paths, result
 from symnn.emit import TARGETS, generate_files, load_module
@@ -28,7 +28,7 @@ from symnn.schema import Problem, SpecError, shorten, suggestion
 from symnn.sources import example_names, example_path
 from symnn.spec import load_spec, with_files
 from symnn.tex import TexError
-from symnn.training import Diverged, Result, files_of
+from symnn.training import Checkpoints, Diverged, Result, Stopped, files_of
 from symnn.training import train as train_network
 
 NO_FIGURE = {
@@ -55,9 +55,9 @@ def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
             return USAGE, [Problem("--select", None, "", message, f"known: {error.known}")]
         case TexError():
             return USAGE, [Problem("pdf", None, "", error.message, error.hint)]
-        case Diverged():
-            hint = f"a smaller learning rate may help; last finite weights: {error.files.weights}"
-            return DIVERGED, [Problem("train", None, "", str(error), hint)]
+        case Stopped():
+            code = DIVERGED if isinstance(error, Diverged) else INTERRUPTED
+            return code, [Problem("train", None, "", str(error), error.hint)]
     return None
 
 
@@ -196,6 +196,9 @@ def train(
     spec: str,
     data: str | None,
     weights: str | None,
+    checkpoint: str | None,
+    every: int | None,
+    resume: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -203,10 +206,13 @@ def train(
     **flags: Any,
 ) -> int:
     """Train a network and report."""
+    kept = Checkpoints(Path(checkpoint), every, resume) if checkpoint else None
     network = Network.from_spec(with_files(load_spec(spec, flags), data, weights))
     shown = _Progress(network.spec.train.epochs, quiet, verbose)
     try:
-        trained = train_network(network, force=force, progress=shown)
+        if resume and kept and not kept.path.exists() and not quiet:
+            click.echo(f"no checkpoint in {kept.folder} yet: from the beginning", err=True)
+        trained = train_network(network, force=force, progress=shown, checkpoints=kept)
     finally:
         shown.end()
     result(_object(trained), _summary(trained), as_json, quiet=False)

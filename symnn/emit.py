@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import shutil
 import tempfile
@@ -54,18 +55,26 @@ class Target:
 
 def _numpy(network: Network) -> Files:
     derivation = network.derive()
-    values = {**_values(derivation), **_functions(derivation, NUMPY), **_training(derivation)}
+    values = {
+        **_values(derivation, "numpy"),
+        **_functions(derivation, NUMPY),
+        **_training(derivation),
+    }
     return {".py": render("numpy_module.py.j2", **values)}
 
 
 def _c(network: Network, **options: Any) -> Files:
     derivation = network.derive()
-    return c_files(derivation, _values(derivation), **options)
+    return c_files(derivation, _values(derivation, "c"), **options)
 
 
 def _jax(network: Network) -> Files:
     derivation = network.derive()
-    values = {**_values(derivation), **_functions(derivation, JAX), **_update(derivation, JAX)}
+    values = {
+        **_values(derivation, "jax"),
+        **_functions(derivation, JAX),
+        **_update(derivation, JAX),
+    }
     return {".py": render("jax_module.py.j2", **values)}
 
 
@@ -119,7 +128,7 @@ def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleT
     return module
 
 
-def _values(derivation: Derivation) -> dict[str, Any]:
+def _values(derivation: Derivation, target: str) -> dict[str, Any]:
     """What every module says."""
     network = derivation.network
     spec, names = network.spec, network.parameters
@@ -150,7 +159,19 @@ def _values(derivation: Derivation) -> dict[str, Any]:
         "target": _target(network),
         "marker": MARKER_KEY,
         "signature": _signature(bool(dropouts)),
+        "digest": _digest(derivation, target),
     }
+
+
+def _digest(derivation: Derivation, target: str) -> str:
+    """What changes with all that the numbers of training depend on, data and settings apart."""
+    network, stable = derivation.network, derivation.stable
+    lines = [*stable.lines, *derivation.update_lines]
+    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    tables = (network.parameters, _masks(network, stable), constants)
+    settings = (network.spec.model.dtype, network.spec.train.shuffle)
+    said = [target, *map(str, lines), *_helpers(stable, NUMPY), *map(repr, (*tables, *settings))]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
 def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:

@@ -194,9 +194,14 @@ def _as_output_error(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        hint = "free some space" if full else "name another file"
-        raise OutputError(path, f"cannot write: {_reason(error)}", hint) from None
+        raise output_error(path, error) from None
+
+
+def output_error(path: Path, error: OSError | ValueError) -> OutputError:
+    """What an error of the system means for a file that should be written."""
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    hint = "free some space" if full else "name another file"
+    return OutputError(path, f"cannot write: {_reason(error)}", hint)
 
 
 def _reason(error: OSError | ValueError) -> str:

@@ -13,7 +13,15 @@ import numpy as np
 
 from symnn.datasets import Dataset, load_data, split, standardize
 from symnn.emit import load_module
-from symnn.files import MARKER_KEY, check_writable, write_bytes, write_text
+from symnn.files import (
+    MARKER_KEY,
+    InputError,
+    OutputError,
+    check_writable,
+    output_error,
+    write_bytes,
+    write_text,
+)
 from symnn.network import Network
 from symnn.npz import read_npz
 from symnn.schema import Problem, SpecError
@@ -22,12 +30,20 @@ Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]
 
 
-class Diverged(Exception):
-    """The loss is no longer finite; the last finite parameters have been written."""
+class Stopped(Exception):
+    """Training ended early; the last finite parameters have been written, as ``hint`` says."""
 
-    def __init__(self, message: str, files: Files) -> None:
+    def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
-        self.files = files
+        self.hint = hint
+
+
+class Diverged(Stopped):
+    """The loss is no longer finite."""
+
+
+class Interrupted(Stopped):
+    """Ctrl-C; the step that ran is finished."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,27 @@ class Files:
 
 
 @dataclass(frozen=True)
+class Checkpoints:
+    """A folder for checkpoints, the epochs between two of them, and whether to go on from it."""
+
+    folder: Path
+    every: int | None = None  # a hundredth of all
+    resume: bool = False
+
+    @property
+    def path(self) -> Path:
+        """The file, as the generated module calls it."""
+        return self.folder / "checkpoint"
+
+    def check(self, force: bool) -> None:
+        """Raise OutputError unless a checkpoint may be written; it is replaced by force only."""
+        if self.path.exists() and not self.resume and not force:
+            hint = "--resume goes on from it, --force starts again"
+            raise OutputError(self.path, "there is a checkpoint already", hint)
+        check_writable(self.path, force=force or self.resume)
+
+
+@dataclass(frozen=True)
 class Result:
     """What training gave: the loss of every epoch, and scores by name."""
 
@@ -65,21 +102,35 @@ def files_of(network: Network) -> Files:
     return Files(base / spec.output.dir / f"{spec.output.module}.py", base)
 
 
-def train(network: Network, *, force: bool = False, progress: Progress | None = None) -> Result:
+def train(
+    network: Network,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> Result:
     """Generate, train and score a network as its spec says, and write its three files.
 
     progress(epoch, loss) is called after every epoch.  Raises SpecError (no data), DataError,
-    NpzError, OutputError, and Diverged.
+    NpzError, OutputError, InputError (a checkpoint that does not fit), Diverged and Interrupted.
     """
     spec, files = network.spec, files_of(network)
     for path in (files.module, files.weights, files.history):
         check_writable(path, force=force, base=files.base)
+    if checkpoints is not None:
+        checkpoints.check(force)
     whole = _data(network)
     fit, held = _parts(whole, network)
     text = network.generate()
     module = load_module(text, spec.output.module)
     params = _start(network, module, fit)
     write_text(files.module, text, force=force, base=files.base)
+    keeping: dict[str, Any] = {}
+    if checkpoints is not None:
+        keeping = {"checkpoint": checkpoints.folder, "resume": checkpoints.resume}
+        keeping["every"] = checkpoints.every
+        if not checkpoints.resume:
+            checkpoints.path.unlink(missing_ok=True)
 
     def callback(epoch: int, loss: float, params: Arrays) -> None:
         if progress is not None:
@@ -95,17 +146,30 @@ def train(network: Network, *, force: bool = False, progress: Progress | None = 
             learning_rate=spec.train.learning_rate,
             seed=spec.model.seed,
             callback=callback,
+            **keeping,
         )
     except module.DivergedError as error:
         _write_weights(files, error.params, force)
-        raise Diverged(f"training diverged: {error}", files) from None
+        hint = f"a smaller learning rate may help; last finite weights: {files.weights}"
+        raise Diverged(f"training diverged: {error}", hint) from None
+    except module.Interrupted as error:
+        _write_weights(files, error.params, force)
+        raise Interrupted(str(error), f"weights so far: {files.weights}") from None
+    except module.CheckpointError as error:
+        assert checkpoints is not None
+        message = str(error).removeprefix(f"{checkpoints.path}: ")
+        raise InputError(checkpoints.path, message) from None
+    except OSError as error:
+        if error.filename is None:  # no file of this run, such as a closed standard error
+            raise
+        raise output_error(Path(error.filename), error) from None
+    _write_weights(files, params, force)
     result = Result(
         history=[float(v) for v in history],
         train=scores(network, module.predict(params, fit.x), fit.y),
         test=scores(network, module.predict(params, held.x), held.y) if len(held.x) else {},
         files=files,
     )
-    _write_weights(files, params, force)
     _write_history(network, result, len(fit.x), len(held.x), force)
     return result
 
