@@ -33,7 +33,7 @@ from symnn.quarto import quarto
 from symnn.slides import frames
 from symnn.story import tell
 from symnn.templating import render
-from symnn.tex import compile_pdf, escape, in_fandol
+from symnn.tex import breakable, compile_pdf, escape, in_fandol
 
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
@@ -115,8 +115,8 @@ def beamer(derivation: Derivation, *, code: bool | None = None, **options: Any) 
         "slides.tex.j2",
         marker=MARKER,
         program=program,
-        title=escape(notes.title, program),
-        description=escape(notes.description, program),
+        title=breakable(notes.title, program),
+        description=breakable(notes.description, program),
         sections=frames(notes),
     )
 
@@ -163,9 +163,9 @@ def latex_document(notes: Document) -> str:
         "notes.tex.j2",
         marker=MARKER,
         program=program,
-        title=escape(notes.title, program),
+        title=breakable(notes.title, program),
         pdf_title=plain_title(notes.title, program),
-        description=escape(notes.description, program),
+        description=breakable(notes.description, program),
         figure_name=say("figure"),
         sections=sections,
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from symnn.files import MARKER
 
 SECONDS = 60
+LONG, PART = 16, 8  # letters of a word that may be broken, and of its parts
 PACKAGES = {  # of Debian, for each program
     "pdflatex": "texlive-latex-base texlive-latex-recommended texlive-pictures lmodern",
     "xelatex": "texlive-xetex texlive-lang-chinese texlive-fonts-recommended "
@@ -60,6 +61,16 @@ def escape(text: str, program: str = "pdflatex") -> str:
     """
     chinese = program == "xelatex"
     return "".join(c if chinese and in_fandol(c) else _escaped(c) for c in text)
+
+
+def breakable(text: str, program: str = "pdflatex") -> str:
+    """As escape; words too long for a line may be broken, without a hyphen."""
+    out = []
+    for word in re.split(r"(\s+)", text):
+        part = PART if len(word) > LONG else len(word) or 1
+        parts = (word[k : k + part] for k in range(0, len(word), part))
+        out.append(r"\hspace{0pt}".join(escape(each, program) for each in parts))
+    return "".join(out)
 
 
 def in_fandol(c: str) -> bool:
