@@ -94,6 +94,7 @@ class _Listing(StrPrinter):  # type: ignore[misc]
 _LISTING = _Listing()
 
 
+@functools.lru_cache(maxsize=2**14)  # a module shows a line in every function
 def show(f: sp.Expr) -> str:
     """``f`` as one line of text that a person can read."""
     return str(_LISTING.doprint(f))

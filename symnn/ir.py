@@ -91,7 +91,7 @@ class Tensor:
             _base(self.name), *(i.symbol if isinstance(i, Axis) else sp.S(i) for i in indices)
         )
 
-    @property
+    @functools.cached_property
     def entry(self) -> sp.Expr:
         """The entry at the tensor's own axes."""
         return self[tuple(a.symbol for a in self.axes)]
