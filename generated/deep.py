@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import io
 import json
 import os
 import signal
@@ -609,7 +610,7 @@ class CheckpointError(ValueError):
 # what reading a checkpoint raises whose JSON says something else
 MALFORMED = (
     *(ArithmeticError, AttributeError, LookupError, RecursionError),
-    *(TypeError, ValueError),
+    *(TypeError, ValueError, Warning),
 )
 
 
@@ -682,6 +683,8 @@ class _Keeper:
                 raise ValueError("its steps are not those of its epochs")
             if not other:
                 self.run.restore(marks, np.frombuffer(numbers, expected["type"]))
+                if {"run": marks["run"], **self.run.snapshot()[0]} != marks:
+                    raise ValueError("its values are out of range")
         except MALFORMED as error:
             raise CheckpointError(f"{path}: not a checkpoint: {error}") from None
         if other:
@@ -796,8 +799,10 @@ def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 def save(path: str | os.PathLike[str], params: Arrays) -> None:
     """Write the parameters to an .npz file, in one step: all of it or nothing."""
+    content = io.BytesIO()
+    np.savez(content, generated_by_symnn=np.uint8(1), **params)
     with _replacing(path) as file:
-        np.savez(file, generated_by_symnn=np.uint8(1), **params)
+        file.write(content.getbuffer())
 
 
 @contextlib.contextmanager
