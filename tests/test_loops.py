@@ -152,5 +152,5 @@ def test_layers_of_equal_slopes_and_other_functions_are_told_apart() -> None:
     notes = tell(net.derive())
     for k in range(1, 9):
         rows = [r for r in notes.rows() if r.left == rf"\delta_{{{k}}}"]
-        assert f"act-{k}" in rows[0].right, k
+        assert rf"act\_{k}" in rows[0].right, k
     assert not any(r.left.startswith(r"a_{k}") for r in notes.rows())
