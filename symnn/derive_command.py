@@ -10,6 +10,7 @@ from symnn.cli import FINE
 from symnn.delivery import deliver, is_folder, mistake, paths, result
 from symnn.files import check_writable, write_bytes
 from symnn.general import PLAIN, general
+from symnn.labels import names
 from symnn.network import Network
 from symnn.notes import BARE, FORMATS, PRINTERS
 from symnn.schema import shorten
@@ -38,6 +39,8 @@ def derive(
         raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
     if fragment and kind not in BARE:
         raise mistake("--fragment", f"a fragment is {' or '.join(BARE)}, not {kind}")
+    if select and not names(select):
+        raise mistake("--select", "names no equation", "write labels, such as delta_1,A_1")
     if launch and (output in (None, "-") or check):
         raise mistake("--open", "there is no file to open", "write one with -o FILE")
     networks = [Network.from_spec(load_spec(source, notes)) for source in sources]

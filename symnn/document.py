@@ -144,6 +144,14 @@ class Document:
                 if isinstance(block, Equations):
                     yield from block.rows
 
+    def places(self) -> Iterator[str]:
+        """Where links may lead: the labels of the equations, and the rows of tables."""
+        yield from (f"eq:{self.prefix}{label}" for row in self.rows() for label in row.labels)
+        for section in self.sections:
+            for block in section.blocks:
+                if isinstance(block, Table):
+                    yield from (f"sym:{self.prefix}{name}" for name in block.names if name)
+
 
 @dataclass
 class Builder:

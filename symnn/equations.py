@@ -311,9 +311,11 @@ def group_signature(groups: Iterable[Group], layer: int | None) -> object:
     if layer is None:
         return None
     return tuple(
-        (step.rule, line_signature(step.after, layer, sizes=False)[0])
+        (step.rule, line_signature(line, layer, sizes=False)[0])
         for group in groups
         for step in group.steps
+        for line in (step.before, step.after)  # the one names the activation, where there is one
+        if line is not None
     )
 
 

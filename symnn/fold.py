@@ -11,7 +11,8 @@ from itertools import groupby
 
 from symnn.ir import Item, Line, Repeat
 
-_NUMBERED = re.compile(r"(?<![A-Za-z])(?P<name>(?!beta_)[A-Za-z]+_|j)(?P<number>\d+)")
+# a number in the name of a tensor or an axis, not in that of a function, act_2(z_3[n,j3])
+_NUMBERED = re.compile(r"(?<![A-Za-z])(?P<name>(?!beta_)[A-Za-z]+_|j)(?P<number>\d+)(?!\w*\()")
 
 
 def layer_of(name: str) -> int | None:

@@ -206,7 +206,8 @@ def named(name: str) -> Any:
 @functools.cache
 def user_function(name: str, formula: sp.Expr) -> Any:
     """The function class of a user's formula in ``X``, in a form that does not overflow."""
-    tex = rf"\mathrm{{{name.replace('_', '-')}}}"
+    upright = name.replace("_", r"\_")  # with a hyphen it would read as a difference
+    tex = rf"\mathrm{{{upright}}}"
     return function_class(Function(name, with_logistic_names(formula), tex))
 
 

@@ -100,9 +100,9 @@ def labelled(notes: Document) -> dict[str, Row]:
 
 
 def names(select: str | Iterable[str]) -> tuple[str, ...]:
-    """Labels as a user writes them: "delta_1, A_1", or a list."""
+    """Labels as a user writes them, "delta_1, A_1" or a list, each once."""
     words = select.split(",") if isinstance(select, str) else list(select)
-    return tuple(_plain(word) or word for word in words if word.strip())
+    return tuple(dict.fromkeys(_plain(word) or word for word in words if word.strip()))
 
 
 def selected(notes: Document, labels: Iterable[str], title: str) -> Document:

@@ -70,14 +70,15 @@ Link: TypeAlias = Callable[[str, Row, Collection[str]], str]
 def linker(notes: Document, form: str) -> Link:
     """(TeX, its row, places) -> the TeX with ``form % (place, symbol)`` for every symbol.
 
-    Symbols of the given places stay as they are.
+    Symbols of the given places, and of places that these notes lack, stay as they are.
     """
     pattern, found = _written_in(notes)
+    places = set(notes.places())
 
     def link(tex: str, row: Row, own: Collection[str]) -> str:
         def linked(match: re.Match[str]) -> str:
             place = notes.symbols[found[(match.lastindex or 1) - 1]]
-            return match[0] if place in own else form % (place, match[0])
+            return form % (place, match[0]) if place in places.difference(own) else match[0]
 
         return tex if row.free else pattern.sub(linked, tex)
 

@@ -71,10 +71,28 @@ def test_a_selection_is_those_equations_alone() -> None:
     left, right = SCHEME["delta-1"]
     assert text.splitlines()[:2] == [r"\begin{align*}", rf"{left} &= {right} \\"]
     assert d.latex(select=["delta_1", "A_1"]) == text
+    assert d.latex(select="delta_1, A-1, delta_1, A_1") == text
     assert not re.search(r"\\(sub)?section|\\text\{", text)
     with pytest.raises(LabelError, match=r"unknown label 'delta-3'; known: F, z-1, z-2, a-1, a-2"):
         d.latex(select="delta_3")
     assert names("") == ()
+
+
+@pytest.mark.parametrize("select", ["", "delta_1, A_1", "F", "z_1,A_1,A_1"])
+def test_links_lead_only_where_the_document_has_a_label(select: str) -> None:
+    text = document(symnn.load("xor").derive(), select=select)
+    labels = re.findall(r"\\label\{([^}]*)\}", text)
+    assert len(labels) == len(set(labels))
+    places = set(re.findall(r"\\symbollink\{([^}#]*)\}", text))
+    assert places <= set(labels)
+    assert places or select not in ("", "delta_1, A_1")
+
+
+def test_a_selection_of_nothing_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["derive", "xor", "--select", " ,"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("--select: names no equation; write labels")
 
 
 def test_an_unknown_label_is_a_mistake_of_the_user(capsys: pytest.CaptureFixture[str]) -> None:

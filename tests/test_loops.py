@@ -13,6 +13,7 @@ from symnn.emit import generate_files
 from symnn.evaluate import evaluate
 from symnn.functions import ACTIVATIONS
 from symnn.losses import LOSSES
+from symnn.story import tell
 from tests.random_networks import USER, leaves_of, module_gradients, run, scaled_error
 
 HIDDEN = (*ACTIVATIONS, *USER)
@@ -120,3 +121,36 @@ def test_the_text_does_not_grow_with_depth(kind: str) -> None:
     assert lengths["jax"][0] == lengths["jax"][1]
     # C has the numbers of units as a list, and comments that a longer number breaks
     assert all(abs(lengths["c"][1][s] - n) <= 6 for s, n in lengths["c"][0].items())
+
+
+@pytest.mark.parametrize("name", ["act_{}", "j{}", "x_{}_2", "a_{}"])
+def test_the_numbers_in_names_of_functions_count_no_layers(name: str) -> None:
+    """Layers of one function are looped over; functions that are numbered are not one."""
+    formulas = {name.format(k): f"tanh(x) + {k}*x/10" for k in range(1, 9)}
+    for names in ([name.format(3)] * 8, list(formulas)):
+        layers = [*(Dense(4, n) for n in names), Dense(1)]
+        net = Network(inputs=4, layers=layers, loss="sse", activations=formulas)
+        alike = len(set(names)) == 1
+        text = body(net.generate(), "loss_and_gradients")
+        assert ("for k in range(2, 9):" in text) == alike
+        assert (f"= {name.format(3)}(z_k[n,jk])" in text) == alike
+        values = leaves_of(net, np.random.default_rng(1))
+        exact = run(net, values)
+        for target in ("numpy", "jax"):
+            if target == "jax":
+                pytest.importorskip("jax")
+            L, gradients = module_gradients(net, net.compile(target=target), values)
+            assert scaled_error(L, exact["L"]) < 1e-12
+            assert all(scaled_error(gradients[n], exact[n]) < 1e-10 for n in gradients)
+
+
+def test_layers_of_equal_slopes_and_other_functions_are_told_apart() -> None:
+    """tanh(x) + k/10 have one derivative; the notes name the function of every layer."""
+    formulas = {f"act_{k}": f"tanh(x) + {k}/10" for k in range(1, 9)}
+    layers = [*(Dense(4, name) for name in formulas), Dense(1)]
+    net = Network(inputs=4, layers=layers, loss="sse", activations=formulas)
+    notes = tell(net.derive())
+    for k in range(1, 9):
+        rows = [r for r in notes.rows() if r.left == rf"\delta_{{{k}}}"]
+        assert rf"act\_{k}" in rows[0].right, k
+    assert not any(r.left.startswith(r"a_{k}") for r in notes.rows())

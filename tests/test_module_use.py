@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from test_module import OPTIMIZERS, drawn, network
 
-from symnn import Dense, Dropout
+from symnn import Dense, Dropout, Network
 
 # --- what it takes ---
 
@@ -292,3 +292,32 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("net.py: ")
         assert len(done.stderr.splitlines()) == 1
+
+
+# --- its gradients against differences ---
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "relu", "softplus", "linear", "sin"])
+def test_the_gradients_of_a_deep_network_hold(hidden: str) -> None:
+    """Weights of one size for all networks let those of deep ones vanish or explode."""
+    layers = [Dense(32, hidden)] * 50 + [Dense(3)]
+    module = Network(inputs=4, layers=layers, loss="mse").compile()
+    assert module.check(entries=1) <= 1e-6
+
+
+@pytest.mark.parametrize("hidden", ["tanh", "relu"])
+@pytest.mark.parametrize("name", ["A_1", "b_1", "A_2", "b_7", "A_12", "A_13"])
+def test_a_wrong_gradient_of_a_deep_network_is_found(hidden: str, name: str) -> None:
+    """By 0.1 %, in any layer."""
+    layers = [Dense(6, hidden)] * 12 + [Dense(3)]
+    module: Any = Network(inputs=4, layers=layers, loss="mse").compile()
+    right = module.loss_and_gradients
+
+    def wrong(*arguments: Any) -> Any:
+        loss, gradients = right(*arguments)
+        return loss, {**gradients, name: 1.001 * gradients[name]}
+
+    assert module.check(entries=2) <= 1e-6
+    module.loss_and_gradients = wrong
+    with pytest.raises(ArithmeticError, match="gradients differ from differences"):
+        module.check()

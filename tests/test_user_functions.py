@@ -7,6 +7,7 @@ import pytest
 
 import symnn
 from symnn.notes import document
+from symnn.printers.mathtext import runs
 
 FORMULAS = (
     "x / (1 + exp(-2*x))",
@@ -90,3 +91,15 @@ def test_too_many_cases_inside_a_kink_are_refused() -> None:
     inner = " + ".join(f"where(x > {k}, x, 0)" for k in range(9))
     with pytest.raises(symnn.SpecError, match="more than 4 where inside relu"):
         network(f"relu({inner})")
+
+
+def test_the_name_is_shown_as_it_is() -> None:
+    """A hyphen in mathematics is a minus: act-2 would be a difference."""
+    layers = [symnn.Dense(2, "act_2"), symnn.Dense(1)]
+    net = symnn.Network(inputs=1, layers=layers, loss="sse", activations={"act_2": "x**3"})
+    for story in ("reference", "tutorial"):
+        for detail in ("answer", "full"):
+            text = document(net.derive(), story=story, detail=detail)
+            assert r"\mathrm{act\_2}" in text
+            assert "act-2" not in text
+    assert "".join(run.text for run in runs(r"$\mathrm{act\_2}(z)$")) == "act_2(z)"

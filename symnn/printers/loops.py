@@ -19,7 +19,7 @@ LEAST = 3  # fewer equal layers are written out
 NAME = re.compile(r"\b(?P<base>[A-Za-z]+)_(?P<number>\d+)(?P<suffix>(?:_one|_T|_bits)*)\b")
 ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes|offsets)\[(?P<number>\d+)\]")
 POOL = re.compile(r"\bpools\[(?P<number>\d+)\]")
-INDEX = re.compile(r"(?P<name>\b(?:[A-Za-z]+_|j))(?P<number>\d+)")
+INDEX = re.compile(r"(?P<name>\b(?:[A-Za-z]+_|j))(?P<number>\d+)(?!\w*\()")  # no function's
 
 
 @dataclass(frozen=True)
