@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,12 @@ import click
 from symnn.c_compiler import CompilerError
 from symnn.cli import DIVERGED, FINE, INTERRUPTED, STALE, USAGE
 from symnn.compare import compare_file
-from symnn.delivery import deliver, is_folder, mistake, paths, result
+from symnn.delivery import deliver, deliver_all, is_folder, mistake, paths, result
 from symnn.emit import TARGETS, generate_files, load_module
 from symnn.files import (
     InputError,
     OutputError,
     check_writable,
-    write_bytes,
     write_text,
 )
 from symnn.labels import LabelError
@@ -109,22 +109,12 @@ def draw(
             name = shorten(network.spec.source)
             raise mistake(name, f"has no figure {figure!r}", NO_FIGURE[figure])
         drawings.append(drawing)
-    code, written = FINE, []
     places = paths(networks, output, suffix)
-    for network, drawing, path in zip(networks, drawings, places, strict=True):
-        if path is not None and not check:
-            check_writable(path, force=force)
-        language = network.spec.notes.language
-        made = printed(drawing, suffix, fragment=fragment, language=language)
-        if isinstance(made, str):
-            code = max(code, deliver(made, path, path and path.parent, check, force))
-        elif path is not None:
-            write_bytes(path, made, force=force)
-        if path is not None:
-            written.append(str(path))
-    if written and not check:
-        result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
-    return code
+    products = [
+        (path, partial(printed, each, suffix, fragment=fragment, language=n.spec.notes.language))
+        for n, each, path in zip(networks, drawings, places, strict=True)
+    ]
+    return deliver_all(products, check, force, as_json, quiet)[0]
 
 
 def generate(

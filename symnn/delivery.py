@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import json
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from symnn.cli import FINE, STALE
-from symnn.files import read_text_limited, write_text
+from symnn.files import check_writable, read_text_limited, write_bytes, write_text
 from symnn.network import Network
 from symnn.schema import Problem, SpecError, shorten
 
@@ -57,6 +58,33 @@ def deliver(text: str, path: Path | None, base: Path | None, check: bool, force:
     sys.stdout.writelines(lines)
     click.echo(f"{path}: {'stale' if found else 'missing'}; run without --check", err=True)
     return STALE
+
+
+def deliver_all(
+    products: Iterable[tuple[Path | None, Callable[[], str | bytes]]],
+    check: bool,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+) -> tuple[int, list[str]]:
+    """Make and deliver each product; the exit code, and the files that were written.
+
+    Nothing is made for a place where nothing can be written.
+    """
+    code, written = FINE, []
+    for path, make in products:
+        if path is not None and not check:
+            check_writable(path, force=force)
+        made = make()
+        if isinstance(made, str):
+            code = max(code, deliver(made, path, path and path.parent, check, force))
+        elif path is not None:
+            write_bytes(path, made, force=force)
+        if path is not None and not check:
+            written.append(str(path))
+    if written:
+        result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+    return code, written
 
 
 def result(found: dict[str, Any], text: str, as_json: bool, quiet: bool) -> None:

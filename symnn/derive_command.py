@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-from symnn.cli import FINE
-from symnn.delivery import deliver, is_folder, mistake, paths, result
-from symnn.files import check_writable, write_bytes
+from symnn.delivery import deliver_all, is_folder, mistake, paths
 from symnn.general import PLAIN, general
 from symnn.labels import names
 from symnn.network import Network
@@ -49,33 +48,26 @@ def derive(
             raise mistake("--layers", "a notebook runs a module, which needs a number of layers")
         networks = [general(network, layers) for network in networks]
     printed = (BARE if fragment else PRINTERS)[kind]
-    code, written = FINE, []
-    for network, path in zip(networks, paths(networks, output, FORMATS[kind]), strict=True):
+
+    def made(network: Network) -> str | bytes:
         chosen = network.spec.notes
-        options = {
-            "notation": chosen.notation,
-            "layout": chosen.layout,
-            "detail": chosen.detail,
-            "story": chosen.story,
-            "method": chosen.method,
-            "language": chosen.language,
-            "figures": (not fragment) if chosen.figures is None else chosen.figures,
-            "numbers": chosen.numbers,
-            "select": select,
-            "code": chosen.code,
-        }
-        derivation = network.derive()
-        if kind == "pdf" and path is not None:
-            check_writable(path, force=force)
-        made = printed(derivation, **options)
-        if isinstance(made, str):
-            code = max(code, deliver(made, path, path and path.parent, check, force))
-        elif path is not None:
-            write_bytes(path, made, force=force)
-        if path is not None:
-            written.append(str(path))
-    if written and not check:
-        result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
+        return printed(
+            network.derive(),
+            notation=chosen.notation,
+            layout=chosen.layout,
+            detail=chosen.detail,
+            story=chosen.story,
+            method=chosen.method,
+            language=chosen.language,
+            figures=(not fragment) if chosen.figures is None else chosen.figures,
+            numbers=chosen.numbers,
+            select=select,
+            code=chosen.code,
+        )
+
+    places = paths(networks, output, FORMATS[kind])
+    products = [(path, partial(made, n)) for n, path in zip(networks, places, strict=True)]
+    code, written = deliver_all(products, check, force, as_json, quiet)
     for name in written if launch else ():
         if click.launch(name):
             raise mistake(shorten(name), "was written, but no application opens it")
