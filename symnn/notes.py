@@ -283,7 +283,8 @@ def beside(tex: str, code: str) -> dict[str, Any]:
 def typed(code: str) -> str:
     """Code as TeX that prints these very characters, line by line."""
     lines = (escape(line).replace(" ", r"\ ") for line in code.split("\n"))
-    return "\\newline\n".join(rf"\texttt{{{line}}}" for line in lines)
+    # TeX drops spaces that begin a line, but not after a box
+    return "\\newline\n\\mbox{}".join(rf"\texttt{{{line}}}" for line in lines)
 
 
 def align(rows: tuple[Row, ...], prefix: str = "") -> str:

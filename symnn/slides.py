@@ -69,14 +69,15 @@ def _section(section: Section) -> Iterator[Frame]:
         groups.clear()
         return made
 
-    for block in section.blocks:
+    for before, block in zip((None, *section.blocks), section.blocks, strict=False):
         if isinstance(block, Heading | Figure):
             yield from closed()
         if isinstance(block, Heading):
             subtitle = block.text
             continue
         for group in _groups(block):
-            if groups and group[0].row and not groups[-1][-1].row:
+            introduced = isinstance(before, Paragraph) and groups and not groups[-1][-1].row
+            if introduced and group[0].row:
                 groups[-1] += group  # a sentence stays with the equation that it introduces
             else:
                 groups.append(group)

@@ -31,6 +31,7 @@ STATES = {"velocity": "v", "m": "m", "v": "v", "m_hat": r"\hat{m}", "v_hat": r"\
 LAST = {"z": "scores", "a": "output"}  # letters of the last layer, where it has its own
 _NAME = re.compile(r"(?P<base>[A-Za-z]+?)(?:_(?P<layer>\d+))?(?:_(?P<rest>[a-z_]+))?$")
 _GRADIENT = re.compile(r"d(?:L_d)?(?P<wrt>[A-Za-z](?:_\d+)?|theta|mask_\d+)_*$")
+ACCENTED = re.compile(r"\\(hat|tilde|bar)\b")
 _BOLD = re.compile(r"\\(?:mathbf|boldsymbol)\{([^{}]*)\}")
 
 
@@ -289,11 +290,11 @@ class Notation:
         if not above or (self.raised == "joined" and not joint):
             return _attach(letter, below, [*above, self.transpose], "", self._above())
         text = _attach(letter, below, above, joint, self._above())
-        return (
-            f"{{{text}}}^{{{self.transpose}}}"
-            if self.raised == "braces"
-            else (f"({text})^{{{self.transpose}}}")
-        )
+        if self.raised != "braces":
+            return f"({text})^{{{self.transpose}}}"
+        # TeX drops the braces around a letter with an accent, if nothing else is in them
+        alone = "{}" if ACCENTED.match(letter) else ""
+        return f"{{{alone}{text}}}^{{{self.transpose}}}"
 
 
 @dataclass(frozen=True)

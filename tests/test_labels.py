@@ -88,6 +88,12 @@ def test_links_lead_only_where_the_document_has_a_label(select: str) -> None:
     assert places or select not in ("", "delta_1, A_1")
 
 
+def test_code_keeps_its_indentation() -> None:
+    """TeX drops spaces at the beginning of a line."""
+    text = document(symnn.load("digits").derive(), code=True)
+    assert "\\newline\n\\mbox{}\\texttt{\\ \\ \\ \\ " in text
+
+
 def test_a_selection_of_nothing_is_a_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["derive", "xor", "--select", " ,"]) == 2
     out, err = capsys.readouterr()

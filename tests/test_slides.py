@@ -71,6 +71,20 @@ def test_bare_frames_take_over_a_theme_and_do_not_overflow(tmp_path: Path, theme
     assert "Overfull" not in log
 
 
+def test_a_box_of_several_accounts_has_a_frame_of_its_own(tmp_path: Path) -> None:
+    """It introduces nothing; letters with an accent and a mark are transposed, too."""
+    net = symnn.Network(
+        inputs=3,
+        layers=[symnn.Dense(4, "tanh"), symnn.Dropout(0.5), symnn.Dense(2)],
+        loss="mse",
+    )
+    text = bare_frames(net.derive(), layout="rows", method="differential", notation="d2l")
+    assert r"{{}\tilde{\mathbf{H}}^{(1)}}^{\top}" in text
+    for frame in text.split(r"\begin{frame}"):
+        assert not (r"\begin{block}" in frame and r"\begin{tabular}" in frame)
+    assert "Overfull" not in compiled(tmp_path, TALK % ("Warsaw", text))
+
+
 def test_frames_are_about_equally_full() -> None:
     groups = [[Item("x", LINES / 4)]] * 5
     assert [len(frame) for frame in split(groups)] == [3, 2]
