@@ -18,9 +18,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import errno
+import functools
 import io
 import json
+import math
 import os
 import signal
 import sys
@@ -51,6 +54,9 @@ SIZE = 4810  # of all parameters
 DIGEST = "74ddecb1e3eb95f3"  # of the lines: a checkpoint of others is refused
 CHUNK = 2**25  # bytes of samples that are held at once
 KEPT = 2**18  # bytes of outputs that are kept until the losses are computed
+PIECE = 2**18  # bytes that are read, or computed in, at once
+SPARE = 2**20  # bytes that are no matter
+ALONE = 10**9  # operations of a step that one thread does rather than several
 mu = 0.9
 
 
@@ -181,24 +187,60 @@ def train(
     from the start, and may be raised; the callback may see again epochs that were lost.
     Raises CheckpointError, and after Ctrl-C, once the step is done, Interrupted.
 
-    x and y may be memory-mapped: they are read in parts, of about CHUNK bytes.
+    x and y may be memory-mapped: they are read in parts.  Beside them train holds at most
+    as much again, up to CHUNK bytes; 3 x the parameters, and the optimizer's states; 3 x
+    the activations of a batch; and 3 MB.
     """
     if reduce is not None and checkpoint is not None:
         raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = dict(initialize(seed) if params is None else params)
     x, y = _checked(params, x, y)
     run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
+    del params  # the run has a copy
     keeper = _Keeper(run, checkpoint, every, epochs)
     keeper.start(resume)
     # of several processes none may stop alone
     stopping = contextlib.nullcontext() if reduce else _interruptible(run.stop)
-    with stopping, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with _threads(6 * SIZE * run.rows), stopping, quiet:
         while (done := len(run.history)) < epochs:
             run.epochs(1 if callback else min(run.at_once, keeper.left()))
             if callback is not None and len(run.history) > done:
                 callback(done + 1, run.history[-1], run.params())
             keeper.keep()
     return run.params(), run.history
+
+
+NOT_KNOWN = int, int  # int() is 0 threads, which are left alone
+
+
+@contextlib.contextmanager
+def _threads(work: int) -> Iterator[None]:
+    """In here the BLAS has one thread, if so many operations a step are few."""
+    get, put = _blas() if work < ALONE else NOT_KNOWN
+    before = get()
+    if before > 1:
+        put(1)
+    try:
+        yield
+    finally:
+        if before > 1:
+            put(before)
+
+
+@functools.cache
+def _blas() -> tuple[Callable[[], int], Callable[[int], object]]:
+    """What tells and sets the number of threads of NumPy's BLAS, if it is OpenBLAS.
+
+    NumPy has no call for it, but the library that it has loaded has.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
+        for name in ("scipy_openblas_%s64_", "openblas_%s64_", "openblas_%s"):
+            calls = [name % f"{verb}_num_threads" for verb in ("get", "set")]
+            if all(hasattr(library, call) for call in calls):
+                return getattr(library, calls[0]), getattr(library, calls[1])
+    return NOT_KNOWN
 
 
 class _Run:
@@ -215,12 +257,17 @@ class _Run:
         reduce: Callable[[np.ndarray], object] | None,
     ) -> None:
         dtype = params["A_1"].dtype
-        self.given, self.x, self.y, self.reduce = params, x, y, reduce
+        self.x, self.y, self.reduce = x, y, reduce
+        self.scaling = {k: v for k, v in params.items() if k not in PARAMETERS}
         self.vector = np.zeros(SIZE + 1, dtype)  # g, then the number of samples
-        self.theta, self.g = np.zeros(SIZE, dtype), self.vector[:-1]
+        self.moving = np.zeros((1 + len(STATES), SIZE), dtype)  # what steps change
+        self.theta, self.g = self.moving[0], self.vector[:-1]
         for name, view in _views(self.theta).items():
             view[...] = params[name]
-        self.state = {name: np.zeros_like(self.theta) for name in STATES}
+        self.state = dict(zip(STATES, self.moving[1:], strict=True))
+        # look at every step, rather than keep a copy of the states for when one diverges
+        self.careful = bool(STATES) and self.theta.nbytes > SPARE and reduce is None
+        self.last: np.ndarray | None = None  # theta before the step before, if so
         self.advance = _optimizer(self.theta, self.g, self.state, rate)
         self.scale = rate  # a factor of every gradient
         self.rng = np.random.default_rng([seed, 1])
@@ -228,12 +275,16 @@ class _Run:
         self.begun: list[float] = []  # the losses of an epoch that is not complete
         self.stop: list[bool] = []  # not empty: stop after the step
 
-        rows = min(batch_size, len(x))
+        self.rows = rows = min(batch_size, len(x))
         settings = {"batch size": rows, "learning rate": float(rate), "seed": int(seed)}
         self.settings = settings
         whole, rest = divmod(len(x), rows)
-        sample = (2 * INPUTS + OUTPUTS) * dtype.itemsize
-        held = max(1, min(whole, CHUNK // (rows * sample)))
+        # x is held transposed too, for a faster product, where that is cheap
+        self.columns = rows == len(x) or rows * INPUTS * dtype.itemsize <= 2**16
+        numbers = (2 if self.columns else 1) * INPUTS + 2 * OUTPUTS + UNITS[2] + 2
+        data = len(x) * (INPUTS + OUTPUTS) * dtype.itemsize
+        room = min(CHUNK, data + SPARE)
+        held = max(1, min(whole, room // (rows * numbers * dtype.itemsize)))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
         room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
@@ -244,7 +295,7 @@ class _Run:
             (plan, k * rows, min(held, whole - k)) for k in range(0, whole, held)
         ]
         if rest:
-            self.parts.append((self._plan(rest, 1), whole * rows, 1))
+            self.parts.append((self._plan(rest, 1, plan), whole * rows, 1))
         # what the loss of every step counts in the mean of an epoch
         self.shares = np.array([rows] * whole + [rest] * bool(rest)) / len(x)
         self.steps_per_epoch = len(self.shares)
@@ -252,11 +303,9 @@ class _Run:
         if self.still:
             self._fill(*self.parts[0])
 
-    def _plan(self, rows: int, batches: int) -> _Plan:
-        seed = 1.0 if self.reduce else self.scale / rows
-        small = rows * INPUTS * self.theta.itemsize <= 2**16
-        columns = self.still or small
-        return _Plan(self.theta, self.g, rows, batches, self.at_once, seed, columns)
+    def _plan(self, rows: int, batches: int, first: _Plan | None = None) -> _Plan:
+        seed, vectors = 1.0 if self.reduce else self.scale / rows, (self.theta, self.g)
+        return _Plan(*vectors, rows, batches, self.at_once, seed, self.columns, first)
 
     def epochs(self, count: int) -> None:
         """So many epochs, or the rest of one that was begun; fewer where ``stop`` says so.
@@ -288,17 +337,31 @@ class _Run:
         self, plan: _Plan, first: int, count: int, batches: int
     ) -> list[np.ndarray]:
         """The losses of so many steps, or of those that were taken before a stop."""
-        before = self.snapshot()
+        marks, vector = self.snapshot()
+        self.last = self.theta.copy() if self.careful else None
+        kept = self.reduce is None and not self.careful
+        before = (marks, vector.copy()) if kept else None
         self._steps(plan, first, count)
-        taken = self.t - before[0]["t"]
+        taken = self.t - marks["t"]
         rest = taken % batches  # steps of an epoch that is not complete
-        losses = [plan.losses(first, taken - rest)] if taken > rest else []
-        if rest:
-            losses.append(plan.losses(first + taken - rest, rest))
+        end = first + taken
+        losses = self._losses(plan, first, taken - rest)
+        losses += self._losses(plan, end - rest, rest)
         finite = all(np.isfinite(values).all() for values in (*losses, self.theta))
         if not finite and self.reduce is None:
-            self._find_divergence(plan, range(first, first + taken), batches, before)
+            if before is None:
+                raise self._diverged(plan, end - 1, self.t)
+            self._find_divergence(plan, range(first, end), batches, before)
+        self.last = None
         return losses
+
+    def _losses(self, plan: _Plan, first: int, count: int) -> list[np.ndarray]:
+        """L of so many steps; those of one epoch in pieces."""
+        size = PIECE // (plan.rows * OUTPUTS * self.theta.itemsize)
+        size = count if count > plan.batches else max(1, size)
+        last = first + count
+        starts = range(first, last, size)
+        return [plan.losses(k, min(size, last - k)) for k in starts]
 
     def _shuffle(self) -> None:
         """Draw the order of an epoch's samples; None: as they are."""
@@ -307,27 +370,55 @@ class _Run:
 
     def _fill(self, plan: _Plan, start: int, batches: int) -> None:
         """Have the plan take its samples."""
-        rows = slice(start, start + batches * plan.rows)
-        plan.fill(*self._samples(rows if self.order is None else self.order[rows]))
+        if len(self.parts) > 1:
+            plan.refresh()
+        for at, rows in self._pieces(plan.rows, start, batches):
+            order = rows if self.order is None else self.order[rows]
+            plan.fill(*self._samples(order), at)
+
+    def _pieces(
+        self, rows: int, start: int, batches: int
+    ) -> Iterator[tuple[int, slice]]:
+        """The first batch, and the rows, of about PIECE bytes of a part."""
+        size = max(1, PIECE // (rows * (INPUTS + OUTPUTS) * self.theta.itemsize))
+        for at in range(0, batches, size):
+            first, count = start + at * rows, min(size, batches - at)
+            yield at, slice(first, first + count * rows)
 
     def _samples(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """x and y of these rows, as the steps take them."""
         x = self.x[rows]
-        if "x_mean" in self.given:
-            x = (x - self.given["x_mean"]) / self.given["x_scale"]
+        if "x_mean" in self.scaling:
+            x = (x - self.scaling["x_mean"]) / self.scaling["x_scale"]
         return x, _as_rows(self.y[rows])
 
     def _steps(self, plan: _Plan, first: int, count: int) -> None:
-        gradient, advance, reduce = plan.gradient, self.advance, self.reduce
-        stop = self.stop
+        gradient, advance, stop = plan.gradient, self.advance, self.stop
+        between = self._between if self.reduce or self.careful else None
+        before = first - self.t - 1
         for t, arrays in enumerate(plan.steps[first : first + count], self.t + 1):
             gradient(*arrays)
-            if reduce is not None:
-                self._sum_over_processes(plan.rows, t)
+            if between is not None:
+                between(plan, before + t, t)
             advance(t)
             if stop:
                 break
         self.t = t
+
+    def _between(self, plan: _Plan, slot: int, t: int) -> None:
+        """Between the gradient of step t and its update."""
+        if self.reduce is not None:
+            self._sum_over_processes(plan.rows, t)
+            return
+        if not _all_finite(self.theta):
+            raise self._diverged(plan, slot - 1, t - 1)
+        if not np.isfinite(plan.losses(slot, 1)).all():
+            raise self._diverged(plan, slot, t)
+        self.last[...] = self.theta
+
+    def _diverged(self, plan: _Plan, slot: int, t: int) -> DivergedError:
+        epoch = len(self.history) + 1 + slot // plan.batches
+        return DivergedError(epoch, t, self.params(self.last))
 
     def _sum_over_processes(self, rows: int, t: int) -> None:
         """The gradient over the samples of all processes."""
@@ -338,7 +429,7 @@ class _Run:
         self.g *= self.scale / self.vector[-1]
 
     def snapshot(self) -> tuple[dict, np.ndarray]:
-        """All that changes: what JSON can hold, and a vector of the rest."""
+        """All that changes: what JSON can hold, and the vector of the rest, no copy."""
         marks = {
             "t": self.t,
             "history": self.history,
@@ -346,16 +437,14 @@ class _Run:
             "drawn": self.drawn,
             "rng": self.rng.bit_generator.state,
         }
-        return marks, np.concatenate([self.theta, *self.state.values()])
+        return marks, self.moving.reshape(-1)
 
     def restore(self, marks: dict, vector: np.ndarray) -> None:
         """Go back, or on, to a snapshot."""
         self.t = int(marks["t"])
         self.history = [float(loss) for loss in marks["history"]]
         self.begun = [float(loss) for loss in marks["begun"]]
-        parts = vector.reshape(1 + len(STATES), SIZE)
-        for values, part in zip((self.theta, *self.state.values()), parts, strict=True):
-            values[...] = part
+        self.moving[...] = vector.reshape(self.moving.shape)
         self.rng.bit_generator.state = marks["drawn"]
         self._shuffle()
         self.rng.bit_generator.state = marks["rng"]
@@ -364,8 +453,10 @@ class _Run:
         """The CRC-32 of the samples as the steps take them."""
         crc = 0
         for plan, start, batches in self.parts:
-            for values in self._samples(slice(start, start + batches * plan.rows)):
-                crc = zlib.crc32(np.ascontiguousarray(values, self.theta.dtype), crc)
+            for _, rows in self._pieces(plan.rows, start, batches):
+                for values in self._samples(rows):
+                    values = np.ascontiguousarray(values, self.theta.dtype)
+                    crc = zlib.crc32(values, crc)
         return crc
 
     def _find_divergence(
@@ -383,9 +474,15 @@ class _Run:
             if not np.isfinite(self.theta).all():
                 raise DivergedError(epoch, self.t, finite)
 
-    def params(self) -> Arrays:
-        """A copy of the parameters."""
-        return {**self.given, **{k: v.copy() for k, v in _views(self.theta).items()}}
+    def params(self, vector: np.ndarray | None = None) -> Arrays:
+        """A copy of the parameters: of theta, or of another vector."""
+        views = _views(self.theta if vector is None else vector)
+        return {**{k: v.copy() for k, v in views.items()}, **self.scaling}
+
+
+def _all_finite(vector: np.ndarray) -> bool:
+    """Whether all are finite; the product says so fast, unless it overflows."""
+    return bool(np.isfinite(vector.dot(vector)) or np.isfinite(vector).all())
 
 
 def _blocks(vector: np.ndarray) -> dict[int, np.ndarray]:
@@ -419,7 +516,8 @@ class _Plan:
     Samples are columns: z_1 is (units, rows).  *_one has a row of ones below, which W_k
     multiplies by b_k.  Every gradient is the derivation's times ``seed`` * rows.
     Samples of ``batches`` steps are held, and outputs of ``epochs`` times as many.
-    columns: x is held transposed too, for a faster product, which pays if that is cheap.
+    columns: x is held transposed too.  first: a plan of as many rows or more, the memory
+    of whose arrays this one takes; the two are used in turn, each after refresh().
     """
 
     def __init__(
@@ -431,33 +529,57 @@ class _Plan:
         epochs: int,
         seed: float,
         columns: bool = True,
+        first: _Plan | None = None,
     ) -> None:
         dtype, slots = theta.dtype, batches * epochs
         self.rows, self.batches = rows, batches
-        x_rows = np.ones((batches, rows, INPUTS + 1), dtype)
+        self.memory: list[np.ndarray] = []
+        constants = []
+
+        def new(
+            shape: int | tuple[int, ...], value: object = None, kind: object = dtype
+        ) -> np.ndarray:
+            """An array, perhaps with one value everywhere."""
+            size = math.prod(shape) if isinstance(shape, tuple) else shape
+            place = len(self.memory)
+            self.memory.append(first.memory[place] if first else np.empty(size, kind))
+            array = self.memory[place][:size].reshape(shape)
+            if value is not None:
+                array[...] = value
+                constants.append((array, value))
+            return array
+
+        def full(units: int, value: object, kind: object = dtype) -> np.ndarray:
+            """One value everywhere; one row of it does for what is large."""
+            most = first.rows if first else rows
+            large = units * most * dtype.itemsize > SPARE
+            return new((1 if large else units, rows), value, kind)
+
+        width = INPUTS + 1
+        x_rows = new((batches, rows, width))
         x_columns = x_rows.swapaxes(1, 2)
         if columns:
-            x_columns = np.ascontiguousarray(x_columns)
-        y = np.zeros((batches, OUTPUTS, rows), dtype)
-        c_y = np.zeros_like(y)
-        z_2_kept = np.zeros((slots, UNITS[2], rows), dtype)
-        m_2_kept = np.zeros((slots, rows), dtype)
-        s_2_kept = np.zeros((slots, rows), dtype)
+            x_columns = new((batches, width, rows))
+        y = new((batches, OUTPUTS, rows))
+        c_y = new((batches, OUTPUTS, rows))
+        z_2_kept = new((slots, UNITS[2], rows))
+        m_2_kept = new((slots, rows))
+        s_2_kept = new((slots, rows))
 
         stored, slopes = _blocks(theta), _blocks(g)
         zero = np.array(0.0, dtype)
         one = np.array(1.0, dtype)
         c1 = np.array(seed, dtype)
-        t_n = np.empty(rows, dtype)
+        t_n = new(rows)
         W_1 = stored[1]
         dW_1 = slopes[1]
-        a_1_one = np.ones((UNITS[1] + 1, rows), dtype)
+        a_1_one = new((UNITS[1] + 1, rows), 1.0)
         a_1 = a_1_one[: UNITS[1]]
-        dz_1 = np.empty((UNITS[1], rows), dtype)
+        dz_1 = new((UNITS[1], rows))
         z_1 = a_1
-        i_1 = np.empty((UNITS[1], rows), dtype)
-        ones_1_bits = np.full((UNITS[1], rows), 1, f"u{dtype.itemsize}")
-        zeros_1 = np.full((UNITS[1], rows), zero, dtype)
+        i_1 = new((UNITS[1], rows))
+        ones_1_bits = full(UNITS[1], 1, f"u{dtype.itemsize}")
+        zeros_1 = full(UNITS[1], zero)
         a_1_bits = a_1.view(f"u{dtype.itemsize}")
         dz_1_bits = dz_1.view(f"u{dtype.itemsize}")
         i_1_bits = i_1.view(f"u{dtype.itemsize}")
@@ -465,7 +587,7 @@ class _Plan:
         dW_2_T = slopes[2]
         W_2 = W_2_T.T
         A_2_T = W_2_T[: UNITS[1]]
-        dz_2 = np.empty((UNITS[2], rows), dtype)
+        dz_2 = new((UNITS[2], rows))
         e_2 = dz_2
         dz_2_T = dz_2.T
         summing_2 = np.full(UNITS[2], one, dtype)
@@ -518,17 +640,25 @@ class _Plan:
             L = -np.add.reduce(sum_1, axis=(2, 3)) / N
             return L.ravel()
 
-        def fill(x_part: np.ndarray, y_part: np.ndarray) -> None:
-            """Take the samples of the next steps."""
+        def fill(x_part: np.ndarray, y_part: np.ndarray, at: int = 0) -> None:
+            """Take the samples of the steps from this one on."""
             count = len(x_part) // rows
-            x_rows[:count, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            part = slice(at, at + count)
+            x_rows[part, :, :INPUTS] = x_part.reshape(count, rows, INPUTS)
+            x_rows[part, :, INPUTS:] = 1.0
             if columns:
-                x_columns[:count] = x_rows[:count].swapaxes(1, 2)
-            y[:count] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
-            np.multiply(y, seed, out=c_y)
+                x_columns[part] = x_rows[part].swapaxes(1, 2)
+            y[part] = y_part.reshape(count, rows, OUTPUTS).swapaxes(1, 2)
+            np.multiply(y[part], seed, out=c_y[part])
+
+        def refresh() -> None:
+            """Write what is constant, after a plan that shares the memory."""
+            for array, value in constants:
+                array[...] = value
 
         targets = y
-        self.gradient, self.losses, self.fill = gradient, losses, fill
+        self.gradient, self.losses = gradient, losses
+        self.fill, self.refresh = fill, refresh
         self.steps = [
             (
                 x_columns[i % batches],
@@ -543,19 +673,23 @@ class _Plan:
 
 
 def _optimizer(
-    theta: np.ndarray, g: np.ndarray, state: Arrays, eta: float
+    parameters: np.ndarray, gradient: np.ndarray, state: Arrays, eta: float
 ) -> Callable[[int], None]:
-    """The step t that changes theta, and the optimizer's state, in place."""
-    dtype = theta.dtype
-    velocity = state["velocity"]
+    """The step t that changes parameters, and the optimizer's state, in place."""
+    dtype = parameters.dtype
     c1 = np.array(mu, dtype)
+    size = SPARE // 4 // dtype.itemsize  # of pieces that stay in a cache
+    vectors = parameters, gradient, *state.values()
+    starts = range(0, SIZE, size)
+    pieces = [[vector[k : k + size] for vector in vectors] for k in starts]
 
     def advance(t: int) -> None:
-        # velocity_next[p] = mu*velocity[p] + g[p]
-        np.multiply(velocity, c1, out=velocity)
-        np.add(velocity, g, out=velocity)
-        # theta_next[p] = theta[p] - velocity_next[p]
-        np.subtract(theta, velocity, out=theta)
+        for theta, g, velocity in pieces:
+            # velocity_next[p] = mu*velocity[p] + g[p]
+            np.multiply(velocity, c1, out=velocity)
+            np.add(velocity, g, out=velocity)
+            # theta_next[p] = theta[p] - velocity_next[p]
+            np.subtract(theta, velocity, out=theta)
 
     return advance
 
@@ -702,8 +836,9 @@ def _checked(
     x, y = _numbers("x", x), _numbers("y", y)
     if x.ndim == 2 and y.ndim and len(x) != len(y):
         raise ValueError(f"x has {len(x)} rows and y {len(y)}")
-    for start in range(0, max(len(x), 1) if x.ndim else 1, 10**5):
-        part = slice(start, start + 10**5) if x.ndim and y.ndim else ...
+    rows = max(1, PIECE // (8 * (INPUTS + OUTPUTS)))
+    for start in range(0, max(len(x), 1) if x.ndim else 1, rows):
+        part = slice(start, start + rows) if x.ndim and y.ndim else ...
         _targets(params, y[part], len(_features(params, x[part])))
     return x, y
 

@@ -246,6 +246,10 @@ def _training(derivation: Derivation) -> dict[str, Any]:
         "changing": tuple(update.changing.items()),
         "update": folded(update.steps, loops=False, width=78).text,
         "penalty": update.penalty,
+        "vectors": ["theta", "g", *network.optimizer.states],
+        "works": update.works,
+        "held": code.held,
+        "has_full": any("full(" in text.replace("np.full(", "") for text in setup.text),
     }
 
 

@@ -152,7 +152,8 @@ def imported(path: Path) -> set[str]:
 )
 def test_nothing_reaches_the_network_or_reads_pickles(path: Path) -> None:
     found = imported(path)
-    assert not found & BANNED
+    # a generated module asks the BLAS that NumPy has loaded for one thread
+    assert not found & (BANNED if path in MODULES else BANNED - {"ctypes"})
     assert "subprocess" not in found or path in RUNNERS
 
 

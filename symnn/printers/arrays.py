@@ -131,8 +131,8 @@ class Arrays:
             first += [
                 "# the outputs of all layers, each with its row of ones, as one array",
                 "offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]",
-                "outputs = np.ones((offsets[-1], rows), dtype)",
-                "primes = np.empty_like(outputs)",
+                "outputs = new((offsets[-1], rows), 1.0)",
+                "primes = new((offsets[-1], rows))",
             ]
         rows = [Row(None, (text,)) for text in (*numbers, *first)]
         layered = [Row(_layer(text), (text,)) for text in texts]
@@ -144,18 +144,18 @@ class Arrays:
         filled = {n: self.filled[n][0] for n in slots if n in self.filled}
         used = [number_of(columns(self.tensors[n].axes)[0].name) for n in pools]
         inner = all(used) and all(layer_of(name) for name in slots)
-        size = f"max(UNITS{'[1:]' * inner}) * rows"
+        units = f"max(UNITS{'[1:]' * inner})"
         counts = {"pools": max(pools.values(), default=-1) + 1}
         for kind in ("works", "flags"):
             counts[kind] = len({place for place in slots.values() if place.startswith(kind)})
         rows = [
-            f"{name} = [np.empty({size}, {'bool' if name == 'flags' else 'dtype'})"
+            f"{name} = [new({units} * rows{', kind=bool' * (name == 'flags')})"
             f" for _ in range({count})]"
             for name, count in counts.items()
             if count
         ]
         for name, number in {slots[name]: filled[name] for name in sorted(filled)}.items():
-            rows.append(f"{name} = np.full({size}, {number}, {_kind(name)})")
+            rows.append(f"{name} = full({units}, {number}{_kind(name)})")
         return rows
 
     def _slots(self) -> dict[str, str]:
@@ -223,14 +223,14 @@ class Arrays:
                 continue
             elif name in self.plan.ones:
                 units = self._size(axes[0])
-                rows.append(f"{name}_one = np.ones(({units} + 1, rows), dtype)")
+                rows.append(f"{name}_one = new(({units} + 1, rows), 1.0)")
                 rows.append(f"{name} = {name}_one[: {units}]")
             elif name in pools:
                 rows.append(f"{name} = {self._part(f'pools[{pools[name]}]', axes)}")
             else:
-                rows.append(f"{name} = np.empty({self.shape(axes)}, dtype)")
+                rows.append(f"{name} = new({self.shape(axes)})")
         for mask in self.plan.program.leaves_of("mask"):
-            rows.append(f"{mask.name} = np.ones({self.shape(columns(mask.axes))}, dtype)")
+            rows.append(f"{mask.name} = new({self.shape(columns(mask.axes))}, 1.0)")
         own = {n + "_one" * one for n in self.plan.tensors for one in (0, 1)}
         turned = {n.removesuffix("_T") for n in self.used if n.endswith("_T") and n not in given}
         return rows + [f"{n}_T = {n}.T" for n in sorted(turned & own)]
@@ -264,11 +264,18 @@ class Arrays:
         """Work arrays, arrays of one number, and memory as bits."""
         rows, slots = [], self._slots()
         for name, axes in sorted(self.works.items()):
-            own = f"np.empty({self.shape(axes)}, {'bool' if name[0] in FLAGS else 'dtype'})"
+            own = f"new({self.shape(axes)}{', kind=bool' * (name[0] in FLAGS)})"
             rows.append(f"{name} = {self._part(slots[name], axes) if name in slots else own}")
         for name, (number, axes) in sorted(self.filled.items()):
-            own = f"np.full({self.shape(axes)}, {number}, {_kind(name)})"
-            rows.append(f"{name} = {self._part(slots[name], axes) if name in slots else own}")
+            if name in slots:
+                code = f"{slots[name]}[: {self._size(axes[0])}]"
+            elif len(axes) == 2:
+                code = f"full({self._size(axes[0])}, {number}{_kind(name)})"
+            elif axes[0].name == SAMPLES:
+                code = f"new(rows, {number}{_kind(name)})"
+            else:
+                code = f"np.full({self._size(axes[0])}, {number}, dtype)"
+            rows.append(f"{name} = {code}")
         bits = {n for n in self.used if n.endswith("_bits")} - self.views().keys()
         bits -= self.filled.keys()
         rows += [f"{n} = {n.removesuffix('_bits')}.{AS_BITS}" for n in sorted(bits)]
@@ -291,7 +298,8 @@ def _base(name: str) -> str:
 
 
 def _kind(name: str) -> str:
-    return BITS_TYPE if name.endswith("_bits") else "dtype"
+    """The last argument of what allocates an array: its type, if it is not dtype."""
+    return f", {BITS_TYPE}" if name.endswith("_bits") else ""
 
 
 def _number(value: sp.Expr) -> str:

@@ -23,7 +23,7 @@ ETA, STEP = (Tensor(name, (), "hyperparameter").entry for name in ("eta", "t"))
 class Flat:
     """folded: the rate eta is a factor of the gradients themselves.  setup: the allocations.
     changing: constant -> its code, where it depends on the step t.  penalty: the constant c
-    where every weight A adds c A to its gradient.
+    where every weight A adds c A to its gradient.  works: what holds values in between.
     """
 
     folded: bool
@@ -31,6 +31,7 @@ class Flat:
     steps: list[Row] = field(default_factory=list)
     changing: dict[str, str] = field(default_factory=dict)
     penalty: str = ""
+    works: list[str] = field(default_factory=list)
 
 
 def flat(
@@ -152,15 +153,13 @@ class _Printer:
             if name not in self.result.changing
         ]
         changing = [f"{name} = np.array(0.0, dtype)" for name in self.result.changing]
-        works = [f"{name} = np.empty_like(theta)" for name in sorted(self.works)]
-        self.result.setup = [*constants, *changing, *works]
+        self.result.setup, self.result.works = [*constants, *changing], sorted(self.works)
         return self.result
 
     def _penalties(self) -> None:
         """g += c A for the weights: what their gradient adds without reading a sample."""
         factor = penalty_factor(self.plan)
         if factor is not None:
-            self.works.add("work_1")
             self.result.penalty = self._constant(factor * (ETA if self.result.folded else 1))
 
     def _call(self, call: Call) -> str:

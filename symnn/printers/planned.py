@@ -26,7 +26,7 @@ class Planned:
     setup: the allocations.  views: argument of a step -> its expression for the step i.
     kept: (record, its shape).  steps: the statements of the gradient.  losses: those of the
     loss.  penalty: the factor of the sum of squares of all weights in the loss.
-    target_factor: of y in the array c_y.
+    target_factor: of y in the array c_y.  held: numbers that are held for every sample, x apart.
     """
 
     setup: list[Row]
@@ -36,6 +36,7 @@ class Planned:
     kept: list[tuple[str, str]] = field(default_factory=list)
     penalty: str = ""
     target_factor: str = ""
+    held: str = ""
 
 
 def planned(plan: Plan) -> Planned:
@@ -52,6 +53,10 @@ def planned(plan: Plan) -> Planned:
     for name in plan.records:
         shape = arrays.shape(columns(arrays.tensors[name].axes)).strip("()")
         result.kept.append((name, shape))
+    units = [shape.removesuffix("rows").rstrip(", ") for _, shape in result.kept]
+    own = "2 * OUTPUTS" if result.target_factor else "OUTPUTS"
+    alone = [str(units.count(""))] if "" in units else []
+    result.held = " + ".join([own, *filter(None, units), *alone])
     return result
 
 
