@@ -90,7 +90,12 @@ def test_links_lead_only_where_the_document_has_a_label(select: str) -> None:
 
 def test_code_keeps_its_indentation() -> None:
     """TeX drops spaces at the beginning of a line."""
-    text = document(symnn.load("digits").derive(), code=True)
+    net = symnn.Network(
+        inputs=3,
+        layers=[symnn.Dense(4, "relu"), symnn.Dense(4, "relu"), symnn.Dense(2, "softmax")],
+        loss={"name": "cross_entropy", "l2": 0.1},
+    )
+    text = document(net.derive(), code=True)
     assert "\\newline\n\\mbox{}\\texttt{\\ \\ \\ \\ " in text
 
 
