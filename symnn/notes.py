@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 LEFT = 10  # width of the column of left sides, in characters
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
+NARROW = 52  # characters of a right side
+BEHIND = 42  # characters of equations and reasons beside each other in a text
 FORMATS = {
     "latex": ".tex",
     "pdf": ".pdf",
@@ -290,22 +292,38 @@ def typed(code: str) -> str:
 def align(rows: tuple[Row, ...], prefix: str = "") -> str:
     """Rows as an ``align*``, the reasons behind them.
 
-    prefix: of labels; the rows that have one are numbered, and long right sides are broken.
+    prefix: of labels; the rows that have one are numbered, and long right sides are broken;
+    reasons stand below where a line of text has no room for them.
     """
     lines = []
     numbered = any(row.label for row in rows) and bool(prefix)
+    sides_and_reasons = (
+        [row.left for row in rows],
+        [part for row in rows for part in _parts(row)],
+        [row.reason.replace("$", "") for row in rows],
+    )
+    below = bool(prefix) and sum(max(map(visible, t)) for t in sides_and_reasons) > BEHIND
     for row in rows:
-        *parts, last = broken(row.right) if prefix else (row.right,)
+        *parts, last = _parts(row) if prefix else (row.right,)
         sides = f"{row.left} &{row.relation} "
         for part in parts:
             lines.append(sides + part + r" \notag" * numbered)
             sides = r"& \quad "
-        reason = rf" && \text{{{row.reason}}}" if row.reason else ""
+        reason = rf" && \text{{{row.reason}}}" if row.reason and not below else ""
         mark = (rf" \label{{{prefix}{row.label}}}" if row.label else r" \notag") * numbered
         lines.append(sides + last + reason + mark)
+        if row.reason and below:
+            lines.append(
+                rf"& \parbox{{0.7\linewidth}}{{\small {row.reason}}}" + r" \notag" * numbered
+            )
     body = " \\\\\n".join(lines)
     star = "" if numbered else "*"
     return f"\\begin{{align{star}}}\n{body}\n\\end{{align{star}}}\n"
+
+
+def _parts(row: Row) -> tuple[str, ...]:
+    """A right side as it is broken in a text of the reader's own, which may be narrow."""
+    return tuple(broken(row.right, NARROW - max(0, visible(row.left) - LEFT)))
 
 
 def plain_title(text: str, program: str) -> str:

@@ -88,9 +88,34 @@ def test_links_lead_only_where_the_document_has_a_label(select: str) -> None:
     assert places or select not in ("", "delta_1, A_1")
 
 
+def test_a_fragment_fits_a_narrow_text(tmp_path: Path) -> None:
+    """The class article leaves 12 cm; long reasons stand below their equations."""
+    if shutil.which("pdflatex") is None:
+        pytest.skip("pdflatex is not installed")
+    net = symnn.Network(
+        inputs=3,
+        layers=[symnn.Dense(4, "tanh"), symnn.Dropout(0.5), symnn.Dense(3, "softmax")],
+        loss={"name": "cross_entropy", "l2": 0.1},
+    )
+    text = fragment_to_input(net.derive(), detail="full", method="differential")
+    packages = r"\usepackage{amsmath,amssymb}"
+    head = rf"\documentclass{{article}}{packages}\begin{{document}}"
+    (tmp_path / "own.tex").write_text(f"{head}\n{text}\n\\end{{document}}\n")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "own.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0, done.stdout[-2000:]
+    wide = re.findall(r"Overfull \\hbox \((\d+)\.\d+pt too wide\) detected", done.stdout)
+    assert not [points for points in wide if int(points) > 3], done.stdout
+
+
 def test_code_keeps_its_indentation() -> None:
     """TeX drops spaces at the beginning of a line."""
-    text = document(symnn.load("digits").derive(), code=True)
+    net = symnn.Network(
+        inputs=3,
+        layers=[symnn.Dense(4, "relu"), symnn.Dense(4, "relu"), symnn.Dense(2, "softmax")],
+        loss={"name": "cross_entropy", "l2": 0.1},
+    )
+    text = document(net.derive(), code=True)
     assert "\\newline\n\\mbox{}\\texttt{\\ \\ \\ \\ " in text
 
 

@@ -75,7 +75,7 @@ def test_a_box_of_several_accounts_has_a_frame_of_its_own(tmp_path: Path) -> Non
     """It introduces nothing; letters with an accent and a mark are transposed, too."""
     net = symnn.Network(
         inputs=3,
-        layers=[symnn.Dense(4, "tanh"), symnn.Dropout(0.5), symnn.Dense(2)],
+        layers=[*[symnn.Dense(4, "tanh"), symnn.Dropout(0.5)] * 2, symnn.Dense(2)],
         loss="mse",
     )
     text = bare_frames(net.derive(), layout="rows", method="differential", notation="d2l")
