@@ -18,7 +18,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import ctypes
 import errno
+import functools
 import json
 import math
 import os
@@ -53,6 +55,7 @@ CHUNK = 2**25  # bytes of samples that are held at once
 KEPT = 2**18  # bytes of outputs that are kept until the losses are computed
 PIECE = 2**18  # bytes that are read, or computed in, at once
 SPARE = 2**20  # bytes that are no matter
+ALONE = 10**9  # operations of a step that one thread does rather than several
 mu = 0.9
 
 
@@ -197,13 +200,46 @@ def train(
     keeper.start(resume)
     # of several processes none may stop alone
     stopping = contextlib.nullcontext() if reduce else _interruptible(run.stop)
-    with stopping, np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    with _threads(6 * SIZE * run.rows), stopping, quiet:
         while (done := len(run.history)) < epochs:
             run.epochs(1 if callback else min(run.at_once, keeper.left()))
             if callback is not None and len(run.history) > done:
                 callback(done + 1, run.history[-1], run.params())
             keeper.keep()
     return run.params(), run.history
+
+
+NOT_KNOWN = int, int  # int() is 0 threads, which are left alone
+
+
+@contextlib.contextmanager
+def _threads(work: int) -> Iterator[None]:
+    """In here the BLAS has one thread, if so many operations a step are few."""
+    get, put = _blas() if work < ALONE else NOT_KNOWN
+    before = get()
+    if before > 1:
+        put(1)
+    try:
+        yield
+    finally:
+        if before > 1:
+            put(before)
+
+
+@functools.cache
+def _blas() -> tuple[Callable[[], int], Callable[[int], object]]:
+    """What tells and sets the number of threads of NumPy's BLAS, if it is OpenBLAS.
+
+    NumPy has no call for it, but the library that it has loaded has.
+    """
+    with contextlib.suppress(AttributeError, OSError):
+        library = ctypes.CDLL(np.linalg._umath_linalg.__file__)
+        for name in ("scipy_openblas_%s64_", "openblas_%s64_", "openblas_%s"):
+            calls = [name % f"{verb}_num_threads" for verb in ("get", "set")]
+            if all(hasattr(library, call) for call in calls):
+                return getattr(library, calls[0]), getattr(library, calls[1])
+    return NOT_KNOWN
 
 
 class _Run:
@@ -238,7 +274,7 @@ class _Run:
         self.begun: list[float] = []  # the losses of an epoch that is not complete
         self.stop: list[bool] = []  # not empty: stop after the step
 
-        rows = min(batch_size, len(x))
+        self.rows = rows = min(batch_size, len(x))
         settings = {"batch size": rows, "learning rate": float(rate), "seed": int(seed)}
         self.settings = settings
         whole, rest = divmod(len(x), rows)
