@@ -393,7 +393,10 @@ class _Run:
         self.t = t
 
     def _between(self, plan: _Plan, slot: int, t: int) -> None:
-        """Between the gradient of step t and its update."""
+        """Between the gradient of step t and its update: the sum over processes, or a look.
+
+        What is seen is the parameters that the step before has left, and this step's loss.
+        """
         if self.reduce is not None:
             self._sum_over_processes(plan.rows, t)
             return
