@@ -16,9 +16,10 @@ import copy
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import math
 import os
 import random
-import signal
+import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,8 @@ import sympy
 
 ROOT = Path(__file__).resolve().parents[1]
 LOADED = (mpmath, numpy, sympy)
-LIMIT = 240  # seconds
+PATIENCE = 4  # times what a stage takes without a mutant, in seconds of the processor
+MEMORY = 4 * 2**30  # bytes
 # what is quick comes first; a mutant that survives one stage meets the next
 STAGES = (
     (
@@ -190,35 +192,30 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.mutant.tree, "mutant", "exec"), module.__dict__)
 
 
-def killed(mutant: Mutant | None) -> str:
+def killed(mutant: Mutant, limits: Sequence[float]) -> str:
     """What killed the mutant: "test", "time", or "" for a survivor."""
-    results = (run(mutant, stage) for stage in STAGES)
+    results = (run(mutant, *stage)[0] for stage in zip(STAGES, limits, strict=True))
     return next((how for how in results if how), "")
 
 
-def run(mutant: Mutant | None, tests: Sequence[str]) -> str:
-    """What killed the mutant among these tests."""
+def run(mutant: Mutant | None, tests: Sequence[str], limit: float = 3600) -> tuple[str, float]:
+    """What killed the mutant among these tests, and the seconds of the processor they took."""
     child = os.fork()
     if not child:
-        os.setsid()
         code = 1
         with contextlib.suppress(BaseException):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(1, 2)
             if mutant is not None:
                 sys.meta_path.insert(0, Finder(mutant))
+            resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(limit), math.ceil(limit)))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
             options = ["-x", "-q", "-p", "no:cacheprovider", "--networks=15"]
             code = int(pytest.main([*options, *tests]))
         os._exit(code)
-    end = time.monotonic() + LIMIT
-    while time.monotonic() < end:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return "" if status == 0 else "test"
-        time.sleep(0.05)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return "time"
+    _, status, used = os.wait4(child, 0)
+    how = "" if status == 0 else "time" if os.WIFSIGNALED(status) else "test"
+    return how, used.ru_utime + used.ru_stime
 
 
 def main() -> None:
@@ -234,11 +231,14 @@ def main() -> None:
     chosen = [m for m in chosen if options.only is None or options.only in str(m)]
     if options.sample is not None and options.sample < len(chosen):
         chosen = random.Random(options.seed).sample(chosen, options.sample)
-    if killed(None):
+    taken = [run(None, stage) for stage in STAGES]
+    if any(how for how, _ in taken):
         sys.exit("the tests fail without a mutant")
+    limits = [PATIENCE * seconds for _, seconds in taken]
+    print("limits of the stages:", ", ".join(f"{limit:.0f} s" for limit in limits), flush=True)
     survivors, start = 0, time.monotonic()
     for k, mutant in enumerate(chosen, start=1):
-        how = killed(mutant)
+        how = killed(mutant, limits)
         survivors += not how
         print(f"{k}/{len(chosen)} {how or 'SURVIVED':8} {mutant}", flush=True)
     score = 100 * (1 - survivors / max(len(chosen), 1))
