@@ -18,13 +18,14 @@ import sympy as sp
 
 from symnn.layers import Dense
 from symnn.network import Network
+from symnn.phrases import ENGLISH
 from symnn.schema import Problem, SpecError
 from symnn.spec import load_spec
 from symnn.symbols import LAST, Notation
 
 LAYERS = 6  # long enough that the layers 2 to n - 1 fold
 PLAIN: Mapping[str, Any] = {  # a spec: sigmoids, and the sum of squared errors
-    "model": {"name": "A network of any number of layers", "inputs": 1},
+    "model": {"name": ENGLISH["general_title"], "inputs": 1},
     "layers": [{"type": "dense", "units": 1, "activation": "sigmoid"}] * 2,
     "loss": {"name": "sse"},
 }

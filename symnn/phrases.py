@@ -144,6 +144,7 @@ ENGLISH: dict[str, str] = {
     "the sweep takes two: one for the error, one for the gradient of the weights. It costs about "
     "two forward passes and yields all derivatives at once, because ${L}$ is a single number. "
     "Carried forward, the chain rule would need a pass for each parameter.",
+    "general_title": "A network of any number of layers",
     "general": "The number ${n}$ of layers is left open: what follows holds for every ${n} \\ge "
     "2$.",
     # why a transpose

@@ -18,6 +18,7 @@ from symnn.equations import Group, group_signature
 from symnn.evidence import words
 from symnn.explain import cost, spoken, why_transposed
 from symnn.fold import layer_of
+from symnn.general import PLAIN
 from symnn.ir import Tensor
 from symnn.labels import labelled, prefix_of, unique
 from symnn.links import symbols
@@ -49,7 +50,9 @@ class Reference(Opening):
         for section in self.sections():
             section()
         description = self.network.spec.model.description
-        title, layer = self.network.name, self.notation.layer_letter
+        plain = self.network.name == PLAIN["model"]["name"]
+        title = self.say("general_title") if plain else self.network.name
+        layer = self.notation.layer_letter
         sections, prefix = unique(self._with_signs()), prefix_of(self.network.spec.output.module)
         origin = self.beside.origin() if self.beside else ""
         notes = Document(title, description, sections, self.language, layer, origin, prefix)

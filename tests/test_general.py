@@ -163,6 +163,7 @@ def test_numbers_need_a_number_of_layers() -> None:
     with pytest.raises(SpecError, match="need a number of layers; write --numbers none"):
         general(symnn.load(spec))
     d = general(symnn.load({**PLAIN, "notes": {"numbers": "none"}})).derive()
+    assert tell(d, language="zh").title == "任意层数的网络"
     with pytest.raises(ValueError, match="need a number of layers"):
         tell(d, numbers="decimal")
     page = html(d, story="tutorial")
