@@ -20,6 +20,7 @@ from symnn.evaluate import evaluate
 from symnn.general import PLAIN, general
 from symnn.notation import LAYOUTS, NOTATIONS
 from symnn.notes import html
+from symnn.phrases_zh import CHINESE
 from symnn.schema import SpecError
 from symnn.story import tell
 
@@ -163,7 +164,7 @@ def test_numbers_need_a_number_of_layers() -> None:
     with pytest.raises(SpecError, match="need a number of layers; write --numbers none"):
         general(symnn.load(spec))
     d = general(symnn.load({**PLAIN, "notes": {"numbers": "none"}})).derive()
-    assert tell(d, language="zh").title == "任意层数的网络"
+    assert tell(d, language="zh").title == CHINESE["general_title"]
     with pytest.raises(ValueError, match="need a number of layers"):
         tell(d, numbers="decimal")
     page = html(d, story="tutorial")
