@@ -13,7 +13,7 @@ from pathlib import Path
 from symnn.files import MARKER
 
 SECONDS = 60
-LONG, PART = 16, 8  # letters of a word that may be broken, and of its parts
+LONG, PART = 17, 8  # letters of a word that may be broken, and of its parts
 PACKAGES = {  # of Debian, for each program
     "pdflatex": "texlive-latex-base texlive-latex-recommended texlive-pictures lmodern",
     "xelatex": "texlive-xetex texlive-lang-chinese texlive-fonts-recommended "
@@ -66,9 +66,10 @@ def escape(text: str, program: str = "pdflatex") -> str:
 def breakable(text: str, program: str = "pdflatex") -> str:
     """As escape; words too long for a line may be broken, without a hyphen."""
     out = []
-    for word in re.split(r"(\s+)", text):
-        part = PART if len(word) > LONG else len(word) or 1
-        parts = (word[k : k + part] for k in range(0, len(word), part))
+    # between Chinese letters a line is broken anyway
+    for k, words in enumerate(re.split(rf"([^\s\u2e80-\uffef]{{{LONG},}})", text)):
+        part = PART if k % 2 else len(words) or 1
+        parts = (words[at : at + part] for at in range(0, len(words), part))
         out.append(r"\hspace{0pt}".join(escape(each, program) for each in parts))
     return "".join(out)
 
