@@ -53,8 +53,7 @@ UNITS = (3, 8, 1)
 SIZE = 41  # of all parameters
 DIGEST = "cc1e001b86521658"  # of the lines: a checkpoint of others is refused
 CHUNK = 2**25  # bytes of samples that are held at once
-KEPT = 2**18  # bytes of outputs that are kept until the losses are computed
-PIECE = 2**18  # bytes that are read, or computed in, at once
+PIECE = 2**18  # bytes that are read, computed in, or kept of outputs, at once
 SPARE = 2**20  # bytes that are no matter
 ALONE = 10**9  # operations of a step that one thread does rather than several
 
@@ -249,7 +248,7 @@ class _Run:
         self.state = dict(zip(STATES, self.moving[1:], strict=True))
         # look at every step, rather than keep a copy of the states for when one diverges
         self.careful = bool(STATES) and self.theta.nbytes > SPARE and reduce is None
-        self.last: np.ndarray | None = None  # theta before the step before, if so
+        self.last: np.ndarray | None = None  # theta a step ago, while every step is looked at
         self.advance = _optimizer(self.theta, self.g, self.state, rate)
         self.scale = rate  # a factor of every gradient
         self.rng = np.random.default_rng([seed, 1])
@@ -258,8 +257,11 @@ class _Run:
         self.stop: list[bool] = []  # not empty: stop after the step
 
         self.rows = rows = min(batch_size, len(x))
-        settings = {"batch size": rows, "learning rate": float(rate), "seed": int(seed)}
-        self.settings = settings
+        self.settings = {
+            "batch size": rows,
+            "learning rate": float(rate),
+            "seed": int(seed),
+        }
         whole, rest = divmod(len(x), rows)
         # x is held transposed too, for a faster product, where that is cheap
         self.columns = rows == len(x) or rows * INPUTS * dtype.itemsize <= 2**16
@@ -269,8 +271,9 @@ class _Run:
         held = max(1, min(whole, room // (rows * numbers * dtype.itemsize)))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
-        room = KEPT // (held * rows * OUTPUTS * dtype.itemsize)
-        self.at_once = max(1, min(room, 1000)) if self.still and not reduce else 1
+        # epochs before their losses are computed
+        most = min(1000, PIECE // (held * rows * OUTPUTS * dtype.itemsize))
+        self.at_once = max(1, most) if self.still and not reduce else 1
         plan = self._plan(rows, held)
         # plan, its first row, its number of batches
         self.parts = [
@@ -305,43 +308,43 @@ class _Run:
                 continue
             if not self.still:
                 self._fill(plan, start, batches)
-            found += self._part(plan, skipped, count * batches - skipped, batches)
+            found += self._part(plan, skipped, count * batches - skipped)
             skipped = 0
             if self.stop:
                 break
-        losses, steps = np.concatenate(found), len(self.shares)
+        losses, steps = np.concatenate(found), self.steps_per_epoch
         whole = len(losses) - len(losses) % steps
         means = (losses[:whole].reshape(-1, steps) * self.shares).sum(axis=1)
         self.history += means.tolist()
         self.begun = losses[whole:].tolist()
 
-    def _part(
-        self, plan: _Plan, first: int, count: int, batches: int
-    ) -> list[np.ndarray]:
+    def _part(self, plan: _Plan, first: int, count: int) -> list[np.ndarray]:
         """The losses of so many steps, or of those that were taken before a stop."""
-        marks, vector = self.snapshot()
-        self.last = self.theta.copy() if self.careful else None
-        kept = self.reduce is None and not self.careful
-        before = (marks, vector.copy()) if kept else None
+        t, before = self.t, None
+        if self.careful:
+            self.last = self.theta.copy()
+        elif self.reduce is None:
+            marks, vector = self.snapshot()
+            before = marks, vector.copy()
         self._steps(plan, first, count)
-        taken = self.t - marks["t"]
-        rest = taken % batches  # steps of an epoch that is not complete
-        end = first + taken
-        losses = self._losses(plan, first, taken - rest)
-        losses += self._losses(plan, end - rest, rest)
+        end = first + self.t - t
+        whole = end - (end - first) % plan.batches  # where an epoch that is cut short begins
+        losses = self._losses(plan, first, whole) + self._losses(plan, whole, end)
         finite = all(np.isfinite(values).all() for values in (*losses, self.theta))
         if not finite and self.reduce is None:
-            if before is None:
-                raise self._diverged(plan, end - 1, self.t)
-            self._find_divergence(plan, range(first, end), batches, before)
+            if before is not None:
+                # once more, with a look at every step
+                self.restore(*before)
+                self.last = self.theta.copy()
+                for slot in range(first, end):
+                    self._steps(plan, slot, 1)
+            raise self._diverged(plan, end - 1, self.t)
         self.last = None
         return losses
 
-    def _losses(self, plan: _Plan, first: int, count: int) -> list[np.ndarray]:
-        """L of so many steps; those of one epoch in pieces."""
-        size = PIECE // (plan.rows * OUTPUTS * self.theta.itemsize)
-        size = count if count > plan.batches else max(1, size)
-        last = first + count
+    def _losses(self, plan: _Plan, first: int, last: int) -> list[np.ndarray]:
+        """L of the steps from first to last, in pieces; the at_once epochs are one."""
+        size = max(1, PIECE // (plan.rows * OUTPUTS * self.theta.itemsize))
         starts = range(first, last, size)
         return [plan.losses(k, min(size, last - k)) for k in starts]
 
@@ -376,7 +379,8 @@ class _Run:
 
     def _steps(self, plan: _Plan, first: int, count: int) -> None:
         gradient, advance, stop = plan.gradient, self.advance, self.stop
-        between = self._between if self.reduce or self.careful else None
+        looks = self.reduce is not None or self.last is not None
+        between = self._between if looks else None
         before = first - self.t - 1
         for t, arrays in enumerate(plan.steps[first : first + count], self.t + 1):
             gradient(*arrays)
@@ -443,21 +447,6 @@ class _Run:
                     values = np.ascontiguousarray(values, self.theta.dtype)
                     crc = zlib.crc32(values, crc)
         return crc
-
-    def _find_divergence(
-        self, plan: _Plan, slots: range, batches: int, before: tuple[dict, np.ndarray]
-    ) -> None:
-        """Repeat the last steps one by one; DivergedError at the first that fails."""
-        self.restore(*before)
-        finite = self.params()
-        for k in slots:
-            epoch, params = len(self.history) + 1 + k // batches, self.params()
-            self._steps(plan, k, 1)
-            if not np.isfinite(plan.losses(k, 1)).all():
-                raise DivergedError(epoch, self.t, finite)
-            finite = params
-            if not np.isfinite(self.theta).all():
-                raise DivergedError(epoch, self.t, finite)
 
     def params(self, vector: np.ndarray | None = None) -> Arrays:
         """A copy of the parameters: of theta, or of another vector."""
