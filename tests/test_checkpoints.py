@@ -401,7 +401,7 @@ def test_a_folder_that_cannot_be_made_is_known_before_the_first_step(tmp_path: P
 # gives up the rights of root, who may write anywhere, when all is loaded
 UNWRITABLE = """
 import os, sys
-import net, numpy as np
+import net, numpy as np, numpy.random
 if os.geteuid() == 0:
     os.setuid(65534)
 x = np.zeros((4, net.INPUTS))
