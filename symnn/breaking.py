@@ -7,10 +7,16 @@ import re
 from symnn.printers.texts import visible
 
 WIDTH = 68  # of a right side on a page, in characters
+LEFT = 10  # of the column of left sides
 # what opens and closes brackets, and the signs before which a line is broken
 CLOSING = frozenset({")", "]", "}", r"\rVert", r"\rvert"})
 BREAKS = frozenset({"+", "-", r"\odot", r"\circ", "*"})
 SIGNS = re.compile(r"[([{)\]}]|\\[lr][vV]ert(?![A-Za-z])| (?:[-+*]|\\odot|\\circ)(?= )")
+
+
+def room(left: str, width: int = WIDTH) -> int:
+    """The width of a right side, beside a left side that may be wider than its column."""
+    return width - max(0, visible(left) - LEFT)
 
 
 def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:

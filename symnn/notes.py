@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
-from symnn.breaking import WIDTH, broken
+from symnn.breaking import broken, room
 from symnn.document import (
     Block,
     Box,
@@ -38,7 +38,6 @@ from symnn.tex import breakable, compile_pdf, escape, in_fandol
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
-LEFT = 10  # width of the column of left sides, in characters
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
 NARROW = 52  # characters of a right side
 BEHIND = 42  # characters of equations and reasons beside each other in a text
@@ -231,7 +230,7 @@ class _Blocks:
     def row(self, row: Row) -> dict[str, Any]:
         """A row; its symbols lead elsewhere, never to itself."""
         places = [f"eq:{self.prefix}{label}" for label in row.labels]
-        parts = broken(row.right, WIDTH - max(0, visible(row.left) - LEFT))
+        parts = broken(row.right, room(row.left))
         return {
             "left": self.link(row.left, row, places),
             "right": [self.link(part, row, places) for part in parts],
@@ -323,7 +322,7 @@ def align(rows: tuple[Row, ...], prefix: str = "") -> str:
 
 def _parts(row: Row) -> tuple[str, ...]:
     """A right side as it is broken in a text of the reader's own, which may be narrow."""
-    return tuple(broken(row.right, NARROW - max(0, visible(row.left) - LEFT)))
+    return broken(row.right, room(row.left, NARROW))
 
 
 def plain_title(text: str, program: str) -> str:
