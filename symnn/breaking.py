@@ -1,4 +1,4 @@
-"""Where a long formula is broken."""
+"""What is too wide: where a long formula is broken, and what is scaled down."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
         else:
             lines.append("{}" + part.strip())
     return tuple(lines)
+
+
+def fitted(tex: str) -> str:
+    """TeX in a box, scaled down if it is wider than the text."""
+    return f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{tex}}}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
-from symnn.breaking import broken, room
+from symnn.breaking import broken, fitted, room
 from symnn.document import (
     Block,
     Box,
@@ -270,9 +270,8 @@ def _fragment_block(block: Block, prefix: str) -> str:
 
 def figure(picture: str, caption: str) -> str:
     """A picture, scaled down if it is wider than the text, with its caption as a float."""
-    fits = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
     head = "\\begin{figure}[!htb]\n\\centering\n"
-    return f"{head}{fits}\n{picture.rstrip()}}}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
+    return f"{head}{fitted(picture.rstrip())}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
 
 
 def beside(tex: str, code: str) -> dict[str, Any]:
