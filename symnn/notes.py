@@ -85,10 +85,10 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
     return compile_pdf(document(derivation, **options))
 
 
-def html(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
+def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first.
 
-    code: the page shows it in any case.
+    The code is beside the equations in any case, not at the end.
     """
     options = {"beside": True, **options, "code": False}
     chosen = options.get("detail", "textbook")
@@ -108,9 +108,9 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     return markdown.notebook(notes, network.spec.output.module, network.generate())
 
 
-def beamer(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
+def beamer(derivation: Derivation, **options: Any) -> str:
     """Slides, for the class beamer; they show no code and no ticks."""
-    notes = tell(derivation, **{"ticks": False, **options}, code=False)
+    notes = tell(derivation, **{**options, "ticks": False, "code": False})
     program = Phrases(notes.language)("tex_program")
     return render(
         "slides.tex.j2",
@@ -122,9 +122,9 @@ def beamer(derivation: Derivation, *, code: bool | None = None, **options: Any) 
     )
 
 
-def bare_frames(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
+def bare_frames(derivation: Derivation, **options: Any) -> str:
     """The frames alone, for a talk of one's own."""
-    notes = tell(derivation, **{"figures": False, "ticks": False, **options}, code=False)
+    notes = tell(derivation, **{"figures": False, **options, "ticks": False, "code": False})
     return "\n".join(frame for _, own in frames(notes) for frame in own)
 
 
