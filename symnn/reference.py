@@ -118,8 +118,7 @@ class Reference(Opening):
                     out.say(sentence)
                 told = self.derivation_rows if by_chain else partial(differential_rows, self)
                 out.show(*self.alike(told(group, notation), layers[at : at + length]))
-                found = why_transposed(self, group, notation)
-                if found is not None and found[0] not in explained:
+                if found := why_transposed(self, group, notation, explained):
                     explained.add(found[0])
                     out.box(found[1])
             at += length
