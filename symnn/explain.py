@@ -13,7 +13,7 @@ from symnn.ir import Line, Tensor, entries, name_of
 from symnn.lower import in_layout
 from symnn.printers.latex import Writer, index_letters, printed_axes
 from symnn.printers.matrix import MatrixWriter, matrix_sides
-from symnn.printers.shapes import tensor_shape
+from symnn.printers.shapes import tensor_shape, times
 from symnn.symbols import Notation
 
 
@@ -89,7 +89,7 @@ class _Account:
 
     def _by_shape(self) -> str:
         def shaped(t: Tensor) -> str:
-            shape = tensor_shape(t, self.notation, self.eq.layout)
+            shape = times(tensor_shape(t, self.notation, self.eq.layout))
             return self.eq.say("shaped", letter=self.letter(t), shape=shape)
 
         d = replace(self.z, name=self.eq.sweep.names[self.z.name])
