@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from symnn.document import Block, Document, Equations, Listing, Paragraph, Row, Section
-from symnn.equations import Equations as Told
+from symnn.document import Document, Listing, Paragraph, Row, Section
+from symnn.equations import Equations
 from symnn.fold import line_layer
 from symnn.ir import Line
 from symnn.labels import label_of, labelled
@@ -16,7 +16,7 @@ from symnn.printers.readable import sweep
 class Codes:
     """The statements of ``loss_and_gradients``, in stable form, by the labels of their lines."""
 
-    def __init__(self, told: Told) -> None:
+    def __init__(self, told: Equations) -> None:
         derivation = told.derivation
         names = derivation.batch.names
         self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
@@ -55,16 +55,10 @@ def with_codes(notes: Document, codes: Codes) -> Document:
     def coded(row: Row) -> Row:
         return replace(row, code=codes.of(row))
 
-    def block(block: Block) -> Block:
-        if not isinstance(block, Equations):
-            return block
-        return Equations(tuple(map(coded, block.rows)))
-
-    sections = tuple(replace(s, blocks=tuple(map(block, s.blocks))) for s in notes.sections)
-    return replace(notes, sections=sections)
+    return replace(notes, sections=tuple(s.rewritten(coded) for s in notes.sections))
 
 
-def remarks(told: Told) -> str:
+def remarks(told: Equations) -> str:
     """What is to be known to read notes and code side by side."""
     say, notation = told.say, told.notation
     parts = [say(f"code_{told.layout}"), say("code_names")]

@@ -1,4 +1,4 @@
-"""Where a long formula is broken."""
+"""What is too wide: where a long formula is broken, and what is scaled down."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ import re
 from symnn.printers.texts import visible
 
 WIDTH = 68  # of a right side on a page, in characters
+LEFT = 10  # of the column of left sides
 # what opens and closes brackets, and the signs before which a line is broken
 CLOSING = frozenset({")", "]", "}", r"\rVert", r"\rvert"})
 BREAKS = frozenset({"+", "-", r"\odot", r"\circ", "*"})
 SIGNS = re.compile(r"[([{)\]}]|\\[lr][vV]ert(?![A-Za-z])| (?:[-+*]|\\odot|\\circ)(?= )")
+
+
+def room(left: str, width: int = WIDTH) -> int:
+    """The width of a right side, beside a left side that may be wider than its column."""
+    return width - max(0, visible(left) - LEFT)
 
 
 def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
@@ -35,3 +41,8 @@ def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
         else:
             lines.append("{}" + part.strip())
     return tuple(lines)
+
+
+def fitted(tex: str) -> str:
+    """TeX in a box, scaled down if it is wider than the text."""
+    return f"\\resizebox{{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}}{{!}}{{%\n{tex}}}"

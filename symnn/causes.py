@@ -91,14 +91,14 @@ class Chain:
 
     def sources(self, tensor: str) -> tuple[list[str], list[str]]:
         """The tensors between a gradient and what was handed in above it; the latter."""
-        between, ends, todo = [tensor], [], [tensor]
-        while todo:
-            for t in self.above(self.raw[todo.pop()]):
+        between, ends, pending = [tensor], [], [tensor]
+        while pending:
+            for t in self.above(self.raw[pending.pop()]):
                 if t in self.given:
                     ends.append(t)
                 elif t not in between:
                     between.append(t)
-                    todo.append(t)
+                    pending.append(t)
         return between, list(dict.fromkeys(ends))
 
     def with_line(self, tensor: str, site: str, line: Line) -> Array:

@@ -10,11 +10,9 @@ from dataclasses import replace
 from symnn.diff import slope
 from symnn.document import Row
 from symnn.equations import Equations, Group
-from symnn.explain import guarded, pairing
+from symnn.explain import pairing, transposed, with_change
 from symnn.ir import Line, Tensor, Term, entries, indices_of, name_of
-from symnn.lower import in_layout
-from symnn.printers.latex import printed_axes
-from symnn.printers.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
+from symnn.printers.matrix import NoMatrixFormError, matrix_sides
 from symnn.reasons import read_names
 from symnn.symbols import Notation
 
@@ -73,12 +71,11 @@ class _Told:
         first = [pairing(self._bar(y), self.d(self.eq.forward.tensors[y])) for y in through]
         moved = [pairing(self._bar(y), self._moved(y)) for y in through]
         letters = ", ".join(self.eq.letter(y, self.notation) for y in through)
-        turned = f"{self.notation.transpose}}}" in last
         texts = {
             " + ".join([*first, *rest]): say("through_differential", through=letters),
             " + ".join([*moved, *rest]): say("insert_differential"),
         }
-        texts.setdefault(last, say("adjoint" if turned else "moved"))
+        texts.setdefault(last, say("adjoint" if transposed(self.notation, last) else "moved"))
         return [Row("" if k else left, *row) for k, row in enumerate(texts.items())]
 
     def d(self, t: Tensor) -> str:
@@ -104,9 +101,4 @@ class _Told:
     def _moved(self, y: str) -> str:
         """dy, in terms of dt."""
         line = differential(self.eq.forward.line(y), self.t, self.change)
-        own = printed_axes(line, self.notation, self.eq.layout)
-        axes = in_layout([a.symbol for a in own], self.eq.layout)
-        change = self.d(self.t)
-        symbols = {self.change.name: change}
-        writer = MatrixWriter(self.notation, self.eq.layout, axes, symbols=symbols)
-        return guarded(writer.line(line)[0], change)
+        return with_change(self.eq, line, self.notation, self.change.name, self.d(self.t))

@@ -6,8 +6,8 @@ and descriptions are the user's own and are escaped by whoever prints them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from symnn.drawing import Drawing
 
@@ -115,6 +115,14 @@ class Section:
     title: str
     blocks: tuple[Block, ...]
     given: bool = False
+
+    def rewritten(self, row: Callable[[Row], Row]) -> Section:
+        """The section with every row of its equations replaced, in order."""
+        blocks = (
+            Equations(tuple(map(row, block.rows))) if isinstance(block, Equations) else block
+            for block in self.blocks
+        )
+        return replace(self, blocks=tuple(blocks))
 
 
 @dataclass(frozen=True)

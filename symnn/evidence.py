@@ -16,6 +16,7 @@ from symnn.check import H
 from symnn.derivation import Derivation, Derived
 from symnn.general import LAYERS, size
 from symnn.ir import Line
+from symnn.layers import Dense
 from symnn.network import Network
 from symnn.verify import SAMPLES, Sweep
 
@@ -78,10 +79,10 @@ def parameters(network: Network) -> int:
 def twin(network: Network) -> Network:
     """The network with at most WIDTH inputs and units of hidden layers."""
     spec = network.spec
-    last = max(k for k, layer in enumerate(spec.layers) if hasattr(layer, "units"))
+    last = max(k for k, layer in enumerate(spec.layers) if isinstance(layer, Dense))
     layers = tuple(
         replace(layer, units=min(layer.units, WIDTH))
-        if hasattr(layer, "units") and k != last
+        if isinstance(layer, Dense) and k != last
         else layer
         for k, layer in enumerate(spec.layers)
     )

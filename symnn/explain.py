@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from symnn.document import Box
@@ -12,14 +13,17 @@ from symnn.ir import Line, Tensor, entries, name_of
 from symnn.lower import in_layout
 from symnn.printers.latex import Writer, index_letters, printed_axes
 from symnn.printers.matrix import MatrixWriter, matrix_sides
-from symnn.printers.shapes import tensor_shape
+from symnn.printers.shapes import tensor_shape, times
 from symnn.symbols import Notation
 
 
-def why_transposed(eq: Equations, group: Group, notation: Notation) -> tuple[str, Box] | None:
+def why_transposed(
+    eq: Equations, group: Group, notation: Notation, told: Collection[str] = ()
+) -> tuple[str, Box] | None:
     """The kind, "error" or "weights", and three accounts of the transpose of a group.
 
-    None where its gradient is not led through an affine map, or not printed with a transpose.
+    None where its gradient is not led through an affine map, or not printed with a transpose, and
+    for the kinds that were told.
     """
     chain = group.steps[0].after
     for term in chain.terms:
@@ -28,7 +32,8 @@ def why_transposed(eq: Equations, group: Group, notation: Notation) -> tuple[str
             forward = eq.forward.definitions.get(name)
             if forward is not None and forward.why == "affine map" and group.tensor[:2] != "b_":
                 account = _Account(eq, notation, forward, Line(chain.lhs, (term,), chain.why))
-                return account.told() if account.transposed else None
+                wanted = account.kind not in told and transposed(notation, account.right)
+                return (account.kind, account.box()) if wanted else None
     return None
 
 
@@ -45,18 +50,12 @@ class _Account:
         self.product = product
         self.kind = "weights" if back.lhs.wrt == self.A.name else "error"
         self.own = self.A if self.kind == "weights" else self.a
-        self.left, self.right = matrix_sides(back, notation, eq.layout)
+        self.right = matrix_sides(back, notation, eq.layout)[1]
 
-    @property
-    def transposed(self) -> bool:
-        """Whether the gradient is printed with a transpose."""
-        return f"{self.notation.transpose}}}" in self.right
-
-    def told(self) -> tuple[str, Box]:
-        """The box, with its kind."""
-        say, kind = self.eq.say, self.kind
+    def box(self) -> Box:
+        """The question, and the three accounts."""
         texts = (self._by_entry(), self._by_differential(), self._by_shape())
-        return kind, Box(say(f"why_{kind}", product=self.right), texts)
+        return Box(self.eq.say(f"why_{self.kind}", product=self.right), texts)
 
     def letter(self, t: Tensor) -> str:
         """A tensor's symbol, of a gradient within a sentence."""
@@ -77,12 +76,9 @@ class _Account:
         return self.eq.say(f"why_{self.kind}_entry", **texts, left=left, right=right)
 
     def _by_differential(self) -> str:
-        notation, layout = self.notation, self.eq.layout
-        axes = in_layout([a.symbol for a in self.z.axes], layout)
         change = rf"\mathrm{{d}} {self.letter(self.own)}"
-        writer = MatrixWriter(notation, layout, axes, symbols={self.own.name: change})
-        moved = writer.line(Line(self.z, (self.product,)))[0]
-        moved = guarded(moved, change)
+        line = Line(self.z, (self.product,))
+        moved = with_change(self.eq, line, self.notation, self.own.name, change)
         d = self.letter(Tensor(self.eq.sweep.names[self.z.name]))
         first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
         texts = (first, pairing(d, moved), pairing(self.right, change))
@@ -93,7 +89,7 @@ class _Account:
 
     def _by_shape(self) -> str:
         def shaped(t: Tensor) -> str:
-            shape = tensor_shape(t, self.notation, self.eq.layout)
+            shape = times(tensor_shape(t, self.notation, self.eq.layout))
             return self.eq.say("shaped", letter=self.letter(t), shape=shape)
 
         d = replace(self.z, name=self.eq.sweep.names[self.z.name])
@@ -110,9 +106,20 @@ def pairing(left: str, right: str) -> str:
     return rf"\langle {left}, {right} \rangle"
 
 
-def guarded(product: str, change: str) -> str:
-    """A product that holds dA: in brackets before another matrix, or it might be d(A a)."""
-    return product.replace(f"{change} ", f"({change}) ")
+def with_change(eq: Equations, line: Line, notation: Notation, name: str, change: str) -> str:
+    """The right side of a line in which a tensor of this name stands for dA, written ``change``.
+
+    It is in brackets before another matrix, or it might be d(A a).
+    """
+    own = printed_axes(line, notation, eq.layout)
+    axes = in_layout([a.symbol for a in own], eq.layout)
+    writer = MatrixWriter(notation, eq.layout, axes, symbols={name: change})
+    return writer.line(line)[0].replace(f"{change} ", f"({change}) ")
+
+
+def transposed(notation: Notation, tex: str) -> bool:
+    """Whether a formula is printed with a transpose."""
+    return f"{notation.transpose}}}" in tex
 
 
 def spoken(eq: Equations, group: Group, notation: Notation) -> str:

@@ -136,9 +136,9 @@ def _check_text(text: str) -> None:
 
 
 def _check_size(tree: ast.expr) -> None:
-    todo, count = [(tree, 1)], 0
-    while todo:
-        node, depth = todo.pop()
+    pending, count = [(tree, 1)], 0
+    while pending:
+        node, depth = pending.pop()
         count += 1
         if depth > DEPTH:
             raise FormulaError(f"the formula is nested deeper than {DEPTH} levels")
@@ -146,7 +146,7 @@ def _check_size(tree: ast.expr) -> None:
             raise FormulaError(f"the formula has more than {NODES} parts")
         for inner in ast.iter_child_nodes(node):
             if isinstance(inner, ast.expr):
-                todo.append((inner, depth + 1))
+                pending.append((inner, depth + 1))
 
 
 class _Walk:

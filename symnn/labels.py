@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from symnn.document import Block, Document, Equations, Row, Section
+from symnn.document import Document, Equations, Row, Section
 
 
 class LabelError(ValueError):
@@ -81,12 +81,7 @@ def unique(sections: Iterable[Section]) -> tuple[Section, ...]:
         seen.update(own)
         return replace(row, label=own[0] if own else "", also=tuple(own[1:]), repeats=repeats)
 
-    def block(block: Block) -> Block:
-        if not isinstance(block, Equations):
-            return block
-        return Equations(tuple(row(r) for r in block.rows))
-
-    return tuple(replace(s, blocks=tuple(map(block, s.blocks))) for s in sections)
+    return tuple(section.rewritten(row) for section in sections)
 
 
 def labelled(notes: Document) -> dict[str, Row]:

@@ -11,6 +11,8 @@ from symnn.fold import layer_of
 from symnn.functions import X
 from symnn.ir import name_of
 from symnn.printers.latex import Writer
+from symnn.printers.shapes import tensor_shape
+from symnn.symbols import Notation
 
 
 class Legend(Equations):
@@ -19,30 +21,32 @@ class Legend(Equations):
     def symbol_rows(self) -> list[tuple[str, str, str, str]]:
         """The rows of the table of symbols, by kind: name, symbol, shape, meaning."""
         say = self.say
-        rows = [("x", self.letter("x"), self.shape("x", "0"), say("meaning_x"))]
-        rows.append(
-            ("y", self.letter("y"), self.shape("y", self.number(self.depth)), say("meaning_y"))
-        )
+        rows = [("x", self.letter("x"), self.shape("x"), say("meaning_x"))]
+        rows.append(("y", self.letter("y"), self.shape("y"), say("meaning_y")))
         for base in ("A", "b", "z", "a"):
             known = [n for n in self.forward.tensors if re.fullmatch(rf"{base}_\d+", n)]
             last = [n for n in known if self.notation.own(n)]
             for name in [*[n for n in known if n not in last][:1], *last]:
                 symbol, k = self.general(name)
                 first = base if base not in {row[0] for row in rows} else ""
-                rows.append((first, symbol, self.shape(name, k), say(f"meaning_{base}", k=k)))
+                rows.append((first, symbol, self.shape(name), say(f"meaning_{base}", k=k)))
         known = [n for n in self.forward.tensors if re.fullmatch(r"z_\d+", n)]
         name = next((n for n in known if not self.notation.own(n)), known[-1])
         error, k = self.general(self.sweep.names.get(name, f"d{name}"), name)
         meaning = say("meaning_delta", z=self.general(name)[0], k=k, of=self.loss_of(name))
-        rows.append(("delta", error, self.shape(name, k), meaning))
+        rows.append(("delta", error, self.shape(name), meaning))
         return [(key, f"${symbol}$", f"${shape}$", told) for key, symbol, shape, told in rows]
 
     def general(self, name: str, of: str = "") -> tuple[str, str]:
         """A symbol for layers in general, and k; with the layer's number if it is the only one."""
-        number = layer_of(of or name)
-        alone = (of or name) in self.notation.sole or self.notation.own(of or name)
-        symbol = self.letter(name, self.notation if alone else self.labelled(number))
-        return symbol, self.number(number) if alone else self.notation.layer_letter
+        notation, number = self.in_general(of or name), layer_of(of or name)
+        return self.letter(name, notation), "" if number is None else notation.layer(number)
+
+    def in_general(self, name: str) -> Notation:
+        """The notation for layers in general; that of the layer if only one has this tensor."""
+        number = layer_of(name)
+        alone = number is None or name in self.notation.sole or self.notation.own(name)
+        return self.notation if alone else self.labelled(number)
 
     def loss_of(self, name: str) -> str:
         """What is differentiated by ``name`` in the sweep: L, or N L."""
@@ -50,21 +54,10 @@ class Legend(Equations):
         loss = self.notation.symbol("L")
         return f"{self.notation.count} {loss}" if scaled else loss
 
-    def shape(self, name: str, k: str) -> str:
+    def shape(self, name: str) -> str:
         """Rows times columns, as the layout and the notation have them."""
-        size = f"n_{{{k}}}"
-        if name.startswith("A_"):
-            before = f"n_{{{int(k) - 1 if k.isdigit() else f'{k}-1'}}}"
-            inward = self.notation.turned(name, self.layout)
-            return rf"{before} \times {size}" if inward else rf"{size} \times {before}"
-        if name.startswith("b_"):
-            upright = self.notation.upright(self.layout)
-            return rf"1 \times {size}" if upright else rf"{size} \times 1"
-        return {
-            "sample": rf"{size} \times 1",
-            "columns": rf"{size} \times {self.notation.count}",
-            "rows": rf"{self.notation.count} \times {size}",
-        }[self.layout]
+        tensor = self.forward.tensors[name]
+        return r" \times ".join(tensor_shape(tensor, self.in_general(name), self.layout))
 
     def activation_rows(self) -> Iterable[Row]:
         """\\phi(x) = \\tanh(x), once for layers that are alike."""

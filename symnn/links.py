@@ -39,9 +39,8 @@ def symbols(told: Equations, labels: Collection[str], prefix: str) -> dict[str, 
             add(name, told.notation, f"sym:{prefix}{row}")
         layer = layer_of(gradients.get(name, name))
         if row and layer:
-            add(name, told.labelled(layer), f"sym:{prefix}{row}")
-            add(name, told.labelled(layer - 1), f"sym:{prefix}{row}")
-            add(name, told.labelled(layer + 1), f"sym:{prefix}{row}")
+            for k in (layer, layer - 1, layer + 1):  # as a layer in general, and its neighbours
+                add(name, told.labelled(k), f"sym:{prefix}{row}")
     return found
 
 
@@ -78,7 +77,8 @@ def linker(notes: Document, form: str) -> Link:
     def link(tex: str, row: Row, own: Collection[str]) -> str:
         def linked(match: re.Match[str]) -> str:
             place = notes.symbols[found[(match.lastindex or 1) - 1]]
-            return form % (place, match[0]) if place in places.difference(own) else match[0]
+            leads = place in places and place not in own
+            return form % (place, match[0]) if leads else match[0]
 
         return tex if row.free else pattern.sub(linked, tex)
 

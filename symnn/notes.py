@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symnn import markdown
-from symnn.breaking import WIDTH, broken
+from symnn.breaking import broken, fitted, room
 from symnn.document import (
     Block,
     Box,
@@ -38,7 +38,6 @@ from symnn.tex import breakable, compile_pdf, escape, in_fandol
 if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
-LEFT = 10  # width of the column of left sides, in characters
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
 NARROW = 52  # characters of a right side
 BEHIND = 42  # characters of equations and reasons beside each other in a text
@@ -86,10 +85,10 @@ def pdf(derivation: Derivation, **options: Any) -> bytes:
     return compile_pdf(document(derivation, **options))
 
 
-def html(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
+def html(derivation: Derivation, **options: Any) -> str:
     """The interactive page: every level of detail, that of the options first.
 
-    code: the page shows it in any case.
+    The code is beside the equations in any case, not at the end.
     """
     options = {"beside": True, **options, "code": False}
     chosen = options.get("detail", "textbook")
@@ -109,9 +108,9 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     return markdown.notebook(notes, network.spec.output.module, network.generate())
 
 
-def beamer(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
+def beamer(derivation: Derivation, **options: Any) -> str:
     """Slides, for the class beamer; they show no code and no ticks."""
-    notes = tell(derivation, **{"ticks": False, **options}, code=False)
+    notes = tell(derivation, **{**options, "ticks": False, "code": False})
     program = Phrases(notes.language)("tex_program")
     return render(
         "slides.tex.j2",
@@ -123,9 +122,9 @@ def beamer(derivation: Derivation, *, code: bool | None = None, **options: Any) 
     )
 
 
-def bare_frames(derivation: Derivation, *, code: bool | None = None, **options: Any) -> str:
+def bare_frames(derivation: Derivation, **options: Any) -> str:
     """The frames alone, for a talk of one's own."""
-    notes = tell(derivation, **{"figures": False, "ticks": False, **options}, code=False)
+    notes = tell(derivation, **{"figures": False, **options, "ticks": False, "code": False})
     return "\n".join(frame for _, own in frames(notes) for frame in own)
 
 
@@ -231,7 +230,7 @@ class _Blocks:
     def row(self, row: Row) -> dict[str, Any]:
         """A row; its symbols lead elsewhere, never to itself."""
         places = [f"eq:{self.prefix}{label}" for label in row.labels]
-        parts = broken(row.right, WIDTH - max(0, visible(row.left) - LEFT))
+        parts = broken(row.right, room(row.left))
         return {
             "left": self.link(row.left, row, places),
             "right": [self.link(part, row, places) for part in parts],
@@ -271,9 +270,8 @@ def _fragment_block(block: Block, prefix: str) -> str:
 
 def figure(picture: str, caption: str) -> str:
     """A picture, scaled down if it is wider than the text, with its caption as a float."""
-    fits = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
     head = "\\begin{figure}[!htb]\n\\centering\n"
-    return f"{head}{fits}\n{picture.rstrip()}}}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
+    return f"{head}{fitted(picture.rstrip())}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
 
 
 def beside(tex: str, code: str) -> dict[str, Any]:
@@ -323,7 +321,7 @@ def align(rows: tuple[Row, ...], prefix: str = "") -> str:
 
 def _parts(row: Row) -> tuple[str, ...]:
     """A right side as it is broken in a text of the reader's own, which may be narrow."""
-    return tuple(broken(row.right, NARROW - max(0, visible(row.left) - LEFT)))
+    return broken(row.right, room(row.left, NARROW))
 
 
 def plain_title(text: str, program: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import sympy as sp
 
+from symnn.breaking import room
 from symnn.derivation import Derivation
 from symnn.document import Block, Builder, Row
 from symnn.equations import Equations, Group
@@ -24,7 +25,7 @@ from symnn.printers.numerals import Style, in_numbers, result
 from symnn.printers.texts import visible
 from symnn.symbols import Notation
 
-WIDTH, LEFT = 66, 10  # of a right side, and of the column of left sides, in characters
+WIDTH = 66  # of a right side, in characters
 NUDGES = (sp.Rational(1, 100), sp.Rational(1, 1000), sp.Rational(1, 10000))
 NEAR = sp.Rational(1, 10)  # how far a nudge may be from the slope, in parts of it
 
@@ -87,9 +88,9 @@ class Numbers:
         parts = [(row.relation, row.right)]
         parts += [(sign, text) for sign, text in self.pieces(line) if text != row.right]
         rows: list[Row] = []
-        left, room = row.left, WIDTH - max(0, visible(row.left) - LEFT)
+        left, limit = row.left, room(row.left, WIDTH)
         for relation, text in parts:
-            if rows and visible(rows[-1].right) + visible(text) + 3 <= room:
+            if rows and visible(rows[-1].right) + visible(text) + 3 <= limit:
                 last = rows[-1]
                 rows[-1] = replace(last, right=f"{last.right} {relation} {text}")
             else:

@@ -25,9 +25,8 @@ def json_text(notes: Document) -> str:
     """The notes as JSON.
 
     Equations are rows of {left, relation, right, reason, result, label, labels, shape, checked,
-    code}, formulas are
-    LaTeX, texts have their formulas between dollar signs.  An empty left side continues the
-    row above.
+    code}; formulas are LaTeX, texts have their formulas between dollar signs.  An empty left
+    side continues the row above.
     """
     tables = [b for s in notes.sections for b in s.blocks if isinstance(b, Table) and b.names]
     found = {

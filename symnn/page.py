@@ -137,10 +137,10 @@ def _block(block: Block, say: Phrases, sheet: Worksheet | None) -> dict[str, Any
             return {"kind": "box", "title": words(title), "texts": [words(t) for t in texts]}
         case Heading(text):
             return {"kind": "heading", "text": words(text)}
-        case Table(header, rows, _, values):
+        case Table(header, rows, names, values):
             return {
                 "kind": "table",
-                "symbols": header == (say("symbol"), say("shape"), say("meaning")),
+                "symbols": bool(names),
                 "header": [words(cell) for cell in header],
                 "rows": [[words(cell) for cell in row] for row in rows],
                 "known": [json.dumps(dict(v)) if v else "" for v in values] or [""] * len(rows),

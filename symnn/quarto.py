@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from symnn.breaking import fitted
 from symnn.document import (
     Block,
     Box,
@@ -78,8 +79,7 @@ def _block(block: Block, prefix: str, say: Phrases) -> Iterator[str]:
             yield _figure(block, prefix)
         case Equations(rows):
             for own, label in displays(rows):
-                mark = f" {{#eq-{prefix}{label}}}" if label else ""
-                yield f"$$\n{aligned(own)}\n$${mark}"
+                yield displayed(aligned(own)) + (f" {{#eq-{prefix}{label}}}" if label else "")
             repeated = [f"@eq-{prefix}{row.repeats}" for row in rows if row.repeats]
             if repeated:
                 yield say("derived_in", places=", ".join(dict.fromkeys(repeated)))
@@ -99,7 +99,6 @@ def displays(rows: Sequence[Row]) -> Iterator[tuple[list[Row], str]]:
 
 def _figure(figure: Figure, prefix: str) -> str:
     """A figure for pages and one for PDF, from the same drawing."""
-    fits = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
     page = f"```{{=html}}\n{svg(figure.drawing).strip()}\n```"
-    paper = f"```{{=latex}}\n{fits}\n{tikz(figure.drawing).rstrip()}}}\n```"
+    paper = f"```{{=latex}}\n{fitted(tikz(figure.drawing).rstrip())}\n```"
     return f"::: {{#fig-{prefix}{figure.number}}}\n{page}\n\n{paper}\n\n{figure.caption}\n:::"

@@ -6,7 +6,7 @@ Every equation is a line of the derivation; every reason is that of a recorded s
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -118,8 +118,7 @@ class Reference(Opening):
                     out.say(sentence)
                 told = self.derivation_rows if by_chain else partial(differential_rows, self)
                 out.show(*self.alike(told(group, notation), layers[at : at + length]))
-                found = why_transposed(self, group, notation)
-                if found is not None and found[0] not in explained:
+                if found := why_transposed(self, group, notation, explained):
                     explained.add(found[0])
                     out.box(found[1])
             at += length
@@ -136,14 +135,12 @@ class Reference(Opening):
         out.say(say("result_says"))
         out.show(*self.folded_rows([line for _, line in rows]))
         parameters = [t.name for t in self.forward.leaves_of("parameter")]
-        parts = [self.letter(self.sweep.names[n]) for n in parameters]
-        if len(parts) > 2 * DEEP:
-            parts = [*parts[:2], r"\ldots", *parts[-2:]]
+        parts = elided([self.letter(self.sweep.names[n]) for n in parameters])
         out.say(say("vector"))
         out.show(
             Row(
                 rf"\nabla {self.notation.symbol('L')}",
-                rf"\left( {', '.join(parts)} \right)",
+                rf"\left( {parts} \right)",
                 result=True,
                 label="gradient",
             )
@@ -209,10 +206,7 @@ class Reference(Opening):
             gradient = Tensor("dtheta", (), "gradient", of="L", wrt="theta")
             lines = update_lines(row, [(theta, gradient.entry)])[1]
             out.show(*(self.row(line, self.notation) for line in lines))
-            letters = [self.letter(t.name) for t in parameters]
-            if len(letters) > 2 * DEEP:
-                letters = [*letters[:2], r"\ldots", *letters[-2:]]
-            out.say(say("every", names=", ".join(letters)))
+            out.say(say("every", names=elided([self.letter(t.name) for t in parameters])))
         self._figure("descent")
         out.end(say("update"))
 
@@ -244,3 +238,9 @@ class Reference(Opening):
             rows.append(Row(left, right, reason, label=label))
         self.out.show(*rows)
         self.out.end(self.say("stable"))
+
+
+def elided(letters: Sequence[str]) -> str:
+    """A list of letters; of a long one its ends."""
+    long = len(letters) > 2 * DEEP
+    return ", ".join((*letters[:2], r"\ldots", *letters[-2:]) if long else letters)

@@ -37,7 +37,8 @@ def _shape(f: sp.Expr) -> tuple[sp.Expr, dict[sp.Expr, sp.Expr]]:
 def _shortest(f: sp.Expr) -> sp.Expr:
     tries = [f]
     if any(p.exp.is_negative for p in f.atoms(sp.Pow)):
-        tries.append(nice(sp.cancel(f)))
+        top, bottom = sp.fraction(sp.cancel(f))
+        tries += [nice(top / bottom), nice(sp.factor_terms(top) / sp.factor(bottom))]
     if isinstance(f, sp.Add):
         tries += [nice(sp.factor_terms(f)), nice(sp.factor_terms(sp.cancel(f)))]
     return min(tries, key=sp.count_ops)

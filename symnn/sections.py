@@ -241,10 +241,8 @@ OWN_NOTATION: dict[str, Field] = {
 }
 TOP = (*SECTIONS, "layers", "activations")
 
-NOTES_FLAGS = ("notation", "layout", "detail", "story", "method", "language", "figures")
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
-    **{name: f"notes.{name}" for name in NOTES_FLAGS},
-    **{name: f"notes.{name}" for name in ("numbers", "digits", "code")},
+    **{name: f"notes.{name}" for name in SECTIONS["notes"] if name != "symbols"},
     "seed": "model.seed",
 }

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from symnn.breaking import broken
+from symnn.breaking import broken, fitted
 from symnn.document import (
     Block,
     Box,
@@ -34,7 +34,6 @@ TEXT = 54  # characters of a line of text
 RIGHT = 46  # characters of a right side on one line
 BESIDE = 34  # characters of an equation that leaves room for its reason beside it
 REASON = 22  # characters of a line of such a reason
-FITS = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 
 
 @dataclass(frozen=True)
@@ -105,7 +104,7 @@ def _groups(block: Block) -> Iterator[list[Item]]:
     """The items of a block that stay together."""
     match block:
         case Paragraph(text):
-            yield [Item(text, math.ceil(visible(text.replace("$", "")) * 1.2 / TEXT) + 0.5)]
+            yield [Item(text, _lines(text) + 0.5)]
         case Box(title, texts):
             yield [_aside(title, texts)]
         case Table(header, rows):
@@ -127,25 +126,29 @@ def _row(row: Row) -> Item:
     reason = rf"\raggedright\leavevmode\uncover<@@->{{\footnotesize {row.reason}}}"
     wide = len(parts) > 1 or visible(row.left) + visible(row.right) > BESIDE
     if not wide and row.reason:
-        length = visible(row.reason.replace("$", "")) * 1.2
-        height = max(height, 0.85 * math.ceil(length / REASON) + 0.3)
+        height = max(height, 0.85 * _lines(row.reason, REASON) + 0.3)
         return Item(rf"{left} & {rights[0]} & {reason}", height, row=True)
     cells = [rf"\multicolumn{{2}}{{@{{}}l@{{}}}}{{{right}}}" for right in rights]
     if row.reason:
         cells.append(rf"\multicolumn{{2}}{{@{{}}p{{0.8\linewidth}}@{{}}}}{{{reason}}}")
-        height += 0.85 * math.ceil(visible(row.reason.replace("$", "")) * 1.2 / TEXT) + 0.2
+        height += 0.85 * _lines(row.reason) + 0.2
     return Item(f"{left} & " + " \\tabularnewline\n & ".join(cells), height, row=True)
 
 
 def _aside(title: str, texts: tuple[str, ...]) -> Item:
-    """A box of the theme; its lines hold fewer characters than the frame's."""
+    """A box of the theme, in small letters."""
     body = "\n\n\\smallskip\n".join(texts)
-    lengths = [math.ceil(visible(text.replace("$", "")) * 1.2 / TEXT) for text in texts]
     made = f"\\begin{{block}}{{{title}}}\\footnotesize\n{body}\n\\end{{block}}"
-    return Item(made, 1.6 + 0.85 * sum(lengths) + 0.4 * len(texts))
+    return Item(made, 1.6 + 0.85 * sum(map(_lines, texts)) + 0.4 * len(texts))
+
+
+def _lines(text: str, width: int = TEXT) -> int:
+    """About how many lines a text with formulas fills."""
+    return math.ceil(visible(text.replace("$", "")) * 1.2 / width)
 
 
 def _height(tex: str) -> float:
+    """About how many lines high a displayed formula is."""
     if r"\begin" in tex:
         return 1.4 * (tex.count(r"\\") + 1) + 0.6
     if r"\sum" in tex:
@@ -160,12 +163,12 @@ def _table(rows: tuple[tuple[str, ...], ...]) -> str:
         "\\\\\n", "\\\\ \\hline\n", 1
     )
     columns = "l" * len(rows[0])
-    return f"{FITS}\n\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}}}"
+    return fitted(f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}")
 
 
 def _figure(picture: str, caption: str) -> str:
     high = r"\resizebox{!}{\ifdim\totalheight>0.5\textheight 0.5\textheight\else\totalheight\fi}{%"
-    shown = f"{high}\n{FITS}\n{picture.rstrip()}}}}}"
+    shown = f"{high}\n{fitted(picture.rstrip())}}}"
     return f"\\begin{{center}}\n{shown}\n\\end{{center}}\n{{\\footnotesize {caption}\\par}}"
 
 
@@ -191,4 +194,4 @@ def _frame(frame: Frame) -> str:
 def _array(rows: list[str]) -> str:
     body = " \\tabularnewline\\noalign{\\smallskip}\n".join(rows)
     columns = r"@{}r@{}l@{\quad}p{0.36\linewidth}@{}"
-    return f"{FITS}\n\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}}}"
+    return fitted(f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}")

@@ -13,7 +13,6 @@ from functools import partial
 import sympy as sp
 
 from symnn.derivation import Derivation
-from symnn.document import Equations as EquationBlock
 from symnn.document import Row
 from symnn.equations import Equations, activation
 from symnn.example import small
@@ -59,13 +58,8 @@ class Tutorial(Reference):
     def _apart(self, section: Callable[[], None]) -> None:
         """A section about another network: nothing leads there, or from there to this one."""
         section()
-        blocks = (
-            EquationBlock(tuple(replace(row, free=True, label="") for row in b.rows))
-            if isinstance(b, EquationBlock)
-            else b
-            for b in self.out.sections[-1].blocks
-        )
-        self.out.sections[-1] = replace(self.out.sections[-1], blocks=tuple(blocks))
+        own = self.out.sections[-1]
+        self.out.sections[-1] = own.rewritten(lambda row: replace(row, free=True, label=""))
 
     @functools.cached_property
     def model(self) -> Equations:

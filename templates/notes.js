@@ -232,7 +232,6 @@
 
   function place(at) {
     const high = document.documentElement.clientHeight, bar = document.querySelector(".bar");
-    meaning.classList.toggle("in-margin", margin.matches);
     meaning.style.fontSize = "";
     const fits = meaning.clientWidth / meaning.scrollWidth;
     if (fits < 1) meaning.style.fontSize = 100 * fits + "%";

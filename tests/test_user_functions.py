@@ -8,6 +8,7 @@ import pytest
 import symnn
 from symnn.notes import document
 from symnn.printers.mathtext import runs
+from symnn.printers.numpy import statement
 
 FORMULAS = (
     "x / (1 + exp(-2*x))",
@@ -103,3 +104,21 @@ def test_the_name_is_shown_as_it_is() -> None:
             assert r"\mathrm{act\_2}" in text
             assert "act-2" not in text
     assert "".join(run.text for run in runs(r"$\mathrm{act\_2}(z)$")) == "act_2(z)"
+
+
+@pytest.mark.parametrize(
+    "formula", ["x/(1 + x*x)", "1/((x*x + 1)*(x*x + 2)*(x*x + 3))", "x/(1 + exp(x) + x*x)"]
+)
+def test_the_error_of_a_quotient_is_a_product_of_matrices(formula: str) -> None:
+    """What the sum over the units above does not touch stands outside it."""
+    net = symnn.Network(
+        inputs=3,
+        layers=[symnn.Dense(4, "mine"), symnn.Dense(2)],
+        loss="sse",
+        activations={"mine": formula},
+    )
+    derivation = net.derive()
+    assert derivation.verify().ok
+    (line,) = [x for x in derivation.stable.lines if x.lhs.name == "dz_1"]
+    assert statement(line).count("dz_2 @ A_2") == 1
+    assert "None" not in statement(line)

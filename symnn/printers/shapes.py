@@ -85,17 +85,18 @@ def shape_tex(line: Line, notation: Notation, layout: str) -> str:
     if found is None:
         return ""
     products, shape = found
-    texts = [rf"{_times(left)} \cdot {_times(right)}" for left, right in dict.fromkeys(products)]
+    texts = [rf"{times(left)} \cdot {times(right)}" for left, right in dict.fromkeys(products)]
     if products and all((left[0], right[1]) == shape for left, right in products):
         return r",\ ".join(texts)
-    return " ".join([r",\ ".join(texts), r"\to", _times(shape)]) if texts else _times(shape)
+    return " ".join([r",\ ".join(texts), r"\to", times(shape)]) if texts else times(shape)
 
 
-def tensor_shape(t: Tensor, notation: Notation, layout: str) -> str:
+def tensor_shape(t: Tensor, notation: Notation, layout: str) -> Shape:
     """The shape of a tensor's matrix, or column."""
     axes = in_layout([a.symbol for a in printed_axes(Line(t, ()), notation, layout)], layout)
-    return _times(_Recorder(notation, layout, axes).shape(axes))
+    return _Recorder(notation, layout, axes).shape(axes)
 
 
-def _times(shape: Shape) -> str:
+def times(shape: Shape) -> str:
+    """n_1 × n_2."""
     return r"{\times}".join(shape)
