@@ -172,6 +172,8 @@ def train(
     as much again, up to CHUNK bytes; 3 x the parameters, and the optimizer's states; 3 x
     the activations of a batch; and 3 MB.
     """
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     if reduce is not None and checkpoint is not None:
         raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = dict(initialize(seed) if params is None else params)
@@ -237,18 +239,18 @@ class _Run:
         seed: int,
         reduce: Callable[[np.ndarray], object] | None,
     ) -> None:
-        dtype = params["A_1"].dtype
+        dtype = _dtype(params)
         self.x, self.y, self.reduce = x, y, reduce
         self.scaling = {k: v for k, v in params.items() if k not in PARAMETERS}
         self.vector = np.zeros(SIZE + 1, dtype)  # g, then the number of samples
         self.moving = np.zeros((1 + len(STATES), SIZE), dtype)  # what steps change
         self.theta, self.g = self.moving[0], self.vector[:-1]
-        for name, view in _views(self.theta).items():
-            view[...] = params[name]
+        _put(self.theta, params)
         self.state = dict(zip(STATES, self.moving[1:], strict=True))
         # look at every step, rather than keep a copy of the states for when one diverges
         self.careful = bool(STATES) and self.theta.nbytes > SPARE and reduce is None
-        self.last: np.ndarray | None = None  # theta a step ago, while every step is looked at
+        # theta of the step before, while every step is looked at
+        self.last: np.ndarray | None = None
         self.advance = _optimizer(self.theta, self.g, self.state, rate)
         self.scale = rate  # a factor of every gradient
         self.rng = np.random.default_rng([seed, 1])
@@ -328,7 +330,7 @@ class _Run:
             before = marks, vector.copy()
         self._steps(plan, first, count)
         end = first + self.t - t
-        whole = end - (end - first) % plan.batches  # where an epoch that is cut short begins
+        whole = end - (end - first) % plan.batches  # where a part of an epoch begins
         losses = self._losses(plan, first, whole) + self._losses(plan, whole, end)
         finite = all(np.isfinite(values).all() for values in (*losses, self.theta))
         if not finite and self.reduce is None:
@@ -399,7 +401,7 @@ class _Run:
         if self.reduce is not None:
             self._sum_over_processes(plan.rows, t)
             return
-        if not _all_finite(self.theta):
+        if t > 1 and not _all_finite(self.theta):
             raise self._diverged(plan, slot - 1, t - 1)
         if not np.isfinite(plan.losses(slot, 1)).all():
             raise self._diverged(plan, slot, t)
@@ -482,6 +484,15 @@ def _views(vector: np.ndarray) -> Arrays:
         if f"b_{k}" in PARAMETERS:
             views[f"b_{k}"] = whole[:, -1]
     return views
+
+
+def _put(vector: np.ndarray, params: Arrays) -> None:
+    """Write the parameters into a flat vector."""
+    for name, view in _views(vector).items():
+        shape = params[name].shape
+        if shape != view.shape:
+            raise ValueError(f"{name} must have the shape {view.shape}, not {shape}")
+        view[...] = params[name]
 
 
 class _Plan:
@@ -764,39 +775,54 @@ def _checked(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y, if all their rows can be trained on; read in parts."""
     x, y = _numbers("x", x), _numbers("y", y)
-    if x.ndim == 2 and y.ndim and len(x) != len(y):
-        raise ValueError(f"x has {len(x)} rows and y {len(y)}")
-    rows = max(1, PIECE // (8 * (INPUTS + OUTPUTS)))
-    for start in range(0, max(len(x), 1) if x.ndim else 1, rows):
-        part = slice(start, start + rows) if x.ndim and y.ndim else ...
-        _targets(params, y[part], len(_features(params, x[part])))
+    count = len(x) if x.ndim else 0
+    size = max(1, PIECE // (8 * (INPUTS + OUTPUTS)))
+    for start in range(0, max(count, 1), size):
+        part = slice(start, start + size)
+        _features(params, x, part)
+        _targets(params, y, count, part)
     return x, y
 
 
-def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
-    """x as (N, 3) numbers of the parameters' type, standardised where they say so."""
+def _dtype(params: Arrays) -> np.dtype:
+    """The type of the parameters, in this machine's byte order."""
     dtype = params["A_1"].dtype
+    if dtype.kind not in "fV":  # V: bfloat16
+        raise ValueError(f"parameters must be floating-point numbers, not {dtype}")
+    return dtype.newbyteorder("=")
+
+
+def _features(params: Arrays, x: np.ndarray, part: slice = np.s_[:]) -> np.ndarray:
+    """x as (N, 3) numbers of the parameters' type, standardised where they say so.
+
+    part: the rows that are wanted.
+    """
     x = _numbers("x", x)
     if x.ndim != 2 or x.shape[1] != INPUTS or not len(x):
         raise ValueError(f"x must have the shape (N, {INPUTS}), not {x.shape}")
+    x = x[part]
     if "x_mean" in params:
         x = (x - params["x_mean"]) / params["x_scale"]
-    return _finite("x", x, dtype)
+    return _finite("x", x, _dtype(params))
 
 
-def _targets(params: Arrays, y: np.ndarray, count: int) -> np.ndarray:
-    """y as (N, 1) numbers of the parameters' type."""
-    dtype = params["A_1"].dtype
-    y = _as_rows(_numbers("y", y))
-    if y.shape != (count, OUTPUTS):
+def _targets(
+    params: Arrays, y: np.ndarray, count: int, part: slice = np.s_[:]
+) -> np.ndarray:
+    """y, with so many rows, as (N, 1) numbers of the parameters' type.
+
+    part: the rows that are wanted.
+    """
+    y = _numbers("y", y)
+    if y.shape not in ((count,), (count, OUTPUTS)):
         raise ValueError(f"y must have the shape {(count, OUTPUTS)}, not {y.shape}")
-    y = _finite("y", y, dtype)
+    y = _finite("y", _as_rows(y[part]), _dtype(params))
     return y
 
 
 def _as_rows(y: np.ndarray) -> np.ndarray:
     """y as (N, 1), of one output also (N,)."""
-    return y[:, None] if y.ndim == 1 and OUTPUTS == 1 else y
+    return y[:, None] if y.ndim == 1 else y
 
 
 def _numbers(name: str, values: np.ndarray) -> np.ndarray:

@@ -208,6 +208,8 @@ def train(
     processes, after jax.distributed.initialize(), train as one: each calls train with the
     same arguments, among them a folder that all see, and has the same result.
     """
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     params = _native(initialize(seed) if params is None else params)
     x = _features(params, x)
     y = _targets(params, y, len(x))
@@ -566,30 +568,45 @@ def _interruptible(stop: list[bool]) -> Iterator[None]:
             signal.signal(signal.SIGINT, usual)
 
 
-def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
-    """x as (N, 2) numbers of the parameters' type, standardised where they say so."""
+def _dtype(params: Arrays) -> np.dtype:
+    """The type of the parameters, in this machine's byte order."""
     dtype = params["A_1"].dtype
+    if dtype.kind not in "fV":  # V: bfloat16
+        raise ValueError(f"parameters must be floating-point numbers, not {dtype}")
+    return dtype.newbyteorder("=")
+
+
+def _features(params: Arrays, x: np.ndarray, part: slice = np.s_[:]) -> np.ndarray:
+    """x as (N, 2) numbers of the parameters' type, standardised where they say so.
+
+    part: the rows that are wanted.
+    """
     x = _numbers("x", x)
     if x.ndim != 2 or x.shape[1] != INPUTS or not len(x):
         raise ValueError(f"x must have the shape (N, {INPUTS}), not {x.shape}")
+    x = x[part]
     if "x_mean" in params:
         x = (x - params["x_mean"]) / params["x_scale"]
-    return _finite("x", x, dtype)
+    return _finite("x", x, _dtype(params))
 
 
-def _targets(params: Arrays, y: np.ndarray, count: int) -> np.ndarray:
-    """y as (N, 1) numbers of the parameters' type."""
-    dtype = params["A_1"].dtype
-    y = _as_rows(_numbers("y", y))
-    if y.shape != (count, OUTPUTS):
+def _targets(
+    params: Arrays, y: np.ndarray, count: int, part: slice = np.s_[:]
+) -> np.ndarray:
+    """y, with so many rows, as (N, 1) numbers of the parameters' type.
+
+    part: the rows that are wanted.
+    """
+    y = _numbers("y", y)
+    if y.shape not in ((count,), (count, OUTPUTS)):
         raise ValueError(f"y must have the shape {(count, OUTPUTS)}, not {y.shape}")
-    y = _finite("y", y, dtype)
+    y = _finite("y", _as_rows(y[part]), _dtype(params))
     return y
 
 
 def _as_rows(y: np.ndarray) -> np.ndarray:
     """y as (N, 1), of one output also (N,)."""
-    return y[:, None] if y.ndim == 1 and OUTPUTS == 1 else y
+    return y[:, None] if y.ndim == 1 else y
 
 
 def _numbers(name: str, values: np.ndarray) -> np.ndarray:

@@ -96,6 +96,54 @@ def test_bad_targets_are_one_clear_error(y: Any) -> None:
         module.loss_and_gradients(module.initialize(), np.zeros((1, 3)), y)
 
 
+def test_the_shapes_in_a_message_are_those_of_the_whole_arrays() -> None:
+    """Though train reads them in pieces."""
+    module = network().compile()
+    module.PIECE = 100
+    with pytest.raises(ValueError, match=r"x must have .*\(N, 3\), not \(50, 4\)"):
+        module.train(np.zeros((50, 4)), np.zeros((50, 2)))
+    for y in (np.zeros((50, 3)), np.zeros((49, 2)), np.zeros(50), np.zeros(())):
+        message = re.escape(f"y must have the shape (50, 2), not {y.shape}")
+        with pytest.raises(ValueError, match=message):
+            module.train(np.zeros((50, 3)), y)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1])
+def test_a_batch_has_a_row(batch_size: int) -> None:
+    net = network()
+    with pytest.raises(ValueError, match=f"batch_size must be at least 1, not {batch_size}"):
+        net.compile().train(*drawn(net), batch_size=batch_size)
+
+
+def test_parameters_of_another_shape_or_type_are_refused() -> None:
+    """Rather than stretched, or the inputs cut to whole numbers."""
+    net = network()
+    module = net.compile()
+    params = module.initialize()
+    x, y = drawn(net)
+    narrow = {**params, "A_1": params["A_1"][:, :1]}
+    with pytest.raises(ValueError, match=r"A_1 must have the shape \(\d, 3\), not \(\d, 1\)"):
+        module.train(x, y, params=narrow)
+    whole = {k: np.round(10 * v).astype(int) for k, v in params.items()}
+    for call in (module.loss_and_gradients, lambda p, x, y: module.train(x, y, params=p)):
+        with pytest.raises(ValueError, match="floating-point numbers, not int64"):
+            call(whole, x, y)
+    with pytest.raises(ValueError, match="floating-point numbers, not int64"):
+        module.predict(whole, x)
+
+
+def test_parameters_may_have_the_other_byte_order() -> None:
+    net = network()
+    module = net.compile()
+    params, (x, y) = module.initialize(), drawn(net)
+    other = {k: v.astype(v.dtype.newbyteorder()) for k, v in params.items()}
+    trained, history = module.train(x, y, params=params, epochs=2, batch_size=4)
+    found, again = module.train(x, y, params=other, epochs=2, batch_size=4)
+    assert again == history
+    assert all(np.array_equal(found[k], v) for k, v in trained.items())
+    assert np.array_equal(module.predict(other, x), module.predict(params, x))
+
+
 # --- training ---
 
 
