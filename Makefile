@@ -32,7 +32,9 @@ generated: .venv/installed
 	done
 	$(BIN)/python -m symnn derive xor --language zh -o generated/xor.zh.tex --force
 	$(BIN)/python -m symnn draw xor -o generated/xor.svg --force
-	$(BIN)/python -m symnn generate xor --target jax -o generated/xor_jax.py --force
+	for target in plain jax; do \
+		$(BIN)/python -m symnn generate xor --target $$target -o generated/xor_$$target.py --force || exit 1; \
+	done
 
 clean:
 	rm -rf .venv demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -778,7 +778,7 @@ def _checked(
 def _dtype(params: Arrays) -> np.dtype:
     """The type of the parameters, in this machine's byte order."""
     dtype = params["A_1"].dtype
-    if dtype.kind not in "fV":  # V: bfloat16
+    if dtype.kind != "f":
         raise ValueError(f"parameters must be floating-point numbers, not {dtype}")
     return dtype.newbyteorder("=")
 

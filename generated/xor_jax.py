@@ -576,31 +576,22 @@ def _dtype(params: Arrays) -> np.dtype:
     return dtype.newbyteorder("=")
 
 
-def _features(params: Arrays, x: np.ndarray, part: slice = np.s_[:]) -> np.ndarray:
-    """x as (N, 2) numbers of the parameters' type, standardised where they say so.
-
-    part: the rows that are wanted.
-    """
+def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
+    """x as (N, 2) numbers of the parameters' type, standardised where they say so."""
     x = _numbers("x", x)
     if x.ndim != 2 or x.shape[1] != INPUTS or not len(x):
         raise ValueError(f"x must have the shape (N, {INPUTS}), not {x.shape}")
-    x = x[part]
     if "x_mean" in params:
         x = (x - params["x_mean"]) / params["x_scale"]
     return _finite("x", x, _dtype(params))
 
 
-def _targets(
-    params: Arrays, y: np.ndarray, count: int, part: slice = np.s_[:]
-) -> np.ndarray:
-    """y, with so many rows, as (N, 1) numbers of the parameters' type.
-
-    part: the rows that are wanted.
-    """
+def _targets(params: Arrays, y: np.ndarray, count: int) -> np.ndarray:
+    """y, with so many rows, as (N, 1) numbers of the parameters' type."""
     y = _numbers("y", y)
     if y.shape not in ((count,), (count, OUTPUTS)):
         raise ValueError(f"y must have the shape {(count, OUTPUTS)}, not {y.shape}")
-    y = _finite("y", _as_rows(y[part]), _dtype(params))
+    y = _finite("y", _as_rows(y), _dtype(params))
     return y
 
 

@@ -102,7 +102,7 @@ def derive(**options: Any) -> int:
 @cli.command()
 @_specs
 @click.option("-o", "--output", help="File, folder, or - for standard output.")
-@click.option("--target", default="numpy", show_default=True, help="numpy, c or jax.")
+@click.option("--target", default="numpy", show_default=True, help="numpy, plain, c or jax.")
 @click.option("--weights", metavar="FILE.npz", help="Weights to bake into the C file.")
 @click.option("--only", type=click.Choice(["predict"]), help="Leave training out of the C file.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")

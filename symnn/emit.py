@@ -63,6 +63,16 @@ def _numpy(network: Network) -> Files:
     return {".py": render("numpy_module.py.j2", **values)}
 
 
+def _plain(network: Network) -> Files:
+    derivation = network.derive()
+    values = {
+        **_values(derivation, "plain"),
+        **_functions(derivation, NUMPY),
+        **_update(derivation, NUMPY),
+    }
+    return {".py": render("plain_module.py.j2", **values)}
+
+
 def _c(network: Network, **options: Any) -> Files:
     derivation = network.derive()
     return c_files(derivation, _values(derivation, "c"), **options)
@@ -80,6 +90,7 @@ def _jax(network: Network) -> Files:
 
 TARGETS: dict[str, Target] = {
     "numpy": Target(_numpy),
+    "plain": Target(_plain),
     "c": Target(_c, ".c", ("weights", "training"), compiler, sizes),
     "jax": Target(_jax),
 }

@@ -33,8 +33,9 @@ def test_the_committed_module_is_what_is_generated(name: str) -> None:
     compare(GENERATED / f"{name}.py", symnn.load(name).generate())
 
 
-def test_the_committed_module_for_jax_is_what_is_generated() -> None:
-    compare(GENERATED / "xor_jax.py", symnn.load("xor").generate("jax"))
+@pytest.mark.parametrize("target", ["plain", "jax"])
+def test_the_committed_modules_of_other_targets_are_what_is_generated(target: str) -> None:
+    compare(GENERATED / f"xor_{target}.py", symnn.load("xor").generate(target))
 
 
 @pytest.mark.parametrize("name", example_names())

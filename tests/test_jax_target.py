@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.util
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_module import OPTIMIZERS, commented, drawn, network, wide_range
+from test_module import OPTIMIZERS, commented, drawn, network, passes_ruff, wide_range
 
 import symnn
 from symnn import Dense, Dropout, Network
@@ -43,16 +42,7 @@ def error_of(found: Any, exact: Any) -> float:
 
 
 def test_modules_pass_ruff(texts: dict[str, str], tmp_path: Path) -> None:
-    for k, text in enumerate(texts.values()):
-        short = re.sub("^NAME = .{90,}$", 'NAME = ""', text, flags=re.MULTILINE)
-        (tmp_path / f"m{k}.py").write_text(short, encoding="utf-8")
-    for words in (
-        ["check", "--select", "E,F,I,UP,B", "--line-length", "100"],
-        ["format", "--check", "--diff"],
-    ):
-        command = [sys.executable, "-m", "ruff", *words, "--isolated", "--no-cache", "."]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-        assert done.returncode == 0, (words, (done.stdout + done.stderr)[:6000])
+    passes_ruff(texts.values(), tmp_path)
 
 
 def test_modules_need_numpy_and_jax_only(texts: dict[str, str]) -> None:

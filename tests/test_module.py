@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -90,26 +91,31 @@ def wide_range() -> dict[str, Network]:
     return nets
 
 
-@pytest.fixture(scope="module")
-def texts() -> dict[str, str]:
-    return {name: net.generate() for name, net in wide_range().items()}
+@pytest.fixture(scope="module", params=["numpy", "plain"])
+def texts(request: pytest.FixtureRequest) -> dict[str, str]:
+    return {name: net.generate(request.param) for name, net in wide_range().items()}
 
 
 # --- the text ---
 
 
-def test_modules_pass_ruff(texts: dict[str, str], tmp_path: Path) -> None:
-    for k, text in enumerate(texts.values()):
+def passes_ruff(texts: Iterable[str], folder: Path) -> None:
+    """The modules have no fault that ruff knows, and its format; a long name apart."""
+    for k, text in enumerate(texts):
         short = re.sub("^NAME = .{90,}$", 'NAME = ""', text, flags=re.MULTILINE)
-        (tmp_path / f"m{k}.py").write_text(short, encoding="utf-8")
+        (folder / f"m{k}.py").write_text(short, encoding="utf-8")
     for words in (
         ["check"],
         ["check", "--select", "E,F,I,UP,B", "--line-length", "100"],
         ["format", "--check", "--diff"],
     ):
         command = [sys.executable, "-m", "ruff", *words, "--isolated", "--no-cache", "."]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, (words, (done.stdout + done.stderr)[:6000])
+
+
+def test_modules_pass_ruff(texts: dict[str, str], tmp_path: Path) -> None:
+    passes_ruff(texts.values(), tmp_path)
 
 
 def test_modules_import_numpy_and_the_standard_library_only(texts: dict[str, str]) -> None:
@@ -173,10 +179,11 @@ def commented(text: str, function: str = "loss_and_gradients") -> list[tuple[str
 
 
 @pytest.mark.parametrize("case", ["gelu, cross_entropy", "cut, norm", "dropout, huber, True"])
-def test_every_statement_stands_below_its_line(case: str) -> None:
+@pytest.mark.parametrize("target", ["numpy", "plain"])
+def test_every_statement_stands_below_its_line(case: str, target: str) -> None:
     net = wide_range()[case]
     lines = net.derive().stable.lines
-    assert commented(net.generate()) == [(str(line), line.lhs.name) for line in lines]
+    assert commented(net.generate(target)) == [(str(line), line.lhs.name) for line in lines]
 
 
 # --- the numbers ---
