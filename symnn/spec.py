@@ -266,23 +266,21 @@ class _Reader:
 
     def example(self, values: dict[str, Any]) -> Example:
         for key in ("x", "y"):
-            if not self.numbers(f"example.{key}", values[key], None):
+            given = values[key] is not None
+            if given and not self.numbers(f"example.{key}", values[key], [len(values[key])]):
                 values[key] = None
         x, y = (None if values[k] is None else tuple(map(float, values[k])) for k in ("x", "y"))
         return Example(x, y, values["parameters"])
 
-    def numbers(self, path: str, values: Any, shape: Sequence[int] | None) -> bool:
-        """Whether nested lists hold finite numbers in this shape (None: one list)."""
-        shape = [len(values)] if shape is None and isinstance(values, list | tuple) else shape
-        if values is None:
-            return True
+    def numbers(self, path: str, values: Any, shape: Sequence[int]) -> bool:
+        """Whether nested lists hold finite numbers in this shape."""
         if not shape:
             found = wrong(Field("number", minimum=-1e100, maximum=1e100), values)
             if found:
                 self.fail(path, *found)
             return not found
         if not isinstance(values, list | tuple) or len(values) != shape[0]:
-            self.fail(path, f"must be {shape[0]} values, as the shape {tuple(shape)} asks for")
+            self.fail(path, f"must be {shape[0]} value(s), as the shape {tuple(shape)} asks for")
             return False
         return all(self.numbers(path, v, shape[1:]) for v in values)
 

@@ -161,10 +161,13 @@ MISTAKES: list[tuple[str, Any, str, str]] = [
     ("example.x", [1.0], "example.x", "2 value"),
     ("example.x", [1.0, "a"], "example.x", "a number"),
     ("example.x", [1.0, float("nan")], "example.x", "finite"),
+    ("example.x", [1.0, None], "example.x", "a number"),
     ("example.y", [1.0, 2.0], "example.y", "1 value"),
     ("example.parameters", {"A_2": [[1]]}, "example.parameters.A_2", "no parameter"),
-    ("example.parameters", {"A_1": [[1]]}, "example.parameters.A_1", "must be 2 values"),
+    ("example.parameters", {"A_1": [[1]]}, "example.parameters.A_1", "must be 2 value"),
     ("example.parameters", {"b_1": [True]}, "example.parameters.b_1", "a number"),
+    ("example.parameters", {"b_1": [None]}, "example.parameters.b_1", "a number"),
+    ("example.parameters", {"b_1": None}, "example.parameters.b_1", "must be 1 value"),
     ("activations", {"tanh": "x"}, "activations.tanh", "there already"),
     ("activations", {"Mine": "x"}, "activations.Mine", "identifier"),
     ("activations", {"mine": 1}, "activations.mine", "a formula"),
@@ -186,6 +189,58 @@ def test_a_mistake_is_told_at_its_place(path: str, value: Any, expected: str, wo
 def test_momentum_belongs_to_sgd() -> None:
     [found] = errors(changed("train", {"optimizer": "adam", "momentum": 0.9}))
     assert found.path == "train.momentum"
+
+
+# every field that is not alone in its section, and some tables in tables
+FULL: dict[str, Any] = {
+    "model": {"name": "n", "inputs": 2, "seed": 1, "dtype": "float32"},
+    "layers": [{"type": "dropout", "rate": 0.5}, {"type": "dense", "units": 1, "bias": False}],
+    "loss": {"name": "sse", "l2": 0.1},
+    "activations": {"bent": "x**2"},
+    "train": {"epochs": 3, "momentum": 0.5, "target": ["a"]},
+    "notes": {"notation": {"base": "ng", "letters": {"A": "W"}}, "symbols": {"b": "c"}},
+    "example": {"x": [1, 2], "y": [0.5], "parameters": {"A_1": [[1, 2]]}},
+    "output": {"dir": "out", "module": "m"},
+}
+ANYTHING = st.recursive(
+    st.one_of(
+        *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20)),
+        st.sampled_from([0, 1, -1, 2, 10**9, 1e308, "dense", "relu", "A_1", "../x", "x" * 9999]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+def places(value: Any, before: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths to all values within a value."""
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict):
+        return []
+    return [p for k, v in value.items() for p in ((*before, k), *places(v, (*before, k)))]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.sampled_from(places(FULL)), ANYTHING), min_size=1, max_size=2))
+def test_anything_in_any_place_is_read_or_refused(changes: list[tuple[Any, Any]]) -> None:
+    document = copy.deepcopy(FULL)
+    for path, value in changes:
+        try:
+            inner = document
+            for key in path[:-1]:
+                inner = inner[key]
+            inner[path[-1]] = value
+        except (LookupError, TypeError):
+            continue  # the place went with the change before
+    try:
+        symnn.Network.from_spec(load_spec(document))
+    except SpecError as error:
+        text = str(error)
+        assert len(text.splitlines()) <= 40 and max(map(len, text.splitlines())) < 400
+        assert all(c.isprintable() or c == "\n" for c in text)
 
 
 # --- formulas ---
