@@ -96,6 +96,9 @@ def compare(
     rtol: float = RTOL,
 ) -> Comparison:
     """See ``Network.compare``."""
+    for place, given_as in (("grads", grads), ("params", params)):
+        if not isinstance(given_as, Mapping):
+            raise _fail(place, "must be a mapping of names to arrays")
     sweep = network.derive().batch
     forward = sweep.forward
     leaves = _leaves(network, params, x, y)

@@ -200,6 +200,13 @@ def test_an_error_names_the_place(change: Any, message: str) -> None:
     assert len(caught.value.errors) == 1
 
 
+def test_gradients_without_names_are_refused() -> None:
+    grads, (params, x, y) = backward("sigmoid"), point("sigmoid")
+    for given in ((list(grads.values()), params), (grads, np.zeros(3))):
+        with pytest.raises(symnn.SpecError, match="must be a mapping of names to arrays"):
+            network("sigmoid").compare(*given, x, y)
+
+
 def written(folder: Path, mistake: str = "", **more: Any) -> list[str]:
     spec = {
         "model": {"name": "own", "inputs": 3},
