@@ -494,9 +494,6 @@ def _views(vector: np.ndarray) -> Arrays:
 def _put(vector: np.ndarray, params: Arrays) -> None:
     """Write the parameters into a flat vector."""
     for name, view in _views(vector).items():
-        shape = params[name].shape
-        if shape != view.shape:
-            raise ValueError(f"{name} must have the shape {view.shape}, not {shape}")
         view[...] = params[name]
 
 
@@ -815,7 +812,14 @@ def _checked(
 
 
 def _dtype(params: Arrays) -> np.dtype:
-    """The type of the parameters, in this machine's byte order."""
+    """The type of the parameters, in this machine's byte order; ValueError if they do not fit."""
+    wanted = dict(PARAMETERS)
+    if "x_mean" in params:
+        wanted |= {"x_mean": (INPUTS,), "x_scale": (INPUTS,)}
+    for name, shape in wanted.items():
+        values = params.get(name)
+        if not isinstance(values, np.ndarray) or values.shape != shape:
+            raise ValueError(f"params must hold an array {name} of the shape {shape}")
     dtype = params["A_1"].dtype
     if dtype.kind != "f":
         raise ValueError(f"parameters must be floating-point numbers, not {dtype}")
@@ -827,13 +831,13 @@ def _features(params: Arrays, x: np.ndarray, part: slice = np.s_[:]) -> np.ndarr
 
     part: the rows that are wanted.
     """
-    x = _numbers("x", x)
+    x, dtype = _numbers("x", x), _dtype(params)
     if x.ndim != 2 or x.shape[1] != INPUTS or not len(x):
         raise ValueError(f"x must have the shape (N, {INPUTS}), not {x.shape}")
     x = x[part]
     if "x_mean" in params:
         x = (x - params["x_mean"]) / params["x_scale"]
-    return _finite("x", x, _dtype(params))
+    return _finite("x", x, dtype)
 
 
 def _targets(
@@ -857,13 +861,13 @@ def _as_rows(y: np.ndarray) -> np.ndarray:
 
 def _numbers(name: str, values: np.ndarray) -> np.ndarray:
     """values as an array of real numbers."""
-    values = np.asarray(values)
-    if values.dtype.kind == "c":
-        raise ValueError(f"{name} must hold real numbers, not {values.dtype}")
     try:
+        values = np.asarray(values)
+        if values.dtype.kind == "c":
+            raise TypeError
         return values if values.dtype.kind in "biuf" else values.astype(float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must hold real numbers only") from None
+    except (OverflowError, TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of real numbers") from None
 
 
 def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
