@@ -181,18 +181,27 @@ class _Sweep:
         return found
 
     def _sweep(self, item: Item, inner: Sequence[Line]) -> None:
-        for line in reversed(inner):
-            self._pull(line, within=isinstance(item, Scan))
-        found = [
-            self._gradient_line(line.lhs) for line in reversed(inner) if self._reached(line.lhs)
-        ]
+        names = self._reached(inner)
+        reached = [line for line in reversed(inner) if line.lhs.name in names]
+        for line in reached:
+            self._pull(line)
+        found = [self._gradient_line(line.lhs) for line in reached]
         if isinstance(item, Scan):
             self.out.append(Scan(item.axis, tuple(found), not item.reverse))
         else:
             self.out.extend(found)
 
-    def _reached(self, tensor: Tensor) -> bool:
-        return tensor.name in self.uses and tensor.name in self.active
+    def _reached(self, inner: Sequence[Line]) -> set[str]:
+        """What ``of`` depends on of these lines; inside a scan the dependence may run round."""
+        own = {line.lhs.name for line in inner} & self.active
+        reached = own & self.uses.keys()
+        before = -1
+        while before != len(reached):
+            before = len(reached)
+            for line in inner:
+                if line.lhs.name in reached:
+                    reached |= own & set(map(name_of, line.reads))
+        return reached
 
     def cotangent(self, tensor: Tensor) -> Tensor:
         """The tensor that holds the gradient of ``of`` with respect to ``tensor``."""
@@ -211,11 +220,7 @@ class _Sweep:
         terms = tuple(self.uses.get(tensor.name, ()))
         return Line(self.cotangent(tensor), terms, "chain rule")
 
-    def _pull(self, line: Line, within: bool) -> None:
-        if line.lhs.name not in self.active:
-            return
-        if not within and line.lhs.name not in self.uses:
-            return
+    def _pull(self, line: Line) -> None:
         for k, term in enumerate(line.terms):
             if term.reduce == "first":
                 continue  # piecewise constant

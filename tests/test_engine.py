@@ -440,6 +440,15 @@ def test_a_gradient_finds_a_name_where_two_are_taken() -> None:
     assert_gradients_hold(program)
 
 
+def test_two_gradients_never_share_a_name() -> None:
+    """That of x, where dx is taken, and that of L_dx."""
+    leaves = [leaf(name, i) for name in ("x", "dx", "L_dx")]
+    program = Program(tuple(leaves), (loss(sp.Mul(*(t.entry**2 for t in leaves)), i),))
+    _, names = gradients(program)
+    assert len(set(names.values())) == len(names)
+    assert_gradients_hold(program)
+
+
 def test_an_indicator_finds_a_name_too() -> None:
     x = leaf("x", i, j)
     taken = [leaf(name, role="input") for name in ("z_first", "z_first_", "z_first_1")]
@@ -459,6 +468,21 @@ def test_lines_that_the_loss_does_not_read_get_no_gradient() -> None:
     items, names = gradients(program)
     assert names.keys() == {"x", "L"}
     assert [str(line) for line in items] == ["dL = 1", "dx[i] = 3*dL*x[i]**2"]
+
+
+def test_lines_of_a_scan_that_lead_nowhere_get_no_gradient() -> None:
+    """Neither what the loss does not read, nor what does not depend on a parameter."""
+    x, m = leaf("x", t, role="input"), leaf("m")
+    h, u, v = (Tensor(name, (t,)) for name in "huv")
+    fixed = Line(u, (Term(x.entry**2),))
+    state = Line(h, (Term(m.entry * u.entry), Term(m.entry * h[t.symbol - 1])))
+    aside = Line(v, (Term(h.entry**2),))
+    program = Program((x, m), (Scan(t, (fixed, state, aside)), loss(h.entry**2, t)))
+    items, names = gradients(program)
+    (scan,) = (item for item in items if isinstance(item, Scan))
+    assert [line.lhs.name for line in scan.lines] == ["dh"]
+    assert names.keys() == {"L", "h", "m"}
+    assert_gradients_hold(program)
 
 
 def test_a_leaf_that_the_loss_does_not_read_has_the_gradient_0() -> None:
