@@ -71,8 +71,14 @@ def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) ->
 
 
 def fragment_to_input(derivation: Derivation, **options: Any) -> str:
-    """The fragment for \\input in a document, with labels."""
-    return fragment(derivation, labels=True, **options)
+    """The fragment for \\input in a document, with labels.
+
+    In a narrow text a line may be loose, so that none runs off it with a formula.
+    """
+    text = fragment(derivation, labels=True, **options)
+    if options.get("select"):
+        return text  # equations, perhaps within a paragraph
+    return f"\\begingroup\n\\setlength{{\\emergencystretch}}{{5em}}\n{text}\\par\n\\endgroup\n"
 
 
 def document(derivation: Derivation, **options: Any) -> str:
@@ -263,8 +269,10 @@ def _fragment_block(block: Block, prefix: str) -> str:
         case Equations(rows):
             return align(rows, prefix)
         case Listing(rows):
-            listed = "".join(f"\\item ${tex}$\\newline\n{typed(code)}\n" for tex, code in rows)
-            return f"\\begin{{itemize}}\n{listed}\\end{{itemize}}\n"
+            listed = "".join(
+                f"\\item ${tex}$\\newline\n{{\\small {typed(code)}}}\n" for tex, code in rows
+            )
+            return f"\\begin{{itemize}}\\raggedright\n{listed}\\end{{itemize}}\n"
     raise TypeError(block)
 
 
