@@ -64,9 +64,12 @@ def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) ->
     prefix = f"eq:{notes.prefix}" if labels else ""
     sections = []
     for section in notes.sections:
-        title = "" if options.get("select") else rf"\subsection*{{{section.title}}}"
-        blocks = [_fragment_block(block, prefix) for block in section.blocks]
-        sections.append("\n".join([title, *blocks, ""]) if title else "".join(blocks))
+        text = "" if options.get("select") else f"\\subsection*{{{section.title}}}\n"
+        for block in section.blocks:
+            # equations continue a paragraph: with a blank line they would begin one of their own
+            text += "" if isinstance(block, Equations) else "\n"
+            text += _fragment_block(block, prefix)
+        sections.append(text)
     return "\n".join(sections)
 
 
