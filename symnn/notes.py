@@ -64,15 +64,24 @@ def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) ->
     prefix = f"eq:{notes.prefix}" if labels else ""
     sections = []
     for section in notes.sections:
-        title = "" if options.get("select") else rf"\subsection*{{{section.title}}}"
-        blocks = [_fragment_block(block, prefix) for block in section.blocks]
-        sections.append("\n".join([title, *blocks, ""]) if title else "".join(blocks))
+        text = "" if options.get("select") else f"\\subsection*{{{section.title}}}\n"
+        for block in section.blocks:
+            # equations continue a paragraph: with a blank line they would begin one of their own
+            text += "" if isinstance(block, Equations) else "\n"
+            text += _fragment_block(block, prefix)
+        sections.append(text)
     return "\n".join(sections)
 
 
 def fragment_to_input(derivation: Derivation, **options: Any) -> str:
-    """The fragment for \\input in a document, with labels."""
-    return fragment(derivation, labels=True, **options)
+    """The fragment for \\input in a document, with labels.
+
+    In a narrow text a line may be loose, so that none runs off it with a formula.
+    """
+    text = fragment(derivation, labels=True, **options)
+    if options.get("select"):
+        return text  # equations, perhaps within a paragraph
+    return f"\\begingroup\n\\setlength{{\\emergencystretch}}{{5em}}\n{text}\\par\n\\endgroup\n"
 
 
 def document(derivation: Derivation, **options: Any) -> str:
@@ -263,8 +272,10 @@ def _fragment_block(block: Block, prefix: str) -> str:
         case Equations(rows):
             return align(rows, prefix)
         case Listing(rows):
-            listed = "".join(f"\\item ${tex}$\\newline\n{typed(code)}\n" for tex, code in rows)
-            return f"\\begin{{itemize}}\n{listed}\\end{{itemize}}\n"
+            listed = "".join(
+                f"\\item ${tex}$\\newline\n{{\\small {typed(code)}}}\n" for tex, code in rows
+            )
+            return f"\\begin{{itemize}}\\raggedright\n{listed}\\end{{itemize}}\n"
     raise TypeError(block)
 
 
