@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symnn import Dense, Dropout, Network
+from symnn import Dense, Dropout, Network, SpecError
+from symnn.cli import run
 from symnn.emit import generate_files
 from tests.test_networks import leaves_of, module_gradients, random_network
 
@@ -432,6 +433,108 @@ def test_without_training_weights_can_be_set(tmp_path: Path) -> None:
     assert run_main(source, main=main) == [0.0, 0.0, 0.0]
 
 
+# two networks in one program, which prints what each predicts
+TWO = """
+#include <stdio.h>
+#include "first.h"
+#include "second.h"
+
+int main()
+{
+    const first_real x[FIRST_INPUTS] = {1, -2, 0.5f};
+    const second_real v[SECOND_INPUTS] = {0.25f, -1};
+    first_real y[FIRST_OUTPUTS];
+    second_real w[SECOND_OUTPUTS];
+    first_init(0);
+    second_init(0);
+    for (int again = 0; again < 2; again++) {
+        first_predict(x, y);
+        second_predict(v, w);
+    }
+    for (int j = 0; j < FIRST_OUTPUTS; j++)
+        printf("%.9g ", (double)y[j]);
+    for (int j = 0; j < SECOND_OUTPUTS; j++)
+        printf("%.9g ", (double)w[j]);
+    return 0;
+}
+"""
+
+
+def prefixed(net: Network, folder: Path, prefix: str, **options: Any) -> Path:
+    """The C file of a network under a prefix, which is the file's name too."""
+    for suffix, text in generate_files(net, "c", prefix=prefix, **options).items():
+        (folder / f"{prefix}{suffix}").write_text(text)
+    return folder / f"{prefix}.c"
+
+
+@pytest.mark.parametrize("language", ["c", "c++"])
+@pytest.mark.parametrize("training", [False, True])
+def test_two_networks_are_linked_into_one_program(
+    language: str, training: bool, tmp_path: Path
+) -> None:
+    nets = {"first": example(dtype="float32"), "second": kind("small")}
+    points = {"first": [[1.0, -2.0, 0.5]], "second": [[0.25, -1.0]]}
+    expected, objects = [], []
+    for seed, (prefix, net) in enumerate(nets.items()):
+        module = net.compile()
+        params = module.initialize(seed)
+        source = prefixed(net, tmp_path, prefix, weights=params, training=training)
+        expected += list(module.predict(params, np.array(points[prefix], params["A_1"].dtype))[0])
+        objects.append(source.with_suffix(".o"))
+        compiled(*WARNINGS, "-O2", "-march=native", "-c", source, "-o", objects[-1])
+    builder = "g++" if language == "c++" else COMPILER
+    if not shutil.which(builder):
+        pytest.skip("no C++ compiler")
+    main = tmp_path / ("main.cpp" if language == "c++" else "main.c")
+    main.write_text(TWO)
+    command = [builder, "-Wall", "-Wextra", "-Werror", main, *objects, "-o", tmp_path / "main"]
+    done = subprocess.run([*command, "-lm"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True)
+    np.testing.assert_allclose([float(w) for w in done.stdout.split()], expected, rtol=2e-6)
+
+
+@pytest.mark.skipif(not shutil.which("nm"), reason="no nm")
+@pytest.mark.parametrize("name", KINDS)
+def test_an_object_shows_the_names_of_its_header_alone(name: str, tmp_path: Path) -> None:
+    source = prefixed(kind(name), tmp_path, "own")
+    compiled("-c", source, "-o", tmp_path / "own.o")
+    symbols = ["nm", "-g", "--defined-only", tmp_path / "own.o"]
+    listed = subprocess.run(symbols, capture_output=True, text=True).stdout.splitlines()
+    functions = {f"own_{f}" for f in ("init", "weights", "predict", "step")}
+    assert {line.split()[-1] for line in listed} == functions
+    header = (tmp_path / "own.h").read_text()
+    assert not re.search(r"(?i)\bnet_", header)
+    assert set(re.findall(r"#define (\w+)", header)) == {
+        *("OWN_SYMNN_H", "OWN_BITS", "OWN_INPUTS", "OWN_OUTPUTS", "OWN_SIZE", "OWN_ROWS")
+    }
+
+
+def test_a_prefix_changes_names_and_nothing_else(tmp_path: Path) -> None:
+    net = kind("odd")
+    for suffix, text in generate_files(net, "c", prefix="own").items():
+        plain = generate_files(net, "c")[suffix]
+        for ours, theirs in (("own_", "net_"), ("OWN_", "NET_")):
+            text = text.replace(ours, theirs)
+        changed = set(text.splitlines()) ^ set(plain.splitlines())
+        assert all(re.search("SYMNN_|one network|typedef net_real net", t) for t in changed)
+    source = prefixed(net, tmp_path, "own")
+    assert net.generate("c", prefix="own") == source.read_text()
+    line = [sys.executable, source.with_suffix(".py").name, "check"]
+    assert subprocess.run(line, cwd=tmp_path, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "int", "class", "mtx", "Net", "_net", "net_", "a__b", "9a", "a b", "é", "a" * 24]
+)
+def test_a_prefix_that_is_none_is_an_error(prefix: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"prefix: .* digits_init"):
+        generate_files(kind("small"), "c", prefix=prefix)
+    words = ("generate", "xor", "--target", "c", "-o", str(tmp_path / "net.c"), "--prefix", prefix)
+    assert run(list(words)) == 2
+    assert not list(tmp_path.iterdir())
+
+
 BLAS = """
 #include "net.h"
 
@@ -502,6 +605,16 @@ def test_weights_of_a_file_are_baked_in(tmp_path: Path) -> None:
     assert wrong.returncode == 2 and "A_1" in wrong.stderr
     numpy = command("generate", "xor", "--weights", "w.npz", cwd=tmp_path)
     assert numpy.returncode == 2 and "--target c" in numpy.stderr
+
+
+def test_the_command_takes_a_prefix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["generate", "xor", "--target", "c", "--prefix", "xor", "-o", str(tmp_path / "xor.c")]
+    assert run(line) == run([*line, "--check"]) == 0
+    assert "void xor_init(uint32_t seed);" in (tmp_path / "xor.h").read_text()
+    assert run([*line[:-2], "-o", "-", "digits"]) == 2
+    assert "name one spec" in capsys.readouterr().err
+    assert run(["generate", "xor", "--prefix", "xor"]) == 2
+    assert "--target c" in capsys.readouterr().err
 
 
 def test_without_a_compiler_the_error_says_what_to_install(tmp_path: Path) -> None:
