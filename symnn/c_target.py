@@ -21,6 +21,7 @@ from symnn.printers.c_functions import TEXTS, VECTORS, vector_texts
 from symnn.printers.c_scalars import Constants, functions_in
 from symnn.printers.flat import penalty_factor
 from symnn.printers.loops import C, Row, folded, has_loops
+from symnn.schema import Problem, SpecError, quoted
 from symnn.templating import render
 
 if TYPE_CHECKING:
@@ -30,6 +31,23 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, Any]
 ROWS = 32  # the largest batch of an embedded network whose spec takes all samples at once
 WIDTH = 96
+PREFIX = "net"
+# what users of the C file write after net_ or NET_
+NAMES = "init|weights|predict|step|BITS|INPUTS|OUTPUTS|SIZE|ROWS|PLAIN"
+# keywords of C and C++, and what C11, 7.31, keeps for its library, as in mtx_init and LC_ALL
+RESERVED = frozenset(
+    """
+    auto break case char const continue default do double else enum extern float for goto if inline
+    int long register restrict return short signed sizeof static struct switch typedef union
+    unsigned void volatile while
+    alignas alignof asm bool catch char16_t char32_t char8_t class co_await co_return co_yield
+    concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export
+    false friend mutable namespace new noexcept nullptr operator private protected public
+    reinterpret_cast requires static_assert static_cast template this thread_local throw true try
+    typeid typename typeof using virtual wchar_t
+    atomic cnd fe lc memory mtx sig thrd time tss
+    """.split()  # noqa: SIM905
+)
 
 
 def c_files(
@@ -37,19 +55,55 @@ def c_files(
     values: Mapping[str, Any],
     weights: Arrays | None = None,
     training: bool = True,
+    prefix: str = PREFIX,
 ) -> dict[str, str]:
     """Suffix -> text: .c and .h, and .py, the module that calls them, where it can train.
 
-    values: what every module says.  weights: parameters to bake in.
+    values: what every module says.  weights: parameters to bake in.  prefix: of all names that
+    the header declares; those of two networks in one program must differ.  Raises SpecError for
+    a prefix that is none.
     """
-    found = {**values, **_values(derivation, weights, training)}
+    if problem := _wrong_prefix(prefix):
+        raise SpecError([Problem("prefix", None, "", *problem)])
+    module = derivation.network.spec.output.module
+    found = {
+        **values,
+        **_values(derivation, weights, training),
+        "prefix": prefix,
+        "guard": f"SYMNN_{module}_H" if prefix == PREFIX else f"{prefix}_SYMNN_H",
+    }
     found["drawn_masks"] = [
         {"units": sum(mask["units"] for mask in group), "rate": rate}
         for rate, group in groupby(values["masks"], key=itemgetter("rate"))
     ]
-    found["header"] = render("c_module.h.j2", **found)
-    files = {".c": render("c_module.c.j2", **found), ".h": found["header"]}
+    found["header"] = _prefixed(render("c_module.h.j2", **found), prefix, f"{NAMES}|real")
+    text = _prefixed(render("c_module.c.j2", **found), prefix, NAMES)
+    files = {".c": text, ".h": found["header"]}
     return {**files, ".py": render("c_module.py.j2", **found)} if training else files
+
+
+def _wrong_prefix(prefix: str) -> tuple[str, str] | None:
+    """What is wrong with a prefix, and a hint; None if nothing is.
+
+    A linker may compare 31 characters (C11, 5.2.4.1), of which _weights takes 8, and C++ keeps
+    names with two underscores in a row for itself.
+    """
+    hint = "take a word such as digits, for digits_init"
+    if not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", prefix, re.ASCII) or len(prefix) > 23:
+        form = "a letter a-z, then letters a-z, digits and single _ between them, at most 23 in all"
+        return f"{quoted(prefix)} is no prefix: {form}", hint
+    if prefix in RESERVED:
+        return f"{quoted(prefix)} is reserved by C or C++", hint
+    return None
+
+
+def _prefixed(text: str, prefix: str, names: str) -> str:
+    """The text with another prefix of these names, in capitals where they are."""
+    return re.sub(
+        rf"(?:\b|(?<=-D))(?:net|(NET))_(?=(?:{names})\b)",
+        lambda m: f"{prefix.upper() if m[1] else prefix}_",
+        text,
+    )
 
 
 def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> dict[str, Any]:
@@ -69,7 +123,6 @@ def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> d
         "training": training,
         "folded": scaled,
         "bits": 32 if spec.model.dtype == "float32" else 64,
-        "guard": f"SYMNN_{spec.output.module.upper()}_H",
         "rows": spec.train.batch_size or ROWS,
         "baked": [] if weights is None else _listed(_flat(steps.blocks, weights), network),
         "scaling": [

@@ -105,6 +105,7 @@ def derive(**options: Any) -> int:
 @click.option("--target", default="numpy", show_default=True, help="numpy, plain, c or jax.")
 @click.option("--weights", metavar="FILE.npz", help="Weights to bake into the C file.")
 @click.option("--only", type=click.Choice(["predict"]), help="Leave training out of the C file.")
+@click.option("--prefix", metavar="NAME", help="Of the names in the C file.  Default: net.")
 @click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
 @_common
 def generate(**options: Any) -> int:

@@ -123,6 +123,7 @@ def generate(
     target: str,
     weights: str | None,
     only: str | None,
+    prefix: str | None,
     check: bool,
     as_json: bool,
     quiet: bool,
@@ -135,15 +136,23 @@ def generate(
             "--target", f"unknown target {shorten(target)!r}", suggestion(target, TARGETS)
         )
     chosen = TARGETS[target]
-    for flag, option, given in (("--weights", "weights", weights), ("--only", "training", only)):
-        if given and option not in chosen.options:
+    for flag, option, given in (
+        ("--weights", "weights", weights),
+        ("--only", "training", only),
+        ("--prefix", "prefix", prefix),
+    ):
+        if given is not None and option not in chosen.options:
             raise mistake(flag, f"the target {target} has no such option", "use --target c")
     if weights and len(specs) > 1:
         raise mistake("--weights", "the weights are those of one spec", "name one spec")
+    if prefix is not None and len(specs) > 1:
+        raise mistake("--prefix", "the names of each network need their own", "name one spec")
     networks = [Network.from_spec(load_spec(source)) for source in specs]
     options: dict[str, Any] = {"training": False} if only else {}
     if weights:
         options["weights"] = read_npz(Path(weights), networks[0].parameters)
+    if prefix is not None:
+        options["prefix"] = prefix
     if chosen.needs is not None and not only and not check:
         chosen.needs()
     main = chosen.main

@@ -91,7 +91,7 @@ def _jax(network: Network) -> Files:
 TARGETS: dict[str, Target] = {
     "numpy": Target(_numpy),
     "plain": Target(_plain),
-    "c": Target(_c, ".c", ("weights", "training"), compiler, sizes),
+    "c": Target(_c, ".c", ("weights", "training", "prefix"), compiler, sizes),
     "jax": Target(_jax),
 }
 

@@ -180,11 +180,16 @@ class Network:
 
         return compare(self, grads, params, x, y, rtol)
 
-    def generate(self, target: str = "numpy") -> str:
-        """The text of the standalone training module; target: "numpy", or "c" for the C file."""
+    def generate(self, target: str = "numpy", **options: Any) -> str:
+        """The text of the standalone training module; target: "numpy", "jax", or "c" (the C file).
+
+        options, of "c": ``weights``, parameters to bake in; ``training=False``, which leaves
+        training out; ``prefix``, of the names in the file ("net").  Raises ValueError for others,
+        and SpecError for a prefix that is none.
+        """
         from symnn.emit import generate
 
-        return generate(self, target)
+        return generate(self, target, **options)
 
     def compile(self, target: str = "numpy") -> ModuleType:
         """The same module, live; that of "c" needs a C compiler when it is first used."""

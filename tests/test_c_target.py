@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import multiprocessing
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from symnn import Dense, Dropout, Network
+from symnn import Dense, Dropout, Network, SpecError
+from symnn.cli import run
 from symnn.emit import generate_files
 from tests.test_networks import leaves_of, module_gradients, random_network
 
-COMPILER = next((c for c in ("cc", "gcc", "clang") if shutil.which(c)), "")
+COMPILERS = [c for c in ("gcc", "clang") if shutil.which(c)] or ["cc"]
+COMPILER = next((c for c in ("cc", *COMPILERS) if shutil.which(c)), "")
 pytestmark = pytest.mark.skipif(not COMPILER, reason="no C compiler (cc, gcc or clang)")
 WARNINGS = ("-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic")
 OPTIMIZERS: tuple[dict[str, Any], ...] = (
@@ -29,9 +33,9 @@ OPTIMIZERS: tuple[dict[str, Any], ...] = (
 )
 
 
-def compiled(*arguments: str | Path) -> None:
-    """Run the compiler; its messages are in the error."""
-    done = subprocess.run([COMPILER, *map(str, arguments)], capture_output=True, text=True)
+def compiled(*arguments: str | Path, compiler: str = COMPILER) -> None:
+    """Run a compiler; its messages are in the error."""
+    done = subprocess.run([compiler, *map(str, arguments)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:3000]
 
 
@@ -277,15 +281,25 @@ def kind(name: str, dtype: str = "float64") -> Network:
     return Network(dtype=dtype, **KINDS[name])
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_no_warning_and_nothing_but_libm_is_needed(name: str, tmp_path: Path) -> None:
+# every network with the first compiler, two that need most of what a C file may hold with others
+WITH_COMPILERS = pytest.mark.parametrize(
+    ("name", "compiler"),
+    [(n, c) for c in COMPILERS for n in (KINDS if c == COMPILERS[0] else ("classes", "odd"))],
+)
+
+
+@WITH_COMPILERS
+def test_no_warning_and_nothing_but_libm_is_needed(
+    name: str, compiler: str, tmp_path: Path
+) -> None:
+    build = functools.partial(compiled, compiler=compiler)
     for dtype in ("float64", "float32"):
         source = written(kind(name, dtype), tmp_path)
         promotion = ("-Wdouble-promotion",) if dtype == "float32" else ()
         for options in (("-ffreestanding", "-O1"), ("-DNET_LIBRARY", "-march=native")):
-            compiled(*WARNINGS, *promotion, *options, "-c", source, "-o", tmp_path / "net.o")
+            build(*WARNINGS, *promotion, *options, "-c", source, "-o", tmp_path / "net.o")
     if shutil.which("nm"):
-        compiled("-O2", "-ffreestanding", "-c", source, "-o", tmp_path / "net.o")
+        build("-O2", "-ffreestanding", "-c", source, "-o", tmp_path / "net.o")
         listed = subprocess.run(["nm", "-u", tmp_path / "net.o"], capture_output=True, text=True)
         needed = {line.split()[-1] for line in listed.stdout.splitlines()}
         known = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "erfc", "pow", "sqrt"}
@@ -331,11 +345,14 @@ int main(void)
 """
 
 
-def run_main(source: Path, *options: str, main: str = MAIN) -> list[float]:
+def run_main(
+    source: Path, *options: str, main: str = MAIN, compiler: str = COMPILER
+) -> list[float]:
     """The numbers that a program around the network prints."""
     folder = source.parent
     (folder / "main.c").write_text(main)
-    compiled(*WARNINGS, *options, folder / "main.c", source, "-o", folder / "main", "-lm")
+    files = (folder / "main.c", source, "-o", folder / "main", "-lm")
+    compiled(*WARNINGS, *options, *files, compiler=compiler)
     done = subprocess.run([folder / "main"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:3000]
     return [float(word) for word in done.stdout.split()]
@@ -374,11 +391,24 @@ int main(void)
 """
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
+SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+@functools.cache
+def has_sanitizers(compiler: str) -> bool:
+    """Whether the library of the sanitizers is there; clang's is a package of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        line = [compiler, *SANITIZED, "-x", "c", "-", "-o", f"{folder}/main"]
+        return not subprocess.run(line, input=b"int main(void) { }", capture_output=True).returncode
+
+
+@WITH_COMPILERS
+def test_sanitizers_find_nothing(name: str, compiler: str, tmp_path: Path) -> None:
+    if not has_sanitizers(compiler):
+        pytest.skip(f"{compiler} has no sanitizers (on Debian: libclang-rt-dev)")
     source = written(kind(name), tmp_path)
-    checks = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-march=native")
-    found = run_main(source, *checks, main=STEPS)
+    checks = ("-g", *SANITIZED, "-march=native")
+    found = run_main(source, *checks, main=STEPS, compiler=compiler)
     assert np.isfinite(found).all()
     if name != "classes":  # dropout draws anew
         assert found == pytest.approx(run_main(source, "-DNET_PLAIN", main=STEPS), rel=1e-6)
@@ -430,6 +460,108 @@ def test_without_training_weights_can_be_set(tmp_path: Path) -> None:
         "for (int i = 0; i < NET_SIZE; i++) { net_weights()[i] = 0; }\n    net_predict(x, output);",
     )
     assert run_main(source, main=main) == [0.0, 0.0, 0.0]
+
+
+# two networks in one program, which prints what each predicts
+TWO = """
+#include <stdio.h>
+#include "first.h"
+#include "second.h"
+
+int main()
+{
+    const first_real x[FIRST_INPUTS] = {1, -2, 0.5f};
+    const second_real v[SECOND_INPUTS] = {0.25f, -1};
+    first_real y[FIRST_OUTPUTS];
+    second_real w[SECOND_OUTPUTS];
+    first_init(0);
+    second_init(0);
+    for (int again = 0; again < 2; again++) {
+        first_predict(x, y);
+        second_predict(v, w);
+    }
+    for (int j = 0; j < FIRST_OUTPUTS; j++)
+        printf("%.9g ", (double)y[j]);
+    for (int j = 0; j < SECOND_OUTPUTS; j++)
+        printf("%.9g ", (double)w[j]);
+    return 0;
+}
+"""
+
+
+def prefixed(net: Network, folder: Path, prefix: str, **options: Any) -> Path:
+    """The C file of a network under a prefix, which is the file's name too."""
+    for suffix, text in generate_files(net, "c", prefix=prefix, **options).items():
+        (folder / f"{prefix}{suffix}").write_text(text)
+    return folder / f"{prefix}.c"
+
+
+@pytest.mark.parametrize("language", ["c", "c++"])
+@pytest.mark.parametrize("training", [False, True])
+def test_two_networks_are_linked_into_one_program(
+    language: str, training: bool, tmp_path: Path
+) -> None:
+    nets = {"first": example(dtype="float32"), "second": kind("small")}
+    points = {"first": [[1.0, -2.0, 0.5]], "second": [[0.25, -1.0]]}
+    expected, objects = [], []
+    for seed, (prefix, net) in enumerate(nets.items()):
+        module = net.compile()
+        params = module.initialize(seed)
+        source = prefixed(net, tmp_path, prefix, weights=params, training=training)
+        expected += list(module.predict(params, np.array(points[prefix], params["A_1"].dtype))[0])
+        objects.append(source.with_suffix(".o"))
+        compiled(*WARNINGS, "-O2", "-march=native", "-c", source, "-o", objects[-1])
+    builder = "g++" if language == "c++" else COMPILER
+    if not shutil.which(builder):
+        pytest.skip("no C++ compiler")
+    main = tmp_path / ("main.cpp" if language == "c++" else "main.c")
+    main.write_text(TWO)
+    command = [builder, "-Wall", "-Wextra", "-Werror", main, *objects, "-o", tmp_path / "main"]
+    done = subprocess.run([*command, "-lm"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    done = subprocess.run([tmp_path / "main"], capture_output=True, text=True)
+    np.testing.assert_allclose([float(w) for w in done.stdout.split()], expected, rtol=2e-6)
+
+
+@pytest.mark.skipif(not shutil.which("nm"), reason="no nm")
+@pytest.mark.parametrize("name", KINDS)
+def test_an_object_shows_the_names_of_its_header_alone(name: str, tmp_path: Path) -> None:
+    source = prefixed(kind(name), tmp_path, "own")
+    compiled("-c", source, "-o", tmp_path / "own.o")
+    symbols = ["nm", "-g", "--defined-only", tmp_path / "own.o"]
+    listed = subprocess.run(symbols, capture_output=True, text=True).stdout.splitlines()
+    functions = {f"own_{f}" for f in ("init", "weights", "predict", "step")}
+    assert {line.split()[-1] for line in listed} == functions
+    header = (tmp_path / "own.h").read_text()
+    assert not re.search(r"(?i)\bnet_", header)
+    assert set(re.findall(r"#define (\w+)", header)) == {
+        *("OWN_SYMNN_H", "OWN_BITS", "OWN_INPUTS", "OWN_OUTPUTS", "OWN_SIZE", "OWN_ROWS")
+    }
+
+
+def test_a_prefix_changes_names_and_nothing_else(tmp_path: Path) -> None:
+    net = kind("odd")
+    for suffix, text in generate_files(net, "c", prefix="own").items():
+        plain = generate_files(net, "c")[suffix]
+        for ours, theirs in (("own_", "net_"), ("OWN_", "NET_")):
+            text = text.replace(ours, theirs)
+        changed = set(text.splitlines()) ^ set(plain.splitlines())
+        assert all(re.search("SYMNN_|one network|typedef net_real net", t) for t in changed)
+    source = prefixed(net, tmp_path, "own")
+    assert net.generate("c", prefix="own") == source.read_text()
+    line = [sys.executable, source.with_suffix(".py").name, "check"]
+    assert subprocess.run(line, cwd=tmp_path, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "int", "class", "mtx", "Net", "_net", "net_", "a__b", "9a", "a b", "é", "a" * 24]
+)
+def test_a_prefix_that_is_none_is_an_error(prefix: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"prefix: .* digits_init"):
+        generate_files(kind("small"), "c", prefix=prefix)
+    words = ("generate", "xor", "--target", "c", "-o", str(tmp_path / "net.c"), "--prefix", prefix)
+    assert run(list(words)) == 2
+    assert not list(tmp_path.iterdir())
 
 
 BLAS = """
@@ -502,6 +634,16 @@ def test_weights_of_a_file_are_baked_in(tmp_path: Path) -> None:
     assert wrong.returncode == 2 and "A_1" in wrong.stderr
     numpy = command("generate", "xor", "--weights", "w.npz", cwd=tmp_path)
     assert numpy.returncode == 2 and "--target c" in numpy.stderr
+
+
+def test_the_command_takes_a_prefix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["generate", "xor", "--target", "c", "--prefix", "xor", "-o", str(tmp_path / "xor.c")]
+    assert run(line) == run([*line, "--check"]) == 0
+    assert "void xor_init(uint32_t seed);" in (tmp_path / "xor.h").read_text()
+    assert run([*line[:-2], "-o", "-", "digits"]) == 2
+    assert "name one spec" in capsys.readouterr().err
+    assert run(["generate", "xor", "--prefix", "xor"]) == 2
+    assert "--target c" in capsys.readouterr().err
 
 
 def test_without_a_compiler_the_error_says_what_to_install(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 THREADS = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv else "1"
@@ -98,11 +98,8 @@ def slices(w: Workload) -> list[slice]:
     return [slice(k * w.rows, (k + 1) * w.rows) for k in range(w.batches)]
 
 
-# -- systems: a workload and a dtype -> what runs so many steps
-
-
-def bare_products(w: Workload, dtype: str) -> Run:
-    """The matrix products of a step alone, with out=, in their best layouts."""
+def operands(w: Workload, dtype: str) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """(left, right, out) of the matrix products of a step, in their best layouts."""
     rng = np.random.default_rng(0)
     new = lambda *shape: rng.normal(size=shape).astype(dtype)  # noqa: E731
     calls = []
@@ -113,6 +110,15 @@ def bare_products(w: Workload, dtype: str) -> Run:
         calls.append((z, np.ascontiguousarray(a.T), np.empty_like(weights)))
         if k > 1:
             calls.append((np.ascontiguousarray(weights.T), z, np.empty_like(a)))
+    return calls
+
+
+# -- systems: a workload and a dtype -> what runs so many steps
+
+
+def bare_products(w: Workload, dtype: str) -> Run:
+    """The matrix products of a step alone, with out=."""
+    calls = operands(w, dtype)
 
     def run(steps: int) -> None:
         for _ in range(steps):
@@ -487,14 +493,19 @@ def measure(w: Workload, dtype: str, rounds: int, names: list[str]) -> dict[str,
             runs[name] = SYSTEMS[name](w, dtype)
         except (ImportError, ValueError, RuntimeError) as error:
             print(f"  {w.name}: {name} is left out: {error}", file=sys.stderr)
-    times: dict[str, list[float]] = {name: [] for name in runs}
+    return {n: float(np.percentile(t, 25)) for n, t in times(w, rounds, runs).items()}
+
+
+def times(w: Workload, rounds: int, runs: Mapping[str, Run]) -> dict[str, np.ndarray]:
+    """Microseconds of process time a step, by system and round; in a round all take turns."""
+    found: dict[str, list[float]] = {name: [] for name in runs}
     with np.errstate(all="ignore"):
         for _ in range(rounds):
             for name, run in runs.items():
                 start = time.process_time()
                 run(w.steps)
-                times[name].append((time.process_time() - start) / w.steps * 1e6)
-    return {name: float(np.percentile(values, 25)) for name, values in times.items()}
+                found[name].append((time.process_time() - start) / w.steps * 1e6)
+    return {name: np.array(values) for name, values in found.items()}
 
 
 def main() -> None:
