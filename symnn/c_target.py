@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Arrays = Mapping[str, Any]
 ROWS = 32  # the largest batch of an embedded network whose spec takes all samples at once
 WIDTH = 96
+TINY = 64  # parameters of a network whose step is made without calls
 PREFIX = "net"
 # what users of the C file write after net_ or NET_
 NAMES = "init|weights|predict|step|BITS|INPUTS|OUTPUTS|SIZE|ROWS|PLAIN"
@@ -70,6 +71,7 @@ def c_files(
         **values,
         **_values(derivation, weights, training),
         "prefix": prefix,
+        "tiny": values["size"] <= TINY,
         "guard": f"SYMNN_{module}_H" if prefix == PREFIX else f"{prefix}_SYMNN_H",
     }
     found["drawn_masks"] = [

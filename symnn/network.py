@@ -181,7 +181,7 @@ class Network:
         return compare(self, grads, params, x, y, rtol)
 
     def generate(self, target: str = "numpy", **options: Any) -> str:
-        """The text of the standalone training module; target: "numpy", "jax", or "c" (the C file).
+        """The text of the standalone training module; target: "numpy", "plain", "jax" or "c".
 
         options, of "c": ``weights``, parameters to bake in; ``training=False``, which leaves
         training out; ``prefix``, of the names in the file ("net").  Raises ValueError for others,

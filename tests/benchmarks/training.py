@@ -86,9 +86,9 @@ WORKLOADS = {
         Workload("b", (2, 4, 1), "tanh", "sigmoid", BCE, 4, 1, 4000),
         Workload("c32", (64, 128, 10), "relu", "softmax", CE, 32, 20, 1000),
         Workload("cfull", (64, 128, 10), "relu", "softmax", CE, 1797, 1, 30),
-        Workload("d", (784, 128, 64, 10), "relu", "softmax", CE, 64, 20, 100),
+        Workload("d", (784, 128, 64, 10), "relu", "softmax", CE, 64, 20, 200),
         Workload("e", (784, 1024, 1024, 10), "relu", "softmax", CE, 256, 4, 16),
-        Workload("f", (32,) * 21, "tanh", "linear", "mse", 32, 20, 200),
+        Workload("f", (32,) * 21, "tanh", "linear", "mse", 32, 20, 1000),
     )
 }
 
