@@ -461,6 +461,16 @@ def test_an_indicator_finds_a_name_too() -> None:
     assert_gradients_hold(program)
 
 
+def test_a_gradient_never_has_the_name_of_an_indicator() -> None:
+    """That of x_first, where dx has the indicator dx_first."""
+    x_first = leaf("x_first", i)
+    line = let("dx", (), Term(x_first.entry, (i,), "max"))
+    program = Program((x_first,), (line, loss(line.lhs.entry**2)))
+    items, names = gradients(program)
+    assert "dx_first" in {x.lhs.name for x in items} and names["x_first"] == "dL_dx_first"
+    assert_gradients_hold(program)
+
+
 def test_lines_that_the_loss_does_not_read_get_no_gradient() -> None:
     x = leaf("x", i)
     aside = let("u", (i,), Term(x.entry**2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -122,6 +123,8 @@ FACT = rows_sum_to_one(Y)
 )
 def test_a_sum_that_is_known_is_its_value(term: Term, want: Term) -> None:
     assert known_sum(term, (FACT,)) == (want, (FACT,))
+    double = replace(FACT, value=sp.S(2))
+    assert known_sum(term, (double,)) == (Term(2 * want.f), (double,))
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,7 @@ def cases(u: sp.Expr, v: sp.Expr) -> sp.Expr:
         (3 * cases(X.entry / 2, Y.entry), 3 * cases(X.entry / 2, Y.entry)),
         (2 + cases(X.entry / 2, V.entry / 2), 2 + cases(X.entry / 2, V.entry / 2)),
         (2 * X.entry, 2 * X.entry),
+        (2 * sp.exp(cases(X.entry / 2, sp.S.Half)), 2 * sp.exp(cases(X.entry / 2, sp.S.Half))),
     ],
 )
 def test_numbers_go_into_cases_where_they_cancel(f: sp.Expr, want: sp.Expr) -> None:
