@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symnn.diff import placeholder
-from symnn.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of, pointers
+from symnn.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of
 
 Axes = tuple[sp.Symbol, ...]
 
@@ -125,13 +125,11 @@ def _order(out: Axes, over: Sequence[Axis], layout: str) -> Callable[[set[sp.Sym
 
 
 def _bare(term: Term, order: Callable[[set[sp.Symbol]], Axes]) -> bool:
-    if term.f.has(sp.KroneckerDelta) or pointers(term.f):
-        return False
     for e in entries(term.f):
         indices = indices_of(e)
         if len(set(indices)) != len(indices) or len(order(set(indices))) != len(indices):
             return False
-    # an index of its own, as in i * v[i], is no entry
+    # an index of its own, as in i * v[i] or a guard, is no entry
     plain = term.f.xreplace({e: placeholder(k) for k, e in enumerate(entries(term.f))})
     return not order(set(plain.free_symbols))
 
