@@ -76,12 +76,14 @@ def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) ->
 def fragment_to_input(derivation: Derivation, **options: Any) -> str:
     """The fragment for \\input in a document, with labels.
 
-    In a narrow text a line may be loose, so that none runs off it with a formula.
+    In a narrow text a line may be loose, so that none runs off it with a formula; long
+    derivations go on to the next page.
     """
     text = fragment(derivation, labels=True, **options)
     if options.get("select"):
         return text  # equations, perhaps within a paragraph
-    return f"\\begingroup\n\\setlength{{\\emergencystretch}}{{5em}}\n{text}\\par\n\\endgroup\n"
+    settings = "\\setlength{\\emergencystretch}{5em}\n\\allowdisplaybreaks"
+    return f"\\begingroup\n{settings}\n{text}\\par\n\\endgroup\n"
 
 
 def document(derivation: Derivation, **options: Any) -> str:

@@ -90,7 +90,7 @@ def test_links_lead_only_where_the_document_has_a_label(select: str) -> None:
 
 
 def too_wide(folder: Path, text: str) -> list[str]:
-    """The lines that run off the text of the class article, 12 cm wide, by more than a point."""
+    """What runs off the text of the class article, 12 cm wide, by more than a point."""
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed")
     head = r"\documentclass{article}\usepackage{amsmath,amssymb}\begin{document}"
@@ -98,7 +98,7 @@ def too_wide(folder: Path, text: str) -> list[str]:
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "own.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
-    found = re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)(.*\n.*)", done.stdout)
+    found = re.findall(r"Overfull \\[hv]box \(([\d.]+)pt too \w+\)(.*\n.*)", done.stdout)
     return [line for points, line in found if float(points) > 1]
 
 
@@ -122,6 +122,12 @@ def test_sentences_numbers_and_code_fit_a_narrow_text(tmp_path: Path) -> None:
     }
     texts = [fragment_to_input(symnn.load(n).derive(), **own) for n, own in options.items()]
     assert not too_wide(tmp_path, "\n".join(texts))
+
+
+def test_a_long_example_goes_on_to_the_next_page(tmp_path: Path) -> None:
+    layers = [symnn.Dense(4, "elu"), symnn.Dense(4, "elu"), symnn.Dense(2, "softmax")]
+    net = symnn.Network(inputs=4, layers=layers, loss="cross_entropy")
+    assert not too_wide(tmp_path, fragment_to_input(net.derive(), numbers="decimal"))
 
 
 def test_a_long_formula_is_broken_at_the_loosest_signs() -> None:
