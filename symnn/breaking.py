@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import math
 import re
+from dataclasses import dataclass
 
 from symnn.printers.texts import visible
 
 WIDTH = 68  # of a right side on a page, in characters
 LEFT = 10  # of the column of left sides
-# what opens and closes brackets, and the signs before which a line is broken, the loosest first
-CLOSING = frozenset({")", "]", "}", r"\rVert", r"\rvert"})
-BREAKS = (frozenset({"=", r"\approx"}), frozenset({"+", "-", r"\odot", r"\circ", "*"}))
-SIGNS = re.compile(r"[([{)\]}]|\\[lr][vV]ert(?![A-Za-z])| (?:[-+*=]|\\odot|\\circ|\\approx)(?= )")
+PRODUCT = ""  # the sign of a product of matrices
+LEVELS = (  # the signs before which a line is broken, the loosest first
+    frozenset({"=", r"\approx"}),
+    frozenset({"+", "-"}),
+    frozenset({r"\odot", r"\oslash", r"\circ", "*"}),
+    frozenset({PRODUCT}),
+)
+DEPTH = 3  # a formula is broken within two brackets at most, where nothing outside them helps
+SHORTER = 0.94  # by a break within a product or brackets, lines become at most so long
+ROUND = frozenset({"(", "[", r"\left(", r"\left[", r"\left."})
+TOKENS = re.compile(
+    r"(?P<opens>\\left(?:\\[A-Za-z]+|[^A-Za-z])|\\begin\{[a-z]+\}|\\l[vV]ert(?![A-Za-z])|[([{])"
+    r"|(?P<closes>\\right(?:\\[A-Za-z]+|[^A-Za-z])|\\end\{[a-z]+\}|\\r[vV]ert(?![A-Za-z])|[)\]}])"
+    r"| (?P<sign>[-+=*]|\\(?:odot|oslash|circ|approx))(?= )"
+    r"| (?=\\begin\{pmatrix|\\left[(\[])(?<=[})] )"
+)
+
+
+@dataclass(frozen=True)
+class Break:
+    """The space before a sign, within so many brackets that are as tall as what they hold."""
+
+    at: int
+    sign: str
+    tall: int
 
 
 def room(left: str, width: int = WIDTH) -> int:
@@ -20,35 +43,44 @@ def room(left: str, width: int = WIDTH) -> int:
 
 
 def broken(tex: str, limit: int = WIDTH) -> tuple[str, ...]:
-    """A long right side over several lines, broken before the loosest signs of BREAKS."""
+    """A long right side over several lines, broken before the loosest signs of LEVELS."""
     if visible(tex) <= limit:
         return (tex,)
-    ways = (_split(tex, signs) for signs in BREAKS)
-    first, *rest = next((parts for parts in ways if len(parts) > 1), [tex])
-    if not rest:
-        return (tex,)
-    lines = [first]
-    for part in rest:
-        if visible(lines[-1] + part) <= limit:
-            lines[-1] += part
-        else:
-            lines.append("{}" + part.strip())
-    return tuple(piece for line in lines for piece in broken(line, limit))
+    for depth in range(DEPTH):
+        for signs in LEVELS:
+            lines = _lines(tex, _breaks(tex, signs, depth), limit)
+            # without a short factor, or what ends a bracket, a matrix would be about as long
+            most = SHORTER * visible(tex) if depth or PRODUCT in signs else math.inf
+            if len(lines) > 1 and max(map(visible, lines)) < most:
+                return tuple(piece for line in lines for piece in broken(line, limit))
+    return (tex,)
 
 
-def _split(tex: str, signs: frozenset[str]) -> list[str]:
-    """The parts of a formula, each from one of these signs outside all brackets to the next."""
-    parts, depth, start = [], 0, 0
-    for found in SIGNS.finditer(tex):
-        sign, k = found[0].strip(), found.start()
-        if sign in CLOSING:
-            depth -= 1
-        elif not any(sign in level for level in BREAKS):
-            depth += 1
-        elif depth == 0 and sign in signs:
-            parts.append(tex[start:k])
-            start = k
-    return [*parts, tex[start:]]
+def _breaks(tex: str, signs: frozenset[str], depth: int) -> list[Break]:
+    """Where one of these signs stands, so many round or square brackets deep."""
+    found = []
+    within: list[str] = []
+    for token in TOKENS.finditer(tex):
+        sign = token["sign"] or PRODUCT
+        if token["opens"]:
+            within.append(token["opens"])
+        elif token["closes"]:
+            within = within[:-1]
+        elif sign in signs and len(within) == depth and set(within) <= ROUND:
+            tall = sum(opening.startswith(r"\left") for opening in within)
+            found.append(Break(token.start(), sign, tall))
+    return found
+
+
+def _lines(tex: str, breaks: list[Break], limit: int) -> list[str]:
+    """The formula on as few lines as these breaks and the limit allow."""
+    lines, head, start = [], "", 0
+    for here, end in zip(breaks, [*(b.at for b in breaks), len(tex)][1:], strict=True):
+        if visible(head + tex[start:end]) > limit:
+            lines.append(head + tex[start : here.at] + r" \right." * here.tall)
+            times = r"\cdot " if here.sign == PRODUCT else ""
+            head, start = r"\left. " * here.tall + "{}" + times, here.at + 1
+    return [*lines, head + tex[start:]]
 
 
 def fitted(tex: str) -> str:

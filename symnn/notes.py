@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
 NARROW = 52  # characters of a right side
+# the size of the letters where a right side has room for this part of its characters
+SIZES = ((0.93, ""), (0.85, r"\small"), (0.76, r"\footnotesize"), (0.69, r"\scriptsize"))
 BEHIND = 42  # characters of equations and reasons beside each other in a text
 FORMATS = {
     "latex": ".tex",
@@ -333,8 +335,18 @@ def align(rows: tuple[Row, ...], prefix: str = "") -> str:
 
 
 def _parts(row: Row) -> tuple[str, ...]:
-    """A right side as it is broken in a text of the reader's own, which may be narrow."""
-    return broken(row.right, room(row.left, NARROW))
+    """A right side as it is broken in a text of the reader's own, which may be narrow.
+
+    What cannot be broken, such as a matrix of many digits, is set in smaller letters.
+    """
+    limit = room(row.left, NARROW)
+    return tuple(_smaller(part, limit / visible(part)) for part in broken(row.right, limit))
+
+
+def _smaller(tex: str, scale: float) -> str:
+    """A formula in the largest letters of LaTeX in which it is not wider than scale says."""
+    size = next((name for least, name in SIZES if scale >= least), r"\tiny")
+    return rf"\text{{{size}\arraycolsep=0.3em$\displaystyle {tex}$}}" if size else tex
 
 
 def plain_title(text: str, program: str) -> str:

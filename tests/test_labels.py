@@ -130,11 +130,46 @@ def test_a_long_example_goes_on_to_the_next_page(tmp_path: Path) -> None:
     assert not too_wide(tmp_path, fragment_to_input(net.derive(), numbers="decimal"))
 
 
+@pytest.mark.parametrize("digits", [4, 12])
+def test_matrices_of_many_digits_fit_a_narrow_text(digits: int, tmp_path: Path) -> None:
+    """Their products are broken, and what is still too wide has smaller letters."""
+    layers = [symnn.Dense(4, "elu"), symnn.Dense(4, "silu"), symnn.Dense(2)]
+    net = symnn.Network(
+        inputs=4,
+        layers=layers,
+        loss={"name": "huber", "l2": 0.1},
+        train={"optimizer": "adam"},
+        notes={"digits": digits},
+    )
+    text = fragment_to_input(net.derive(), numbers="decimal")
+    assert not too_wide(tmp_path, text)
+    assert (r"\text{\footnotesize" in text) == (digits == 12)
+
+
 def test_a_long_formula_is_broken_at_the_loosest_signs() -> None:
     assert broken("a + b = c + d", 20) == ("a + b = c + d",)
     assert broken("a + b = c + d", 8) == ("a + b", "{}= c + d")
     assert broken("a + b = c + d", 4) == ("a + b", "{}= c", "{}+ d")
-    assert broken("(a + b = c + d)", 8) == ("(a + b = c + d)",)
+    assert broken("a + b * c", 5) == ("a", "{}+ b * c")
+    assert broken(r"{a + b}", 2) == (r"{a + b}",)
+
+
+def test_a_long_formula_is_broken_within_brackets_last() -> None:
+    assert broken("(a + b = c + d)", 8) == ("(a + b", "{}= c + d)")
+    assert broken("(a + b) + c", 8) == ("(a + b)", "{}+ c")
+    assert broken(r"\frac{1}{2} \left([x > 1] + [\frac{x}{3} - y]\right)", 14) == (
+        r"\frac{1}{2} \left([x > 1] \right.",
+        r"\left. {}+ [\frac{x}{3} - y]\right)",
+    )
+
+
+def test_a_product_of_matrices_is_broken_between_them() -> None:
+    """The sign that the product has not on one line; a short factor stays with its matrix."""
+    wide = r"\begin{pmatrix}0.123456 & 0.123456\end{pmatrix}"
+    assert broken(f"{wide} {wide}", 30) == (wide, rf"{{}}\cdot {wide}")
+    assert broken(rf"(1 - b) {wide}", 25) == ("(1 - b)", rf"{{}}\cdot {wide}")
+    assert broken(rf"a {wide}", 20) == (rf"a {wide}",)
+    assert broken(rf"\left(1 {wide}\right)", 20) == (rf"\left(1 {wide}\right)",)
 
 
 def test_code_keeps_its_indentation() -> None:

@@ -52,12 +52,17 @@ def visible(tex: str) -> int:
     """About how many characters wide a formula is."""
     short = re.sub(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}", _widest, tex)
     short = re.sub(r"\\(begin|end)\{[a-z]+\}", "", short)
-    short = re.sub(r"\\frac\{([^{}]*)\}\{[^{}]*\}", r"\1", short)
+    short = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", _wider, short)
     short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
     short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
     short = re.sub(r"\\[A-Za-z]+", "x", short)
     spaced = len(re.findall(r" [-+=x] ", short))
     return len(re.sub(r"[{}\s_^]", "", short)) + spaced
+
+
+def _wider(found: re.Match[str]) -> str:
+    """What is as wide as a fraction: the wider one of its two parts."""
+    return max(found[1], found[2], key=visible)
 
 
 def _widest(found: re.Match[str]) -> str:
