@@ -582,6 +582,11 @@ class _Plan:
         offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]
         outputs = new((offsets[-1], rows), 1.0)
         primes = new((offsets[-1], rows))
+        # for one product: dz_k, a_(k-1), the gradients of W_k; k = 2 to 10
+        errors = new((9, UNITS[2], rows))
+        errors_T = errors.swapaxes(1, 2)
+        sources = outputs[offsets[1] : offsets[10]].reshape(9, -1, rows)
+        products = g[32:680].reshape(9, *slopes[2].shape)
         W[1] = stored[1]
         dW[1] = slopes[1]
         a_one[1] = outputs[offsets[1] : offsets[2]]
@@ -591,15 +596,13 @@ class _Plan:
         z[1] = a[1]
         for k in range(2, 11):
             W_T[k] = stored[k]
-            dW_T[k] = slopes[k]
             W[k] = W_T[k].T
             A_T[k] = W_T[k][: UNITS[k - 1]]
             a_one[k] = outputs[offsets[k] : offsets[k + 1]]
             a[k] = a_one[k][: UNITS[k]]
             prime[k] = primes[offsets[k] : offsets[k + 1]][: UNITS[k]]
-            dz[k] = pools[k % 2][: UNITS[k] * rows].reshape(UNITS[k], rows)
+            dz[k] = errors[k - 2]
             z[k] = a[k]
-            dz_T[k] = dz[k].T
         W_T[11] = stored[11]
         dW_T[11] = slopes[11]
         W[11] = W_T[11].T
@@ -633,9 +636,10 @@ class _Plan:
                 #     a_k[n,jk]**2)*A_(k+1)[j(k+1),jk]*dz_(k+1)[n,j(k+1)]
                 A_T[k + 1].dot(dz[k + 1], dz[k])
                 np.multiply(dz[k], prime[k], out=dz[k])
-                # dA_k[jk,j(k-1)] = sum_{n} a_(k-1)[n,j(k-1)]*dz_k[n,jk]
-                # db_k[jk] = sum_{n} dz_k[n,jk]
-                a_one[k - 1].dot(dz_T[k], dW_T[k])
+            # for k = 2 to 10 at once:
+            # dA_k[jk,j(k-1)] = sum_{n} a_(k-1)[n,j(k-1)]*dz_k[n,jk]
+            # db_k[jk] = sum_{n} dz_k[n,jk]
+            np.matmul(sources, errors_T, out=products)
             # dz_1[n,j1] = sum_{j2} (1 - a_1[n,j1]**2)*A_2[j2,j1]*dz_2[n,j2]
             A_T[2].dot(dz[2], dz[1])
             np.multiply(dz[1], prime[1], out=dz[1])

@@ -104,6 +104,18 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Products:
+    """The products of several layers, all of the same sizes, in one go; the last layer first."""
+
+    parts: tuple[Product, ...]
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """The lines of the last layer."""
+        return self.parts[0].lines
+
+
+@dataclass(frozen=True)
 class Zero:
     """out = 0: the gradient of weights that the loss does not depend on."""
 
@@ -111,7 +123,7 @@ class Zero:
     out: Operand
 
 
-Kernel = Product | Map | Reduction | Stack | Zero
+Kernel = Product | Map | Reduction | Stack | Products | Zero
 
 
 @dataclass
@@ -153,6 +165,8 @@ def written_by(kernel: Kernel) -> tuple[str, ...]:
     """The names of the arrays that a kernel writes."""
     if isinstance(kernel, Stack):
         return tuple(t.name for t in kernel.outs)
+    if isinstance(kernel, Products):
+        return tuple(p.out.name for p in kernel.parts)
     return (kernel.out.name,)
 
 
@@ -160,6 +174,8 @@ def reads_of(kernel: Kernel) -> set[str]:
     """The names of the arrays that a kernel reads."""
     if isinstance(kernel, Product):
         return {kernel.left.name, kernel.right.name}
+    if isinstance(kernel, Products):
+        return {m.name for p in kernel.parts for m in (p.left, p.right)}
     if isinstance(kernel, Stack):
         return set(kernel.sources)
     if isinstance(kernel, Zero):

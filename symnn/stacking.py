@@ -1,9 +1,13 @@
-"""Stacking: what several layers compute alike from their outputs is computed for all in one go.
+"""Stacking: what several layers compute alike is computed for all in one go.
 
 dz_k = (1 - a_k**2)*dz_k  for k = 1 .. 20    ->    prime = 1 - a**2,  dz_k = prime_k*dz_k
+dA_k = dz_k a_(k-1)^T     for k = 2 .. 19    ->    one product of three-dimensional arrays
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
 
 import sympy as sp
 
@@ -11,17 +15,21 @@ from symnn.chains import Work, chain
 from symnn.fold import layer_of
 from symnn.ir import Tensor, axis, entries, name_of
 from symnn.operations import Node
-from symnn.plan import Kernel, Map, Plan, Stack
+from symnn.plan import Kernel, Map, Plan, Product, Products, Stack
 
 LEAST = 3  # layers that are worth an array of their own
+WIDEST = 64  # units; products of wider layers take so long that one call for all saves nothing
 ANY = Tensor("outputs", (axis("i", sp.Symbol("I", integer=True)),))  # of any of the layers
 
 
 def stack(plan: Plan) -> None:
-    """Replace the factors that are alike in at least LEAST layers, in place.
+    """Replace what is alike in at least LEAST layers, in place."""
+    _stack_factors(plan)
+    _stack_products(plan)
 
-    Only what needs no further array is computed so.
-    """
+
+def _stack_factors(plan: Plan) -> None:
+    """The factors of the errors; only what needs no further array is computed so."""
     groups: dict[sp.Expr, list[int]] = {}
     for k, kernel in enumerate(plan.kernels):
         found = _factor(plan, kernel)
@@ -77,3 +85,48 @@ def _stack(plan: Plan, f: sp.Expr, places: list[int]) -> None:
 
 def _writes(kernel: Kernel, names: list[str]) -> bool:
     return isinstance(kernel, Map) and kernel.out.name in names
+
+
+def _stack_products(plan: Plan) -> None:
+    """The gradients of the weights, once the errors of all layers are there."""
+    for run in _runs(plan):
+        places, parts = zip(*run, strict=True)
+        plan.kernels[places[-1]] = Products(parts)
+        for k in reversed(places[:-1]):
+            del plan.kernels[k]
+        return  # one array holds the errors
+
+
+def _runs(plan: Plan) -> Iterator[list[tuple[int, Product]]]:
+    """Products of neighbouring layers that may be computed after all of them, and their places."""
+    named = {layer_of(s): s for x in plan.kernels if isinstance(x, Stack) for s in x.sources}
+    found = []
+    for k, kernel in enumerate(plan.kernels):
+        if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel):
+            layer, source = layer_of(kernel.out.name) or 0, kernel.right.name
+            if named.get(layer - 1, source) == source:
+                found.append((layer, k, kernel))
+
+    def alike(numbered: tuple[int, tuple[int, int, Product]]) -> tuple[int, int, int]:
+        number, (layer, _, kernel) = numbered
+        block = plan.block_of(kernel.out.name)
+        return number + layer, block.units, block.inputs
+
+    for _, group in groupby(enumerate(found), key=alike):
+        run = [(k, kernel) for _, (_, k, kernel) in group]
+        if len(run) >= LEAST:
+            yield run
+
+
+def _late(plan: Plan, kernel: Product) -> bool:
+    """Whether both factors of a gradient of narrow layers may keep arrays of their own."""
+    block, error, source = plan.block_of(kernel.out.name), kernel.left.name, kernel.right.name
+    return (
+        block.transposed
+        and max(block.units, block.inputs) <= WIDEST
+        and kernel.right.ones
+        and source in plan.tensors
+        and layer_of(source) == (layer_of(block.weights) or 0) - 1
+        and error in plan.tensors
+        and error not in (*plan.ones, *plan.records, *plan.place, *plan.place.values())
+    )

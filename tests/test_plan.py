@@ -75,6 +75,33 @@ def test_equal_layers_are_planned_whatever_their_function(hidden: str) -> None:
         assert np.allclose(found[name], gradient, rtol=1e-11, atol=1e-14), name
 
 
+@pytest.mark.parametrize(
+    ("units", "layers"),
+    [
+        ([5, 5, 5, 5, 5, 2], "2 to 5"),
+        ([3, 3, 3, 3, 2], "2 to 4"),
+        ([5, 5, 5, 4, 4, 4, 4, 2], "5 to 7"),
+        ([64, 64, 64, 64], "2 to 4"),
+        ([65, 65, 65, 65], ""),
+        ([5, 5, 5, 2], ""),
+    ],
+)
+@pytest.mark.parametrize("hidden", ["tanh", "relu"])
+def test_narrow_equal_layers_have_one_product_for_their_gradients(
+    hidden: str, units: list[int], layers: str
+) -> None:
+    net = Network(inputs=3, layers=[Dense(n, hidden) for n in units], loss="mse")
+    code = net.generate()
+    assert (f"# for k = {layers} at once:" in code) == bool(layers)
+    assert code.count("np.matmul(sources, errors_T, out=products)") == bool(layers)
+    module = net.compile()
+    values = leaves_of(net, np.random.default_rng(1))
+    _, expected = module_gradients(net, module, values)
+    _, found = planned_gradients(net, module, values, 1 / ROWS)
+    for name, gradient in expected.items():
+        assert np.allclose(found[name], gradient, rtol=1e-11, atol=1e-14), name
+
+
 def network(optimizer: str, loss: str, l2: float, depth: int = 1, **train: Any) -> Network:
     """Three inputs and ``depth`` hidden layers of four."""
     final = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss, "linear")
@@ -168,9 +195,10 @@ def test_samples_are_read_in_parts(batch: int | None, monkeypatch: pytest.Monkey
     assert all(np.allclose(parts[0][k], v, rtol=1e-12) for k, v in whole[0].items())
 
 
-def test_no_step_allocates() -> None:
+@pytest.mark.parametrize("depth", [1, 5])
+def test_no_step_allocates(depth: int) -> None:
     """Hundreds of steps on large batches leave no more memory than one."""
-    net = network("adam", "mse", 0.1)
+    net = network("adam", "mse", 0.1, depth)
     x, y = samples(net, 20_000)
     module = net.compile()
     run = module._Run(module.initialize(), x, y, 10_000, 0.01, 0, None)

@@ -11,7 +11,7 @@ from symnn.chains import Work
 from symnn.fold import layer_of
 from symnn.ir import Axis, Tensor
 from symnn.operations import Axes
-from symnn.plan import SEED, Plan, PlanError, Stack, reads_of, written_by
+from symnn.plan import SEED, Plan, PlanError, Product, Products, Stack, reads_of, written_by
 from symnn.printers.loops import Row
 from symnn.printers.numpy import expression
 
@@ -126,15 +126,7 @@ class Arrays:
             *self._values(pools),
             *self._others(),
         ]
-        first = self._shared(pools)
-        if self._stacked():
-            first += [
-                "# the outputs of all layers, each with its row of ones, as one array",
-                "offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]",
-                "outputs = new((offsets[-1], rows), 1.0)",
-                "primes = new((offsets[-1], rows))",
-            ]
-        rows = [Row(None, (text,)) for text in (*numbers, *first)]
+        rows = [Row(None, (text,)) for text in (*numbers, *self._shared(pools), *self._stacks())]
         layered = [Row(_layer(text), (text,)) for text in texts]
         return rows + sorted(layered, key=lambda r: r.layer or 0)
 
@@ -183,20 +175,59 @@ class Arrays:
         units = self._size(axes[0])
         return f"{memory}[: {units} * rows].reshape({units}, rows)"
 
-    def _stacked(self) -> dict[str, str]:
+    def _stacks(self) -> list[str]:
+        """What several layers are parts of."""
+        rows = []
+        if self._outputs():
+            rows += [
+                "# the outputs of all layers, each with its row of ones, as one array",
+                "offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]",
+                "outputs = new((offsets[-1], rows), 1.0)",
+            ]
+        if self._primes():
+            rows.append("primes = new((offsets[-1], rows))")
+        if products := self._products():
+            blocks = [self.plan.block_of(p.out.name) for p in products]
+            first, last = (layer_of(b.weights) or 0 for b in (blocks[0], blocks[-1]))
+            count, end = len(blocks), blocks[-1].start + blocks[-1].size
+            rows += [
+                f"# for one product: dz_k, a_(k-1), the gradients of W_k; k = {first} to {last}",
+                f"errors = new(({count}, UNITS[{first}], rows))",
+                "errors_T = errors.swapaxes(1, 2)",
+                f"sources = outputs[offsets[{first - 1}] : offsets[{last}]]"
+                f".reshape({count}, -1, rows)",
+                f"products = g[{blocks[0].start}:{end}].reshape({count}, *slopes[{first}].shape)",
+            ]
+        return rows
+
+    def _primes(self) -> dict[str, str]:
         """Source -> what is computed of it, for the layers that are computed in one go."""
         stacks = [k for k in self.plan.kernels if isinstance(k, Stack)]
         return {s: out.name for k in stacks for s, out in zip(k.sources, k.outs, strict=True)}
 
+    def _products(self) -> list[Product]:
+        """The products that are computed in one go, the first layer first."""
+        return [p for k in self.plan.kernels if isinstance(k, Products) for p in k.parts[::-1]]
+
+    def _outputs(self) -> set[str]:
+        """What lies in one array, each with its row of ones."""
+        return {*self._primes(), *(p.right.name for p in self._products())}
+
+    def _errors(self) -> dict[str, int]:
+        """What lies in the array of errors, and where."""
+        return {p.left.name: k for k, p in enumerate(self._products())}
+
     def _parameters(self) -> list[str]:
         """[A_k b_k] and its gradient, and what the products read of them."""
-        rows = []
+        rows, stacked = [], {p.out.name for p in self._products()}
         for b in self.plan.blocks:
             k = layer_of(b.weights)
             if b.transposed != (k != 1):
                 raise PlanError(f"{b.weights} is not stored as its place in the network says")
             turned = "_T" * b.transposed
-            rows += [f"W_{k}{turned} = stored[{k}]", f"dW_{k}{turned} = slopes[{k}]"]
+            rows.append(f"W_{k}{turned} = stored[{k}]")
+            if b.weights not in stacked:
+                rows.append(f"dW_{k}{turned} = slopes[{k}]")
             if b.transposed:
                 rows.append(f"W_{k} = W_{k}_T.T")
             if f"{b.weights}_T" in self.used:
@@ -206,21 +237,24 @@ class Arrays:
 
     def _values(self, pools: dict[str, int]) -> list[str]:
         """An array for every value that has none in another one's place."""
-        rows, given, stacked = [], self.views(), self._stacked()
+        rows, given = [], self.views()
+        outputs, primes, errors = self._outputs(), self._primes(), self._errors()
         for name in sorted(self.plan.tensors, key=lambda name: self.place(name) != name):
             axes = columns(self.tensors[name].axes)
             if name in given:
                 continue
             if self.place(name) != name:
                 rows.append(f"{name} = {self.place(name)}")
-            elif name in stacked:
-                k = layer_of(name) or 0
-                units = self._size(axes[0])
-                rows.append(f"{name}_one = outputs[offsets[{k}] : offsets[{k + 1}]]")
-                rows.append(f"{name} = {name}_one[: {units}]")
-                rows.append(f"{stacked[name]} = primes[offsets[{k}] : offsets[{k + 1}]][: {units}]")
-            elif name in stacked.values():
+            elif name in outputs:
+                k, units = layer_of(name) or 0, self._size(axes[0])
+                part = f"[offsets[{k}] : offsets[{k + 1}]]"
+                rows += [f"{name}_one = outputs{part}", f"{name} = {name}_one[: {units}]"]
+                if name in primes:
+                    rows.append(f"{primes[name]} = primes{part}[: {units}]")
+            elif name in primes.values():
                 continue
+            elif name in errors:
+                rows.append(f"{name} = errors[{errors[name]}]")
             elif name in self.plan.ones:
                 units = self._size(axes[0])
                 rows.append(f"{name}_one = new(({units} + 1, rows), 1.0)")
@@ -249,7 +283,7 @@ class Arrays:
                     first.setdefault(self.place(name), k)
                     last[self.place(name)] = k
         turn = self.plan.turn
-        fixed = {*self.plan.records, *self.plan.ones, *self._stacked().values()}
+        fixed = {*self.plan.records, *self.plan.ones, *self._primes().values(), *self._errors()}
         pools: dict[str, int] = {}
         for name in sorted(first, key=lambda n: first[n]):
             kept = first[name] < turn <= last[name]

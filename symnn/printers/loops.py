@@ -17,7 +17,7 @@ from symnn.printers.breaking import comment
 LEAST = 3  # fewer equal layers are written out
 # a numbered name with its suffixes: W_2, a_1_one, dz_3_T_bits
 NAME = re.compile(r"\b(?P<base>[A-Za-z]+)_(?P<number>\d+)(?P<suffix>(?:_one|_T|_bits)*)\b")
-ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes|offsets)\[(?P<number>\d+)\]")
+ITEM = re.compile(r"\b(?P<list>UNITS|stored|slopes|offsets|errors)\[(?P<number>\d+)\]")
 POOL = re.compile(r"\bpools\[(?P<number>\d+)\]")
 INDEX = re.compile(r"(?P<name>\b(?:[A-Za-z]+_|j))(?P<number>\d+)(?!\w*\()")  # no function's
 

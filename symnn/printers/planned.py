@@ -10,10 +10,10 @@ from symnn.chains import Call, Operand, Work, chain
 from symnn.fold import layer_of, line_layer
 from symnn.ir import Line, Tensor, entries, indices_of, name_of, show
 from symnn.operations import Node
-from symnn.plan import Map, Plan, PlanError, Product, Reduction, Stack, Zero, reads_of
+from symnn.plan import Map, Plan, PlanError, Product, Products, Reduction, Stack, Zero, reads_of
 from symnn.plan import Operand as Matrix
 from symnn.printers.arrays import Arrays, columns
-from symnn.printers.loops import Row
+from symnn.printers.loops import Row, general
 from symnn.printers.losses import losses
 from symnn.printers.numpy import expression
 from symnn.stacking import stack
@@ -76,6 +76,9 @@ class _Printer:
             if isinstance(kernel, Stack):
                 rows.append(Row(None, code, (f"of these layers at once: {show(kernel.f)}",)))
                 continue
+            if isinstance(kernel, Products):
+                rows.append(Row(None, code, _of_all(kernel)))
+                continue
             if fresh or not rows:
                 rows.append(Row(line_layer(kernel.lines[-1]), code, fresh))
             else:
@@ -94,6 +97,8 @@ class _Printer:
                 return self._reduction(kernel, k)
             case Stack(sources, outs, f):
                 return self._stack(sources, outs, f)
+            case Products():
+                return self._products(kernel)
             case Zero(_, out):
                 return [f"{self._gradient(out)}[...] = 0.0"]
 
@@ -104,6 +109,13 @@ class _Printer:
             right = Matrix(p.left.name, transposed=True)
         out = self._gradient(p.out) if p.out.block else self._matrix(p.out)
         return f"{self._matrix(left)}.dot({self._matrix(right)}, {out})"
+
+    def _products(self, products: Products) -> list[str]:
+        """All factors are parts of arrays that have the layers as a further axis."""
+        for p in products.parts:
+            self.arrays.name(p.left.name)
+            self.arrays.name(f"{p.right.name}_one")
+        return ["np.matmul(sources, errors_T, out=products)"]
 
     def _gradient(self, m: Matrix) -> str:
         """The gradient of a block, as it is stored."""
@@ -169,6 +181,13 @@ class _Printer:
         if operand.kind == "full":
             return self.arrays.full(operand.value, operand.axes)
         return self.arrays.name(operand.name)
+
+
+def _of_all(products: Products) -> tuple[str, ...]:
+    """Which layers these are, and the lines of any of them."""
+    last, first = (layer_of(products.parts[k].out.name) or 0 for k in (0, -1))
+    lines = [general(str(line), last) for line in products.lines]
+    return (f"for k = {first} to {last} at once:", *lines)
 
 
 def loss_penalty(plan: Plan) -> sp.Expr | None:
