@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
-NARROW = 52  # characters of a right side
+NARROW = 50  # characters of a right side
 # the size of the letters where a right side has room for this part of its characters
 SIZES = ((0.93, ""), (0.85, r"\small"), (0.76, r"\footnotesize"), (0.69, r"\scriptsize"))
 BEHIND = 42  # characters of equations and reasons beside each other in a text
@@ -84,7 +84,7 @@ def fragment_to_input(derivation: Derivation, **options: Any) -> str:
     text = fragment(derivation, labels=True, **options)
     if options.get("select"):
         return text  # equations, perhaps within a paragraph
-    settings = "\\setlength{\\emergencystretch}{5em}\n\\allowdisplaybreaks"
+    settings = "\\sloppy\\setlength{\\emergencystretch}{5em}\n\\allowdisplaybreaks"
     return f"\\begingroup\n{settings}\n{text}\\par\n\\endgroup\n"
 
 

@@ -142,7 +142,7 @@ class Numbers:
     def origin(self) -> str:
         """Where the numbers come from, and what is true of those printed."""
         eq, example = self.eq, self.example
-        drawn = ", ".join(map(eq.letter, example.drawn))
+        drawn = eq.say.listed(map(eq.letter, example.drawn))
         seed = eq.network.spec.model.seed
         parts = [eq.say("numbers_drawn", names=drawn, seed=seed) if drawn else ""]
         parts.append("" if drawn else eq.say("numbers_given"))

@@ -158,4 +158,4 @@ class Opening(Numbered):
         out.show(*(self.row(line, self.notation) for line in own if line is not last))
         out.show(self.row(last, self.notation))
         if self.forward.facts:
-            out.say(say("facts", facts=", ".join(map(self.fact, self.forward.facts))))
+            out.say(say("facts", facts=say.listed(map(self.fact, self.forward.facts))))

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from symnn.phrases_zh import CHINESE
 
@@ -312,6 +312,10 @@ class Phrases:
 
     def __call__(self, key: str, **values: object) -> str:
         return self._table[key].format(**{**self._letters, **values})
+
+    def listed(self, formulas: Iterable[str]) -> str:
+        """Formulas between the dollars of a sentence: a line may end after each of them."""
+        return f"${self('join_items')}$".join(formulas)
 
     def __contains__(self, key: str) -> bool:
         return key in self._table

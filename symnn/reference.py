@@ -93,7 +93,7 @@ class Reference(Opening):
         said += [] if by_chain else [say("differentials")]
         out.say(say("join_sentences").join(said))
         if kinks := [f.kink for f in self._functions() if f.kink]:
-            out.say(say("kinks", kinks=", ".join(kinks)))
+            out.say(say("kinks", kinks=say.listed(kinks)))
         self._figure("graph")
         by_layer: dict[int | None, list[Group]] = {}
         for group in self.groups():
@@ -135,7 +135,7 @@ class Reference(Opening):
         out.say(say("result_says"))
         out.show(*self.folded_rows([line for _, line in rows]))
         parameters = [t.name for t in self.forward.leaves_of("parameter")]
-        parts = elided([self.letter(self.sweep.names[n]) for n in parameters])
+        parts = ", ".join(elided([self.letter(self.sweep.names[n]) for n in parameters]))
         out.say(say("vector"))
         out.show(
             Row(
@@ -206,7 +206,8 @@ class Reference(Opening):
             gradient = Tensor("dtheta", (), "gradient", of="L", wrt="theta")
             lines = update_lines(row, [(theta, gradient.entry)])[1]
             out.show(*(self.row(line, self.notation) for line in lines))
-            out.say(say("every", names=elided([self.letter(t.name) for t in parameters])))
+            letters = elided([self.letter(t.name) for t in parameters])
+            out.say(say("every", names=say.listed(letters)))
         self._figure("descent")
         out.end(say("update"))
 
@@ -240,7 +241,7 @@ class Reference(Opening):
         self.out.end(self.say("stable"))
 
 
-def elided(letters: Sequence[str]) -> str:
+def elided(letters: Sequence[str]) -> Sequence[str]:
     """A list of letters; of a long one its ends."""
     long = len(letters) > 2 * DEEP
-    return ", ".join((*letters[:2], r"\ldots", *letters[-2:]) if long else letters)
+    return (*letters[:2], r"\ldots", *letters[-2:]) if long else letters
