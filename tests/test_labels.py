@@ -143,7 +143,7 @@ def test_matrices_of_many_digits_fit_a_narrow_text(digits: int, tmp_path: Path) 
     )
     text = fragment_to_input(net.derive(), numbers="decimal")
     assert not too_wide(tmp_path, text)
-    assert (r"\arraycolsep" in text) == (digits == 12)
+    assert (r"\text{\scriptsize" in text) == (digits == 12)
 
 
 def test_a_long_formula_is_broken_at_the_loosest_signs() -> None:
