@@ -35,20 +35,8 @@ TINY = 64  # parameters of a network whose step is made without calls
 PREFIX = "net"
 # what users of the C file write after net_ or NET_
 NAMES = "init|weights|predict|step|BITS|INPUTS|OUTPUTS|SIZE|ROWS|PLAIN"
-# keywords of C and C++, and what C11, 7.31, keeps for its library, as in mtx_init and LC_ALL
-RESERVED = frozenset(
-    """
-    auto break case char const continue default do double else enum extern float for goto if inline
-    int long register restrict return short signed sizeof static struct switch typedef union
-    unsigned void volatile while
-    alignas alignof asm bool catch char16_t char32_t char8_t class co_await co_return co_yield
-    concept const_cast consteval constexpr constinit decltype delete dynamic_cast explicit export
-    false friend mutable namespace new noexcept nullptr operator private protected public
-    reinterpret_cast requires static_assert static_cast template this thread_local throw true try
-    typeid typename typeof using virtual wchar_t
-    atomic cnd fe lc memory mtx sig thrd time tss
-    """.split()  # noqa: SIM905
-)
+# what C11, 7.31, keeps for its library, as in mtx_init and LC_ALL
+RESERVED = frozenset({"atomic", "cnd", "fe", "lc", "memory", "mtx", "sig", "thrd", "time", "tss"})
 
 
 def c_files(
@@ -95,7 +83,7 @@ def _wrong_prefix(prefix: str) -> tuple[str, str] | None:
         form = "a letter a-z, then letters a-z, digits and single _ between them, at most 23 in all"
         return f"{quoted(prefix)} is no prefix: {form}", hint
     if prefix in RESERVED:
-        return f"{quoted(prefix)} is reserved by C or C++", hint
+        return f"{quoted(prefix)} is reserved by the library of C", hint
     return None
 
 

@@ -205,12 +205,12 @@ class _Simplifier:
 
     def _live(self) -> set[str]:
         live: set[str] = set()
-        todo = list(self.keep)
-        while todo:
-            name = todo.pop()
+        pending = list(self.keep)
+        while pending:
+            name = pending.pop()
             if name in self.lines and name not in live:
                 live.add(name)
-                todo += [name_of(e) for e in self.lines[name].reads]
+                pending += [name_of(e) for e in self.lines[name].reads]
         return live
 
 

@@ -146,15 +146,15 @@ def _check_brackets(text: str, name: str) -> None:
 
 
 def _check_depth(data: Any, name: str) -> None:
-    todo = [(data, 0)]
-    while todo:
-        value, depth = todo.pop()
+    pending = [(data, 0)]
+    while pending:
+        value, depth = pending.pop()
         if depth > NESTING:
             _fail(name, None, f"nested deeper than {NESTING} levels")
         if isinstance(value, dict):
-            todo += [(v, depth + 1) for v in value.values()]
+            pending += [(v, depth + 1) for v in value.values()]
         elif isinstance(value, list | tuple):
-            todo += [(v, depth + 1) for v in value]
+            pending += [(v, depth + 1) for v in value]
 
 
 def _toml(text: str, name: str) -> Any:
@@ -234,9 +234,9 @@ def _yaml_lines(node: Any, path: str, lines: Lines, nodes: Any, name: str) -> No
     if node is None:
         return
     seen: set[int] = set()
-    todo = [(node, path)]
-    while todo:
-        node, path = todo.pop()
+    pending = [(node, path)]
+    while pending:
+        node, path = pending.pop()
         if id(node) in seen and not isinstance(node, nodes.ScalarNode):
             _fail(name, node.start_mark.line + 1, "anchors and aliases are not allowed", "", path)
         seen.add(id(node))
@@ -252,9 +252,9 @@ def _yaml_lines(node: Any, path: str, lines: Lines, nodes: Any, name: str) -> No
                 keys.add(word)
                 inner = f"{path}.{word}" if path else word
                 lines.setdefault(inner, key.start_mark.line + 1)
-                todo.append((value, inner))
+                pending.append((value, inner))
         elif isinstance(node, nodes.SequenceNode):
-            todo += [(value, f"{path}[{k}]") for k, value in enumerate(node.value)]
+            pending += [(value, f"{path}[{k}]") for k, value in enumerate(node.value)]
 
 
 def _plain(value: Any, name: str) -> Any:

@@ -466,23 +466,23 @@ def test_without_training_weights_can_be_set(tmp_path: Path) -> None:
 TWO = """
 #include <stdio.h>
 #include "first.h"
-#include "second.h"
+#include "class.h"
 
 int main()
 {
     const first_real x[FIRST_INPUTS] = {1, -2, 0.5f};
-    const second_real v[SECOND_INPUTS] = {0.25f, -1};
+    const class_real v[CLASS_INPUTS] = {0.25f, -1};
     first_real y[FIRST_OUTPUTS];
-    second_real w[SECOND_OUTPUTS];
+    class_real w[CLASS_OUTPUTS];
     first_init(0);
-    second_init(0);
+    class_init(0);
     for (int again = 0; again < 2; again++) {
         first_predict(x, y);
-        second_predict(v, w);
+        class_predict(v, w);
     }
     for (int j = 0; j < FIRST_OUTPUTS; j++)
         printf("%.9g ", (double)y[j]);
-    for (int j = 0; j < SECOND_OUTPUTS; j++)
+    for (int j = 0; j < CLASS_OUTPUTS; j++)
         printf("%.9g ", (double)w[j]);
     return 0;
 }
@@ -501,8 +501,8 @@ def prefixed(net: Network, folder: Path, prefix: str, **options: Any) -> Path:
 def test_two_networks_are_linked_into_one_program(
     language: str, training: bool, tmp_path: Path
 ) -> None:
-    nets = {"first": example(dtype="float32"), "second": kind("small")}
-    points = {"first": [[1.0, -2.0, 0.5]], "second": [[0.25, -1.0]]}
+    nets = {"first": example(dtype="float32"), "class": kind("small")}
+    points = {"first": [[1.0, -2.0, 0.5]], "class": [[0.25, -1.0]]}
     expected, objects = [], []
     for seed, (prefix, net) in enumerate(nets.items()):
         module = net.compile()
@@ -554,7 +554,7 @@ def test_a_prefix_changes_names_and_nothing_else(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["", "int", "class", "mtx", "Net", "_net", "net_", "a__b", "9a", "a b", "é", "a" * 24]
+    "prefix", ["", "mtx", "fe", "Net", "_net", "net_", "a__b", "9a", "a b", "é", "a" * 24]
 )
 def test_a_prefix_that_is_none_is_an_error(prefix: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"prefix: .* digits_init"):

@@ -89,6 +89,21 @@ def test_bad_inputs_are_one_clear_error(x: Any) -> None:
             call()
 
 
+def test_masked_entries_are_refused() -> None:
+    """What lies under a mask is no data."""
+    net = network()
+    module = net.compile()
+    x, y = drawn(net)
+    hidden = np.ma.masked_array(x, mask=np.zeros_like(x, dtype=bool))
+    loss, _ = module.loss_and_gradients(module.initialize(), hidden, y)
+    assert loss == module.loss_and_gradients(module.initialize(), x, y)[0]
+    hidden[1, 2] = np.ma.masked
+    with pytest.raises(ValueError, match="x has masked entries; fill them, or leave their rows"):
+        module.predict(module.initialize(), hidden)
+    with pytest.raises(ValueError, match="y has masked entries"):
+        module.train(x, np.ma.masked_greater(y, y.min()))
+
+
 @pytest.mark.parametrize("y", [[[np.nan, 0]], [[0, 0, 0]], [[]], [0, 0], [["a", "b"]], [[1j, 0]]])
 def test_bad_targets_are_one_clear_error(y: Any) -> None:
     module = network().compile()
