@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from symnn.breaking import broken, fitted
@@ -74,7 +74,7 @@ def _section(section: Section) -> Iterator[Frame]:
         if isinstance(block, Heading):
             subtitle = block.text
             continue
-        for group in _groups(block):
+        for group in groups_of(block):
             introduced = isinstance(before, Paragraph) and groups and not groups[-1][-1].row
             if introduced and group[0].row:
                 groups[-1] += group  # a sentence stays with the equation that it introduces
@@ -100,7 +100,7 @@ def split(groups: list[list[Item]]) -> list[list[Item]]:
     return out
 
 
-def _groups(block: Block) -> Iterator[list[Item]]:
+def groups_of(block: Block) -> Iterator[list[Item]]:
     """The items of a block that stay together."""
     match block:
         case Paragraph(text):
@@ -113,7 +113,26 @@ def _groups(block: Block) -> Iterator[list[Item]]:
             yield [Item(_figure(tikz(drawing), caption), LINES)]
         case Equations(rows):
             for first, more in pairwise([*(k for k, r in enumerate(rows) if r.left), len(rows)]):
-                yield [_row(row) for row in rows[first:more]]
+                yield from _together(rows[first:more])
+
+
+def _together(rows: tuple[Row, ...]) -> list[list[Item]]:
+    """The rows of an equation, on one frame if it holds them."""
+    items = [_row(row) for row in rows]
+    if sum(item.height for item in items) <= LINES:
+        return [items]
+    return [[item] for row in rows for item in _by_line(row)]
+
+
+def _by_line(row: Row) -> list[Item]:
+    """A row, or its lines if it is taller than a frame."""
+    whole = _row(row)
+    first, *others = broken(row.right, RIGHT)
+    if whole.height <= LINES or not others:
+        return [whole]
+    *between, last = (Row("", rf"\quad {{}}{line}", relation="") for line in others)
+    lines = (replace(row, right=first, reason=""), *between, replace(last, reason=row.reason))
+    return [_row(line) for line in lines]
 
 
 def _row(row: Row) -> Item:
@@ -149,8 +168,9 @@ def _lines(text: str, width: int = TEXT) -> int:
 
 def _height(tex: str) -> float:
     """About how many lines high a displayed formula is."""
-    if r"\begin" in tex:
-        return 1.4 * (tex.count(r"\\") + 1) + 0.6
+    if matrices := re.findall(r"\\begin\{[a-z]+\}(.*?)\\end", tex):
+        rows: int = max(m.count(r"\\") for m in matrices) + 1
+        return (1.4 if r"\frac" in "".join(matrices) else 1.2) * rows + 0.6
     if r"\sum" in tex:
         return 2.6
     if re.search(r"\\frac\{[^{}]*(\{[^{}]*)*\\frac", tex):

@@ -11,9 +11,10 @@ import pytest
 
 import symnn
 from symnn.cli import run
+from symnn.document import Equations, Row
 from symnn.labels import labelled
 from symnn.notes import bare_frames, beamer
-from symnn.slides import LINES, Item, split
+from symnn.slides import LINES, Item, groups_of, split
 from symnn.sources import example_names
 from symnn.story import tell
 
@@ -83,6 +84,22 @@ def test_a_box_of_several_accounts_has_a_frame_of_its_own(tmp_path: Path) -> Non
     for frame in text.split(r"\begin{frame}"):
         assert not (r"\begin{block}" in frame and r"\begin{tabular}" in frame)
     assert "Overfull" not in compiled(tmp_path, TALK % ("Warsaw", text))
+
+
+def test_a_row_taller_than_a_frame_goes_on_to_the_next(tmp_path: Path) -> None:
+    """Whole, rather than scaled down or off the foot of the frame."""
+    layers = [symnn.Dense(4, "elu"), symnn.Dense(4, "silu"), symnn.Dense(2)]
+    net = symnn.Network(inputs=4, layers=layers, loss="huber", train={"optimizer": "adam"})
+    text = bare_frames(net.derive(), numbers="decimal")
+    assert text.count(r"\left. {}") == text.count(r" \right.") > 0
+    assert "Overfull" not in compiled(tmp_path, TALK % ("Warsaw", text))
+    matrix = r"\begin{pmatrix}" + r" \\ ".join(["0.1 & 0.2"] * 4) + r"\end{pmatrix}"
+    row = Row("z", rf"\left({' + '.join([matrix] * 6)}\right) {matrix}", reason="why")
+    groups = list(groups_of(Equations((row, Row("", "1")))))
+    items = [item for group in groups for item in group]
+    assert len(groups) == len(items) > 2
+    assert all(item.height <= LINES for item in items)
+    assert [item.tex.count("why") for item in items] == [0] * (len(items) - 2) + [1, 0]
 
 
 def test_frames_are_about_equally_full() -> None:
