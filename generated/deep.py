@@ -578,8 +578,8 @@ class _Plan:
         one = np.array(1.0, dtype)
         c1 = np.array(2 * seed, dtype)
         pools = [new(max(UNITS[1:]) * rows) for _ in range(2)]
-        # the outputs of all layers, each with its row of ones, as one array
-        offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]
+        # the outputs of the layers 1 to 10, each with its row of ones, as one array
+        offsets = [0] * 2 + np.cumsum([units + 1 for units in UNITS[1:11]]).tolist()
         outputs = new((offsets[-1], rows), 1.0)
         primes = new((offsets[-1], rows))
         # for one product: dz_k, a_(k-1), the gradients of W_k; k = 2 to 10

@@ -6,13 +6,12 @@ dA_k = dz_k a_(k-1)^T     for k = 2 .. 19    ->    one product of three-dimensio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
+from operator import itemgetter
 
 import sympy as sp
 
 from symnn.chains import Work, chain
-from symnn.fold import layer_of
+from symnn.fold import layer_of, runs
 from symnn.ir import Tensor, axis, entries, name_of
 from symnn.operations import Node
 from symnn.plan import Kernel, Map, Plan, Product, Products, Stack
@@ -89,33 +88,21 @@ def _writes(kernel: Kernel, names: list[str]) -> bool:
 
 def _stack_products(plan: Plan) -> None:
     """The gradients of the weights, once the errors of all layers are there."""
-    for run in _runs(plan):
-        places, parts = zip(*run, strict=True)
+    named = {layer_of(s): s for x in plan.kernels if isinstance(x, Stack) for s in x.sources}
+    found: list[tuple[int, Product]] = []
+    for k, kernel in enumerate(plan.kernels):
+        if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel):
+            source = kernel.right.name
+            if named.get(layer_of(source), source) == source:
+                found.append((k, kernel))
+    blocks = [plan.block_of(x.out.name) for _, x in found]
+    equal = runs([(layer_of(b.weights), (b.units, b.inputs)) for b in blocks], LEAST)
+    if equal:  # one array holds the errors
+        start, length = max(equal, key=itemgetter(1))
+        places, parts = zip(*found[start : start + length], strict=True)
         plan.kernels[places[-1]] = Products(parts)
         for k in reversed(places[:-1]):
             del plan.kernels[k]
-        return  # one array holds the errors
-
-
-def _runs(plan: Plan) -> Iterator[list[tuple[int, Product]]]:
-    """Products of neighbouring layers that may be computed after all of them, and their places."""
-    named = {layer_of(s): s for x in plan.kernels if isinstance(x, Stack) for s in x.sources}
-    found = []
-    for k, kernel in enumerate(plan.kernels):
-        if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel):
-            layer, source = layer_of(kernel.out.name) or 0, kernel.right.name
-            if named.get(layer - 1, source) == source:
-                found.append((layer, k, kernel))
-
-    def alike(numbered: tuple[int, tuple[int, int, Product]]) -> tuple[int, int, int]:
-        number, (layer, _, kernel) = numbered
-        block = plan.block_of(kernel.out.name)
-        return number + layer, block.units, block.inputs
-
-    for _, group in groupby(enumerate(found), key=alike):
-        run = [(k, kernel) for _, (_, k, kernel) in group]
-        if len(run) >= LEAST:
-            yield run
 
 
 def _late(plan: Plan, kernel: Product) -> bool:

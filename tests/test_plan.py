@@ -81,6 +81,7 @@ def test_equal_layers_are_planned_whatever_their_function(hidden: str) -> None:
         ([5, 5, 5, 5, 5, 2], "2 to 5"),
         ([3, 3, 3, 3, 2], "2 to 4"),
         ([5, 5, 5, 4, 4, 4, 4, 2], "5 to 7"),
+        ([5, 5, 5, 5, 4, 4, 4, 4, 4, 2], "6 to 9"),
         ([64, 64, 64, 64], "2 to 4"),
         ([65, 65, 65, 65], ""),
         ([5, 5, 5, 2], ""),
@@ -221,3 +222,11 @@ def test_a_value_may_stand_in_the_place_of_a_later_layer() -> None:
     layers = [Dropout(0.1), Dense(4, "linear"), Dropout(0.2), Dense(2)]
     module = Network(inputs=3, layers=layers, loss="mse").compile()
     assert len(module.train(np.ones((4, 3)), np.ones((4, 2)), epochs=2)[1]) == 2
+
+
+def test_wide_layers_are_no_part_of_the_array_of_the_outputs() -> None:
+    layers = [Dense(n, "elu") for n in (500, 4, 4, 4, 4, 300)]
+    module = Network(inputs=3, layers=layers, loss="mse").compile()
+    x, y = np.ones((2, 3)), np.ones((2, 300))
+    run = module._Run(module.initialize(), x, y, 2, 0.1, 0, None)
+    assert 3 * 5 * 2 in [array.size for array in run.parts[0][0].memory]

@@ -178,10 +178,13 @@ class Arrays:
     def _stacks(self) -> list[str]:
         """What several layers are parts of."""
         rows = []
-        if self._outputs():
+        if outputs := self._outputs():
+            layers = sorted(layer_of(name) or 0 for name in outputs)
+            widths = f"[units + 1 for units in UNITS[{layers[0]}:{layers[-1] + 1}]]"
             rows += [
-                "# the outputs of all layers, each with its row of ones, as one array",
-                "offsets = [0, 0, *np.cumsum([units + 1 for units in UNITS[1:]])]",
+                f"# the outputs of the layers {layers[0]} to {layers[-1]}, each with its row of"
+                " ones, as one array",
+                f"offsets = [0] * {layers[0] + 1} + np.cumsum({widths}).tolist()",
                 "outputs = new((offsets[-1], rows), 1.0)",
             ]
         if self._primes():
