@@ -14,6 +14,7 @@ import pytest
 import symnn
 from symnn.breaking import broken
 from symnn.cli import run
+from symnn.document import Equations
 from symnn.labels import LabelError, labelled, names
 from symnn.links import linker
 from symnn.notation import LAYOUTS, NOTATIONS
@@ -170,6 +171,25 @@ def test_a_product_of_matrices_is_broken_between_them() -> None:
     assert broken(rf"(1 - b) {wide}", 25) == ("(1 - b)", rf"{{}}\cdot {wide}")
     assert broken(rf"a {wide}", 20) == (rf"a {wide}",)
     assert broken(rf"\left(1 {wide}\right)", 20) == (rf"\left(1 {wide}\right)",)
+
+
+@pytest.mark.parametrize("limit", [4, 8, 20])
+@pytest.mark.parametrize("name", example_names())
+def test_a_broken_formula_is_the_same_formula(name: str, limit: int) -> None:
+    """Every line is whole by itself, and nothing is lost or added but what a break needs."""
+    added = r"\\left\.|\\right\.|\{\}|\\cdot(?= \\(?:begin|left))|\s"
+    for options in ({"detail": "full", "numbers": "pencil"}, {"method": "differential"}):
+        notes = tell(symnn.load(name).derive(), figures=False, **options)
+        blocks = [block for section in notes.sections for block in section.blocks]
+        rows = [row for block in blocks if isinstance(block, Equations) for row in block.rows]
+        assert any(len(broken(row.right, limit)) > 1 for row in rows)
+        for row in rows:
+            lines = broken(row.right, limit)
+            assert re.sub(added, "", "".join(lines)) == re.sub(added, "", row.right)
+            for line in lines:
+                assert line.count(r"\left") == line.count(r"\right")
+                assert line.count(r"\begin{") == line.count(r"\end{")
+                assert line.count("{") == line.count("}")
 
 
 def test_code_keeps_its_indentation() -> None:
