@@ -852,7 +852,7 @@ def _as_rows(y: np.ndarray) -> np.ndarray:
 def _numbers(name: str, values: np.ndarray) -> np.ndarray:
     """values as an array of real numbers."""
     if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries; fill them, or leave their rows out")
+        raise ValueError(f"{name} has masked entries; fill or drop them")
     try:
         values = np.asarray(values)
         if values.dtype.kind == "c":

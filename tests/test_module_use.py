@@ -98,7 +98,7 @@ def test_masked_entries_are_refused() -> None:
     loss, _ = module.loss_and_gradients(module.initialize(), hidden, y)
     assert loss == module.loss_and_gradients(module.initialize(), x, y)[0]
     hidden[1, 2] = np.ma.masked
-    with pytest.raises(ValueError, match="x has masked entries; fill them, or leave their rows"):
+    with pytest.raises(ValueError, match="x has masked entries; fill or drop them"):
         module.predict(module.initialize(), hidden)
     with pytest.raises(ValueError, match="y has masked entries"):
         module.train(x, np.ma.masked_greater(y, y.min()))
