@@ -117,11 +117,13 @@ def groups_of(block: Block) -> Iterator[list[Item]]:
 
 
 def _together(rows: tuple[Row, ...]) -> list[list[Item]]:
-    """The rows of an equation, on one frame if it holds them."""
+    """The rows of an equation, on one frame if it holds them, or at least the first two."""
     items = [_row(row) for row in rows]
     if sum(item.height for item in items) <= LINES:
         return [items]
-    return [[item] for row in rows for item in _by_line(row)]
+    items = [item for row in rows for item in _by_line(row)]
+    first = 2 if sum(item.height for item in items[:2]) <= LINES else 1
+    return [items[:first], *([item] for item in items[first:])]
 
 
 def _by_line(row: Row) -> list[Item]:

@@ -97,9 +97,13 @@ def test_a_row_taller_than_a_frame_goes_on_to_the_next(tmp_path: Path) -> None:
     row = Row("z", rf"\left({' + '.join([matrix] * 6)}\right) {matrix}", reason="why")
     groups = list(groups_of(Equations((row, Row("", "1")))))
     items = [item for group in groups for item in group]
-    assert len(groups) == len(items) > 2
+    assert list(map(len, groups)) == [2] + [1] * (len(items) - 2)
+    assert len(items) > 2
     assert all(item.height <= LINES for item in items)
     assert [item.tex.count("why") for item in items] == [0] * (len(items) - 2) + [1, 0]
+    high = r"\begin{pmatrix}" + r" \\ ".join("123456789abcdef") + r"\end{pmatrix}"
+    for rows in ((Row("z", high),), (Row("z", high), Row("", "1"))):
+        assert [len(group) for group in groups_of(Equations(rows))] == [1] * len(rows)
 
 
 def test_frames_are_about_equally_full() -> None:
