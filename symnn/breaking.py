@@ -18,7 +18,7 @@ LEVELS = (  # the signs before which a line is broken, the loosest first
     frozenset({PRODUCT}),
 )
 DEPTH = 3  # a formula is broken within two brackets at most, where nothing outside them helps
-SHORTER = 0.94  # by a break within a product or brackets, lines become at most so long
+SHORTER = 0.955  # by a break within a product or brackets, lines become at most so long
 ROUND = frozenset({"(", "[", r"\left(", r"\left[", r"\left."})
 TOKENS = re.compile(
     r"(?P<opens>\\left(?:\\[A-Za-z]+|[^A-Za-z])|\\begin\{[a-z]+\}|\\l[vV]ert(?![A-Za-z])|[([{])"

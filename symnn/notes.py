@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from symnn.derivation import Derivation
 
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
-NARROW = 50  # characters of a right side
+NARROW = 49  # characters of a right side
 # the size of the letters where a right side has room for this part of its characters
 SIZES = ((0.93, ""), (0.85, r"\small"), (0.76, r"\footnotesize"), (0.69, r"\scriptsize"))
 BEHIND = 42  # characters of equations and reasons beside each other in a text
@@ -321,7 +321,7 @@ def align(rows: tuple[Row, ...], prefix: str = "") -> str:
         sides = f"{row.left} &{row.relation} "
         for part in parts:
             lines.append(sides + part + r" \notag" * numbered)
-            sides = r"& \quad "
+            sides = "& "
         reason = rf" && \text{{{row.reason}}}" if row.reason and not below else ""
         mark = (rf" \label{{{prefix}{row.label}}}" if row.label else r" \notag") * numbered
         lines.append(sides + last + reason + mark)
@@ -340,13 +340,18 @@ def _parts(row: Row) -> tuple[str, ...]:
     What cannot be broken, such as a matrix of many digits, is set in smaller letters.
     """
     limit = room(row.left, NARROW)
-    return tuple(_smaller(part, limit / visible(part)) for part in broken(row.right, limit))
+    parts: list[str] = []
+    for line in broken(row.right, limit):
+        part = _smaller(line, limit / visible(line))
+        indented = bool(parts) and part == line  # what fills the room is not
+        parts.append(r"\quad " * indented + part)
+    return tuple(parts)
 
 
 def _smaller(tex: str, scale: float) -> str:
     """A formula in the largest letters of LaTeX in which it is not wider than scale says."""
     size = next((name for least, name in SIZES if scale >= least), r"\tiny")
-    return rf"\text{{{size}\arraycolsep=0.3em$\displaystyle {tex}$}}" if size else tex
+    return rf"\text{{{size}\arraycolsep=0.2em\medmuskip=0mu$\displaystyle {tex}$}}" if size else tex
 
 
 def plain_title(text: str, program: str) -> str:

@@ -53,6 +53,8 @@ def visible(tex: str) -> int:
     short = re.sub(r"\\begin\{pmatrix\}(.*?)\\end\{pmatrix\}", _widest, tex)
     short = re.sub(r"\\(begin|end)\{[a-z]+\}", "", short)
     short = re.sub(r"\\frac\{([^{}]*)\}\{([^{}]*)\}", _wider, short)
+    if r"\begin" in tex:  # brackets as tall as a matrix are twice as wide
+        short = re.sub(r"\\(left|right)(?=[()\[\]])", "x", short)
     short = re.sub(r"\\(left|right|,|mathrm|mathbf|operatorname|text|lvert|rvert)", "", short)
     short = re.sub(r"\\(log|exp|max|tanh|sinh|cosh|sin|cos|arctan)\b", r"\1", short)
     short = re.sub(r"\\[A-Za-z]+", "x", short)
