@@ -19,15 +19,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from support.random_networks import random_network
+
 import symnn
-from symnn.draw import figure, printed
-from symnn.emit import TARGETS, generate_files
-from symnn.figures import FIGURES
-from symnn.network import Network
-from symnn.notation import LAYOUTS, NOTATIONS
-from symnn.notes import BARE, PRINTERS
-from symnn.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
-from symnn.sources import example_names
+from symnn.derivation.network import Network
+from symnn.formats.figure import figure, printed
+from symnn.formats.latex import BARE, PRINTERS
+from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
+from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notes.figures import FIGURES
+from symnn.spec.sources import example_names
+from symnn.targets.registry import TARGETS, generate_files
 
 DIGESTS = Path(__file__).with_name("golden.txt")
 SHOWN = 40  # names of outputs
@@ -95,8 +97,6 @@ def outputs(part: str) -> Iterator[tuple[str, Made]]:
     if part != "random":
         yield from of_example(part)
         return
-    from random_networks import random_network
-
     for seed in range(RANDOM):
         net = random_network(seed)
         yield from modules(f"random {seed}", net)
