@@ -12,7 +12,7 @@ from symnn.fold import layer_of
 from symnn.ir import Line, Tensor, entries, name_of
 from symnn.lower import in_layout
 from symnn.printers.latex import Writer, index_letters, printed_axes
-from symnn.printers.matrix import MatrixWriter, matrix_sides
+from symnn.printers.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
 from symnn.printers.shapes import tensor_shape, times
 from symnn.symbols import Notation
 
@@ -22,8 +22,8 @@ def why_transposed(
 ) -> tuple[str, Box] | None:
     """The kind, "error" or "weights", and three accounts of the transpose of a group.
 
-    None where its gradient is not led through an affine map, or not printed with a transpose, and
-    for the kinds that were told.
+    None where its gradient is not led through an affine map, or not printed with a transpose or
+    not in matrix form, and for the kinds that were told.
     """
     chain = group.steps[0].after
     for term in chain.terms:
@@ -31,9 +31,13 @@ def why_transposed(
             name = eq.sweep_gradients.get(name_of(entry), "")
             forward = eq.forward.definitions.get(name)
             if forward is not None and forward.why == "affine map" and group.tensor[:2] != "b_":
-                account = _Account(eq, notation, forward, Line(chain.lhs, (term,), chain.why))
-                wanted = account.kind not in told and transposed(notation, account.right)
-                return (account.kind, account.box()) if wanted else None
+                back = Line(chain.lhs, (term,), chain.why)
+                try:
+                    account = _Account(eq, notation, forward, back)
+                    wanted = account.kind not in told and transposed(notation, account.right)
+                    return (account.kind, account.box()) if wanted else None
+                except NoMatrixFormError:
+                    return None
     return None
 
 

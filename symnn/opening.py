@@ -13,6 +13,8 @@ from symnn.functions import Function, Named
 from symnn.ir import Line
 from symnn.numbers import Numbered
 from symnn.printers.formulas import loss_formula, nested
+from symnn.printers.latex import line_sides
+from symnn.printers.matrix import NoMatrixFormError
 from symnn.reasons import definition_tex, derivative_tex, how_found
 from symnn.symbols import Notation
 
@@ -47,11 +49,16 @@ class Opening(Numbered):
         if count:
             out.say(say("general", n=count))
         if self.layout == "sample":
-            out.say(say("nested"))
-            whole = nested(self.forward, self.network.output, self.notation, bool(count))
-            out.show(Row(f"F({self.letter('x')})", whole, label="F"))
-            self._figure("network")
-            out.say(say("unfolds"))
+            try:
+                whole = nested(self.forward, self.network.output, self.notation, bool(count))
+            except NoMatrixFormError:
+                self._figure("network")
+                out.say(say("by_lines"))
+            else:
+                out.say(say("nested"))
+                out.show(Row(f"F({self.letter('x')})", whole, label="F"))
+                self._figure("network")
+                out.say(say("unfolds"))
         else:
             ways = say(self.layout), say(self.layout.removesuffix("s"))
             out.say(say("batch", ways=ways[0], way=ways[1]))
@@ -143,10 +150,14 @@ class Opening(Numbered):
         self.out.end(self.say("loss"), given=True)
 
     def _loss_formula(self) -> None:
-        """The loss as a function of the parameters."""
-        sample = self.network.sample_program
-        self.out.say(self.say("loss_is"))
-        sides = loss_formula(sample, self.network.output, self.network.mean_loss, self.notation)
+        """The loss as a function of the parameters; by entries it is one of what is computed."""
+        sample, mean = self.network.sample_program, self.network.mean_loss
+        try:
+            sides = loss_formula(sample, self.network.output, mean, self.notation)
+            self.out.say(self.say("loss_is"))
+        except NoMatrixFormError:
+            sides = line_sides(self.derivation.batch.forward.line("L"), self.notation)
+            self.out.say(self.say("loss_of_samples"))
         self.out.show(Row(*sides, label="loss"))
 
     def _loss_lines(self) -> None:

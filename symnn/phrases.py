@@ -85,6 +85,7 @@ ENGLISH: dict[str, str] = {
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
+    "by_lines": "Line by line, the network is",
     "unfolds": "Layer by layer, this means",
     "batch": "The ${N}$ samples are the {ways} of ${X}$; every capital letter below, apart from "
     "the weights, holds one {way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
@@ -114,6 +115,7 @@ ENGLISH: dict[str, str] = {
     "sign_number": "a number added to a vector is added to every component",
     # the loss
     "loss_is": "The loss is a function of the parameters alone:",
+    "loss_of_samples": "Over ${N}$ samples the loss is",
     "one_sample": "For a single sample, in terms of the quantities above, it reads",
     "loss_lines": "In terms of the quantities above, it reads",
     "facts": "It is assumed that ${facts}$.",

@@ -67,6 +67,7 @@ CHINESE: dict[str, str] = {
     "tut_loss_here": "这个网络的损失",
     # the network
     "nested": "网络是列向量 ${x}$ 的函数，其中激活函数逐元素作用：",
+    "by_lines": "逐行写出，网络为",
     "unfolds": "逐层写出，就是前向传播：",
     "batch": "${N}$ 个样本是 ${X}$ 的各{ways}；下文中除权重外，每个大写字母都为每个样本留有"
     "一{way}，$\\mathbf{{1}}$ 是元素全为 $1$ 的列向量。",
@@ -96,6 +97,7 @@ CHINESE: dict[str, str] = {
     "sign_number": "数与向量相加，就是把这个数加到每个分量上",
     # the loss
     "loss_is": "损失仅是参数的函数：",
+    "loss_of_samples": "对 ${N}$ 个样本，损失为",
     "one_sample": "对单个样本，用上面的各个量来表示，损失为",
     "loss_lines": "用上面的各个量来表示，损失为",
     "facts": "这里假定 ${facts}$。",

@@ -26,6 +26,8 @@ from symnn.numbers import Numbers, worked
 from symnn.opening import Opening
 from symnn.optimizers import update_lines
 from symnn.printers.formulas import DEEP, batch_product, sample_sum
+from symnn.printers.latex import line_sides
+from symnn.printers.matrix import NoMatrixFormError
 from symnn.stabilise import stabilise
 
 # the signs that are explained where the equations use them: phrase -> their TeX
@@ -179,13 +181,17 @@ class Reference(Opening):
                 continue
             one = self.sweep.gradients[t.name]
             many = self.derivation.batch.gradients[t.name]
-            total = sample_sum(one, self.sweep.program, mean, each)
-            product = batch_product(many, mean, notation, "columns")
+            left = each.symbol(one.lhs.name)
+            try:
+                total = sample_sum(one, self.sweep.program, mean, each)
+                right = f"{total} = {batch_product(many, mean, notation, 'columns')}"
+            except NoMatrixFormError:
+                sums = self.derivation.mean_last if mean else self.derivation.batch
+                left, right = line_sides(sums.gradients[t.name], notation)
             first = notation.labelled(lambda _: "0").symbol("a_2")
             reason = say("layers_all", first=first) if deep else ""
-            left = each.symbol(one.lhs.name)
             label = f"samples-{self.label(one.lhs.name)}"
-            row = Row(left, f"{total} = {product}", reason, result=True, label=label)
+            row = Row(left, right, reason, result=True, label=label)
             others = range(1, self.depth + 1) if deep else ()
             rows += self.alike([row], [layer, *(k for k in others if k != layer)])
         out.show(*rows)

@@ -8,7 +8,8 @@ from symnn.figures.abbreviate import by_layer, corners, drawn, measure
 from symnn.network import Network
 from symnn.phrases import Phrases
 from symnn.printers.formulas import inlined
-from symnn.printers.matrix import matrix_sides
+from symnn.printers.latex import line_sides
+from symnn.printers.matrix import NoMatrixFormError, matrix_sides
 from symnn.symbols import Notation
 
 MANY = 6  # units of a column that are all drawn
@@ -92,14 +93,16 @@ class _Columns:
         return (len(self.units[k]) - 1) * self._row()
 
     def _formulas(self, k: int) -> list[str]:
-        """The forward lines of a layer, softmax in one piece."""
+        """The forward lines of a layer, softmax in one piece unless they are told by entries."""
         x = f"${self.notation.symbol('x')}$"
+        lines = self.layers.get(k, [])
+        whole = [self.lines[line.lhs.name] for line in lines if line.why not in SOFTMAX_PARTS]
+        try:
+            sides = [matrix_sides(line, self.notation, "sample") for line in whole]
+        except NoMatrixFormError:
+            sides = [line_sides(line, self.notation) for line in lines]
         texts = [] if k else [self.say("figure_input", x=x)]
-        for line in self.layers.get(k, []):
-            if line.why not in SOFTMAX_PARTS:
-                sides = matrix_sides(self.lines[line.lhs.name], self.notation, "sample")
-                texts.append(f"${' = '.join(sides)}$")
-        return texts
+        return texts + [f"${left} = {right}$" for left, right in sides]
 
     def _pitch(self, left: int, right: int) -> float:
         """The distance between neighbours, so that what stands below them does not touch."""
