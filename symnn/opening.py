@@ -16,6 +16,7 @@ from symnn.printers.formulas import loss_formula, nested
 from symnn.printers.latex import line_sides
 from symnn.printers.matrix import NoMatrixFormError
 from symnn.reasons import definition_tex, derivative_tex, how_found
+from symnn.stabilise import softmaxes
 from symnn.symbols import Notation
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Opening(Numbered):
                 self._figure("network")
                 out.say(say("by_lines"))
             else:
-                out.say(say("nested"))
+                out.say(say("nested_softmax" if softmaxes(self.forward) else "nested"))
                 out.show(Row(f"F({self.letter('x')})", whole, label="F"))
                 self._figure("network")
                 out.say(say("unfolds"))
@@ -154,7 +155,8 @@ class Opening(Numbered):
         sample, mean = self.network.sample_program, self.network.mean_loss
         try:
             sides = loss_formula(sample, self.network.output, mean, self.notation)
-            self.out.say(self.say("loss_is"))
+            masked = sample.leaves_of("mask")
+            self.out.say(self.say("loss_is_masked" if masked else "loss_is"))
         except NoMatrixFormError:
             sides = line_sides(self.derivation.batch.forward.line("L"), self.notation)
             self.out.say(self.say("loss_of_samples"))

@@ -61,7 +61,7 @@ class _Columns:
                 at += self._pitch(last, k)
                 before, last = self._joined(before, k, at), k
         labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        title = self.say("figure_network_title", name=self.net.name)
+        title = self.say("figure_network_title", name=self.say.titled(self.net.name))
         return self.canvas.drawing("network", title, corners(labels), 0.1)
 
     # sizes ---------------------------------------------------------------------------------

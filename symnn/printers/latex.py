@@ -110,7 +110,8 @@ class Writer:
 
     def entry(self, e: sp.Expr) -> Text:
         """z_1[n, j1] as z_{1,i}^{(n)}."""
-        own, samples = [], []
+        own: list[str] = []
+        samples: list[str] = []
         for index in self.printed(e):
             above = isinstance(index, sp.Symbol) and index.name.rstrip("_") == "n"
             (samples if above else own).append(self.index(index))
