@@ -51,7 +51,10 @@ class Evidence:
         self.points = [Sweep(other, rng, sizes) for rng in rngs]
 
     def error(self, line: Line) -> float | None:
-        """The largest error of the line, that of a step; None unless it held at every point."""
+        """The largest error of the line, that of a step, relative to the largest entry.
+
+        None unless the line held at every point.
+        """
         if line not in self.errors:
             self.errors[line] = self._error(line)
         return self.errors[line]
@@ -60,7 +63,7 @@ class Evidence:
         if line not in self.lines or line.lhs.wrt is None:
             return None
         found = [point.check(self.lines[line]) for point in self.points]
-        return max(error for error, _ in found) if all(ok for _, ok in found) else None
+        return max(v.relative for v in found) if all(v.ok for v in found) else None
 
 
 def words(errors: Iterable[float]) -> dict[str, object]:

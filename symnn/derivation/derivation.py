@@ -200,8 +200,9 @@ class Derivation:
         """The derivation as a LaTeX fragment.
 
         notation: a name; None: that of the spec, "affine" by default.  layout: "sample",
-        "columns" or "rows"; None: that of the spec, or else the notation's own.  select: labels
-        of equations that are wanted alone, "delta_1,A_1"; notes/labels.py lists them.
+        "columns" or "rows"; None: that of a notation which is given, or else of the spec, or else
+        of its notation.  select: labels of equations that are wanted alone, "delta_1,A_1";
+        labels.py lists them.
         """
         from symnn.formats.latex import fragment
 

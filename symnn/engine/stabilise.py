@@ -35,9 +35,8 @@ COMPLEMENT = "complement of the sigmoid"
 def stabilise(program: Program) -> tuple[Program, tuple[Step, ...]]:
     """The program in stable form, and the steps."""
     steps: list[Step] = []
-    groups = [g for g in (_softmax(program, line) for line in program.lines) if g]
     sigmoids = {line.lhs.name: line for line in program.lines if _is_sigmoid(line)}
-    shifted = {g.a: g for g in groups if _only_there(program, g)}
+    shifted = _shifted(program)
 
     def rewrite(line: Line) -> Line:
         line = _log_rule(line, shifted, steps)
@@ -73,6 +72,17 @@ class _Softmax:
         steps.append(Step(SHIFT, None, largest))
         steps.append(Step(SHIFT, line, moved))
         return [largest, moved]
+
+
+def rescaled(program: Program) -> set[str]:
+    """The tensors whose values are others in stable form: exponentials, and their sums."""
+    return {name for g in _shifted(program).values() for name in (g.e, g.s.name)}
+
+
+def _shifted(program: Program) -> dict[str, _Softmax]:
+    """Name of a softmax's value -> the softmax, for those whose exponentials are rescaled."""
+    groups = (_softmax(program, line) for line in program.lines)
+    return {g.a: g for g in groups if g and _only_there(program, g)}
 
 
 def softmaxes(program: Program) -> dict[str, Tensor]:

@@ -109,7 +109,7 @@ class Tutorial(Reference):
             Row(*definition_tex(function.row, bare, say)),
             Row(*derivative_tex(function.row, bare, say), how_found(function.row, say)),
         )
-        out.say(say("tut_nested"))
+        out.say(say("tut_nested"))  # of a network that has a matrix form in every notation
         whole = nested(model.forward, model.network.output, model.notation)
         out.show(Row(f"F({model.letter('x')})", whole))
         out.end(say("tut_activation"), given=True)

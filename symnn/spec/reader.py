@@ -25,7 +25,7 @@ from symnn.io.fields import (
 )
 from symnn.nn.layers import LAYERS
 from symnn.nn.losses import LOSSES
-from symnn.notation.books import AFFINE, NOTATIONS, SYMBOLS, letter_tex, own_notation
+from symnn.notation.books import AFFINE, NOTATIONS, SYMBOLS, chosen, letter_tex, own_notation
 from symnn.notation.notation import Notation
 from symnn.spec.formula import FormulaError, parse_formula
 from symnn.spec.positions import child
@@ -83,11 +83,16 @@ class _Reader:
         self.source, self.problems = source, list[Problem]()
         self.flags = {FLAGS[name]: name for name in flags}
         self.data = dict(source.data)
+        given: dict[str, dict[str, Any]] = {}
         for name, value in flags.items():
             section, key = FLAGS[name].split(".")
+            given.setdefault(section, {})[key] = value
+        for section, values in given.items():
             table = self.data.get(section, {})
             if isinstance(table, dict):
-                self.data[section] = {**table, key: value}
+                self.data[section] = (
+                    chosen(table, values) if section == "notes" else {**table, **values}
+                )
 
     def fail(self, path: str, message: str, hint: str = "") -> None:
         if path in self.flags:
