@@ -6,7 +6,6 @@ from symnn.drawing import Drawing
 from symnn.equations import Equations
 from symnn.figures import FIGURES
 from symnn.figures.network import units
-from symnn.files import MARKER
 from symnn.network import Network
 from symnn.phrases import Phrases
 from symnn.printers.svg import svg
@@ -52,11 +51,10 @@ def printed(
     if suffix == ".svg":
         return svg(drawing)
     if fragment:
-        return f"% {MARKER}\n{tikz(drawing)}"
+        return tikz(drawing)
     left, bottom, right, top = drawing.box
     text = render(
         "figure.tex.j2",
-        marker=MARKER,
         program=Phrases(language)("tex_program"),
         width=number(right - left),
         height=number(top - bottom),

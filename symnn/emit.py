@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from symnn.c_compiler import compiler, sizes
 from symnn.c_target import c_files
-from symnn.files import MARKER_KEY
 from symnn.ir import Line, Program, name_of
 from symnn.layers import SAMPLES, Dropout
+from symnn.marks import marked_text
 from symnn.planner import needed, plan
 from symnn.printers.flat import common, flat
 from symnn.printers.loops import folded, has_loops
@@ -105,12 +105,13 @@ def generate(network: Network, target: str = "numpy", **options: Any) -> str:
 
 
 def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
-    """Suffix -> text of all files of a target, the program first; ValueError as above."""
+    """Suffix -> text of all files of a target with its mark, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     if unknown := set(options) - set(TARGETS[target].options):
         raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
-    return TARGETS[target].files(network, **options)
+    files = TARGETS[target].files(network, **options)
+    return {suffix: marked_text(text, suffix) for suffix, text in files.items()}
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
@@ -168,7 +169,6 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "decay": bool(spec.loss.l2),
         "classes": spec.loss.name == "cross_entropy",
         "target": _target(network),
-        "marker": MARKER_KEY,
         "signature": _signature(bool(dropouts)),
         "digest": _digest(derivation, target),
     }

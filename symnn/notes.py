@@ -22,7 +22,7 @@ from symnn.document import (
     Row,
     Table,
 )
-from symnn.files import MARKER, check_writable, write_bytes
+from symnn.files import check_writable, write_file
 from symnn.links import linker
 from symnn.objects import json_text
 from symnn.page import page
@@ -127,7 +127,6 @@ def beamer(derivation: Derivation, **options: Any) -> str:
     program = Phrases(notes.language)("tex_program")
     return render(
         "slides.tex.j2",
-        marker=MARKER,
         program=program,
         title=breakable(notes.title, program),
         description=breakable(notes.description, program),
@@ -175,7 +174,6 @@ def latex_document(notes: Document) -> str:
     ]
     return render(
         "notes.tex.j2",
-        marker=MARKER,
         program=program,
         title=breakable(notes.title, program),
         pdf_title=plain_title(notes.title, program),
@@ -204,7 +202,7 @@ def save(
     kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
     made = (BARE if bare and kind in BARE else PRINTERS)[kind](derivation, **options)
-    write_bytes(path, made.encode() if isinstance(made, str) else made, force=force)
+    write_file(path, made, force=force)
     return path
 
 

@@ -17,7 +17,6 @@ from symnn.document import (
     Row,
     Table,
 )
-from symnn.files import MARKER_KEY
 from symnn.printers.svg import svg
 
 
@@ -30,7 +29,6 @@ def json_text(notes: Document) -> str:
     """
     tables = [b for s in notes.sections for b in s.blocks if isinstance(b, Table) and b.names]
     found = {
-        MARKER_KEY: True,
         "title": notes.title,
         "description": notes.description,
         "language": notes.language,

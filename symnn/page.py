@@ -31,7 +31,6 @@ from symnn.document import (
     Section,
     Table,
 )
-from symnn.files import MARKER
 from symnn.phrases import Phrases
 from symnn.printers.svg import style, svg
 from symnn.printers.texts import visible
@@ -64,7 +63,6 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     katex, script = _vendored("katex.min.js"), (folder() / "notes.js").read_text(encoding="utf-8")
     return render(
         "notes.html.j2",
-        marker=MARKER,
         layer=notes.layer,
         title=notes.title,
         description=notes.description,

@@ -21,7 +21,6 @@ from symnn.document import (
     Row,
     Table,
 )
-from symnn.files import MARKER
 from symnn.markdown import aligned, box, displayed, listing, literal, paragraph, table
 from symnn.phrases import Phrases
 from symnn.printers.svg import svg
@@ -29,7 +28,6 @@ from symnn.printers.tikz import tikz
 
 HEADER = """\
 ---
-# {marker}
 title: {title}
 subtitle: {subtitle}
 lang: {language}
@@ -46,7 +44,6 @@ def quarto(notes: Document) -> str:
     """The notes as .qmd."""
     say = Phrases(notes.language)
     head = HEADER.format(
-        marker=MARKER,
         title=_yaml(notes.title),
         subtitle=_yaml(notes.description),
         language=notes.language,

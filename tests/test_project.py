@@ -31,7 +31,7 @@ TOP = {
 # A module imports only what stands before it.  Imports inside a function (a convenience of an
 # object that users hold) and those for type checkers alone do not count.
 ORDER = """
-    schema files showing npz tables datasets
+    schema marks files showing npz tables datasets
     entries ir functions pointwise formula layers losses optimizers
     symbols notation phrases_zh phrases locate sources sections spec
     explicit exact network general interop
