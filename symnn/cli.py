@@ -228,12 +228,13 @@ def _notes(quiet: bool) -> Iterator[None]:
     with warnings.catch_warnings():
         usual = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: Any) -> None:
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
             if not category.__module__.startswith("symnn."):
-                usual(message, category, *place)
+                usual(message, category, *place, **more)
             elif not quiet:
                 _say(str(message))
 
+        warnings.filterwarnings("always", category=UserWarning, module=r"symnn\.")
         warnings.showwarning = show
         yield
 

@@ -105,7 +105,7 @@ def generate(network: Network, target: str = "numpy", **options: Any) -> str:
 
 
 def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
-    """Suffix -> text of all files of a target with its mark, the program first; ValueError as above."""
+    """Suffix -> text of all files of a target, marked, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     if unknown := set(options) - set(TARGETS[target].options):

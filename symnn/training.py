@@ -16,7 +16,14 @@ import numpy as np
 
 from symnn.datasets import Dataset, load_data, split, standardize
 from symnn.emit import load_module
-from symnn.files import InputError, OutputError, check_writable, output_error, write_file, write_files
+from symnn.files import (
+    InputError,
+    OutputError,
+    check_writable,
+    output_error,
+    write_file,
+    write_files,
+)
 from symnn.network import Network
 from symnn.npz import read_npz
 from symnn.schema import Problem, SpecError
@@ -26,7 +33,7 @@ Progress: TypeAlias = Callable[[int, float], None]
 
 
 class Stopped(Exception):
-    """Training ended early; module, last finite weights and history are written, as ``hint`` says."""
+    """Training ended early; module, last finite weights and history have been written."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -112,7 +119,7 @@ def train(
     NpzError, OutputError, InputError (a checkpoint that does not fit), Diverged and Interrupted.
     """
     spec, files = network.spec, files_of(network)
-    data = files.base / spec.train.data
+    data = files.base / (spec.train.data or "")
     for path in (files.module, files.weights, files.history):
         check_writable(path, force=force, base=files.base)
         if path.exists() and data.exists() and path.samefile(data):
@@ -242,7 +249,8 @@ def _write(files: Files, module: str, weights: bytes, history: str, force: bool)
     What stands in the way came after training began.  A run of hours is not lost by it: its
     weights go to a name that is free.
     """
-    contents = {files.module: module, files.weights: weights, files.history: history}
+    contents: dict[Path, str | bytes] = {files.module: module, files.weights: weights}
+    contents[files.history] = history
     try:
         write_files(contents, force=force, base=files.base)
     except OutputError as error:

@@ -10,6 +10,7 @@ import pytest
 
 import symnn
 from symnn.datasets import load_data, split
+from symnn.marks import marked_text
 from symnn.notes import document
 from symnn.sources import example_names
 
@@ -49,15 +50,16 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
         detail=notes.detail,
         language=notes.language,
     )
-    compare(GENERATED / f"{name}.tex", text)
+    compare(GENERATED / f"{name}.tex", marked_text(text, ".tex"))
 
 
 def test_the_committed_chinese_notes_are_what_is_derived() -> None:
-    compare(GENERATED / "xor.zh.tex", document(symnn.load("xor").derive(), language="zh"))
+    text = document(symnn.load("xor").derive(), language="zh")
+    compare(GENERATED / "xor.zh.tex", marked_text(text, ".tex"))
 
 
 def test_the_committed_picture_is_what_is_drawn() -> None:
-    compare(GENERATED / "xor.svg", symnn.load("xor")._repr_svg_())
+    compare(GENERATED / "xor.svg", marked_text(symnn.load("xor")._repr_svg_(), ".svg"))
 
 
 def test_nothing_else_is_committed_there() -> None:

@@ -59,7 +59,7 @@ PRODUCTS = products()
 
 
 def edits(content: bytes) -> Iterator[bytes]:
-    """One byte changed, left out or put in: around the mark everywhere, at 20 places of the rest."""
+    """One byte changed, left out or put in: around the mark everywhere, at 20 other places."""
     size, at = len(content), content.find(WORDS.encode())
     near = {*range(max(0, at - 20), min(size, at + 100)), size - 1}
     for k in sorted(near | {*range(0, size, size // 20 + 1)}):
@@ -191,9 +191,7 @@ def test_symnn_and_its_modules_know_each_others_weights(tmp_path: Path) -> None:
         ("a", bytes(range(256)), "foreign"),
     ],
 )
-def test_words_alone_are_no_mark(
-    name: str, content: bytes, expected: str, tmp_path: Path
-) -> None:
+def test_words_alone_are_no_mark(name: str, content: bytes, expected: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     assert origin(tmp_path / name) == expected
 
