@@ -12,7 +12,7 @@ import click
 
 from symnn.checking.compare import compare_file
 from symnn.cli.main import DIVERGED, FINE, INTERRUPTED, STALE, USAGE
-from symnn.cli.output import deliver, deliver_all, is_folder, mistake, paths, result
+from symnn.cli.output import compare, deliver, distinct, is_folder, mistake, paths, result
 from symnn.derivation.network import Network
 from symnn.formats.tex import TexError
 from symnn.io.fields import Problem, SpecError, shorten, suggestion
@@ -20,7 +20,7 @@ from symnn.io.files import (
     InputError,
     OutputError,
     check_writable,
-    write_text,
+    write_files,
 )
 from symnn.io.npz import NpzError, read_npz
 from symnn.notes.labels import LabelError
@@ -28,8 +28,8 @@ from symnn.spec.reader import load_spec, with_files
 from symnn.spec.sources import example_names, example_path
 from symnn.targets.c.compiler import CompilerError
 from symnn.targets.registry import TARGETS, generate_files, load_module
-from symnn.training import Checkpoints, Diverged, Result, Stopped, files_of
-from symnn.training import train as train_network
+from symnn.training.run import Checkpoints, Diverged, Result, Stopped, files_of
+from symnn.training.run import train as train_network
 
 NO_FIGURE = {
     "activation": "linear and softmax are not functions of one component",
@@ -69,9 +69,8 @@ def new(file: str, example: str, as_json: bool, quiet: bool, verbose: bool, forc
     path = Path(file)
     if path.suffix != ".toml":
         raise mistake(shorten(file), "a new spec is a .toml file", f"write {path.stem}.toml")
-    if path.exists() and not force:
-        raise OutputError(path, "the file exists", "--force replaces it")
-    write_text(path, example_path(example).read_text(encoding="utf-8"), force=True)
+    # a spec is the user's own from here on, so that it has no mark
+    write_files({path: example_path(example).read_bytes()}, force=force, mark=False)
     result({"written": str(path)}, f"wrote {path}", as_json, quiet)
     return FINE
 
@@ -114,7 +113,7 @@ def draw(
         (path, partial(printed, each, suffix, fragment=fragment, language=n.spec.notes.language))
         for n, each, path in zip(networks, drawings, places, strict=True)
     ]
-    return deliver_all(products, check, force, as_json, quiet)[0]
+    return deliver(products, suffix, check, force, as_json, quiet)[0]
 
 
 def generate(
@@ -158,8 +157,8 @@ def generate(
     main = chosen.main
     own = [files_of(n) for n in networks]
     named = paths(networks, output, main)
-    places = [f.module.with_suffix(main) for f in own] if output is None else named
-    code, found = FINE, []
+    places = distinct([f.module.with_suffix(main) for f in own]) if output is None else named
+    code, groups = FINE, list[tuple[dict[Path, str], Path | None]]()
     for network, path, files in zip(networks, places, own, strict=True):
         texts = generate_files(network, target, **options)
         if path is None:
@@ -169,14 +168,16 @@ def generate(
             raise mistake(
                 "-o", f"{shorten(str(path))} does not end in {main}", f"name a {main} file"
             )
-        base = files.base if output is None else path.parent
-        found += [(p, t, base) for p, t in _beside(path, texts).items()]
-    for written, _, base in [] if check else found:
-        check_writable(written, force=force, base=base)
-    for written, text, base in found:
-        code = max(code, deliver(text, written, base, check, force))
-    if found and not check:
-        names = [str(p) for p, _, _ in found]
+        groups.append((_beside(path, texts), files.base if output is None else None))
+    if check:
+        return max([compare(p, text) for found, _ in groups for p, text in found.items()] or [FINE])
+    for found, base in groups:
+        for written in found:
+            check_writable(written, force=force, base=base)
+    for found, base in groups:
+        write_files(found, force=force, base=base)
+    if groups:
+        names = [str(written) for found, _ in groups for written in found]
         result({"written": names}, f"wrote {', '.join(names)}", as_json, quiet)
         for path in places:
             if path is not None and chosen.report is not None and not quiet:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from symnn.cli.output import deliver_all, is_folder, mistake, paths
+from symnn.cli.output import deliver, is_folder, mistake, paths
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.derivation.network import Network
 from symnn.formats.latex import BARE, FORMATS, PRINTERS
@@ -67,7 +67,7 @@ def derive(
 
     places = paths(networks, output, FORMATS[kind])
     products = [(path, partial(made, n)) for n, path in zip(networks, places, strict=True)]
-    code, written = deliver_all(products, check, force, as_json, quiet)
+    code, written = deliver(products, FORMATS[kind], check, force, as_json, quiet)
     for name in written if launch else ():
         if click.launch(name):
             raise mistake(shorten(name), "was written, but no application opens it")

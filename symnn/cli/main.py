@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import io
 import json
 import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import click
@@ -188,7 +190,8 @@ def run(words: list[str]) -> int:
     """The exit code of a command line; every error is reported here."""
     as_json, verbose = "--json" in words, "-v" in words or "--verbose" in words
     try:
-        code = cli.main(words, prog_name="symnn", standalone_mode=False)
+        with _notes("-q" in words or "--quiet" in words):
+            code = cli.main(words, prog_name="symnn", standalone_mode=False)
         return code if isinstance(code, int) else FINE
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
@@ -217,6 +220,23 @@ def run(words: list[str]) -> int:
         text = f"internal error: {type(error).__name__}: {_safe(str(error))[:200]}"
         _report([("symnn", None, "", text, "run with -v for the place")], as_json)
         return FAILED
+
+
+@contextlib.contextmanager
+def _notes(quiet: bool) -> Iterator[None]:
+    """In here the package's own warnings are lines on stderr, unless quiet."""
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not category.__module__.startswith("symnn."):
+                usual(message, category, *place, **more)
+            elif not quiet:
+                _say(str(message))
+
+        warnings.filterwarnings("always", category=UserWarning, module=r"symnn\.")
+        warnings.showwarning = show
+        yield
 
 
 def _usage(error: click.UsageError) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ import click
 from symnn.cli.main import FINE, STALE
 from symnn.derivation.network import Network
 from symnn.io.fields import Problem, SpecError, shorten
-from symnn.io.files import check_writable, read_text_limited, write_bytes, write_text
+from symnn.io.files import check_writable, read_text_limited, write_files
+from symnn.io.marks import marked_text, unix
 
 LIMIT = 64 * 2**20
 
@@ -29,28 +30,31 @@ def is_folder(output: str) -> bool:
     return output.endswith("/") or Path(output).is_dir()
 
 
-def paths(networks: list[Network], output: str | None, suffix: str) -> list[Path | None]:
+def paths(networks: list[Network], output: str | None, suffix: str) -> Sequence[Path | None]:
     """Where each text goes; None is standard output."""
     if output in (None, "-"):
         return [None] * len(networks)
     assert output is not None
     if is_folder(output):
-        return [Path(output) / f"{n.spec.output.module}{suffix}" for n in networks]
+        return distinct([Path(output) / f"{n.spec.output.module}{suffix}" for n in networks])
     if len(networks) > 1:
         raise mistake("-o", "several specs need a folder", f"write {shorten(output)}/")
     return [Path(output)]
 
 
-def deliver(text: str, path: Path | None, base: Path | None, check: bool, force: bool) -> int:
-    """Print or write a text; with ``check``, compare it with what is there."""
-    if path is None:
-        sys.stdout.write(text)
-        return FINE
-    if not check:
-        write_text(path, text, force=force, base=base)
-        return FINE
+def distinct(places: Sequence[Path]) -> Sequence[Path]:
+    """The places, if no two of them are one."""
+    for k, path in enumerate(places):
+        if path in places[:k]:
+            hint = "give them other names: module in [output]"
+            raise mistake(shorten(str(path)), "is the file of two specs", hint)
+    return places
+
+
+def compare(path: Path, text: str) -> int:
+    """Whether the file holds this text; if not, the difference is printed."""
     found = read_text_limited(path, LIMIT) if path.exists() else ""
-    if found == text:
+    if unix(found.encode()) == text.encode():
         return FINE
     lines = difflib.unified_diff(
         found.splitlines(keepends=True), text.splitlines(keepends=True), str(path), "as derived"
@@ -60,28 +64,36 @@ def deliver(text: str, path: Path | None, base: Path | None, check: bool, force:
     return STALE
 
 
-def deliver_all(
+def deliver(
     products: Iterable[tuple[Path | None, Callable[[], str | bytes]]],
+    suffix: str,
     check: bool,
     force: bool,
     as_json: bool,
     quiet: bool,
 ) -> tuple[int, list[str]]:
-    """Make and deliver each product; the exit code, and the files that were written.
+    """Make each product, with its mark, and print it (place None) or write it, or compare it.
 
-    Nothing is made for a place where nothing can be written.
+    suffix: of all of them.  Nothing is made for places where not all can be written, and
+    nothing is written before all are made.  Returns the exit code, and the files written.
     """
-    code, written = FINE, []
-    for path, make in products:
+    products, code, contents = list(products), FINE, dict[Path, str | bytes]()
+    for path, _ in products:
         if path is not None and not check:
             check_writable(path, force=force)
+    for path, make in products:
         made = make()
-        if isinstance(made, str):
-            code = max(code, deliver(made, path, path and path.parent, check, force))
-        elif path is not None:
-            write_bytes(path, made, force=force)
         if path is not None and not check:
-            written.append(str(path))
+            contents[path] = made
+            continue
+        assert isinstance(made, str)
+        made = marked_text(made, suffix)
+        if path is None:
+            sys.stdout.write(made)
+        else:
+            code = max(code, compare(path, made))
+    write_files(contents, force=force)
+    written = [str(path) for path in contents]
     if written:
         result({"written": written}, f"wrote {', '.join(written)}", as_json, quiet)
     return code, written

@@ -7,7 +7,6 @@ from symnn.drawing.drawing import Drawing
 from symnn.drawing.svg import svg
 from symnn.drawing.tikz import number, tikz
 from symnn.formats.tex import compile_pdf
-from symnn.io.files import MARKER
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.equations import Equations
@@ -52,11 +51,10 @@ def printed(
     if suffix == ".svg":
         return svg(drawing)
     if fragment:
-        return f"% {MARKER}\n{tikz(drawing)}"
+        return tikz(drawing)
     left, bottom, right, top = drawing.box
     text = render(
         "formats/latex/figure.tex.j2",
-        marker=MARKER,
         program=Phrases(language)("tex_program"),
         width=number(right - left),
         height=number(top - bottom),

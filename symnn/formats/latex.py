@@ -17,7 +17,7 @@ from symnn.formats.quarto import quarto
 from symnn.formats.tex import breakable, compile_pdf, escape, in_fandol
 from symnn.formulas.breaking import broken, fitted, room
 from symnn.formulas.pieces import visible
-from symnn.io.files import MARKER, check_writable, write_bytes
+from symnn.io.files import check_writable, write_file
 from symnn.io.templating import render
 from symnn.language.phrases import DETAILS, Phrases
 from symnn.notes.document import (
@@ -127,7 +127,6 @@ def beamer(derivation: Derivation, **options: Any) -> str:
     program = Phrases(notes.language)("tex_program")
     return render(
         "formats/beamer/slides.tex.j2",
-        marker=MARKER,
         program=program,
         title=breakable(notes.title, program),
         description=breakable(notes.description, program),
@@ -175,7 +174,6 @@ def latex_document(notes: Document) -> str:
     ]
     return render(
         "formats/latex/notes.tex.j2",
-        marker=MARKER,
         program=program,
         title=breakable(notes.title, program),
         pdf_title=plain_title(notes.title, program),
@@ -204,7 +202,7 @@ def save(
     kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
     made = (BARE if bare and kind in BARE else PRINTERS)[kind](derivation, **options)
-    write_bytes(path, made.encode() if isinstance(made, str) else made, force=force)
+    write_file(path, made, force=force)
     return path
 
 

@@ -10,8 +10,6 @@ import tempfile
 import unicodedata
 from pathlib import Path
 
-from symnn.io.files import MARKER
-
 SECONDS = 60
 LONG, PART = 17, 8  # letters of a word that may be broken, and of its parts
 PACKAGES = {  # of Debian, for each program
@@ -101,10 +99,10 @@ _NOT_IN_T1 = frozenset("ĀāĈĉĊċĒēĔĕĖėĜĝĠġĢģĤĥĨĩĪīĬĭĮį
 def compile_pdf(tex: str) -> bytes:
     """The PDF of a document, made in a temporary folder, without shell escape.
 
-    The program is the one that the document names in its second line, or else pdflatex.
+    The program is the one that the document names in its first line, or else pdflatex.
     Raises TexError: not installed, too slow, or the first error of its log.
     """
-    named = re.match(r"%.*\n% !TEX program = (\w+)\n", tex)
+    named = re.match(r"% !TEX program = (\w+)\n", tex)
     name = named[1] if named else "pdflatex"
     program = shutil.which(name)
     if program is None:
@@ -118,8 +116,7 @@ def compile_pdf(tex: str) -> bytes:
         for _ in range(2):
             if not _run(program, folder):
                 break
-        pdf = (Path(folder) / "notes.pdf").read_bytes()
-    return pdf + f"\n% {MARKER}\n".encode()
+        return (Path(folder) / "notes.pdf").read_bytes()
 
 
 def _run(program: str, folder: str) -> bool:

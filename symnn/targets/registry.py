@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
-from symnn.io.files import MARKER_KEY
+from symnn.io.marks import marked_text
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES, Dropout
 from symnn.targets.c.compiler import compiler, sizes
@@ -105,12 +105,13 @@ def generate(network: Network, target: str = "numpy", **options: Any) -> str:
 
 
 def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
-    """Suffix -> text of all files of a target, the program first; ValueError as above."""
+    """Suffix -> text of all files of a target, marked, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     if unknown := set(options) - set(TARGETS[target].options):
         raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
-    return TARGETS[target].files(network, **options)
+    files = TARGETS[target].files(network, **options)
+    return {suffix: marked_text(text, suffix) for suffix, text in files.items()}
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
@@ -168,7 +169,6 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "decay": bool(spec.loss.l2),
         "classes": spec.loss.name == "cross_entropy",
         "target": _target(network),
-        "marker": MARKER_KEY,
         "signature": _signature(bool(dropouts)),
         "digest": _digest(derivation, target),
     }
