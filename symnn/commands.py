@@ -279,6 +279,7 @@ def check(
     specs: tuple[str, ...],
     seed: int,
     against: str | None,
+    rtol: float | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -287,7 +288,7 @@ def check(
     """Verify derivations and modules."""
     networks = [Network.from_spec(load_spec(source)) for source in specs]
     if against is not None:
-        return _against(specs, networks, Path(against), as_json, quiet)
+        return _against(specs, networks, Path(against), rtol, as_json, quiet)
     code, objects = FINE, []
     for name, network in zip(specs, networks, strict=True):
         report = network.derive().verify(seed)
@@ -321,14 +322,26 @@ def check(
 
 
 def _against(
-    specs: tuple[str, ...], networks: list[Network], path: Path, as_json: bool, quiet: bool
+    specs: tuple[str, ...],
+    networks: list[Network],
+    path: Path,
+    rtol: float | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Compare the gradients in a file with the derivation."""
     if len(networks) > 1:
         raise mistake("--against", "takes one spec")
-    found = compare_file(networks[0], path)
+    found = compare_file(networks[0], path, rtol)
     first = found.first.quantity if found.first else None
-    row = {"spec": specs[0], "ok": found.ok, "first": first, "rows": found.objects()}
+    row = {
+        "spec": specs[0],
+        "ok": found.ok,
+        "first": first,
+        "convention": found.convention,
+        "dtype": found.dtype,
+        "rows": found.objects(),
+    }
     result({"comparisons": [row]}, str(found), as_json, quiet)
     return FINE if found.ok else STALE
 

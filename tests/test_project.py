@@ -36,7 +36,8 @@ ORDER = """
     symbols notation phrases_zh phrases locate sources sections spec
     explicit exact network general interop
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation scalars verify evidence causes compare example
+    special evaluate lower check derivation scalars verify evidence rounding conventions causes compare
+    example
     operations chains plan inlining planner stacking
     drawing printers document breaking labels reasons equations explain
     differentials figures legend links beside numbers opening reference tutorial story
