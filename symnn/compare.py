@@ -158,12 +158,16 @@ def _rounding(chain: Chain, leaves: Mapping[str, Array], kind: np.dtype[Any]) ->
 
 
 def _convention(chain: Chain, given: Mapping[str, Array]) -> Convention:
-    """The convention in which the fewest gradients are wrong for a reason of their own."""
+    """The convention in which the fewest gradients are wrong for a reason of their own.
 
-    def mistakes(convention: Convention) -> int:
+    Of several the one in which the fewest are wrong at all, then the first.
+    """
+
+    def mistakes(convention: Convention) -> tuple[int, int]:
         chain.give(convention.reads(chain, given))
-        own = [t for t in _wrong(chain) if not chain.fits(t, chain.given[t], chain.expected[t])]
-        return len(own)
+        wrong = _wrong(chain)
+        own = [t for t in wrong if not chain.fits(t, chain.given[t], chain.expected[t])]
+        return len(own), len(wrong)
 
     first, *others = CONVENTIONS
     told = [c for c in others if any(c.differs(chain, t) for t in given)]
@@ -178,11 +182,11 @@ def _mixed(chain: Chain, chosen: Convention, given: Mapping[str, Array]) -> dict
     causes = {}
     for other in CONVENTIONS:
         differing = [t for t in given if other.differs(chain, t) or chosen.differs(chain, t)]
-        beside = " and ".join(chain.names[t] for t in differing if t not in wrong)
-        for t in set(wrong) & set(differing) if beside and other is not chosen else ():
+        beside = [chain.names[t] for t in differing if t not in wrong]
+        where = f"{' and '.join(beside)} {'is' if len(beside) == 1 else 'are'} {chosen.name}"
+        for t in wrong if beside and other is not chosen else ():
             if chain.fits(t, other.reads(chain, {t: given[t]})[t], chain.right[t]):
-                cause = f"mixed conventions: {other.name}, where {beside} is {chosen.name}"
-                causes[chain.names[t]] = cause
+                causes[chain.names[t]] = f"mixed conventions: {other.name}, where {where}"
     return causes
 
 

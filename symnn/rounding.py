@@ -84,9 +84,19 @@ class Rounding(Evaluator):
             sizes |= dict(zip(letters, operand.shape, strict=True))
         count = math.prod(n for letter, n in sizes.items() if letter not in kept)
         total = super().contract(subscripts, [np.abs(o) for o in operands])
-        in_type = super().contract(subscripts, [o.astype(self.kind) for o in operands])
+        in_type = self._in_type(subscripts, [o.astype(self.kind) for o in operands])
         lost = np.where(np.isfinite(in_type), np.abs(in_type - found), 0.0)
         return self._moved(found, np.maximum(math.sqrt(count) * self.unit * total, lost))
+
+    def _in_type(self, subscripts: str, operands: list[Array]) -> Array:
+        """The sum in the type; that of one operand in order, which einsum may not keep to."""
+        read, kept = subscripts.split("->")
+        if len(operands) > 1 or not set(kept) < set(read):
+            return super().contract(subscripts, operands)
+        summed = [letter for letter in read if letter not in kept]
+        ordered = super().contract(f"{read}->{''.join(summed)}{kept}", operands)
+        rows = ordered.reshape(-1, *ordered.shape[len(summed) :])
+        return np.asarray(np.add.accumulate(rows, axis=0)[-1])
 
     def _walk(self, f: sp.Basic, grid: Any) -> Array:
         value = super()._walk(f, grid)
