@@ -57,7 +57,8 @@ class Chain:
     def __post_init__(self) -> None:
         self.names = {t: line.lhs.name for t, line in self.raw.items()}
         self.tensors = {name: t for t, name in self.names.items()}
-        self.count = len(self.values["x"])
+        self.count: int = len(self.values["x"])
+        self.expected: dict[str, Array] = {}
         self.give({})
         self.right = self.expected
 

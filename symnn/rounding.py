@@ -4,13 +4,14 @@ Let u be the unit roundoff of the type, half its eps.  An operation gives its ex
 1 + d with |d| <= u, and a sum of n products, in whatever order it is taken, differs from the
 exact one by
 
-    sum over its operations of (partial sum) d  <=  n u S,      S = sum of |summands|  (Higham, ch. 4)
+    sum over its operations of (partial sum) d  <=  n u S,    S = sum of |summands|
 
-Where the d are independent and of mean 0, it differs by about sqrt(n) u S instead (Higham and
-Mary 2019).  What such an error does to a gradient further down is not bounded but found: the lines
-are run again in float64 while each operation's result, unless the type holds it exactly, is moved
-by a normal number of that size (Monte Carlo arithmetic: Parker 1997).  So errors grow and cancel in
-a deep network as they do in one, and a kink that rounding may cross is crossed.
+(Higham 2002, chapter 4).  Where the d are independent and of mean 0, it differs by about
+sqrt(n) u S instead (Higham and Mary 2019).  What such an error does to a gradient further down is
+not bounded but found: the lines are run again in float64 while each operation's result, unless the
+type holds it exactly, is moved by a normal number of that size (Monte Carlo arithmetic: Parker
+1997).  So errors grow and cancel in a deep network as they do in one, and a kink that rounding may
+cross is crossed.
 
 The model fails where summands are equal: then the d are equal too, and the error of adding in
 order grows like n.  So each sum is also taken in the type itself, and what that loses is its size

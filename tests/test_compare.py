@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from random_networks import leaves_of, random_network
 
 import symnn
@@ -433,9 +432,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert [r["error"] for r in row["rows"] if not r["ok"]] == [None]
 
 
-def test_the_command_takes_a_tolerance(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_takes_a_tolerance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = written(tmp_path, "constant")
     assert run([*words, "--rtol", "0.9"]) == 0
     assert run([*words, "--rtol", "0.5"]) == 4

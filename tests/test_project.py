@@ -34,10 +34,10 @@ ORDER = """
     schema files showing npz tables datasets
     entries ir functions pointwise formula layers losses optimizers
     symbols notation phrases_zh phrases locate sources sections spec
-    explicit exact network general interop
+    explicit exact network general
     diff rewrites simplify stabilise fold
-    special evaluate lower check derivation scalars verify evidence rounding conventions causes compare
-    example
+    special evaluate interop lower check derivation scalars verify evidence rounding conventions
+    causes compare example
     operations chains plan inlining planner stacking
     drawing printers document breaking labels reasons equations explain
     differentials figures legend links beside numbers opening reference tutorial story
