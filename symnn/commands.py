@@ -214,6 +214,8 @@ def train(
         trained = train_network(network, force=force, progress=shown, checkpoints=kept)
     finally:
         shown.end()
+    for warning in () if quiet else trained.warnings:
+        click.echo(f"warning: {warning}", err=True)
     result(_object(trained), _summary(trained), as_json, quiet=False)
     return FINE
 
@@ -242,14 +244,22 @@ class _Progress:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
-def _scores(values: dict[str, float]) -> str:
-    names = {"accuracy": "accuracy", "rmse": "root mean square error", "r2": "R²"}
-    shown = []
-    for name, value in values.items():
-        shown.append(
-            f"{names[name]} {value:.2%}" if name == "accuracy" else f"{names[name]} {value:.4g}"
-        )
-    return ", ".join(shown)
+def _scores(values: dict[str, Any]) -> str:
+    if "accuracy" in values:
+        return f"accuracy {values['accuracy']:.2%}"
+    shown = f"root mean square error {values['rmse']:.4g}"
+    if "r2" not in values:
+        return shown
+    shown += f", R² {values['r2']:.4g}"
+    of, constant = values["r2_by_output"], values.get("constant_outputs")
+    if len(of) > 8:
+        shown += f" (by output from {min(of):.4g} to {max(of):.4g})"
+    elif len(of) > 1:
+        shown += f" (by output {', '.join(f'{r2:.4g}' for r2 in of)})"
+    if constant:
+        what = f"targets of {constant} of {len(of)} outputs" if len(of) > 1 else "targets"
+        shown += f"; the {what} are all equal: R² is 1 there if they are met exactly, else 0"
+    return shown
 
 
 def _summary(result: Result) -> str:
@@ -269,6 +279,7 @@ def _object(result: Result) -> dict[str, Any]:
         "epochs": len(result.history),
         "train": result.train,
         "test": result.test,
+        "warnings": result.warnings,
         "module": str(result.files.module),
         "weights": str(result.files.weights),
         "history": str(result.files.history),

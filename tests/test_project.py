@@ -42,7 +42,8 @@ ORDER = """
     drawing printers document breaking labels reasons equations explain
     differentials figures legend links beside numbers opening reference tutorial story
     markdown quarto objects worksheet
-    templating tex page draw slides notes c_compiler c_target emit training cli delivery
+    templating tex page draw slides notes c_compiler c_target emit scores training cli
+    delivery
     derive_command commands
     __init__ __main__
 """.split()  # noqa: SIM905
