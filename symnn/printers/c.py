@@ -212,8 +212,9 @@ class _Printer:
         if p.left.block:
             b = self.plan.block_of(p.left.name)
             k, function = layer_of(b.weights), "affine_T" if b.transposed else "affine"
-            shape = (f"UNITS[{k}]", _inputs(b), str(int(b.bias is not None)))
-            return [self._call(function, *shape, f"W_{k}", p.right.name, p.out.name, "ld") + ";"]
+            bias = str(int(b.bias is not None))
+            names = (f"W_{k}", p.right.name, p.out.name)
+            return [self._call(function, f"UNITS[{k}]", _inputs(b), bias, *names, "ld") + ";"]
         if p.out.block:
             return self._slope(p, self.plan.block_of(p.out.name))
         weights = {b.weights: b for b in self.plan.blocks}
@@ -223,8 +224,8 @@ class _Printer:
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
         k = layer_of(b.weights)
-        shape = (f"UNITS[{k}]", _inputs(b))
-        return [self._call("pulled", *shape, f"W_{k}", p.right.name, p.out.name, "ld") + ";"]
+        names = (f"W_{k}", p.right.name, p.out.name)
+        return [self._call("pulled", f"UNITS[{k}]", _inputs(b), *names, "ld") + ";"]
 
     def _slope(self, p: Product, b: Block) -> list[str]:
         """dA_k = dz v': a product whose right operand must have units, or inputs, last."""
@@ -281,9 +282,7 @@ class _Printer:
         def entry(node: Node) -> str:
             return f"{node.name}[i]" if flat else _at(node.name, node.axes)
 
-        return Scalars(
-            entry, axes, self.constants, self.plan.positive, self.calls, self.reads
-        )
+        return Scalars(entry, axes, self.constants, self.plan.positive, self.calls, self.reads)
 
     def _read(self, f: sp.Expr) -> sp.Expr:
         """``f`` with what C needs no array for: c y, and masks without dropout."""
