@@ -835,9 +835,11 @@ int main(void)
 
 
 @pytest.mark.skipif(not shutil.which("avr-gcc"), reason="no avr-gcc")
-def test_a_chip_without_vectors_links_and_predicts(tmp_path: Path) -> None:
-    """An ATmega328P, whose math.h has the functions of float by other names."""
-    net = kind("small", "float32")
+@pytest.mark.parametrize("hidden", ["tanh", "elu", "softplus"])
+def test_a_chip_without_vectors_links_and_predicts(hidden: str, tmp_path: Path) -> None:
+    """An ATmega328P, whose libm has float's functions by other names, and no expm1 and log1p."""
+    layers = [Dense(4, hidden), Dense(1, "sigmoid")]
+    net = Network(inputs=2, layers=layers, loss="sse", dtype="float32")
     module = net.compile()
     weights = module.initialize(3)
     source = written(net, tmp_path, weights=weights, training=False)
