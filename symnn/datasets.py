@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from symnn.files import unreachable
 from symnn.npz import NpzError, read_headers, read_npz
-from symnn.schema import Problem
+from symnn.schema import Problem, shown_path
 from symnn.tables import (
     SHOWN,
     DataError,
@@ -23,7 +24,6 @@ from symnn.tables import (
     quoted,
     read_header,
     read_table,
-    shown_path,
 )
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def load_data(
     order of the outputs; empty: the last ones.  The columns of an .npz file are called
     x1, x2, … and y (or y1, y2, …).  classes: y is one column of labels 0 … outputs-1, or
     ``outputs`` columns of probabilities.  unit: y must lie in 0 … 1.
-    Raises DataError, whose problems name file, line and column.
+    Raises DataError, whose errors name file, line and column.
     """
-    source = _source(name, folder)
+    source = find_data(name, folder)
     table = _read(source)
     features, wanted = _choose(source, table.columns, inputs, outputs, target, classes)
     y = table.values[:, wanted]
@@ -140,7 +140,7 @@ def check_header(spec: Spec) -> list[Problem]:
         columns = _columns(source)
         _choose(source, columns, spec.model.inputs, widths[-1], spec.train.target, classes)
     except DataError as error:
-        return error.problems
+        return error.errors
     return []
 
 
@@ -184,12 +184,19 @@ def _source(name: str | Path, folder: Path | None) -> _Source:
     return _Source(path, shown_path(path), Builtin(text))
 
 
-def _read(source: _Source) -> Table:
-    if not os.path.exists(source.path):
+def find_data(name: str | Path, folder: Path | None = None) -> _Source:
+    """Where data lies, which is there.  Raises DataError."""
+    source = _source(name, folder)
+    if missing := unreachable(source.path):
         names = ", ".join(BUILTIN)
         close = difflib.get_close_matches(source.place, BUILTIN, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"give a file, or one of {names}"
-        raise DataError([problem(source.place, None, "no such file", hint)])
+        message = "no such file" if not os.path.lexists(source.path) else missing
+        raise DataError([problem(source.place, None, message, hint)])
+    return source
+
+
+def _read(source: _Source) -> Table:
     if not source.npz:
         table = read_table(source.path, source.place)
         keep = [k for k, name in enumerate(table.columns) if name not in source.builtin.drop]

@@ -29,11 +29,6 @@ _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 class DataError(SpecError):
     """Data that cannot be trained on."""
 
-    @property
-    def problems(self) -> list[Problem]:
-        """Where and what, each with a way out."""
-        return self.errors
-
 
 @dataclass(frozen=True, eq=False)
 class Table:
@@ -54,11 +49,6 @@ def problem(
 def quoted(text: str) -> str:
     """The text in quotes, cut to 40 characters, with everything unprintable escaped."""
     return repr(text if len(text) <= 40 else text[:37] + "...")
-
-
-def shown_path(path: str | Path) -> str:
-    """The path for a message: its last 200 characters, everything unprintable escaped."""
-    return repr(str(path)[-200:])[1:-1]
 
 
 def read_header(path: Path, place: str) -> tuple[str, ...]:

@@ -158,7 +158,7 @@ def test_bad_csv_is_refused_with_its_line(
 ) -> None:
     with pytest.raises(DataError, match=message) as caught:
         load(tmp_path, text)
-    found = caught.value.problems[0]
+    found = caught.value.errors[0]
     assert found.line == line
     assert found.file.endswith("data.csv")
     assert found.path == "train.data"
@@ -174,8 +174,8 @@ def test_bad_csv_is_refused_with_its_line(
 def test_labels_outside_the_classes_are_refused(tmp_path: Path, value: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
         load(tmp_path, f"x1,x2,y\n0,0,0\n0,1,{value}\n", outputs=3, classes=True)
-    assert caught.value.problems[0].line == 3
-    assert caught.value.problems[0].path == "train.target"
+    assert caught.value.errors[0].line == 3
+    assert caught.value.errors[0].path == "train.target"
 
 
 def test_targets_outside_the_unit_interval_are_refused(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_targets_outside_the_unit_interval_are_refused(tmp_path: Path) -> None:
 def test_the_target_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="target column 'z' is not in the header") as caught:
         load(tmp_path, GOOD, target="z")
-    assert "columns: x1, x2, y" in caught.value.problems[0].hint
+    assert "columns: x1, x2, y" in caught.value.errors[0].hint
     with pytest.raises(DataError, match="2 target columns, but the network has 1 outputs"):
         load(tmp_path, GOOD, target=["x2", "y"])
 
@@ -197,7 +197,7 @@ def test_the_target_must_be_there(tmp_path: Path) -> None:
 def test_many_mistakes_are_told_at_once_but_not_endlessly(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load(tmp_path, "x1,x2,y\n" + "a,b,c\n" * 50)
-    assert [p.line for p in caught.value.problems] == [2, 2, 2, 3, 3, 3, 4, 4, 4, 5]
+    assert [p.line for p in caught.value.errors] == [2, 2, 2, 3, 3, 3, 4, 4, 4, 5]
 
 
 @pytest.mark.parametrize(

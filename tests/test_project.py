@@ -31,7 +31,7 @@ TOP = {
 # A module imports only what stands before it.  Imports inside a function (a convenience of an
 # object that users hold) and those for type checkers alone do not count.
 ORDER = """
-    schema files showing npz tables datasets
+    schema interrupts processes files showing npz tables datasets
     entries ir functions pointwise formula layers losses optimizers
     symbols notation phrases_zh phrases locate sources sections spec
     explicit exact network general interop
@@ -41,7 +41,8 @@ ORDER = """
     drawing printers document breaking labels reasons equations explain
     differentials figures legend links beside numbers opening reference tutorial story
     markdown quarto objects worksheet
-    templating tex page draw slides notes c_compiler c_target emit training cli delivery
+    templating tex page draw slides notes c_compiler c_target emit training words streams cli
+    delivery
     derive_command commands
     __init__ __main__
 """.split()  # noqa: SIM905
@@ -49,8 +50,8 @@ ORDER = """
 # emit.py is the one place that executes text, and only text that the package built.
 EXECUTORS = {"eval", "exec", "compile", "__import__"}
 PARSERS = {"sympify", "parse_expr"}
-# what runs other programs: TeX, and a C compiler
-RUNNERS = {PACKAGE / "tex.py", PACKAGE / "c_compiler.py"}
+# what runs other programs: TeX, a C compiler, and what opens a file; and what tells how they end
+RUNNERS = {PACKAGE / "processes.py", PACKAGE / "tex.py", PACKAGE / "c_compiler.py"}
 
 
 def name_of(path: Path) -> str:
