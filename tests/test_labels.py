@@ -75,7 +75,7 @@ def test_a_selection_is_those_equations_alone() -> None:
     assert d.latex(select=["delta_1", "A_1"]) == text
     assert d.latex(select="delta_1, A-1, delta_1, A_1") == text
     assert not re.search(r"\\(sub)?section|\\text\{", text)
-    with pytest.raises(LabelError, match=r"unknown label 'delta-3'; known: F, z-1, z-2, a-1, a-2"):
+    with pytest.raises(LabelError, match=r"the label 'delta-3'; known: F, z-1, z-2, a-1, a-2"):
         d.latex(select="delta_3")
     assert names("") == ()
 
