@@ -1,11 +1,11 @@
-# Needs make and Python >= 3.11, nothing else:  make demo | test | lint | generated | clean
+# Needs make and Python >= 3.11, nothing else:  make demo | test | golden | lint | generated | clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 EXAMPLES := $(basename $(notdir $(wildcard symnn/examples/*.toml)))
 
-.PHONY: demo test lint generated clean
+.PHONY: demo test golden lint generated clean
 
 demo: .venv/installed
 	mkdir -p demo
@@ -17,12 +17,17 @@ demo: .venv/installed
 	@echo "The notes, the module and its trained weights:" && ls demo/digits*
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# every output of symnn against its digest; a change of outputs is written with  --write
+golden: .venv/installed-test
+	$(BIN)/python tests/golden.py
 
 lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 generated: .venv/installed
 	mkdir -p generated

@@ -6,27 +6,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from symnn.compare import Comparison as Comparison
+    from symnn.checking.compare import Comparison as Comparison
+    from symnn.derivation.network import Network as Network
+    from symnn.derivation.network import load as load
     from symnn.interop import from_torch as from_torch
     from symnn.interop import params_from_keras as params_from_keras
     from symnn.interop import params_from_torch as params_from_torch
-    from symnn.layers import Dense as Dense
-    from symnn.layers import Dropout as Dropout
-    from symnn.network import Network as Network
-    from symnn.network import load as load
-    from symnn.schema import SpecError as SpecError
+    from symnn.io.fields import SpecError as SpecError
+    from symnn.nn.layers import Dense as Dense
+    from symnn.nn.layers import Dropout as Dropout
 
 __version__ = "0.1.0"
 
 # the public names are looked up when they are used: `symnn --help` needs no SymPy
 _PLACES = {
-    "Dense": "symnn.layers",
-    "Dropout": "symnn.layers",
-    "Comparison": "symnn.compare",
-    "Network": "symnn.network",
-    "SpecError": "symnn.schema",
+    "Dense": "symnn.nn.layers",
+    "Dropout": "symnn.nn.layers",
+    "Comparison": "symnn.checking.compare",
+    "Network": "symnn.derivation.network",
+    "SpecError": "symnn.io.fields",
     "from_torch": "symnn.interop",
-    "load": "symnn.network",
+    "load": "symnn.derivation.network",
     "params_from_keras": "symnn.interop",
     "params_from_torch": "symnn.interop",
 }

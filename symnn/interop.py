@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from symnn.layers import Dense, Dropout
-from symnn.network import Network
+from symnn.derivation.network import Network
+from symnn.nn.layers import Dense, Dropout
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 Options = Mapping[str, tuple[Any, ...]]  # attribute -> the values that mean the same here

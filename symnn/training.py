@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from symnn.datasets import Dataset, load_data, split, standardize
-from symnn.emit import load_module
-from symnn.files import (
+from symnn.data.datasets import Dataset, load_data, split, standardize
+from symnn.derivation.network import Network
+from symnn.io.fields import Problem, SpecError, UserError
+from symnn.io.files import (
     MARKER_KEY,
     InputError,
     OutputError,
@@ -24,9 +25,8 @@ from symnn.files import (
     write_bytes,
     write_text,
 )
-from symnn.network import Network
-from symnn.npz import read_npz
-from symnn.schema import Problem, SpecError, UserError
+from symnn.io.npz import read_npz
+from symnn.targets.registry import load_module
 
 Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -22,6 +23,12 @@ class Errors:
         """Count a case."""
         self.cases[oracle] = self.cases.get(oracle, 0) + 1
         self.largest[oracle] = max(self.largest.get(oracle, (0.0, "")), (error, case))
+
+    def merge(self, other: Errors) -> None:
+        """Count the cases of another process."""
+        for oracle, count in other.cases.items():
+            self.cases[oracle] = self.cases.get(oracle, 0) + count
+            self.largest[oracle] = max(self.largest.get(oracle, (0.0, "")), other.largest[oracle])
 
     def lines(self) -> list[str]:
         """The summary, a line per oracle."""
@@ -77,6 +84,24 @@ def errors(request: pytest.FixtureRequest) -> Callable[[str, str, float], None]:
 def note(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Where a test leaves a line of the summary."""
     return request.config.stash[NOTES].append
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # a worker of pytest-xdist hands what it noted to the process that prints the summary
+    if hasattr(session.config, "workeroutput"):
+        noted = session.config.stash[FOUND]
+        session.config.workeroutput["noted"] = (noted.cases, noted.largest)
+        session.config.workeroutput["notes"] = session.config.stash[NOTES]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    output = getattr(node, "workeroutput", {})
+    if "noted" in output:
+        noted = Errors()
+        noted.cases, noted.largest = output["noted"]
+        node.config.stash[FOUND].merge(noted)
+        node.config.stash[NOTES].extend(output["notes"])
 
 
 def pytest_terminal_summary(

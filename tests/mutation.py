@@ -44,13 +44,17 @@ STAGES = (
         "tests/test_examples.py::test_the_committed_module_is_what_is_generated",
         "tests/test_examples.py::test_the_committed_notes_are_what_is_derived",
     ),
-    ("tests/test_rewrites.py", "tests/test_lowering.py", "tests/test_engine.py"),
     (
-        "tests/test_simplifier.py",
-        "tests/test_gradients.py",
-        "tests/test_metamorphic.py",
-        "tests/test_latex.py::test_what_is_printed_is_true",
-        "tests/test_networks.py::test_gradients_hold_and_the_module_computes_them",
+        "tests/engine/test_rewrites.py",
+        "tests/engine/test_lowering.py",
+        "tests/engine/test_engine.py",
+    ),
+    (
+        "tests/engine/test_simplifier.py",
+        "tests/engine/test_gradients.py",
+        "tests/engine/test_metamorphic.py",
+        "tests/formulas/test_latex.py::test_what_is_printed_is_true",
+        "tests/derivation/test_networks.py::test_gradients_hold_and_the_module_computes_them",
     ),
 )
 
@@ -174,7 +178,7 @@ def removable(node: ast.stmt) -> bool:
 
 
 def path_of(module: str) -> Path:
-    return ROOT / "symnn" / f"{module}.py"
+    return ROOT / "symnn" / "engine" / f"{module}.py"
 
 
 class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):

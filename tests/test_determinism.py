@@ -36,7 +36,9 @@ PLACES = {
 def written(folder: Path, environment: dict[str, str]) -> dict[str, str]:
     """Name -> digest of the files written in a folder."""
     folder.mkdir(parents=True)
-    path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(
+        [str(Path(__file__).parent / "targets" / "python"), os.environ.get("PYTHONPATH", "")]
+    )
     subprocess.run(
         [sys.executable, "-c", CODE],
         cwd=folder,

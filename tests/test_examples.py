@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.datasets import load_data, split
-from symnn.notes import document
-from symnn.sources import example_names
+from symnn.data.datasets import load_data, split
+from symnn.formats.latex import document
+from symnn.spec.sources import example_names
 
 ROOT = Path(__file__).parents[1]
 GENERATED = ROOT / "generated"

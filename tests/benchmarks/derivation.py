@@ -21,7 +21,7 @@ import numpy as np
 import sympy as sp
 
 import symnn
-import symnn.network
+import symnn.derivation.network
 
 RUNS = 5
 
@@ -32,7 +32,7 @@ def forget() -> None:
     for found in gc.get_objects():
         if isinstance(found, functools._lru_cache_wrapper):
             module = getattr(found, "__module__", None) or ""
-            if module.startswith("symnn.") and module != "symnn.ir":
+            if module.startswith("symnn.") and module != "symnn.engine.ir":
                 found.cache_clear()
     gc.collect()
 

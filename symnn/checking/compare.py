@@ -1,0 +1,254 @@
+"""Somebody's own backpropagation against the derivation, and the likely cause of a difference.
+
+The right values come from running the derivation's lines with :mod:`symnn.engine.evaluate`.
+A cause is never guessed: it is a mistake that was made on purpose, in mistakes.py, and gave the
+very numbers that were handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from symnn.checking.mistakes import Chain, cause_of, close, misfit
+from symnn.engine.evaluate import Array, evaluate
+from symnn.engine.ir import lines_of
+from symnn.io.fields import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.npz import NpzError, read_npz
+
+if TYPE_CHECKING:
+    from symnn.derivation.network import Network
+
+RTOL = 1e-6
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One quantity: its error (the largest, over the largest entry), the verdict, the cause.
+
+    error is inf where the shapes differ.  cause is "" where the quantity is right, and
+    "unknown" where no mistake that was tried gives these numbers.
+    """
+
+    quantity: str
+    shape: tuple[int, ...]
+    error: float
+    ok: bool
+    cause: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What ``Network.compare`` returns: the rows, from the loss to the inputs."""
+
+    rows: tuple[Compared, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every quantity is right."""
+        return all(row.ok for row in self.rows)
+
+    @property
+    def first(self) -> Compared | None:
+        """The first wrong quantity on the way from the loss to the inputs."""
+        return next((row for row in self.rows if not row.ok), None)
+
+    def objects(self) -> list[dict[str, Any]]:
+        """The rows for JSON; an infinite error is null."""
+        return [
+            {
+                "quantity": row.quantity,
+                "shape": list(row.shape),
+                "error": row.error if np.isfinite(row.error) else None,
+                "ok": row.ok,
+                "cause": row.cause,
+            }
+            for row in self.rows
+        ]
+
+    def __str__(self) -> str:
+        shapes = ["x".join(map(str, row.shape)) for row in self.rows]
+        wide = max((len(row.quantity) for row in self.rows), default=0)
+        broad = max(map(len, shapes), default=0)
+        lines = [
+            f"{row.quantity:<{wide}}  {shape:<{broad}}  {row.error:8.1e}  "
+            f"{'ok' if row.ok else 'WRONG'}{'  ' + row.cause if row.cause else ''}"
+            for row, shape in zip(self.rows, shapes, strict=True)
+        ]
+        first = self.first
+        if first is None:
+            lines.append(f"all {len(self.rows)} quantities are right")
+        else:
+            lines.append(f"first wrong: {first.quantity}; likely cause: {first.cause}")
+        return "\n".join(lines)
+
+
+def compare(
+    network: Network,
+    grads: Mapping[str, Any],
+    params: Mapping[str, Any],
+    x: Any,
+    y: Any,
+    rtol: float = RTOL,
+) -> Comparison:
+    """See ``Network.compare``."""
+    for place, given_as in (("grads", grads), ("params", params)):
+        if not isinstance(given_as, Mapping):
+            raise _fail(place, "must be a mapping of names to arrays")
+    sweep = network.derive().batch
+    forward = sweep.forward
+    leaves = _leaves(network, params, x, y)
+    count = len(leaves["x"])
+    with np.errstate(all="ignore"):
+        values = evaluate(forward, leaves, {"N": count})
+        raw = {line.lhs.name: line for line in lines_of(sweep.raw)}
+        lines = {t: sweep.final.get(t, raw[name]) for t, name in sweep.names.items()}
+        chain = Chain(network, values, {t: raw[n] for t, n in sweep.names.items()}, lines, rtol)
+        given = _given(grads, chain, network)
+        chain.give({t: u for t, (u, _) in given.items()})
+        rows = [_row(chain, t, *given[t]) for t in sweep.names if t in given]
+    return Comparison(tuple(rows))
+
+
+def _row(chain: Chain, tensor: str, value: Array, remark: str) -> Compared:
+    name, right = chain.names[tensor], chain.right[tensor]
+    if remark == "unsummed":
+        found = "the sum over the batch is missing"
+        if not close(value.sum(axis=0), right, chain.rtol):
+            found += ", and the rows do not add up to the right value"
+        return Compared(name, value.shape, float("inf"), False, found)
+    if remark == "transposed":
+        cause = "transposed"
+        if not close(value, right, chain.rtol):
+            cause += f", and {cause_of(chain, tensor, value)}"
+        return Compared(name, value.shape[::-1], float("inf"), False, cause)
+    error = misfit(value, right)
+    ok = error <= chain.rtol
+    return Compared(name, value.shape, error, ok, "" if ok else cause_of(chain, tensor, value))
+
+
+# what was handed in ------------------------------------------------------------------
+
+
+def _fail(place: str, message: str, hint: str = "") -> SpecError:
+    return SpecError([Problem("compare", None, place, message, hint)])
+
+
+def _array(place: str, value: Any) -> Array:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise ValueError
+    except (TypeError, ValueError):
+        raise _fail(place, "must be an array of real numbers") from None
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise _fail(place, "holds nan or inf; every entry must be finite")
+    return array
+
+
+def _leaves(network: Network, params: Mapping[str, Any], x: Any, y: Any) -> dict[str, Array]:
+    shapes = network.parameters
+    for name in params:
+        if name not in shapes:
+            where, hint = f"params[{quoted(str(name))}]", suggestion(str(name), shapes)
+            raise _fail(where, "no such parameter", hint)
+    leaves: dict[str, Array] = {}
+    for name, shape in shapes.items():
+        if name not in params:
+            raise _fail(f"params[{quoted(name)}]", "missing")
+        leaves[name] = _fit(f"params[{quoted(name)}]", _array(name, params[name]), shape)
+    leaves["x"] = _array("x", x)
+    if leaves["x"].ndim != 2 or leaves["x"].shape[1] != network.inputs or not len(leaves["x"]):
+        raise _fail("x", f"has the shape {leaves['x'].shape}, expected (N, {network.inputs})")
+    leaves["y"] = _targets(network, _array("y", y), len(leaves["x"]))
+    for leaf in network.program.leaves_of("mask"):
+        leaves[leaf.name] = np.ones((len(leaves["x"]), int(leaf.axes[-1].size)))
+    known = network.hyperparameters
+    for leaf in network.program.leaves_of("hyperparameter"):
+        leaves[leaf.name] = np.asarray(float(known[leaf.name]))
+    return leaves
+
+
+def _targets(network: Network, y: Array, count: int) -> Array:
+    m = network.outputs
+    if network.spec.loss.name == "cross_entropy" and y.shape == (count,):
+        labels = y.astype(int)
+        if (labels != y).any() or labels.min() < 0 or labels.max() >= m:
+            raise _fail("y", f"labels must be whole numbers from 0 to {m - 1}")
+        return np.asarray(np.eye(m)[labels])
+    y = y[:, None] if y.shape == (count,) and m == 1 else y
+    if y.shape != (count, m):
+        raise _fail("y", f"has the shape {y.shape}, expected ({count}, {m})")
+    if network.spec.loss.name == "cross_entropy" and not np.allclose(y.sum(axis=1), 1.0):
+        raise _fail("y", "the targets of every sample must sum to 1")
+    return y
+
+
+def _fit(place: str, array: Array, shape: tuple[int, ...]) -> Array:
+    """The array in its shape; a vector may come as a row or a column."""
+    if array.shape == shape:
+        return array
+    if len(shape) == 1 and array.shape in ((1, *shape), (*shape, 1)):
+        return array.reshape(shape)
+    if len(shape) == 2 and shape[1] == 1 and array.shape == shape[:1]:
+        return array.reshape(shape)
+    raise _fail(place, f"has the shape {array.shape}, expected {shape}")
+
+
+def _given(
+    grads: Mapping[str, Any], chain: Chain, network: Network
+) -> dict[str, tuple[Array, str]]:
+    """Tensor -> the value handed in for its gradient, and what its shape says of it."""
+    tensors = {t: t for t in chain.names if t != "L"}
+    tensors |= {name: t for t, name in chain.names.items() if t != "L"}
+    count = len(chain.values["x"])
+    found: dict[str, tuple[Array, str]] = {}
+    for key, value in grads.items():
+        place = f"grads[{quoted(str(key))}]"
+        if key not in tensors:
+            raise _fail(place, "no such gradient", suggestion(str(key), tensors))
+        tensor = tensors[key]
+        if tensor in found:
+            raise _fail(place, f"the gradient {chain.names[tensor]} is given twice")
+        array, right = _array(place, value), chain.right[tensor]
+        if not np.isfinite(right).all():
+            raise _fail(place, "the derivation itself overflows at these parameters")
+        if array.shape == (count, *right.shape) and len(right.shape) == 1 and count > 1:
+            found[tensor] = array, "unsummed"
+        elif right.ndim == 2 and array.shape == right.shape[::-1] != right.shape:
+            found[tensor] = np.ascontiguousarray(array.T), "transposed"
+        else:
+            found[tensor] = _fit(place, array, right.shape), ""
+    for name in network.parameters:
+        if name not in found:
+            raise _fail(f"grads[{quoted(name)}]", "missing", f"give the gradient of {name}")
+    return found
+
+
+def compare_file(network: Network, path: Path, rtol: float = RTOL) -> Comparison:
+    """The same from an .npz file: A_1, b_1, … are parameters, dA_1, dz_1, … gradients, x, y."""
+    try:
+        arrays = read_npz(path)
+    except NpzError as error:
+        raise _file(path, error.array, error.message) from None
+    for name in ("x", "y", *network.parameters):
+        if name not in arrays:
+            raise _file(path, name, "missing", "x, y and every parameter must be there")
+    params = {name: arrays.pop(name) for name in network.parameters}
+    x, y = arrays.pop("x"), arrays.pop("y")
+    for name in arrays:
+        if not name.startswith("d"):
+            raise _file(path, shorten(name), "unexpected", "gradients are called dA_1, dz_1, …")
+    try:
+        return compare(network, arrays, params, x, y, rtol)
+    except SpecError as error:
+        raise SpecError([p._replace(file=shorten(str(path))) for p in error.errors]) from None
+
+
+def _file(path: Path, place: str, message: str, hint: str = "") -> SpecError:
+    return SpecError([Problem(shorten(str(path)), None, place, message, hint)])

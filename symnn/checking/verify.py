@@ -1,0 +1,145 @@
+"""Verification of a derivation: every recorded step against independent arithmetic.
+
+What a step says a gradient is, is evaluated and compared with the complex-step derivative of
+the loss under a perturbation of that very tensor.  A step is never compared with itself or
+with another step, so a wrong rule fails wherever it was used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from symnn.engine.complex_step import (
+    ENTRYWISE,
+    Report,
+    Row,
+    adjoint,
+    complex_step,
+    directions,
+    draw,
+    gradient_error,
+)
+from symnn.engine.evaluate import Array, Evaluator, evaluate
+from symnn.engine.ir import Line, Program, name_of
+
+if TYPE_CHECKING:
+    from symnn.derivation.derivation import Derivation, Derived
+
+SAMPLES = 3
+
+
+def verify(derivation: Derivation, seed: int = 0) -> Report:
+    """Every step of the sweeps over a batch and over one sample, the stable form, the sum.
+
+    Where the loss is a mean, also those of the sweep whose 1/N comes last.
+
+    Each forward line: its pullback and its derivative are adjoint.  Each step: what it says a
+    gradient is, against complex step.  The stable program: equal values.  The batch's
+    gradients: c times the sum of one-sample gradients.
+    """
+    rng = np.random.default_rng(seed)
+    sizes = {"N": SAMPLES}
+    rows = _adjoints(derivation.batch.forward, rng, sizes)
+    rows += sweep_rows(derivation.batch, "batch", rng, sizes)
+    rows += sweep_rows(derivation.sample, "one sample", rng, {})
+    if derivation.network.mean_loss:
+        rows += sweep_rows(derivation.mean_last, "mean last", rng, sizes)
+    rows += _stable(derivation, rng, sizes)
+    rows += _samples(derivation, rng, sizes)
+    return Report(tuple(rows))
+
+
+def _adjoints(program: Program, rng: np.random.Generator, sizes: Mapping[str, int]) -> list[Row]:
+    values = evaluate(program, draw(program, rng, sizes), sizes)
+    rows = []
+    for item in program.lines:
+        leaves = [program.tensors[n] for n in dict.fromkeys(map(name_of, item.reads))]
+        rows.append(adjoint(item, leaves, values, rng))
+    return rows
+
+
+class Sweep:
+    """The steps of a sweep against complex step at one random point, line by line."""
+
+    def __init__(self, sweep: Derived, rng: np.random.Generator, sizes: Mapping[str, int]) -> None:
+        self.program, self.rng, self.sizes = sweep.objective, rng, sizes
+        self.values = draw(sweep.forward, rng, sizes)
+        self.evaluator = Evaluator(self.program.leaves, self.values, sizes)
+        self.evaluator.run(self.program.extend(sweep.raw).items)
+        self.known = {n: a[0] for n, a in self.evaluator.arrays.items()}
+        self.exact: dict[tuple[str, str], tuple[Array, Array]] = {}
+
+    def check(self, line: Line) -> tuple[float, bool]:
+        """The error of the gradient that a line says, and whether it is in bounds."""
+        tensor, of = line.lhs.wrt, line.lhs.of or "L"
+        assert tensor is not None, f"{line} is no gradient"
+        shape = self.known[tensor].shape
+        if (of, tensor) not in self.exact:
+            probes = directions(shape, self.rng)
+            slopes = complex_step(
+                self.program, of, tensor, self.values, probes, self.sizes, self.known
+            )
+            self.exact[of, tensor] = probes, slopes
+        probes, slopes = self.exact[of, tensor]
+        found = np.broadcast_to(self.evaluator.line(line)[0], shape)
+        return gradient_error(found, slopes, probes)
+
+
+def sweep_rows(
+    sweep: Derived, what: str, rng: np.random.Generator, sizes: Mapping[str, int]
+) -> list[Row]:
+    """One row a step: the line after it, against complex step."""
+    point, rows = Sweep(sweep, rng, sizes), []
+    for k, step in enumerate(sweep.steps):
+        if step.after.lhs.wrt is not None:
+            error, ok = point.check(step.after)
+            rows.append(Row(f"{what}, {step.rule}", str(step.after), error, ok, k))
+    return rows
+
+
+def _stable(
+    derivation: Derivation, rng: np.random.Generator, sizes: Mapping[str, int]
+) -> list[Row]:
+    """The stable program gives the values of the plain one, the scaled exponentials apart."""
+    plain, stable = derivation.batch.program, derivation.stable
+    values = draw(plain, rng, sizes)
+    before, after = evaluate(plain, values, sizes), evaluate(stable, values, sizes)
+    scaled = {n for n in before if n.startswith(("e_", "s_"))}
+    rows = []
+    for name in plain.definitions:
+        if name in scaled:
+            continue
+        top = float(np.abs(before[name]).max(initial=0.0)) or 1.0
+        error = float(np.abs(after[name] - before[name]).max(initial=0.0)) / top
+        rows.append(Row("stable form", str(stable.line(name)), error, error <= ENTRYWISE))
+    return rows
+
+
+def _samples(
+    derivation: Derivation, rng: np.random.Generator, sizes: Mapping[str, int]
+) -> list[Row]:
+    """dL/dA over N samples is c times the sum of one-sample gradients; the penalty counts once."""
+    batch, one = derivation.batch, derivation.sample
+    values = draw(batch.forward, rng, sizes)
+    whole = evaluate(batch.program, values, sizes)
+    data = {t.name for t in batch.forward.leaves if any(a.name == "n" for a in t.axes)}
+    decay = float(values["l2"]) if "l2" in values else 0.0
+    parts = []
+    for i in range(SAMPLES):
+        sample = {n: v[i] if n in data else v for n, v in values.items()}
+        parts.append(evaluate(one.program, sample))
+    rows = []
+    for t in batch.forward.leaves_of("parameter"):
+        penalty = decay * values[t.name] if len(t.axes) == 2 else 0.0
+        name = one.names[t.name]
+        total = sum(part[name] - penalty for part in parts)
+        c = 1.0 / SAMPLES if derivation.network.mean_loss else 1.0
+        found = whole[batch.names[t.name]]
+        top = float(np.abs(found).max(initial=0.0)) or 1.0
+        error = float(np.abs(c * total + penalty - found).max(initial=0.0)) / top
+        line = str(batch.gradients[t.name])
+        rows.append(Row("sum of one-sample gradients", line, error, error <= 1e-12))
+    return rows

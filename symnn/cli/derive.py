@@ -1,0 +1,96 @@
+"""symnn derive: the notes, printed or written."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
+from symnn.derivation.any_depth import PLAIN, general
+from symnn.derivation.network import Network
+from symnn.formats.latex import BARE, FORMATS, PRINTERS
+from symnn.formats.tex import compile_pdf
+from symnn.io.fields import shorten
+from symnn.io.processes import open_file
+from symnn.notes.labels import names
+from symnn.spec.reader import load_spec
+
+
+def derive(
+    specs: tuple[str, ...],
+    output: str | None,
+    kind: str | None,
+    select: str,
+    fragment: bool,
+    check: bool,
+    launch: bool,
+    layers: str | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    force: bool,
+    **notes: str | bool | int | None,
+) -> int:
+    """Print or write the notes."""
+    sources = specs or (dict(PLAIN),)
+    kind, suffix = _form(len(sources), output, kind)
+    compiled = suffix == ".pdf"
+    if compiled and (output in (None, "-") or fragment or check):
+        raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
+    if fragment and kind not in BARE:
+        raise mistake("--fragment", f"a fragment is {' or '.join(BARE)}, not {kind}")
+    if select and not names(select):
+        raise mistake("--select", "names no equation", "write labels, such as delta_1,A_1")
+    if launch and (output in (None, "-") or check):
+        raise mistake("--open", "there is no file to open", "write one with -o FILE")
+    networks = [Network.from_spec(load_spec(source, notes)) for source in sources]
+    if layers is not None:
+        if kind == "ipynb":
+            raise mistake("--layers", "a notebook runs a module, which needs a number of layers")
+        networks = [general(network, layers) for network in networks]
+    printed = (BARE if fragment else PRINTERS)[kind]
+
+    def made(network: Network) -> str | bytes:
+        chosen = network.spec.notes
+        text = printed(
+            network.derive(),
+            notation=chosen.notation,
+            layout=chosen.layout,
+            detail=chosen.detail,
+            story=chosen.story,
+            method=chosen.method,
+            language=chosen.language,
+            figures=(not fragment) if chosen.figures is None else chosen.figures,
+            numbers=chosen.numbers,
+            select=select,
+            code=chosen.code,
+        )
+        return compile_pdf(text) if compiled and isinstance(text, str) else text
+
+    places = paths(networks, output, suffix)
+    products = [Product(path, partial(made, n)) for n, path in zip(networks, places, strict=True)]
+    found = deliver(products, check, force)
+    for name in found["written"] if launch else ():
+        if not open_file(name):
+            raise mistake(shorten(name), "was written, but no application opens it")
+    return tell(found, as_json, quiet)
+
+
+def _form(count: int, output: str | None, kind: str | None) -> tuple[str, str]:
+    """The kind of document, as it is named or by the suffix of the file, and the suffix.
+
+    Every kind that is TeX can be compiled, to .pdf.
+    """
+    suffixes: dict[str, str] = {}
+    for name, suffix in FORMATS.items():
+        suffixes.setdefault(suffix, name)
+    suffix = Path(output or "").suffix
+    if output in (None, "-") or count > 1 or is_folder(output or ""):
+        suffix = FORMATS[kind or "latex"]
+    elif suffix not in suffixes:
+        known = ", ".join(suffixes)
+        raise mistake(shorten(output or ""), "unknown kind of file", f"notes end in {known}")
+    kind = kind or suffixes[suffix]
+    if FORMATS[kind] not in (suffix, ".tex") or (FORMATS[kind] != suffix and suffix != ".pdf"):
+        raise mistake("--format", f"{kind} does not fit the file {shorten(output or '')}")
+    return "latex" if kind == "pdf" else kind, suffix

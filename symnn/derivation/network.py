@@ -1,0 +1,217 @@
+"""Network: a validated spec, and the program of forward lines it stands for."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from symnn.engine.explicit import Explicit
+from symnn.engine.functions import X, user_function
+from symnn.engine.ir import Program, axis
+from symnn.nn.layers import LAYERS, SAMPLES, Build
+from symnn.nn.losses import LOSSES, loss_line
+from symnn.nn.optimizers import Optimizer, optimizer
+from symnn.spec.formula import parse_formula
+from symnn.spec.reader import load_spec
+from symnn.spec.sections import Spec
+
+if TYPE_CHECKING:
+    from symnn.checking.compare import Comparison
+    from symnn.derivation.derivation import Derivation
+
+
+class Network:
+    """A network with its loss: F(x) = σ(A_n[… σ(A_1 x + b_1) …] + b_n) and L(A_1, …, b_n).
+
+    inputs: number of features.  layers: ``Dense`` and ``Dropout``.  loss: a name, or a
+    mapping such as ``{"name": "sse", "l2": 0.1}``.  activations: name -> formula in x.
+    Further sections of a spec (``train``, ``notes``, ``output``, ``example``) may be given as
+    mappings.  Raises SpecError with every mistake at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        inputs: int,
+        layers: Sequence[Any],
+        loss: str | Mapping[str, Any],
+        name: str = "network",
+        description: str = "",
+        dtype: str = "float64",
+        seed: int = 0,
+        activations: Mapping[str, str] | None = None,
+        **sections: Mapping[str, Any],
+    ) -> None:
+        kinds = {kind: word for word, kind in LAYERS.items()}
+        model = {"name": name, "inputs": inputs, "dtype": dtype, "seed": seed}
+        if description:
+            model["description"] = description
+        document = {
+            "model": model,
+            "layers": [{"type": kinds[type(layer)], **asdict(layer)} for layer in layers],
+            "loss": {"name": loss} if isinstance(loss, str) else dict(loss),
+            **{key: dict(section) for key, section in sections.items()},
+        }
+        if activations:
+            document["activations"] = dict(activations)
+        self._set(load_spec(document))
+
+    @classmethod
+    def from_spec(cls, spec: Spec) -> Network:
+        """The network of a validated spec."""
+        network = cls.__new__(cls)
+        network._set(spec)
+        return network
+
+    def _set(self, spec: Spec) -> None:
+        self.spec = spec
+        self.name = spec.model.name
+        self.inputs = spec.model.inputs
+        self.layers = spec.layers
+        self.count = ""  # letter of the number of layers, if that is left open
+        self._functions = {
+            name: user_function(name, parse_formula(text, {"x": X}))
+            for name, text in spec.activations.items()
+        }
+
+    @functools.cached_property
+    def program(self) -> Program:
+        """The forward lines for a batch of N samples."""
+        return self._build(samples=True)
+
+    @functools.cached_property
+    def sample_program(self) -> Program:
+        """The forward lines for one sample: N = 1 and no sample axis."""
+        return self._build(samples=False)
+
+    def _build(self, samples: bool) -> Program:
+        net = Build(axis("n", SAMPLES) if samples else None, self._functions)
+        out = net.leaf("x", net.batch(axis("j0", self.inputs)), "input")
+        for layer in self.layers:
+            out = layer.forward(net, out)
+        y = net.leaf("y", out.axes, "target")
+        loss_line(net, self.spec.loss.name, out, y, l2=bool(self.spec.loss.l2))
+        return net.program()
+
+    @functools.cached_property
+    def output(self) -> str:
+        """The name of the tensor that is F(x)."""
+        values = [line.lhs.name for line in self.program.lines if line.lhs.role == "value"]
+        read = [n for n in values if n.split("_")[0] in ("z", "a", "h")]
+        return read[-1]
+
+    @property
+    def outputs(self) -> int:
+        """The number of components of F(x)."""
+        return int(self.program.tensors[self.output].axes[-1].size)
+
+    @property
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape, in the order in which they are drawn and stored."""
+        return {
+            t.name: tuple(int(a.size) for a in t.axes) for t in self.program.leaves_of("parameter")
+        }
+
+    @functools.cached_property
+    def optimizer(self) -> Optimizer:
+        """The row of the spec's optimizer."""
+        return optimizer(self.spec.train.optimizer, self.spec.train.momentum)
+
+    @property
+    def mean_loss(self) -> bool:
+        """Whether the loss is a mean over samples (c = 1/N), not a sum (c = 1)."""
+        return LOSSES[self.spec.loss.name].mean
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        """The values of the scalars that the lines read, apart from the step count t."""
+        found = {"l2": self.spec.loss.l2} if self.spec.loss.l2 else {}
+        return {**found, "eta": self.spec.train.learning_rate, **self.optimizer.constants}
+
+    @functools.cached_property
+    def explicit(self) -> Explicit:
+        """The explicit forms of one sample."""
+        return Explicit(self.sample_program, {"l2": sp.nsimplify(self.spec.loss.l2)})
+
+    @property
+    def symbols(self) -> Mapping[str, sp.Matrix]:
+        """Name -> Matrix of the entries in the explicit forms (vectors are columns).
+
+        ValueError for a tensor of more than 2,000 entries.
+        """
+        return self.explicit.symbols
+
+    def expression(self) -> sp.Matrix:
+        """F(x) of one sample as a column of explicit expressions."""
+        return self.explicit.matrix(self.output)
+
+    def loss_expression(self) -> sp.Expr:
+        """The loss of one sample (N = 1) as one explicit expression."""
+        return self.explicit.value("L", ())
+
+    def derive(self) -> Derivation:
+        """Every gradient by the chain rule, with each step kept."""
+        from symnn.derivation.derivation import Derivation
+
+        return Derivation(self)
+
+    def compare(
+        self,
+        grads: Mapping[str, Any],
+        params: Mapping[str, Any],
+        x: Any,
+        y: Any,
+        rtol: float = 1e-6,
+    ) -> Comparison:
+        """Compare a backpropagation of your own with the derivation, at one batch.
+
+        grads: the gradient of every parameter, and of any other tensors, by the tensor's name
+        ("A_1", "z_2") or the gradient's ("dA_1", "dz_2").  Dropout is off.  rtol: the largest error
+        over the largest entry that counts as right.  SpecError for unknown or missing names,
+        shapes and numbers that are not finite.
+        """
+        from symnn.checking.compare import compare
+
+        return compare(self, grads, params, x, y, rtol)
+
+    def generate(self, target: str = "numpy", **options: Any) -> str:
+        """The text of the standalone training module; target: "numpy", "plain", "jax" or "c".
+
+        options, of "c": ``weights``, parameters to bake in; ``training=False``, which leaves
+        training out; ``prefix``, of the names in the file ("net").  Raises ValueError for others,
+        and SpecError for a prefix that is none.
+        """
+        from symnn.targets.registry import generate
+
+        return generate(self, target, **options)
+
+    def compile(self, target: str = "numpy") -> ModuleType:
+        """The same module, live; that of "c" needs a C compiler when it is first used."""
+        from symnn.targets.registry import compile_module
+
+        return compile_module(self, target)
+
+    def _repr_svg_(self) -> str:
+        """The picture of the network that notebooks show."""
+        from symnn.drawing.svg import svg
+        from symnn.formats.figure import picture
+
+        return svg(picture(self))
+
+    def __repr__(self) -> str:
+        widths = "-".join(str(w) for w in self._widths())
+        return f"<Network {self.name!r} {widths}, loss {self.spec.loss.name}>"
+
+    def _widths(self) -> list[int]:
+        return [self.inputs, *(layer.units for layer in self.layers if hasattr(layer, "units"))]
+
+
+def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:
+    """The network of a spec: a path, a mapping, or the name of a shipped example."""
+    return Network.from_spec(load_spec(source))

@@ -1,0 +1,97 @@
+"""Explicit forms: every entry of a tensor as one SymPy expression of the leaves' entries."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Mapping
+
+import sympy as sp
+
+from symnn.engine.functions import expand_names, named
+from symnn.engine.ir import Program, Tensor, Term, entries, indices_of, name_of
+
+LIMIT = 2000
+
+
+class _Symbols(Mapping[str, sp.Matrix]):
+    """Leaf name -> Matrix of its entries' symbols, made when asked for."""
+
+    def __init__(self, leaves: Mapping[str, Tensor]) -> None:
+        self._leaves = leaves
+
+    def __getitem__(self, name: str) -> sp.Matrix:
+        return _matrix(self._leaves[name], functools.partial(symbol, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._leaves)
+
+    def __len__(self) -> int:
+        return len(self._leaves)
+
+
+def symbol(name: str, at: tuple[int, ...]) -> sp.Symbol:
+    """The symbol of an entry, counted from 1: A_1[0, 2] is ``A_1_1_3``."""
+    return sp.Symbol("_".join([name, *(str(i + 1) for i in at)]), real=True)
+
+
+def _matrix(tensor: Tensor, value: functools.partial[sp.Expr]) -> sp.Matrix:
+    shape = [int(a.size) for a in tensor.axes]
+    size = int(sp.prod(shape))
+    if size > LIMIT:
+        raise ValueError(f"{tensor.name} has {size} entries; explicit forms stop at {LIMIT}")
+    rows, columns = [*shape, 1, 1][:2]
+    full = len(shape)
+    return sp.Matrix(rows, columns, lambda i, j: value((int(i), int(j))[:full]))
+
+
+class Explicit:
+    """Evaluates a program of one sample on symbols, entry by entry.
+
+    constants: values of scalar leaves that shall stand as numbers.
+    """
+
+    def __init__(self, program: Program, constants: Mapping[str, sp.Expr]) -> None:
+        self.program = program
+        self.constants = constants
+        self.symbols: Mapping[str, sp.Matrix] = _Symbols(
+            {t.name: t for t in program.leaves if t.name not in constants}
+        )
+        self._known: dict[tuple[str, tuple[int, ...]], sp.Expr] = {}
+
+    def matrix(self, name: str) -> sp.Matrix:
+        """All entries of a tensor; a vector is a column, a scalar 1 by 1."""
+        return _matrix(self.program.tensors[name], functools.partial(self.value, name))
+
+    def value(self, name: str, at: tuple[int, ...]) -> sp.Expr:
+        """One entry; 0 outside the tensor's range."""
+        tensor = self.program.tensors[name]
+        if any(not 0 <= i < int(a.size) for i, a in zip(at, tensor.axes, strict=True)):
+            return sp.S.Zero
+        if (name, at) not in self._known:
+            self._known[name, at] = self._compute(tensor, at)
+        return self._known[name, at]
+
+    def _compute(self, tensor: Tensor, at: tuple[int, ...]) -> sp.Expr:
+        line = self.program.definitions.get(tensor.name)
+        if line is None:
+            return self.constants.get(tensor.name, symbol(tensor.name, at))
+        own = {a.symbol: sp.Integer(i) for a, i in zip(tensor.axes, at, strict=True)}
+        return sp.Add(*(self._term(t, own) for t in line.terms))
+
+    def _term(self, term: Term, own: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+        if term.reduce == "first":
+            raise ValueError("the indicator of a maximiser has no explicit form")
+        parts = []
+        for at in itertools.product(*(range(int(a.size)) for a in term.over)):
+            f = term.f.xreplace(
+                own | {a.symbol: sp.Integer(i) for a, i in zip(term.over, at, strict=True)}
+            )
+            table = {e: self.value(name_of(e), tuple(map(int, indices_of(e)))) for e in entries(f)}
+            parts.append(expand_names(_plain_roots(f)).xreplace(table))
+        return sp.Max(*parts) if term.reduce == "max" else sp.Add(*parts)
+
+
+def _plain_roots(f: sp.Expr) -> sp.Expr:
+    """root(q)  ->  sqrt(q):  a sum of squares is never negative, so no case is left to tell."""
+    return f.xreplace({g: sp.sqrt(g.args[0]) for g in f.atoms(named("root"))})

@@ -1,0 +1,377 @@
+"""The data types: axes, tensors, terms, lines, scans, facts, steps and programs.
+
+A program is a list of lines, each an indexed equation
+
+    y[out] = sum over (axes) of f(entries)
+
+with ``f`` a scalar SymPy expression.  Everything here is frozen; invariants are
+checked when a :class:`Program` is built, and an error shows the offending line.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeAlias
+
+import sympy as sp
+
+from symnn.engine.entries import entries as entries
+from symnn.engine.entries import indices_of as indices_of
+from symnn.engine.entries import is_entry as is_entry
+from symnn.engine.entries import name_of as name_of
+from symnn.engine.entries import pointers as pointers
+from symnn.engine.entries import show as show
+
+Size: TypeAlias = Any  # an int, or a SymPy expression of size symbols
+
+ROLES = (
+    "input",
+    "target",
+    "parameter",
+    "state",
+    "mask",
+    "hyperparameter",
+    "value",
+    "gradient",
+)
+
+
+class ProgramError(ValueError):
+    """A program, or one of its lines, that breaks an invariant; the message shows the line."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A named axis: a summation or output index with its number of values."""
+
+    symbol: sp.Symbol
+    size: Size
+
+    @property
+    def name(self) -> str:
+        """The name of the index symbol."""
+        return str(self.symbol.name)
+
+
+@functools.cache
+def axis(name: str, size: Size) -> Axis:
+    """The axis of that name and size; its index runs over 0 .. size-1."""
+    return Axis(sp.Symbol(name, integer=True), size)
+
+
+@functools.cache
+def _base(name: str) -> sp.IndexedBase:
+    return sp.IndexedBase(name, real=True)
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A name with ordered axes.  ``t[i, j]`` is a SymPy entry, ``t.entry`` the one at its own axes.
+
+    A gradient carries its identity: it is the derivative ``of`` one tensor with
+    respect to another (``wrt``), both by name.
+    """
+
+    name: str
+    axes: tuple[Axis, ...] = ()
+    role: str = "value"
+    domain: str = "real"
+    of: str | None = None
+    wrt: str | None = None
+
+    def __getitem__(self, index: Any) -> sp.Expr:
+        indices = index if isinstance(index, tuple) else (index,)
+        if len(indices) != len(self.axes):
+            raise ProgramError(f"{self.name} has {len(self.axes)} axes, not {len(indices)}")
+        if not indices:
+            return sp.Symbol(self.name, real=True)
+        return sp.Indexed(
+            _base(self.name), *(i.symbol if isinstance(i, Axis) else sp.S(i) for i in indices)
+        )
+
+    @functools.cached_property
+    def entry(self) -> sp.Expr:
+        """The entry at the tensor's own axes."""
+        return self[tuple(a.symbol for a in self.axes)]
+
+    def __str__(self) -> str:
+        return self.name + (f"[{','.join(a.name for a in self.axes)}]" if self.axes else "")
+
+
+@dataclass(frozen=True)
+class Term:
+    """A summand ``f`` reduced over axes.
+
+    reduce: "sum"; "max"; or "first", the indicator of the first maximiser of ``f`` along
+    ``over`` (there ``over`` are axes of the line itself), which the derivative of a maximum needs.
+    """
+
+    f: sp.Expr
+    over: tuple[Axis, ...] = ()
+    reduce: str = "sum"
+
+    def __str__(self) -> str:
+        body = show(self.f)
+        if not self.over:
+            return body
+        if isinstance(self.f, sp.Add):
+            body = f"({body})"
+        return f"{self.reduce}_{{{','.join(a.name for a in self.over)}}} {body}"
+
+
+@dataclass(frozen=True)
+class Line:
+    """``lhs = sum of terms``, and the rule that wrote it."""
+
+    lhs: Tensor
+    terms: tuple[Term, ...]
+    why: str = "definition"
+
+    @property
+    def elementwise(self) -> bool:
+        """Whether no term is reduced over an axis."""
+        return all(not t.over for t in self.terms)
+
+    @property
+    def reads(self) -> tuple[sp.Expr, ...]:
+        """The distinct entries that the line reads, pointers included."""
+        return tuple(dict.fromkeys(e for t in self.terms for e in entries(t.f) + pointers(t.f)))
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """Every axis bound in the line: those of the left side, then those summed over."""
+        return tuple(dict.fromkeys(self.lhs.axes + tuple(a for t in self.terms for a in t.over)))
+
+    def __str__(self) -> str:
+        text = " + ".join(map(str, self.terms)) or "0"
+        return f"{self.lhs} = {text}".replace("+ -", "- ")
+
+    def lambdify(self) -> Callable[..., Any]:
+        """The line as a NumPy function of the tensors it reads, through SymPy's lambdify.
+
+        Arguments are given by tensor name; sizes are taken from the arrays and from the
+        axes.  This is the quick path in memory; the generated module is the fast one.
+        """
+        from symnn.engine.complex_step import lambdify_line
+
+        function: Callable[..., Any] = lambdify_line(self)
+        return function
+
+    def _repr_latex_(self) -> str:
+        from symnn.formulas.index import line_latex
+
+        return f"$\\displaystyle {line_latex(self)}$"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Lines that may read each other at earlier indices of ``axis`` (later ones if ``reverse``).
+
+    Every line carries the axis.  Initial states are leaves, read under a guard on the first
+    index; an entry read before the first index is 0.  Its reverse sweep is a Scan in the
+    other direction.
+    """
+
+    axis: Axis
+    lines: tuple[Line, ...]
+    reverse: bool = False
+
+    def __str__(self) -> str:
+        way = f"{self.axis.size}-1 .. 0" if self.reverse else f"0 .. {self.axis.size}-1"
+        body = "\n".join(f"    {line}" for line in self.lines)
+        return f"for {self.axis.name} = {way}:\n{body}"
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """A block of lines that stands for the layers ``first .. last``, equal up to renumbering.
+
+    ``block`` is the first of them; layer k has every layer number in it raised by k - first.
+    """
+
+    block: tuple[Line, ...]
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        body = "\n".join(f"    {line}" for line in self.block)
+        return f"for k = {self.first} .. {self.last} (written for k = {self.first}):\n{body}"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is assumed of an input: the sum of ``term`` equals ``value``.
+
+    text: the assumption in words.  holds: arrays by name -> bool.  draw: a random
+    generator and a shape -> an array that satisfies the fact.  tensor: whose fact it is.
+    """
+
+    text: str
+    tensor: str
+    term: Term
+    value: sp.Expr
+    holds: Callable[[Any], bool] = field(compare=False)
+    draw: Callable[[Any, tuple[int, ...]], Any] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a derivation: the rule by its name, the line before (if any) and after it."""
+
+    rule: str
+    before: Line | None
+    after: Line
+    facts: tuple[Fact, ...] = ()
+    note: str = ""
+
+    def __str__(self) -> str:
+        given = "".join(f", given {fact.text}" for fact in self.facts)
+        return f"{self.after}   ({self.rule}{given})"
+
+
+Item = Line | Scan
+
+
+def lines_of(items: Iterable[Item]) -> Iterator[Line]:
+    """The lines of items, those inside scans included, in order."""
+    for item in items:
+        if isinstance(item, Scan):
+            yield from item.lines
+        else:
+            yield item
+
+
+@dataclass(frozen=True)
+class Program:
+    """Leaves, then lines and scans in order; names are unique, entries defined before use."""
+
+    leaves: tuple[Tensor, ...]
+    items: tuple[Item, ...]
+    facts: tuple[Fact, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_program(self)
+
+    @functools.cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """All lines, those inside scans included."""
+        return tuple(lines_of(self.items))
+
+    @functools.cached_property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Name -> tensor, leaves first."""
+        found = {t.name: t for t in self.leaves}
+        return found | {line.lhs.name: line.lhs for line in self.lines}
+
+    @functools.cached_property
+    def definitions(self) -> Mapping[str, Line]:
+        """Name -> the line that defines it."""
+        return {line.lhs.name: line for line in self.lines}
+
+    def line(self, name: str) -> Line:
+        """The line that defines ``name``; KeyError if there is none."""
+        return self.definitions[name]
+
+    def leaves_of(self, *roles: str) -> tuple[Tensor, ...]:
+        """The leaves of these roles, in order."""
+        return tuple(t for t in self.leaves if t.role in roles)
+
+    def extend(self, items: Iterable[Item], leaves: Iterable[Tensor] = ()) -> Program:
+        """This program followed by more items (and with more leaves)."""
+        return Program(self.leaves + tuple(leaves), self.items + tuple(items), self.facts)
+
+    def __str__(self) -> str:
+        rows = []
+        for role in ROLES:
+            named = [
+                t.name + (f"[{', '.join(f'{a.name}<{a.size}' for a in t.axes)}]" if t.axes else "")
+                for t in self.leaves
+                if t.role == role
+            ]
+            if named:
+                rows.append(f"{role}: {'; '.join(named)}")
+        return "\n".join([*rows, *(f"given {f.text}" for f in self.facts), *map(str, self.items)])
+
+
+def _same_size(a: Size, b: Size) -> bool:
+    return a is b or bool(sp.S(a) == sp.S(b))
+
+
+def _check_line(line: Line, known: Mapping[str, Tensor], sizes: set[sp.Basic]) -> None:
+    def fail(message: str) -> NoReturn:
+        raise ProgramError(f"{message}\n  in the line  {line}   ({line.why})")
+
+    if line.lhs.role not in ROLES:
+        fail(f"unknown role {line.lhs.role!r}")
+    if len({a.symbol for a in line.lhs.axes}) != len(line.lhs.axes):
+        fail(f"{line.lhs.name} has an axis twice")
+    own = {a.symbol: a for a in line.lhs.axes}
+    for term in line.terms:
+        bound = dict(own)
+        for a in term.over:
+            if (a.symbol in own) != (term.reduce == "first"):
+                fail(f"axis {a.name} is bound wrongly for the reduction {term.reduce!r}")
+            bound[a.symbol] = a
+        if term.reduce not in ("sum", "max", "first"):
+            fail(f"unknown reduction {term.reduce!r}")
+        for entry in entries(term.f) + pointers(term.f):
+            tensor = known.get(name_of(entry))
+            if tensor is None:
+                fail(f"{name_of(entry)} is read before it is defined")
+            indices = indices_of(entry)
+            if len(indices) != len(tensor.axes):
+                fail(f"{tensor.name} has {len(tensor.axes)} axes but is read with {len(indices)}")
+            for index, a in zip(indices, tensor.axes, strict=True):
+                if index in bound and not _same_size(bound[index].size, a.size):
+                    fail(f"sizes differ: {index} has {bound[index].size}, {tensor} has {a.size}")
+        for s in sorted(term.f.free_symbols, key=str):
+            if s.is_integer and s not in bound and s not in sizes:
+                fail(f"index {s} is not bound")
+
+
+def _check_program(program: Program) -> None:
+    known: dict[str, Tensor] = {}
+    sizes: set[sp.Basic] = set()
+
+    def define(tensor: Tensor, line: Line | None = None) -> None:
+        if tensor.name in known:
+            where = f"\n  in the line  {line}" if line else ""
+            raise ProgramError(f"the name {tensor.name!r} is defined twice{where}")
+        known[tensor.name] = tensor
+        for a in tensor.axes:
+            if isinstance(a.size, sp.Expr):
+                sizes.update(a.size.free_symbols)
+
+    for leaf in program.leaves:
+        if leaf.role not in ROLES:
+            raise ProgramError(f"unknown role {leaf.role!r} of {leaf}")
+        define(leaf)
+    for item in program.items:
+        if isinstance(item, Line):
+            _check_line(item, known, sizes)
+            define(item.lhs, item)
+        else:
+            _check_scan(item)
+            for line in item.lines:
+                define(line.lhs, line)
+            for line in item.lines:
+                _check_line(line, known, sizes)
+
+
+def _check_scan(scan: Scan) -> None:
+    """A line reads the scan's tensors at earlier steps, or at this one if defined above."""
+    step = -1 if scan.reverse else 1
+    position = {line.lhs.name: k for k, line in enumerate(scan.lines)}
+    for k, line in enumerate(scan.lines):
+        if scan.axis not in line.lhs.axes:
+            raise ProgramError(f"the scan over {scan.axis.name} holds a line without it:\n  {line}")
+        for entry in line.reads:
+            other = position.get(name_of(entry))
+            if other is None:
+                continue
+            at = scan.lines[other].lhs.axes.index(scan.axis)
+            lag = sp.expand(step * (scan.axis.symbol - indices_of(entry)[at]))
+            if not (lag.is_positive or (lag == 0 and other < k)):
+                raise ProgramError(f"{entry} is read before the scan has computed it:\n  {line}")

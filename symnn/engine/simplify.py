@@ -1,0 +1,232 @@
+"""Simplification of gradient lines: named rewrites, each recorded as a Step.
+
+The lines are taken in the order of the sweep, so that what a line reads is already simple.
+The rewrites of a summand are in rewrites.py; here stands which of them is tried, and where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import sympy as sp
+
+from symnn.engine.ir import Fact, Item, Line, Program, Scan, Step, Term, entries, lines_of, name_of
+from symnn.engine.rewrites import (
+    Values,
+    by_value,
+    fold_values,
+    inline,
+    known_sum,
+    reads_barely,
+    scale_cases,
+    shorten,
+)
+
+CHAIN = "chain rule"
+SUBSTITUTE = "substitute"
+DERIVATIVE = "derivative of the activation"
+FOLD = "use the forward value"
+FACT = "use the fact"
+SHORTEN = "cancel and collect"
+
+
+def simplify(
+    program: Program, items: Sequence[Item], keep: Iterable[str]
+) -> tuple[tuple[Item, ...], tuple[Step, ...]]:
+    """The gradient items in simple form, and the steps that led there.
+
+    keep: names of gradients that must keep a line of their own.  A line that nothing reads
+    any more is left out.  Lines inside a scan are rewritten but not substituted.
+    """
+    return _Simplifier(program, items, set(keep)).run()
+
+
+class _Simplifier:
+    def __init__(self, program: Program, items: Sequence[Item], keep: set[str]) -> None:
+        self.program, self.items, self.keep = program, items, keep
+        self.values = Values(program)
+        self.lines = {line.lhs.name: line for line in lines_of(items)}
+        self.fixed = {line.lhs.name for i in items if isinstance(i, Scan) for line in i.lines}
+        self.readers: dict[str, dict[str, int]] = {}
+        for line in self.lines.values():
+            self._count(line, +1)
+        self.dead: set[str] = set()
+        self.steps: list[Step] = []
+
+    def run(self) -> tuple[tuple[Item, ...], tuple[Step, ...]]:
+        for item in self.items:
+            for line in item.lines if isinstance(item, Scan) else (item,):
+                self.steps.append(Step(CHAIN, None, line))
+                self._line(line.lhs.name)
+        live = self._live()
+        kept = (_filter(item, self.lines, live) for item in self.items)
+        return tuple(i for i in kept if i is not None), tuple(self.steps)
+
+    def _count(self, line: Line, sign: int) -> None:
+        for term in line.terms:
+            for e in entries(term.f):
+                if name_of(e) in self.lines:
+                    at = self.readers.setdefault(name_of(e), {})
+                    at[line.lhs.name] = at.get(line.lhs.name, 0) + sign
+                    if not at[line.lhs.name]:
+                        del at[line.lhs.name]
+
+    def _set(self, rule: str, line: Line, facts: tuple[Fact, ...] = (), note: str = "") -> None:
+        """Replace a line by its next form, and record the step."""
+        before = self.lines[line.lhs.name]
+        if before.terms == line.terms:
+            return
+        self._count(before, -1)
+        self.lines[line.lhs.name] = line
+        self._count(line, +1)
+        for entry in before.reads:
+            self._bury(name_of(entry))
+        self.steps.append(Step(rule, before, line, facts, note))
+
+    def _bury(self, name: str) -> None:
+        """What nobody reads any more reads nothing itself."""
+        if (
+            name not in self.lines
+            or self.readers.get(name)
+            or name in self.keep
+            or name in self.dead
+        ):
+            return
+        self.dead.add(name)
+        self._count(self.lines[name], -1)
+        for entry in self.lines[name].reads:
+            self._bury(name_of(entry))
+
+    def _line(self, name: str) -> None:
+        if name not in self.fixed:
+            self._substitute(name)
+        for line, rule, facts, note in self._rewritten(self.lines[name]):
+            self._set(rule, line, facts, note)
+        if name not in self.fixed:
+            self._try_substituting(name)
+
+    def _rewritten(self, line: Line) -> list[tuple[Line, str, tuple[Fact, ...], str]]:
+        """The line after each rewrite that changes it, with rule, facts and note."""
+        out = []
+        for rule, rewrite in self._rules():
+            terms, facts, note = rewrite(line)
+            if terms != line.terms:
+                line = Line(line.lhs, terms, rule)
+                out.append((line, rule, facts, note))
+        return out
+
+    def _rules(self) -> tuple[tuple[str, Callable[[Line], _Rewritten]], ...]:
+        return (
+            (DERIVATIVE, self._by_value),
+            (FOLD, self._fold),
+            (FACT, self._facts),
+            (SHORTEN, self._shorten),
+        )
+
+    def _by_value(self, line: Line) -> _Rewritten:
+        found = [by_value(t.f, self.values) for t in line.terms]
+        terms = tuple(
+            Term(f, t.over, t.reduce) for t, (f, _) in zip(line.terms, found, strict=True)
+        )
+        return terms, (), "; ".join(dict.fromkeys(n for _, notes in found for n in notes))
+
+    def _fold(self, line: Line) -> _Rewritten:
+        terms = (Term(fold_values(t.f, self.values), t.over, t.reduce) for t in line.terms)
+        return tuple(terms), (), ""
+
+    def _facts(self, line: Line) -> _Rewritten:
+        found = [known_sum(t, self.program.facts) for t in line.terms]
+        facts = tuple(dict.fromkeys(f for _, used in found for f in used))
+        return tuple(t for t, _ in found), facts, ""
+
+    def _shorten(self, line: Line) -> _Rewritten:
+        """Terms over the same axes become one where that is shorter; every summand is cancelled."""
+        plain = [t.f for t in line.terms if not t.over]
+        terms = [Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in line.terms if t.over]
+        if plain:
+            terms.insert(0, Term(scale_cases(shorten(sp.Add(*plain)))))
+        return tuple(t for t in terms if t.f != 0), (), ""
+
+    def _substitute(self, name: str) -> None:
+        """Put the definition of a gradient that is read here alone in its place."""
+        line, done = self.lines[name], False
+        while not done:
+            done = True
+            for entry in _gradient_entries(line, self.lines):
+                inner = self.lines[name_of(entry)]
+                constant = all(not entries(t.f) and not t.over for t in inner.terms)
+                single = (
+                    self.readers[inner.lhs.name] == {name: 1} and inner.lhs.name not in self.keep
+                )
+                if inner.lhs.name in self.fixed or inner is line or not (constant or single):
+                    continue
+                changed = self._inlined(line, inner)
+                if changed is not None and changed.terms != line.terms:
+                    self._set(SUBSTITUTE, changed)
+                    line, done = changed, False
+                    break
+
+    def _try_substituting(self, name: str) -> None:
+        """Substitute a gradient that only this line reads, if the two lines get shorter so."""
+        for entry in _gradient_entries(self.lines[name], self.lines):
+            line, inner = self.lines[name], self.lines[name_of(entry)]
+            if inner.lhs.name in self.keep or inner.lhs.name in self.fixed or not inner.elementwise:
+                continue
+            if set(self.readers.get(inner.lhs.name, ())) != {name}:
+                continue
+            trial = self._inlined(line, inner)
+            if trial is None:
+                continue
+            steps = self._rewritten(trial)
+            after = steps[-1][0] if steps else trial
+            if _cost(after) < _cost(line) + _cost(inner):
+                self._set(SUBSTITUTE, trial)
+                for changed, rule, facts, note in steps:
+                    self._set(rule, changed, facts, note)
+
+    def _inlined(self, line: Line, inner: Line) -> Line | None:
+        """``line`` with ``inner`` replaced by its definition everywhere; None if it cannot be."""
+        if any(t.reduce != "sum" for t in inner.terms):
+            return None
+        terms: list[Term] = []
+        outer = {a.symbol: a for a in line.lhs.axes}
+        for term in line.terms:
+            bound = outer | {a.symbol: a for a in term.over}
+            found = [e for e in entries(term.f) if name_of(e) == inner.lhs.name]
+            if not found:
+                terms.append(term)
+            elif not reads_barely(term, found[0], inner, bound):
+                return None
+            elif term.over and not inner.elementwise:
+                return None  # a product of sums is computed in two steps
+            else:
+                terms += inline(term, found[0], inner, bound)
+        return Line(line.lhs, tuple(terms), SUBSTITUTE)
+
+    def _live(self) -> set[str]:
+        live: set[str] = set()
+        pending = list(self.keep)
+        while pending:
+            name = pending.pop()
+            if name in self.lines and name not in live:
+                live.add(name)
+                pending += [name_of(e) for e in self.lines[name].reads]
+        return live
+
+
+_Rewritten = tuple[tuple[Term, ...], tuple[Fact, ...], str]
+
+
+def _gradient_entries(line: Line, lines: Mapping[str, Line]) -> list[sp.Expr]:
+    return [e for t in line.terms for e in entries(t.f) if name_of(e) in lines]
+
+
+def _cost(line: Line) -> int:
+    return 1 + sum(1 + int(sp.count_ops(t.f)) for t in line.terms)
+
+
+def _filter(item: Item, lines: Mapping[str, Line], live: set[str]) -> Item | None:
+    if isinstance(item, Line):
+        return lines[item.lhs.name] if item.lhs.name in live else None
+    kept = tuple(lines[line.lhs.name] for line in item.lines if line.lhs.name in live)
+    return Scan(item.axis, kept, item.reverse) if kept else None

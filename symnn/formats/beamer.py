@@ -1,0 +1,219 @@
+"""The notes as slides: frames for beamer, one reveal a line, split before they overflow.
+
+A frame uses nothing but LaTeX, amsmath and beamer, so that it takes over the theme of the talk it
+is put into.  Sizes are estimates in lines of text and characters; what is still too wide for
+the frame is scaled down to it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+from symnn.drawing.tikz import tikz
+from symnn.formulas.breaking import broken, fitted
+from symnn.formulas.pieces import visible
+from symnn.notes.document import (
+    Block,
+    Box,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
+
+LINES = 12.0  # of text that a frame holds, also in themes with bars above and below
+TEXT = 54  # characters of a line of text
+RIGHT = 46  # characters of a right side on one line
+BESIDE = 34  # characters of an equation that leaves room for its reason beside it
+REASON = 22  # characters of a line of such a reason
+
+
+@dataclass(frozen=True)
+class Item:
+    """What is revealed at once: TeX, whether it is a row of an array, and its height in lines."""
+
+    tex: str
+    height: float
+    row: bool = False
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame: its titles, and what it reveals."""
+
+    title: str
+    subtitle: str
+    items: tuple[Item, ...]
+
+
+def frames(notes: Document) -> list[tuple[str, list[str]]]:
+    """Section -> its frames."""
+    return [(s.title, [_frame(f) for f in _section(s)]) for s in notes.sections]
+
+
+def _section(section: Section) -> Iterator[Frame]:
+    """The frames of a section: a heading and a figure begin a new one."""
+    subtitle, groups = "", list[list[Item]]()
+
+    def closed() -> list[Frame]:
+        made = [Frame(section.title, subtitle, tuple(own)) for own in split(groups)]
+        groups.clear()
+        return made
+
+    for before, block in zip((None, *section.blocks), section.blocks, strict=False):
+        if isinstance(block, Heading | Figure):
+            yield from closed()
+        if isinstance(block, Heading):
+            subtitle = block.text
+            continue
+        for group in groups_of(block):
+            introduced = isinstance(before, Paragraph) and groups and not groups[-1][-1].row
+            if introduced and group[0].row:
+                groups[-1] += group  # a sentence stays with the equation that it introduces
+            else:
+                groups.append(group)
+        if isinstance(block, Figure):
+            yield from closed()
+    yield from closed()
+
+
+def split(groups: list[list[Item]]) -> list[list[Item]]:
+    """The groups on as few frames as hold them, about equally full."""
+    heights = [sum(item.height for item in group) for group in groups]
+    share = sum(heights) / max(1, math.ceil(sum(heights) / LINES))
+    out: list[list[Item]] = []
+    filled = math.inf
+    for group, height in zip(groups, heights, strict=True):
+        if filled + height > LINES or filled + height / 2 > share:
+            out.append([])
+            filled = 0.0
+        out[-1] += group
+        filled += height
+    return out
+
+
+def groups_of(block: Block) -> Iterator[list[Item]]:
+    """The items of a block that stay together."""
+    match block:
+        case Paragraph(text):
+            yield [Item(text, _lines(text) + 0.5)]
+        case Box(title, texts):
+            yield [_aside(title, texts)]
+        case Table(header, rows):
+            yield [Item(_table((header, *rows)), 1.1 * len(rows) + 1.6)]
+        case Figure(_, drawing, caption):
+            yield [Item(_figure(tikz(drawing), caption), LINES)]
+        case Equations(rows):
+            for first, more in pairwise([*(k for k, r in enumerate(rows) if r.left), len(rows)]):
+                yield from _together(rows[first:more])
+
+
+def _together(rows: tuple[Row, ...]) -> list[list[Item]]:
+    """The rows of an equation, on one frame if it holds them, or at least the first two."""
+    items = [_row(row) for row in rows]
+    if sum(item.height for item in items) <= LINES:
+        return [items]
+    items = [item for row in rows for item in _by_line(row)]
+    first = 2 if sum(item.height for item in items[:2]) <= LINES else 1
+    return [items[:first], *([item] for item in items[first:])]
+
+
+def _by_line(row: Row) -> list[Item]:
+    """A row, or its lines if it is taller than a frame."""
+    whole = _row(row)
+    first, *others = broken(row.right, RIGHT)
+    if whole.height <= LINES or not others:
+        return [whole]
+    *between, last = (Row("", rf"\quad {{}}{line}", relation="") for line in others)
+    lines = (replace(row, right=first, reason=""), *between, replace(last, reason=row.reason))
+    return [_row(line) for line in lines]
+
+
+def _row(row: Row) -> Item:
+    """A row of the array of equations; ``@@`` is where its step stands."""
+    left = rf"\uncover<@@->{{$\displaystyle {row.left}$}}" if row.left else ""
+    parts = broken(row.right, RIGHT)
+    rights = [rf"\uncover<@@->{{$\displaystyle {{}}{row.relation} {parts[0]}$}}"]
+    rights += [rf"\uncover<@@->{{\quad$\displaystyle {part}$}}" for part in parts[1:]]
+    height = sum(_height(part) for part in parts)
+    reason = rf"\raggedright\leavevmode\uncover<@@->{{\footnotesize {row.reason}}}"
+    wide = len(parts) > 1 or visible(row.left) + visible(row.right) > BESIDE
+    if not wide and row.reason:
+        height = max(height, 0.85 * _lines(row.reason, REASON) + 0.3)
+        return Item(rf"{left} & {rights[0]} & {reason}", height, row=True)
+    cells = [rf"\multicolumn{{2}}{{@{{}}l@{{}}}}{{{right}}}" for right in rights]
+    if row.reason:
+        cells.append(rf"\multicolumn{{2}}{{@{{}}p{{0.8\linewidth}}@{{}}}}{{{reason}}}")
+        height += 0.85 * _lines(row.reason) + 0.2
+    return Item(f"{left} & " + " \\tabularnewline\n & ".join(cells), height, row=True)
+
+
+def _aside(title: str, texts: tuple[str, ...]) -> Item:
+    """A box of the theme, in small letters."""
+    body = "\n\n\\smallskip\n".join(texts)
+    made = f"\\begin{{block}}{{{title}}}\\footnotesize\n{body}\n\\end{{block}}"
+    return Item(made, 1.6 + 0.85 * sum(map(_lines, texts)) + 0.4 * len(texts))
+
+
+def _lines(text: str, width: int = TEXT) -> int:
+    """About how many lines a text with formulas fills."""
+    return math.ceil(visible(text.replace("$", "")) * 1.2 / width)
+
+
+def _height(tex: str) -> float:
+    """About how many lines high a displayed formula is."""
+    if matrices := re.findall(r"\\begin\{[a-z]+\}(.*?)\\end", tex):
+        rows: int = max(m.count(r"\\") for m in matrices) + 1
+        return (1.4 if r"\frac" in "".join(matrices) else 1.2) * rows + 0.6
+    if r"\sum" in tex:
+        return 2.6
+    if re.search(r"\\frac\{[^{}]*(\{[^{}]*)*\\frac", tex):
+        return 3.2  # one fraction within another
+    return 2.2 if r"\frac" in tex else 1.4
+
+
+def _table(rows: tuple[tuple[str, ...], ...]) -> str:
+    body = " \\\\\n".join(" & ".join(cells) for cells in rows).replace(
+        "\\\\\n", "\\\\ \\hline\n", 1
+    )
+    columns = "l" * len(rows[0])
+    return fitted(f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}")
+
+
+def _figure(picture: str, caption: str) -> str:
+    high = r"\resizebox{!}{\ifdim\totalheight>0.5\textheight 0.5\textheight\else\totalheight\fi}{%"
+    shown = f"{high}\n{fitted(picture.rstrip())}}}"
+    return f"\\begin{{center}}\n{shown}\n\\end{{center}}\n{{\\footnotesize {caption}\\par}}"
+
+
+def _frame(frame: Frame) -> str:
+    """The text of a frame: a row and the sentence before it are revealed together."""
+    step, parts, rows = 1, [], []
+    for k, item in enumerate(frame.items):
+        last = k + 1 == len(frame.items)
+        if item.row:
+            rows.append(item.tex.replace("@@", str(step)))
+            step += 1
+            if last or not frame.items[k + 1].row:
+                parts.append(_array(rows))
+                rows = []
+        else:
+            parts.append(item.tex if step == 1 else f"\\uncover<{step}->{{{item.tex}}}")
+            step += not last and not frame.items[k + 1].row
+    title = f"{{{frame.title}}}" + (f"{{{frame.subtitle}}}" if frame.subtitle else "")
+    body = "\n\n\\medskip\n".join(parts)
+    return f"\\begin{{frame}}{title}\n{body}\n\\end{{frame}}\n"
+
+
+def _array(rows: list[str]) -> str:
+    body = " \\tabularnewline\\noalign{\\smallskip}\n".join(rows)
+    columns = r"@{}r@{}l@{\quad}p{0.36\linewidth}@{}"
+    return fitted(f"\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}")

@@ -1,0 +1,65 @@
+"""One figure of a network as a file: SVG, LaTeX or PDF."""
+
+from __future__ import annotations
+
+from symnn.derivation.network import Network
+from symnn.drawing.drawing import Drawing
+from symnn.drawing.svg import svg
+from symnn.drawing.tikz import number, tikz
+from symnn.formats.tex import compile_pdf
+from symnn.io.files import MARKER
+from symnn.io.templating import render
+from symnn.language.phrases import Phrases
+from symnn.notes.equations import Equations
+from symnn.notes.figures import FIGURES
+from symnn.notes.figures.units import units
+from symnn.notes.tell import letters
+
+SUFFIXES = (".svg", ".tex", ".pdf")
+
+
+def picture(network: Network) -> Drawing:
+    """The network itself, which needs no derivation."""
+    notes = network.spec.notes
+    return units(network, letters(network), Phrases(notes.language))
+
+
+def figure(network: Network, name: str) -> Drawing | None:
+    """The figure of that name, in the notation, layout and language of the spec's [notes].
+
+    None where the network has no such figure: no activation has a graph, or no step is too
+    large.  KeyError for an unknown name; FIGURES holds the known ones.
+    """
+    if name == "network":
+        return picture(network)
+    notes = network.spec.notes
+    notation = letters(network)
+    layout = notes.layout or notation.layout
+    eq = Equations(network.derive(), notation, layout, notes.detail, notes.language)
+    return FIGURES[name](eq)
+
+
+def printed(
+    drawing: Drawing, suffix: str, *, fragment: bool = False, language: str = "en"
+) -> str | bytes:
+    """A drawing as a file with that suffix.  fragment: the bare tikzpicture, for \\input.
+
+    language: that of its texts, which says what sets them.
+    Raises ValueError for an unknown suffix, TexError where TeX is not there or fails.
+    """
+    if suffix not in SUFFIXES:
+        raise ValueError(f"unknown kind of figure {suffix!r}; known: {', '.join(SUFFIXES)}")
+    if suffix == ".svg":
+        return svg(drawing)
+    if fragment:
+        return f"% {MARKER}\n{tikz(drawing)}"
+    left, bottom, right, top = drawing.box
+    text = render(
+        "formats/latex/figure.tex.j2",
+        marker=MARKER,
+        program=Phrases(language)("tex_program"),
+        width=number(right - left),
+        height=number(top - bottom),
+        picture=tikz(drawing),
+    )
+    return compile_pdf(text) if suffix == ".pdf" else text

@@ -1,0 +1,182 @@
+"""The interactive page: every level of detail in one HTML file that loads nothing.
+
+KaTeX, its fonts, the styles and the scripts are part of the page; a policy in its head forbids
+every request and every other script.  The mathematics is typeset in the browser, from the same
+finished TeX that the other formats print.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from symnn.drawing.svg import style, svg
+from symnn.formats.worksheet import Worksheet
+from symnn.formulas.pieces import visible
+from symnn.io.files import MARKER
+from symnn.io.templating import folder, render
+from symnn.language.phrases import Phrases
+from symnn.notes.document import (
+    Block,
+    Box,
+    Document,
+    Equations,
+    Figure,
+    Heading,
+    Paragraph,
+    Row,
+    Section,
+    Table,
+)
+
+SHOWN = ("symbols", "numbers", "code")  # what is shown of the equations, besides themselves
+LONG = 12  # characters of a left side that has a line to itself on a phone
+
+# What stands in no formula of the notes; the page is smaller without them.
+UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
+
+
+def page(documents: Mapping[str, Document], chosen: str = "") -> str:
+    """The page of these documents, by level of detail; ``chosen`` is shown first."""
+    levels = [
+        {
+            "name": name,
+            "beside": {
+                shown: words(said)
+                for shown, said in (("numbers", notes.numbers), ("code", notes.remarks))
+                if said
+            },
+            "sections": [_section(s, sheet) for s in notes.sections],
+        }
+        for name, notes in documents.items()
+        for sheet in (Worksheet(notes),)
+    ]
+    notes = documents[chosen] if chosen else next(iter(documents.values()))
+    katex = _vendored("katex.min.js")
+    script = (folder() / "formats" / "html" / "page.js").read_text(encoding="utf-8")
+    return render(
+        "formats/html/page.html.j2",
+        marker=MARKER,
+        layer=notes.layer,
+        title=notes.title,
+        description=notes.description,
+        levels=levels,
+        chosen=chosen or levels[0]["name"],
+        shown=[name for name in SHOWN if name == "symbols" or name in levels[0]["beside"]],
+        say=Phrases(notes.language),
+        policy=_policy(katex, script),
+        katex_style=Markup(katex_style()),
+        figure_style=Markup(style()),
+        katex_license=Markup(_vendored("LICENSE")),
+        katex=Markup(katex),
+        script=Markup(script),
+    )
+
+
+def _policy(*scripts: str) -> str:
+    """The content security policy: these scripts, styles and fonts of the page, nothing else."""
+    hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    allowed = " ".join(f"'sha256-{h}'" for h in hashes)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "font-src data:; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _vendor() -> Path:
+    return Path(str(files("symnn"))) / "vendor" / "katex"
+
+
+@functools.cache
+def _vendored(name: str) -> str:
+    return (_vendor() / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def katex_style() -> str:
+    """KaTeX's styles, with the fonts that the notes use as data."""
+    rules = re.findall(r"@font-face\{[^}]*\}", _vendored("katex.min.css"))
+    style = _vendored("katex.min.css")
+    for rule in rules:
+        name = re.search(r"fonts/([\w-]+\.woff2)", rule)
+        assert name is not None, rule
+        if UNUSED_FONTS.match(name[1]):
+            style = style.replace(rule, "")
+            continue
+        data = base64.b64encode((_vendor() / "fonts" / name[1]).read_bytes()).decode("ascii")
+        source = f'src:url(data:font/woff2;base64,{data}) format("woff2")'
+        style = style.replace(rule, re.sub(r"src:[^;}]*", source, rule))
+    return style
+
+
+# the blocks, as the template knows them ------------------------------------------------------
+
+
+def _section(section: Section, sheet: Worksheet) -> dict[str, Any]:
+    asking = None if section.given else sheet
+    return {
+        "title": words(section.title),
+        "given": section.given,
+        "blocks": [_block(block, sheet.say, asking) for block in section.blocks],
+    }
+
+
+def _block(block: Block, say: Phrases, sheet: Worksheet | None) -> dict[str, Any]:
+    match block:
+        case Paragraph(text):
+            return {"kind": "paragraph", "text": words(text), "small": block.small}
+        case Box(title, texts):
+            return {"kind": "box", "title": words(title), "texts": [words(t) for t in texts]}
+        case Heading(text):
+            return {"kind": "heading", "text": words(text)}
+        case Table(header, rows, names, values):
+            return {
+                "kind": "table",
+                "symbols": bool(names),
+                "header": [words(cell) for cell in header],
+                "rows": [[words(cell) for cell in row] for row in rows],
+                "known": [json.dumps(dict(v)) if v else "" for v in values] or [""] * len(rows),
+            }
+        case Figure(number, drawing, caption):
+            return {
+                "kind": "figure",
+                "picture": Markup(svg(drawing, alone=False)),
+                "label": say("figure_number", number=number),
+                "caption": words(caption),
+            }
+        case Equations(rows):
+            return {"kind": "equations", "rows": [_row(row, sheet) for row in rows]}
+    raise TypeError(block)
+
+
+def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
+    """A row; sheet: that which asks for it, if one does."""
+    return {
+        "long": visible(row.left) > LONG,
+        "left": rf"\displaystyle {row.left}" if row.left else "",
+        "relation": f"{{}} {row.relation} {{}}",
+        "right": rf"\displaystyle {row.right}",
+        "reason": words(row.reason),
+        "kept": words(sheet.kept(row)) if sheet else [],
+        "hints": [words(hint) for hint in sheet.hints(row)] if sheet else [],
+        "result": row.result,
+        "shape": row.shape,
+        "checked": row.checked,
+        "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
+        "nudge": words(row.nudge),
+        "code": row.code,
+    }
+
+
+def words(text: str) -> list[tuple[bool, str]]:
+    """The parts of a text, each with whether it is mathematics."""
+    return [(k % 2 == 1, part) for k, part in enumerate(text.split("$")) if part]

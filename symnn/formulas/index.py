@@ -1,0 +1,379 @@
+"""LaTeX in index notation, and the scalar expressions that matrix notation shares.
+
+Only constructs that pdflatex, KaTeX in strict mode and MathJax all accept.  Case
+distinctions are printed with brackets, [condition] being 1 or 0, as the guards are.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from symnn.engine.functions import Named
+from symnn.engine.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of
+from symnn.engine.lower import HYPERPARAMETERS, ordered_terms, primitive, reading_order
+from symnn.formulas.pieces import (
+    ADD,
+    ATOM,
+    MUL,
+    POWER,
+    Text,
+    bracketed,
+    fraction,
+    joined,
+    within,
+)
+from symnn.notation.books import AFFINE
+from symnn.notation.notation import Notation
+
+FUNCTIONS: dict[type, str] = {
+    sp.log: r"\log",
+    sp.tanh: r"\tanh",
+    sp.sinh: r"\sinh",
+    sp.cosh: r"\cosh",
+    sp.sin: r"\sin",
+    sp.cos: r"\cos",
+    sp.tan: r"\tan",
+    sp.atan: r"\arctan",
+    sp.sign: r"\operatorname{sgn}",
+    sp.erf: r"\operatorname{erf}",
+}
+RELATIONS: dict[type, str] = {
+    sp.StrictGreaterThan: ">",
+    sp.GreaterThan: r"\ge",
+    sp.StrictLessThan: "<",
+    sp.LessThan: r"\le",
+    sp.Equality: "=",
+    sp.Unequality: r"\ne",
+}
+
+
+class softmax(sp.Function):  # type: ignore[misc]
+    """A name for the three lines of softmax, where a formula is printed in one piece."""
+
+    nargs = (1,)
+
+
+class bracket(sp.Function):  # type: ignore[misc]
+    """bracket(c): 1 where the condition holds, else 0."""
+
+    nargs = (1,)
+    is_real = True
+
+
+@functools.lru_cache(maxsize=4096)
+def with_brackets(f: sp.Expr) -> sp.Expr:
+    """cases(v if c, w otherwise)  ->  v*[c] + w*[not c]."""
+    if not f.has(sp.Piecewise):
+        return f
+    table = {}
+    for cases in sorted(f.atoms(sp.Piecewise), key=str):
+        seen: list[sp.Basic] = []
+        parts = []
+        for value, condition in cases.args:
+            not_yet = [sp.Not(c) for c in seen if not _exclude(c, condition)]
+            conditions = [c for c in (condition, *not_yet) if c != sp.true]
+            parts.append(value * sp.Mul(*(bracket(c) for c in conditions)))
+            seen.append(condition)
+        table[cases] = sp.Add(*parts)
+    return f.xreplace(table)
+
+
+def _exclude(a: sp.Basic, b: sp.Basic) -> bool:
+    """Whether two comparisons of the same expression with numbers cannot both hold."""
+    if b == sp.true:
+        return False
+    hidden = {e: sp.Symbol(f"s{k}", real=True) for k, e in enumerate(entries(a) + entries(b))}
+    return bool(sp.And(a, b).xreplace(hidden).simplify() == sp.false)
+
+
+FUNCTIONS[softmax] = r"\mathrm{softmax}"
+
+
+class Writer:
+    """Scalar expressions as LaTeX; ``entry`` says how an entry of a tensor is written."""
+
+    def __init__(
+        self, notation: Notation, indices: Mapping[sp.Symbol, str], layout: str = "sample"
+    ) -> None:
+        self.notation, self.layout = notation, layout
+        self.indices = indices
+
+    def tex(self, f: sp.Expr) -> str:
+        """The expression as LaTeX."""
+        return self.expression(with_brackets(f))[0]
+
+    def entry(self, e: sp.Expr) -> Text:
+        """z_1[n, j1] as z_{1,i}^{(n)}."""
+        own, sample = [], ""
+        for index in self.printed(e):
+            if isinstance(index, sp.Symbol) and index.name.rstrip("_") == "n":
+                sample = self.index(index)
+            else:
+                own.append(self.index(index))
+        joint = "" if all(len(i) == 1 or i.endswith("'") for i in own) else ","
+        sub = joint.join(own)
+        text = self.notation.symbol(name_of(e), sub=sub, sup=sample, component=True)
+        return text, POWER if self.notation.prefixed(name_of(e)) else ATOM
+
+    def printed(self, e: sp.Expr) -> tuple[sp.Expr, ...]:
+        """The indices of an entry in the order in which the notation writes them."""
+        own = indices_of(e)
+        return own[::-1] if self.notation.turned(name_of(e), self.layout) else own
+
+    def index(self, index: sp.Expr) -> str:
+        """An index expression."""
+        if index in self.indices:
+            return self.indices[index]
+        if isinstance(index, sp.Symbol):
+            if units := re.fullmatch(r"n_(\d+)", index.name):
+                return f"n_{{{self.notation.layer(int(units[1]))}}}"
+            return self.notation.count if index.name == "N" else index_name(index)
+        return self.expression(index)[0].replace(" ", "")
+
+    def expression(self, f: sp.Expr) -> Text:
+        """TeX and how tightly it binds."""
+        if is_entry(f):
+            return self.entry(f)
+        match f:
+            case sp.Symbol():
+                return self.index(f), ATOM
+            case sp.Number():
+                return number(f)
+            case sp.Add():
+                return self.sum(f)
+            case sp.Mul():
+                return self.product(*self.parted(f))
+            case sp.exp():
+                return f"e^{{{self.expression(f.args[0])[0]}}}", POWER
+            case sp.Pow():
+                return self.power(f)
+            case bracket():
+                return self.condition(f.args[0]), ATOM
+            case sp.KroneckerDelta():
+                left, right = (self.index(i) for i in f.args)
+                return f"[{left} = {right}]", ATOM
+            case sp.Piecewise():
+                return self.expression(with_brackets(f))
+            case sp.Function():
+                return self.applied(f)
+        if f is sp.pi or f is sp.E:
+            return (r"\pi" if f is sp.pi else "e"), ATOM
+        raise ValueError(f"no LaTeX for {f}")
+
+    def condition(self, c: sp.Basic) -> str:
+        """A comparison in brackets."""
+        left, right = (self.expression(a)[0] for a in c.args)
+        return f"[{left} {RELATIONS[type(c)]} {right}]"
+
+    def sum(self, f: sp.Add) -> Text:
+        content, inner = (sp.S.One, f) if f.has(bracket) else primitive(f)
+        if content not in (1, -1) and not content.is_Integer:
+            return self.product(content, [inner], [])
+        return joined(self.expression(t)[0] for t in ordered_terms(f)), ADD
+
+    def parted(self, f: sp.Mul) -> tuple[sp.Expr, list[sp.Expr], list[sp.Expr]]:
+        """The coefficient of a product, and the factors above and below its fraction line."""
+        coefficient: list[sp.Expr] = []
+        above: list[sp.Expr] = []
+        below: list[sp.Expr] = []
+        for g in sp.Mul.make_args(f):
+            if isinstance(g, sp.Add) and not g.has(bracket):
+                content, g = primitive(g)
+                coefficient.append(content)
+            if not entries(g) or _hyper(g):
+                coefficient.append(g)
+            elif isinstance(g, sp.Pow) and g.exp.could_extract_minus_sign():
+                below.append(1 / g)
+            else:
+                above.append(g)
+        above.sort(key=reading_order)
+        return sp.Mul(*coefficient), above, sorted(below, key=reading_order)
+
+    def product(self, coefficient: sp.Expr, above: list[sp.Expr], below: list[sp.Expr]) -> Text:
+        """coefficient * above / below."""
+        sign, front = self.coefficient(coefficient)
+        plain = not entries(sp.fraction(coefficient)[1])
+        if not below and front and above and plain:
+            text = front + " " + self.row(above, True)
+        elif below or (above and not plain):
+            top, bottom = sp.fraction(abs_(coefficient))
+            over = [g for g in (top, *above) if g != 1]
+            under = [g for g in (bottom, *below) if g != 1]
+            text = fraction(self.row(over, False), self.row(under, False))
+        else:
+            text = front or self.row(above, bool(sign))
+        if len(above) == 1 and not below and not front and not sign:
+            return self.expression(above[0])
+        return sign + text, ADD if sign else MUL
+
+    def coefficient(self, c: sp.Expr) -> tuple[str, str]:
+        """The sign and the absolute value of a coefficient; the value 1 is not written."""
+        sign = "-" if negative(c) else ""
+        value = -c if sign else c
+        if value == 1:
+            return sign, ""
+        top, bottom = sp.fraction(value)
+        if bottom == 1:
+            factors = sorted(sp.Mul.make_args(top), key=_constants_first)
+            return sign, " ".join(within(self.expression(g), MUL) for g in factors)
+        return sign, fraction(self._constants(top), self._constants(bottom))
+
+    def _constants(self, f: sp.Expr) -> str:
+        if f.is_Add:
+            return self.expression(f)[0]
+        factors = sorted(sp.Mul.make_args(f), key=_constants_first)
+        return " ".join(within(self.expression(g), MUL) for g in factors)
+
+    def row(self, factors: Sequence[sp.Expr], guarded: bool) -> str:
+        """Factors side by side; one alone needs brackets only if something stands before it."""
+        if not factors:
+            return "1"
+        if len(factors) == 1 and not guarded:
+            return self.expression(factors[0])[0]
+        return r" \, ".join(within(self.expression(g), MUL) for g in factors)
+
+    def power(self, f: sp.Pow) -> Text:
+        base, exponent = f.as_base_exp()
+        if exponent == sp.S.Half:
+            return rf"\sqrt{{{self.expression(base)[0]}}}", ATOM
+        if exponent.could_extract_minus_sign():
+            return self.product(sp.S.One, [], [sp.Pow(base, -exponent)])
+        return f"{self.base(base)}^{{{self.expression(exponent)[0]}}}", POWER
+
+    def base(self, f: sp.Expr) -> str:
+        """The base of a power: brackets unless it is a letter without a superscript."""
+        text, binds = self.expression(f)
+        if binds < ATOM or text.startswith(r"\frac"):
+            return bracketed(text)
+        if "^" not in text:
+            return text
+        return bracketed(text) if self.notation.layer_mark == "superscript" else f"{{{text}}}"
+
+    def applied(self, f: sp.Function) -> Text:
+        """A function with its argument in brackets; the root and |.| have signs of their own."""
+        argument = self.expression(f.args[0])[0]
+        if isinstance(f, Named):
+            if f.row.name == "root" and not f.order:
+                return rf"\sqrt{{{argument}}}", ATOM
+            if f.row.name == "absolute" and not f.order:
+                return rf"\lvert {argument} \rvert", ATOM
+            tex = {"root": r"\mathrm{sqrt}"}.get(f.row.name, f.row.tex)
+            source = name_of(f.args[0]) if is_entry(f.args[0]) else None
+            symbol = self.notation.applied(f.row.name, tex, source, r"\prime" * f.order)
+            return f"{symbol}{bracketed(argument)}", POWER
+        if type(f) not in FUNCTIONS:
+            raise ValueError(f"no LaTeX for the function {f.func.__name__}")
+        return FUNCTIONS[type(f)] + bracketed(argument), POWER
+
+
+def _hyper(g: sp.Expr) -> bool:
+    """Whether a factor is made of scalar hyperparameters alone."""
+    return all(isinstance(e, sp.Symbol) and e.name in HYPERPARAMETERS for e in entries(g))
+
+
+def _constants_first(g: sp.Expr) -> tuple[int, str]:
+    return (0 if g.is_number else 1 if not entries(g) else 2, str(g))
+
+
+def abs_(c: sp.Expr) -> sp.Expr:
+    """A coefficient without its sign."""
+    return -c if negative(c) else c
+
+
+def negative(c: sp.Expr) -> bool:
+    """Whether a coefficient starts with a minus sign; 1 - x does not."""
+    return bool(c.as_coeff_Mul()[0].is_negative)
+
+
+def number(f: sp.Expr) -> Text:
+    """A number; a rational as a fraction."""
+    if f.is_Rational and not f.is_Integer:
+        sign = "-" if f < 0 else ""
+        return sign + fraction(str(abs(f.p)), str(f.q)), ADD if sign else ATOM
+    text = str(f)
+    if "e" in text:
+        mantissa, exponent = text.split("e")
+        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", MUL
+    return text, ADD if text.startswith("-") else ATOM
+
+
+def index_name(s: sp.Symbol) -> str:
+    """An index by its own name: t, n', j_{0}."""
+    plain = s.name.rstrip("_")
+    primes = "'" * (len(s.name) - len(plain))
+    found = re.fullmatch(r"([A-Za-z])(\d+)", plain)
+    if found:
+        return f"{found[1]}_{{{found[2]}}}{primes}"
+    return (plain if len(plain) == 1 else rf"\mathrm{{{plain}}}") + primes
+
+
+def index_letters(axes: Sequence[Axis], notation: Notation) -> dict[sp.Symbol, str]:
+    """The letters of a line's axes: n for the samples, i, j, … for the units of layers."""
+    found: dict[sp.Symbol, str] = {}
+    for a in axes:
+        if a.name.rstrip("_") == "n":
+            found[a.symbol] = notation.sample + "'" * a.name.count("_")
+        elif not re.fullmatch(r"j\d+_*", a.name):
+            found[a.symbol] = index_name(a.symbol)
+    free = (c for c in notation.indices if c not in found.values())
+    return {a.symbol: found.get(a.symbol) or next(free) for a in axes}
+
+
+def printed_axes(line: Line, notation: Notation, layout: str) -> tuple[Axis, ...]:
+    """The axes of the left side in the order in which the notation writes them."""
+    own = line.lhs.axes
+    return own[::-1] if notation.turned(line.lhs.name, layout) else own
+
+
+def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
+    """A line in index notation: ``z_{1,i} = \\sum_{j=1}^{2} A_{1,ij} x_{j} + b_{1,i}``.
+
+    mark: stands before the equals sign, such as ``&``.
+    """
+    left, right = line_sides(line, notation)
+    sign = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
+    return f"{left} {mark}{sign} {right}"
+
+
+def line_sides(line: Line, notation: Notation = AFFINE, layout: str = "sample") -> tuple[str, str]:
+    """The two sides of a line in index notation."""
+    axes = dict.fromkeys((*printed_axes(line, notation, layout), *line.axes))
+    writer = Writer(notation, index_letters(tuple(axes), notation), layout)
+    plain = all(_bare(t) for t in line.terms)
+    terms = sorted(line.terms, key=is_decay)
+    return writer.tex(line.lhs.entry), joined(_term(t, writer, plain) for t in terms)
+
+
+def is_decay(term: Term) -> bool:
+    """Whether a term belongs to the penalty of the weights; such terms are printed last."""
+    return any(isinstance(e, sp.Symbol) and e.name == "l2" for e in entries(term.f))
+
+
+def _bare(term: Term) -> bool:
+    """Whether every index is a plain symbol: such lines count from 1."""
+    plain = not term.f.has(sp.KroneckerDelta)
+    return plain and all(isinstance(i, sp.Symbol) for e in entries(term.f) for i in indices_of(e))
+
+
+def _term(term: Term, writer: Writer, from_one: bool) -> str:
+    f = with_brackets(term.f)
+    if not term.over:
+        return writer.expression(f)[0]
+    letters = [(writer.index(a.symbol), a.size) for a in term.over]
+    if term.reduce != "sum":
+        word = r"\max" if term.reduce == "max" else r"\operatorname{first}"
+        return rf"{word}_{{{','.join(s for s, _ in letters)}}} {within(writer.expression(f), MUL)}"
+    low, shift = (1, 0) if from_one else (0, 1)
+    sums = "".join(
+        rf"\sum_{{{s}={low}}}^{{{writer.tex(sp.S(size) - shift)}}} " for s, size in letters
+    )
+    coefficient, above, below = writer.parted(f)
+    sign, front = writer.coefficient(coefficient)
+    if not above and not below:
+        return f"{sign}{sums}{front or '1'}"
+    body = writer.product(sp.S.One, above, below)
+    return f"{sign}{front}{' ' if front else ''}{sums}{within(body, MUL)}"

@@ -1,0 +1,151 @@
+"""Formulas in one piece: the nested F(x), the loss as a function, sums over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sympy as sp
+
+from symnn.engine.ir import Line, Program, Tensor, Term, name_of
+from symnn.engine.lower import Lowered, lower_line
+from symnn.engine.stabilise import softmaxes
+from symnn.formulas.index import is_decay, printed_axes, softmax
+from symnn.formulas.matrix import MatrixWriter
+from symnn.formulas.pieces import ADD, joined, within
+from symnn.notation.notation import Notation
+
+DEEP = 4  # layers that are written out; deeper networks are printed with dots
+
+
+def inlined(program: Program) -> dict[str, Line]:
+    """The lines that a nested formula is made of, softmax in one piece."""
+    lines = {line.lhs.name: line for line in program.lines if line.lhs.name != "L"}
+    for name, z in softmaxes(program).items():
+        lines[name] = Line(lines[name].lhs, (Term(softmax(z.entry)),), "softmax")
+    return lines
+
+
+def nested(program: Program, output: str, notation: Notation, general: bool = False) -> str:
+    """F(x) of a one-sample program: \\sigma(A_{2}[\\tanh(A_{1} x + b_{1})] + b_{2}).
+
+    general: for any number of layers, of which the first and the last are written out.
+    """
+    lines = inlined(program)
+    sources = [_source(program, line) for line in lines.values() if line.why == "affine map"]
+    symbols = {}
+    if len(sources) > DEEP:
+        inner = _written(program, sources[1], notation, lines, {})
+        symbols[sources[-1 if general else -2]] = rf"\cdots {inner} \cdots"
+    return _written(program, output, notation, lines, symbols)
+
+
+def _source(program: Program, line: Line) -> str:
+    """What an affine map is applied to."""
+    read = (name_of(e) for e in line.reads)
+    return next(n for n in read if program.tensors[n].role in ("value", "input"))
+
+
+def _written(
+    program: Program,
+    name: str,
+    notation: Notation,
+    lines: Mapping[str, Line],
+    symbols: Mapping[str, str],
+) -> str:
+    axes = tuple(a.symbol for a in program.tensors[name].axes)
+    return MatrixWriter(notation, "sample", axes, lines, symbols).line(lines[name])[0]
+
+
+def names(tensors: Iterable[Tensor], notation: Notation) -> str:
+    """A_{1}, A_{2}, b_{1}, b_{2}, with dots where there are many."""
+    groups: dict[str, list[str]] = {}
+    for t in tensors:
+        groups.setdefault(t.name.split("_")[0], []).append(notation.symbol(t.name))
+    return ", ".join(", ".join(shortened(group)) for group in groups.values())
+
+
+def shortened(texts: Sequence[str]) -> list[str]:
+    """A long list with dots."""
+    return [texts[0], texts[1], r"\ldots", texts[-1]] if len(texts) > DEEP else list(texts)
+
+
+def loss_formula(program: Program, output: str, mean: bool, notation: Notation) -> tuple[str, str]:
+    """The loss over N samples as a function of the parameters alone: its two sides.
+
+    program: of one sample; its loss is summed over the samples, and divided by N if ``mean``.
+    """
+    left = rf"{notation.symbol('L')}({names(program.leaves_of('parameter'), notation)})"
+    x, y = notation.symbol("x", sup="i"), notation.symbol("y", sup="i")
+    lines = {n: line for n, line in inlined(program).items() if n != output}
+    writer = MatrixWriter(notation, "sample", (), lines, {output: f"F({x})", "y": y})
+    return left, _summed(program.line("L"), writer, scale(mean))
+
+
+def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> str:
+    """c * sum over the samples of the terms of ``line``; the penalty stands outside."""
+    texts = []
+    decays = [t for t in line.terms if is_decay(t)]
+    for term, low in zip(line.terms, lower_line(line, "sample", writer.axes), strict=True):
+        if is_decay(term):
+            if len(decays) <= DEEP:
+                texts.append(writer.term(low)[0])
+            continue
+        sign, front = writer.coefficient(low.coefficient * c)
+        body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
+        total = rf"\sum_{{i=1}}^{{{writer.notation.count}}} {within(body, ADD + 1)}"
+        texts.append(f"{sign}{front}{' ' if front else ''}{total}")
+    if len(decays) > DEEP:
+        texts.append(penalties(line, decays, writer.notation))
+    return joined(texts)
+
+
+def penalties(line: Line, decays: Sequence[Term], notation: Notation) -> str:
+    """The penalties of the weights of all layers, a term each, as one sum over the layers."""
+    k, last = notation.layer_letter, notation.layer(len(decays))
+    writer = MatrixWriter(notation.labelled(lambda _: k), "sample")
+    (low,) = lower_line(Line(line.lhs, (decays[1],)), "sample", ())
+    sign, front = writer.coefficient(low.coefficient)
+    body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
+    return rf"{sign}{front} \sum_{{{k}=1}}^{{{last}}} {within(body, ADD + 1)}"
+
+
+def sample_sum(line: Line, program: Program, mean: bool, notation: Notation) -> str:
+    """The gradient of the loss over N samples: c times the sum of one-sample gradients."""
+    per_sample = {t.name for t in program.tensors.values() if _of_sample(t)}
+    axes = tuple(a.symbol for a in printed_axes(line, notation, "sample"))
+    writer = MatrixWriter(notation, "sample", axes, sample="i", of=per_sample)
+    return _summed(separated(line), writer, scale(mean))
+
+
+def separated(line: Line) -> Line:
+    """``f + g`` as two terms, so that each is lowered for itself."""
+    terms: list[Term] = []
+    for t in line.terms:
+        parts = t.f.args if isinstance(t.f, sp.Add) and not t.over else (t.f,)
+        terms += [Term(f, t.over, t.reduce) for f in parts]
+    return Line(line.lhs, tuple(sorted(terms, key=is_decay)), line.why)
+
+
+def scale(mean: bool) -> sp.Expr:
+    """c: 1/N if the loss is a mean over the samples, 1 if it is a sum."""
+    return 1 / sp.Symbol("N", integer=True, positive=True) if mean else sp.S.One
+
+
+def _of_sample(t: Tensor) -> bool:
+    """Whether every sample has its own value of the tensor."""
+    if t.role == "gradient":
+        return not (t.wrt or "").startswith(("A_", "b_"))
+    return t.role in ("input", "target", "mask", "value")
+
+
+def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> str:
+    """The same, as a product of the matrices whose columns (or rows) belong to the samples."""
+    axes = tuple(a.symbol for a in printed_axes(line, notation, layout))
+    writer = MatrixWriter(notation, layout, axes)
+    line = separated(line)
+    texts = []
+    for term, low in zip(line.terms, lower_line(line, layout, axes), strict=True):
+        factor = sp.S.One if is_decay(term) else scale(mean)
+        low = Lowered(low.coefficient * factor, low.factors, low.axes)
+        texts.append(writer.term(low)[0])
+    return joined(texts)

@@ -1,0 +1,145 @@
+"""Layers: forward lines only, in a registry.  Nobody writes a derivative here.
+
+A layer is a frozen dataclass with FIELDS (what a spec may say of it) and ``forward``, which
+adds its lines to a :class:`Build` and returns the tensor it computes.  To add a layer, write
+its class and list it in LAYERS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+import sympy as sp
+
+from symnn.engine.functions import TABLE, named
+from symnn.engine.ir import Axis, Fact, Line, Program, Tensor, Term, axis
+from symnn.io.fields import Field
+
+SAMPLES = sp.Symbol("N", integer=True, positive=True)  # the number of samples in a batch
+
+
+@dataclass
+class Build:
+    """Collects the leaves and lines of a network while its layers write them.
+
+    samples: the axis of the samples, or None for a network of one sample.
+    """
+
+    samples: Axis | None
+    functions: Mapping[str, Any] = field(default_factory=dict)
+    leaves: dict[str, Tensor] = field(default_factory=dict)
+    lines: dict[str, Line] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+    dense: int = 0
+    dropouts: int = 0
+
+    @property
+    def count(self) -> sp.Expr:
+        """The number of samples: N, or 1 for a network of one sample."""
+        return sp.S(self.samples.size) if self.samples else sp.S.One
+
+    def batch(self, *axes: Axis) -> tuple[Axis, ...]:
+        """The axes of a value of every sample."""
+        return ((self.samples,) if self.samples else ()) + axes
+
+    def leaf(self, name: str, axes: tuple[Axis, ...], role: str) -> Tensor:
+        """A new leaf, or the one that already has the name."""
+        return self.leaves.setdefault(name, Tensor(name, axes, role))
+
+    def let(
+        self, name: str, axes: tuple[Axis, ...], *terms: Term, why: str, domain: str = "real"
+    ) -> Tensor:
+        """A new line ``name[axes] = sum of terms``."""
+        lhs = Tensor(name, axes, domain=domain)
+        self.lines[name] = Line(lhs, terms, why)
+        return lhs
+
+    def function(self, name: str) -> Any:
+        """The SymPy function class of an activation, a user's own included."""
+        return self.functions[name] if name in self.functions else named(name)
+
+    def program(self) -> Program:
+        """What was collected, as a program."""
+        return Program(tuple(self.leaves.values()), tuple(self.lines.values()), tuple(self.facts))
+
+
+class Layer(Protocol):
+    """What a layer offers; see the module's docstring."""
+
+    FIELDS: ClassVar[Mapping[str, Field]]
+
+    def forward(self, net: Build, x: Tensor) -> Tensor:
+        """Add the lines that compute the layer from ``x``; returns the tensor they end in."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """z_k = A_k a_{k-1} + b_k, then the activation, applied to each component.
+
+    units: number of components.  activation: a name of the function table, "softmax", or a
+    user's formula by its name.  bias: whether b_k is there.
+    """
+
+    units: int
+    activation: str = "linear"
+    bias: bool = True
+
+    FIELDS: ClassVar[Mapping[str, Field]] = {
+        "units": Field("integer", minimum=1, maximum=10**6, doc="number of units"),
+        "activation": Field("string", default="linear", doc="applied to each component"),
+        "bias": Field("boolean", default=True, doc="whether the layer adds a bias vector"),
+    }
+
+    def forward(self, net: Build, x: Tensor) -> Tensor:
+        """The affine map, then the activation (none for "linear")."""
+        net.dense += 1
+        k = net.dense
+        source, units = x.axes[-1], axis(f"j{k}", self.units)
+        weights = net.leaf(f"A_{k}", (units, source), "parameter")
+        terms = [Term(weights.entry * x.entry, (source,))]
+        if self.bias:
+            terms.append(Term(net.leaf(f"b_{k}", (units,), "parameter").entry))
+        z = net.let(f"z_{k}", net.batch(units), *terms, why="affine map")
+        if self.activation == "linear":
+            return z
+        if self.activation == "softmax":
+            return softmax(net, z, k)
+        function = net.function(self.activation)
+        domain = function.row.domain if self.activation in TABLE else "real"
+        value = Term(function(z.entry))
+        return net.let(f"a_{k}", z.axes, value, why=self.activation, domain=domain)
+
+
+def softmax(net: Build, z: Tensor, k: int) -> Tensor:
+    """e = exp(z), s = the sum of e, a = e/s."""
+    units = z.axes[-1]
+    exp = Term(sp.exp(z.entry))
+    e = net.let(f"e_{k}", z.axes, exp, why="exponentials of softmax", domain="positive")
+    total = Term(e.entry, (units,))
+    s = net.let(f"s_{k}", z.axes[:-1], total, why="sum of softmax", domain="positive")
+    return net.let(f"a_{k}", z.axes, Term(e.entry / s.entry), why="softmax", domain="unit")
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Inverted dropout: the product with a mask whose entries are 0 or 1/(1 - rate)."""
+
+    rate: float
+
+    FIELDS: ClassVar[Mapping[str, Field]] = {
+        "rate": Field(
+            "number", minimum=0, maximum=1, exclusive_maximum=True, doc="share of units dropped"
+        ),
+    }
+
+    def forward(self, net: Build, x: Tensor) -> Tensor:
+        """h = x * mask; the mask is a leaf, drawn by who trains."""
+        net.dropouts += 1
+        mask = net.leaf(f"mask_{net.dropouts}", x.axes, "mask")
+        product = Term(x.entry * mask.entry)
+        return net.let(f"h_{net.dropouts}", x.axes, product, why="dropout")
+
+
+LAYERS: dict[str, type[Any]] = {"dense": Dense, "dropout": Dropout}

@@ -1,0 +1,82 @@
+"""The code beside the equations: the statement of the generated module for each line."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from symnn.engine.ir import Line
+from symnn.engine.repeats import line_layer
+from symnn.notes.document import Document, Listing, Paragraph, Row, Section
+from symnn.notes.equations import Equations
+from symnn.notes.labels import label_of, labelled
+from symnn.targets.python.statements import sweep
+
+
+class Codes:
+    """The statements of ``loss_and_gradients``, in stable form, by the labels of their lines."""
+
+    def __init__(self, told: Equations) -> None:
+        derivation = told.derivation
+        names = derivation.batch.names
+        self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
+        self.written = _bare("\n".join(row for part in self.text.parts for row in part))
+        gradients = {name: t for t, name in names.items()}
+        self.lines: dict[str, Line] = {}
+        for line in derivation.stable.lines:
+            label = label_of(line.lhs.name, gradients)
+            self.lines[label] = self.lines[f"stable-{label}"] = line
+            if line.lhs.role == "gradient":
+                self.lines[f"samples-{label}"] = line
+
+    def of(self, row: Row) -> str:
+        """The statement of a row; as in the loop over layers that are alike; "" if it has none."""
+        line = self.lines.get(row.label or row.repeats)
+        if line is None:
+            return ""
+        alone, k = self.text.statement(line), line_layer(line)
+        if _bare(alone) in self.written:
+            return _shown(alone) + (f"  # k = {k}" if row.also else "")
+        return _shown(self.text.statement(line, k)) + ("" if row.also else f"  # k = {k}")
+
+
+def _shown(code: str) -> str:
+    return code.replace("  # fmt: skip", "")
+
+
+def _bare(code: str) -> str:
+    """Code without its line breaks."""
+    return re.sub(r"\s+", "", _shown(code))
+
+
+def with_codes(notes: Document, codes: Codes) -> Document:
+    """The notes with the code of every equation that has some."""
+
+    def coded(row: Row) -> Row:
+        return replace(row, code=codes.of(row))
+
+    return replace(notes, sections=tuple(s.rewritten(coded) for s in notes.sections))
+
+
+def remarks(told: Equations) -> str:
+    """What is to be known to read notes and code side by side."""
+    say, notation = told.say, told.notation
+    parts = [say(f"code_{told.layout}"), say("code_names")]
+    alone = told.layout == "sample" or notation.mean == "parameters"
+    if told.network.mean_loss and alone:
+        parts.append(say("code_mean"))
+    if notation.inward(told.layout):
+        parts.append(say("code_turned", A=notation.symbol("A_1")))
+    if len(told.derivation.stable.lines) > len(told.derivation.batch.program.lines):
+        parts.append(say("code_stable"))
+    return say("join_sentences").join(parts)
+
+
+def appendix(notes: Document, title: str) -> Document:
+    """The notes with a section at the end: every equation, and its code."""
+    pairs: dict[str, tuple[str, str]] = {}
+    for row in labelled(notes).values():
+        if row.code:
+            pairs.setdefault(row.code, (f"{row.left} {row.relation} {row.right}", row.code))
+    section = Section(title, (Paragraph(notes.remarks), Listing(tuple(pairs.values()))))
+    return replace(notes, sections=(*notes.sections, section))

@@ -1,0 +1,74 @@
+"""Which layers of a deep network are drawn, and how wide a text is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from symnn.drawing.drawing import SIZES, Label, Point
+from symnn.drawing.mathtext import width
+from symnn.engine.ir import Line
+from symnn.engine.repeats import layer_of, line_signature, runs
+
+CENTIMETRES = 2.54 / 72.27  # of a TeX point
+
+
+def by_layer(lines: Sequence[Line]) -> dict[int, list[Line]]:
+    """The lines of each dense layer; what comes before the first, such as dropout, is layer 0.
+
+    Lines without a layer number, those of the loss, are left out.
+    """
+    found: dict[int, list[Line]] = {}
+    layer = 0
+    for line in lines:
+        number = layer_of(line.lhs.name)
+        if number is not None:
+            layer = number if line.why == "affine map" else layer
+            found.setdefault(layer, []).append(line)
+    return found
+
+
+def drawn(layers: Mapping[int, Sequence[Line]], budget: int, weigh: bool) -> list[list[int]]:
+    """The layers that are drawn, in stretches with a gap between each two.
+
+    A run of equal layers (fold.runs) is drawn as its first and its last.  If that is still
+    more than the budget allows, only some layers at either end are drawn.  weigh: the budget
+    counts lines, not layers.
+    """
+
+    def cost(kept: Sequence[int]) -> int:
+        return sum(len(layers[k]) for k in kept) if weigh else len(kept)
+
+    every = list(layers)
+    if cost(every) <= budget:
+        return [every]
+    keys = [(k, tuple(line_signature(x, k, sizes=False)[0] for x in layers[k])) for k in every]
+    hidden: set[int] = set()
+    for start, length in runs(keys, 4):
+        hidden.update(every[start + 1 : start + length - 1])
+    for first, last in ((len(every), 0), (3, 2), (2, 2), (2, 1), (1, 1)):
+        ends = {*every[:first], *every[len(every) - last :]}
+        kept = [k for k in every if k in ends and k not in hidden]
+        if cost(kept) <= budget:
+            break
+    stretches: list[list[int]] = []
+    for k in kept:
+        if stretches and k == stretches[-1][-1] + 1:
+            stretches[-1].append(k)
+        else:
+            stretches.append([k])
+    return stretches
+
+
+def measure(text: str, size: str = "normal") -> float:
+    """About how wide a text is, in cm."""
+    return width(text) * SIZES[size] * CENTIMETRES
+
+
+def corners(labels: Sequence[Label]) -> list[Point]:
+    """The corners of the texts, for the box of a drawing."""
+    points: list[Point] = []
+    for label in labels:
+        long, high = measure(label.text, label.size), SIZES[label.size] * CENTIMETRES
+        left = label.x - {"start": 0.0, "middle": long / 2, "end": long}[label.anchor]
+        points += [(left, label.y - high / 2), (left + long, label.y + high / 2)]
+    return points

@@ -1,0 +1,149 @@
+"""What is said beside the equations: why a transpose, what an error is, what a sweep costs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from symnn.checking.evidence import parameters
+from symnn.engine.ir import Line, Tensor, entries, name_of
+from symnn.engine.lower import in_layout
+from symnn.engine.repeats import layer_of
+from symnn.formulas.index import Writer, index_letters, printed_axes
+from symnn.formulas.matrix import MatrixWriter, matrix_sides
+from symnn.formulas.shapes import tensor_shape, times
+from symnn.notation.notation import Notation
+from symnn.notes.document import Box
+from symnn.notes.equations import Equations, Group
+
+
+def why_transposed(
+    eq: Equations, group: Group, notation: Notation, told: Collection[str] = ()
+) -> tuple[str, Box] | None:
+    """The kind, "error" or "weights", and three accounts of the transpose of a group.
+
+    None where its gradient is not led through an affine map, or not printed with a transpose, and
+    for the kinds that were told.
+    """
+    chain = group.steps[0].after
+    for term in chain.terms:
+        for entry in entries(term.f):
+            name = eq.sweep_gradients.get(name_of(entry), "")
+            forward = eq.forward.definitions.get(name)
+            if forward is not None and forward.why == "affine map" and group.tensor[:2] != "b_":
+                account = _Account(eq, notation, forward, Line(chain.lhs, (term,), chain.why))
+                wanted = account.kind not in told and transposed(notation, account.right)
+                return (account.kind, account.box()) if wanted else None
+    return None
+
+
+class _Account:
+    """z = A a + b, read by the gradient of a or of A alone.  back: its line, one term of it."""
+
+    def __init__(self, eq: Equations, notation: Notation, forward: Line, back: Line) -> None:
+        self.eq, self.notation, self.z, self.back = eq, notation, forward.lhs, back
+        tensors = eq.forward.tensors
+        product = next(t for t in forward.terms if t.over)
+        read = [tensors[name_of(e)] for e in entries(product.f)]
+        self.A = next(t for t in read if t.role == "parameter")
+        self.a = next(t for t in read if t.role != "parameter")
+        self.product = product
+        self.kind = "weights" if back.lhs.wrt == self.A.name else "error"
+        self.own = self.A if self.kind == "weights" else self.a
+        self.right = matrix_sides(back, notation, eq.layout)[1]
+
+    def box(self) -> Box:
+        """The question, and the three accounts."""
+        texts = (self._by_entry(), self._by_differential(), self._by_shape())
+        return Box(self.eq.say(f"why_{self.kind}", product=self.right), texts)
+
+    def letter(self, t: Tensor) -> str:
+        """A tensor's symbol, of a gradient within a sentence."""
+        return self.eq.letter(t.name, self.notation, inline=True)
+
+    def _by_entry(self) -> str:
+        first = printed_axes(Line(self.A, ()), self.notation, self.eq.layout)
+        letters = index_letters(tuple(dict.fromkeys((*first, *self.z.axes))), self.notation)
+        writer = Writer(self.notation, letters, self.eq.layout)
+        gradient = Tensor(self.eq.sweep.names[self.z.name], self.z.axes)
+        over = [a for a in self.z.axes if a not in self.own.axes]
+        sums = "".join(rf"\sum_{{{letters[a.symbol]}}} " for a in over)
+        other = self.a if self.kind == "weights" else self.A
+        words = {"z": self.z, "A": self.A, "a": self.a, "d": gradient}
+        texts = {word: writer.tex(t.entry) for word, t in words.items()}
+        left = writer.tex(Tensor(self.back.lhs.name, self.own.axes).entry)
+        right = rf"{sums}{texts['d']} \, {writer.tex(other.entry)}"
+        return self.eq.say(f"why_{self.kind}_entry", **texts, left=left, right=right)
+
+    def _by_differential(self) -> str:
+        change = rf"\mathrm{{d}} {self.letter(self.own)}"
+        line = Line(self.z, (self.product,))
+        moved = with_change(self.eq, line, self.notation, self.own.name, change)
+        d = self.letter(Tensor(self.eq.sweep.names[self.z.name]))
+        first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
+        texts = (first, pairing(d, moved), pairing(self.right, change))
+        loss = self.eq.loss_letter(self.back.lhs)
+        return self.eq.say(
+            "why_differential", own=self.letter(self.own), loss=loss, pairings=" = ".join(texts)
+        )
+
+    def _by_shape(self) -> str:
+        def shaped(t: Tensor) -> str:
+            shape = times(tensor_shape(t, self.notation, self.eq.layout))
+            return self.eq.say("shaped", letter=self.letter(t), shape=shape)
+
+        d = replace(self.z, name=self.eq.sweep.names[self.z.name])
+        other = self.a if self.kind == "weights" else self.A
+        return self.eq.say(
+            "why_shape", own=shaped(self.own), d=shaped(d), other=shaped(other), product=self.right
+        )
+
+
+def pairing(left: str, right: str) -> str:
+    """The sum of the products of entries."""
+    if r"\frac" in left + right:
+        return rf"\left\langle {left}, {right} \right\rangle"
+    return rf"\langle {left}, {right} \rangle"
+
+
+def with_change(eq: Equations, line: Line, notation: Notation, name: str, change: str) -> str:
+    """The right side of a line in which a tensor of this name stands for dA, written ``change``.
+
+    It is in brackets before another matrix, or it might be d(A a).
+    """
+    own = printed_axes(line, notation, eq.layout)
+    axes = in_layout([a.symbol for a in own], eq.layout)
+    writer = MatrixWriter(notation, eq.layout, axes, symbols={name: change})
+    return writer.line(line)[0].replace(f"{change} ", f"({change}) ")
+
+
+def transposed(notation: Notation, tex: str) -> bool:
+    """Whether a formula is printed with a transpose."""
+    return f"{notation.transpose}}}" in tex
+
+
+def spoken(eq: Equations, group: Group, notation: Notation) -> str:
+    """How fast the loss rises with z, in a sentence; "" for any other gradient."""
+    if not group.tensor.startswith("z_"):
+        return ""
+    z = eq.forward.tensors[group.tensor]
+    letters = index_letters(z.axes, notation)
+    writer = Writer(notation, letters, eq.layout)
+    name = eq.sweep.names[z.name]
+    words = {
+        "delta": eq.letter(name, notation, inline=True),
+        "z": eq.letter(z.name, notation),
+        "loss": eq.loss_letter(group.steps[0].after.lhs),
+    }
+    if layer_of(z.name) == eq.depth:
+        entry, rise = writer.tex(z.entry), writer.tex(Tensor(name, z.axes).entry)
+        return eq.say("spoken_last", entry=entry, rise=rise, **words)
+    activated = z.name in {name_of(f.args[0]) for f in eq.activations.values()}
+    return eq.say("spoken" if activated else "spoken_linear", **words)
+
+
+def cost(eq: Equations) -> str:
+    """Why the sweep runs backward, and what it costs."""
+    if eq.network.count:
+        return eq.say("cost_general")
+    return eq.say("cost", count=f"{parameters(eq.network):,}".replace(",", r"\,"))

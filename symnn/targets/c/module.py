@@ -1,0 +1,195 @@
+"""What the templates of the C target are filled with."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sympy as sp
+
+from symnn.engine.repeats import layer_of
+from symnn.io.fields import Problem, SpecError, quoted
+from symnn.io.templating import render
+from symnn.nn.layers import SAMPLES
+from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
+from symnn.targets.c.scalars import Constants, functions_in
+from symnn.targets.c.statements import gradient, layout, prediction, size, update
+from symnn.targets.loops import C, Row, folded, has_loops
+from symnn.targets.plan.plan import Block
+from symnn.targets.plan.planner import forward, plan
+from symnn.targets.python.update import penalty_factor
+
+if TYPE_CHECKING:
+    from symnn.derivation.derivation import Derivation
+    from symnn.derivation.network import Network
+
+Arrays = Mapping[str, Any]
+ROWS = 32  # the largest batch of an embedded network whose spec takes all samples at once
+WIDTH = 96
+TINY = 64  # parameters of a network whose step is made without calls
+PREFIX = "net"
+# what users of the C file write after net_ or NET_
+NAMES = "init|weights|predict|step|BITS|INPUTS|OUTPUTS|SIZE|ROWS|PLAIN"
+# what C11, 7.31, keeps for its library, as in mtx_init and LC_ALL
+RESERVED = frozenset({"atomic", "cnd", "fe", "lc", "memory", "mtx", "sig", "thrd", "time", "tss"})
+
+
+def c_files(
+    derivation: Derivation,
+    values: Mapping[str, Any],
+    weights: Arrays | None = None,
+    training: bool = True,
+    prefix: str = PREFIX,
+) -> dict[str, str]:
+    """Suffix -> text: .c and .h, and .py, the module that calls them, where it can train.
+
+    values: what every module says.  weights: parameters to bake in.  prefix: of all names that
+    the header declares; those of two networks in one program must differ.  Raises SpecError for
+    a prefix that is none.
+    """
+    if problem := _wrong_prefix(prefix):
+        raise SpecError([Problem("prefix", None, "", *problem)])
+    module = derivation.network.spec.output.module
+    found = {
+        **values,
+        **_values(derivation, weights, training),
+        "prefix": prefix,
+        "tiny": values["size"] <= TINY,
+        "guard": f"SYMNN_{module}_H" if prefix == PREFIX else f"{prefix}_SYMNN_H",
+    }
+    found["drawn_masks"] = [
+        {"units": sum(mask["units"] for mask in group), "rate": rate}
+        for rate, group in groupby(values["masks"], key=itemgetter("rate"))
+    ]
+    found["header"] = _prefixed(render("targets/c/module.h.j2", **found), prefix, f"{NAMES}|real")
+    text = _prefixed(render("targets/c/module.c.j2", **found), prefix, NAMES)
+    files = {".c": text, ".h": found["header"]}
+    return {**files, ".py": render("targets/c/module.py.j2", **found)} if training else files
+
+
+def _wrong_prefix(prefix: str) -> tuple[str, str] | None:
+    """What is wrong with a prefix, and a hint; None if nothing is.
+
+    A linker may compare 31 characters (C11, 5.2.4.1), of which _weights takes 8, and C++ keeps
+    names with two underscores in a row for itself.
+    """
+    hint = "take a word such as digits, for digits_init"
+    if not re.fullmatch("[a-z][a-z0-9]*(_[a-z0-9]+)*", prefix, re.ASCII) or len(prefix) > 23:
+        form = "a letter a-z, then letters a-z, digits and single _ between them, at most 23 in all"
+        return f"{quoted(prefix)} is no prefix: {form}", hint
+    if prefix in RESERVED:
+        return f"{quoted(prefix)} is reserved by the library of C", hint
+    return None
+
+
+def _prefixed(text: str, prefix: str, names: str) -> str:
+    """The text with another prefix of these names, in capitals where they are."""
+    return re.sub(
+        rf"(?:\b|(?<=-D))(?:net|(NET))_(?=(?:{names})\b)",
+        lambda m: f"{prefix.upper() if m[1] else prefix}_",
+        text,
+    )
+
+
+def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> dict[str, Any]:
+    network = derivation.network
+    names, spec = network.parameters, network.spec
+    numbers = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    gradients = {name: derivation.batch.names[name] for name in names}
+    steps = plan(derivation.stable, gradients, SAMPLES)
+    output = prediction(forward(steps, network.output, SAMPLES), numbers)
+    backward = gradient(steps, numbers)
+    changes, scaled = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
+    factor = penalty_factor(steps)
+    rows = [*output.rows, *(backward.rows + changes.rows if training else ())]
+    text = "\n".join(rows)
+    functions = functions_in(rows)
+    return {
+        "training": training,
+        "folded": scaled,
+        "bits": 32 if spec.model.dtype == "float32" else 64,
+        "rows": spec.train.batch_size or ROWS,
+        "baked": [] if weights is None else _listed(_flat(steps.blocks, weights), network),
+        "scaling": [
+            (k, _listed(weights[k], network))
+            for k in ("x_mean", "x_scale")
+            if weights is not None and k in weights
+        ],
+        "constant": weights is not None and not training,
+        "draws": weights is None or (training and "mask" in text),
+        "libm": [f for f in functions if f not in TEXTS],
+        "doubles": [f for f in ("exp", "pow", "sqrt") if re.search(rf"\b{f}\(", text)],
+        "vectors": [f for f in functions if f in VECTORS],
+        "vector_texts": vector_texts(functions),
+        "texts": [TEXTS[f] for f in functions if f in TEXTS],
+        "units_c": textwrap.wrap(", ".join(map(str, _units(steps.blocks))), WIDTH),
+        "gradient": backward,
+        "prediction": output,
+        "uses": lambda name: f"{name}(" in text,
+        "states_c": "".join(f"net_real *{s}, " for s in network.optimizer.states),
+        "penalties": [] if factor is None else _penalties(steps.blocks),
+        "penalty_c": "" if factor is None else sp.ccode(Constants(numbers).known(factor)),
+        "update_c": changes,
+        "draw_rows": _draws(steps.blocks),
+    }
+
+
+def _units(blocks: Sequence[Block]) -> list[int]:
+    return [blocks[0].inputs, *(b.units for b in blocks)]
+
+
+def _flat(blocks: Sequence[Block], weights: Arrays) -> np.ndarray:
+    """The parameters as one vector."""
+    parts = []
+    for b in blocks:
+        block = weights[b.weights]
+        if b.bias is not None:
+            block = np.column_stack([block, weights[b.bias]])
+        parts.append((block.T if b.transposed else block).ravel())
+    return np.concatenate(parts)
+
+
+def _listed(values: np.ndarray, network: Network) -> list[str]:
+    """Numbers as rows of an initialiser; those of float32 as short as they can be."""
+    short = network.spec.model.dtype == "float32"
+    texts = (f"{np.float32(v)!s}f" if short else repr(float(v)) for v in values)
+    return textwrap.wrap(", ".join(texts), WIDTH)
+
+
+def _penalties(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """Add c A_k to dA_k for every k."""
+    rows = [
+        Row(
+            layer_of(b.weights),
+            (
+                f"add_multiple({layout(b)}, c, theta, gradient);",
+                f"theta += {size(b)};",
+                f"gradient += {size(b)};",
+            ),
+        )
+        for b in blocks
+    ]
+    return folded(rows, loops=has_loops(rows), language=C).text
+
+
+def _draws(blocks: Iterable[Block]) -> tuple[str, ...]:
+    """Draw Glorot's uniform weights, with biases 0."""
+    rows = []
+    for b in blocks:
+        k, bound = layer_of(b.weights), float(np.sqrt(6.0 / (b.inputs + b.units)))
+        assert k is not None
+        inputs = f"UNITS[{k - 1}]"
+        value = f"R({bound!r}) * drawn()"
+        if b.bias is not None:
+            plain = f"i < {inputs} * UNITS[{k}]"
+            if not b.transposed:
+                plain = f"i % ({inputs} + 1) < {inputs}"
+            value = f"{plain} ? {value} : R(0.0)"
+        code = (f"for (size_t i = 0; i < {size(b)}; i++)", f"    *W++ = {value};")
+        rows.append(Row(k, code))
+    return folded(rows, loops=has_loops(rows), language=C).text

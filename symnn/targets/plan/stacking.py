@@ -1,0 +1,119 @@
+"""Stacking: what several layers compute alike is computed for all in one go.
+
+dz_k = (1 - a_k**2)*dz_k  for k = 1 .. 20    ->    prime = 1 - a**2,  dz_k = prime_k*dz_k
+dA_k = dz_k a_(k-1)^T     for k = 2 .. 19    ->    one product of three-dimensional arrays
+"""
+
+from __future__ import annotations
+
+from operator import itemgetter
+
+import sympy as sp
+
+from symnn.engine.ir import Tensor, axis, entries, name_of
+from symnn.engine.repeats import layer_of, runs
+from symnn.targets.plan.buffers import Work, chain
+from symnn.targets.plan.operations import Node
+from symnn.targets.plan.plan import Kernel, Map, Plan, Product, Products, Stack
+
+LEAST = 3  # layers that are worth an array of their own
+WIDEST = 64  # units; products of wider layers take so long that one call for all saves nothing
+ANY = Tensor("outputs", (axis("i", sp.Symbol("I", integer=True)),))  # of any of the layers
+
+
+def stack(plan: Plan) -> None:
+    """Replace what is alike in at least LEAST layers, in place."""
+    _stack_factors(plan)
+    _stack_products(plan)
+
+
+def _stack_factors(plan: Plan) -> None:
+    """The factors of the errors; only what needs no further array is computed so."""
+    groups: dict[sp.Expr, list[int]] = {}
+    for k, kernel in enumerate(plan.kernels):
+        found = _factor(plan, kernel)
+        if found is not None:
+            groups.setdefault(found[1], []).append(k)
+    for f, places in groups.items():
+        if len(places) >= LEAST and not _work(f):
+            _stack(plan, f, places)
+            return  # one stack: the layers share one array
+
+
+def _factor(plan: Plan, kernel: Kernel) -> tuple[str, sp.Expr] | None:
+    """(a, f) where the kernel is out = f(a)*out, with an a that has a row of ones; f of ANY.
+
+    [a > 0] is written as the sign of an a that is nowhere below 0.
+    """
+    if not isinstance(kernel, Map) or not isinstance(kernel.f, sp.Mul):
+        return None
+    factor = kernel.f / kernel.out.entry
+    read = entries(factor)
+    if len(read) != 1 or kernel.out.entry in read or not isinstance(read[0], sp.Indexed):
+        return None
+    name = name_of(read[0])
+    if name not in plan.ones or name not in plan.tensors or plan.tensors[name].entry != read[0]:
+        return None
+    if name in plan.positive:
+        factor = factor.xreplace({sp.Piecewise((1, read[0] > 0), (0, True)): sp.sign(read[0])})
+    return (name, factor.xreplace({read[0]: ANY.entry})) if layer_of(name) is not None else None
+
+
+def _work(f: sp.Expr) -> bool:
+    """Whether ``f`` needs an array besides that of its result."""
+    axes = tuple(a.symbol for a in ANY.axes)
+    calls = chain(f, Node("array", axes, "out"), lambda name: name)
+    return any(isinstance(o, Work) for call in calls for o in (*call.args, call.out))
+
+
+def _stack(plan: Plan, f: sp.Expr, places: list[int]) -> None:
+    sources, outs = [], []
+    for k in places:
+        kernel = plan.kernels[k]
+        found = _factor(plan, kernel)
+        assert isinstance(kernel, Map) and found is not None
+        name, _ = found
+        prime = Tensor(f"prime_{layer_of(name)}", plan.tensors[name].axes)
+        plan.tensors[prime.name] = prime
+        sources.append(name)
+        outs.append(prime)
+        plan.kernels[k] = Map(kernel.lines, kernel.out, prime.entry * kernel.out.entry)
+    last = max(k for k, x in enumerate(plan.kernels) if _writes(x, sources))
+    plan.kernels.insert(last + 1, Stack(tuple(sources), tuple(outs), f))
+
+
+def _writes(kernel: Kernel, names: list[str]) -> bool:
+    return isinstance(kernel, Map) and kernel.out.name in names
+
+
+def _stack_products(plan: Plan) -> None:
+    """The gradients of the weights, once the errors of all layers are there."""
+    named = {layer_of(s): s for x in plan.kernels if isinstance(x, Stack) for s in x.sources}
+    found: list[tuple[int, Product]] = []
+    for k, kernel in enumerate(plan.kernels):
+        if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel):
+            source = kernel.right.name
+            if named.get(layer_of(source), source) == source:
+                found.append((k, kernel))
+    blocks = [plan.block_of(x.out.name) for _, x in found]
+    equal = runs([(layer_of(b.weights), (b.units, b.inputs)) for b in blocks], LEAST)
+    if equal:  # one array holds the errors
+        start, length = max(equal, key=itemgetter(1))
+        places, parts = zip(*found[start : start + length], strict=True)
+        plan.kernels[places[-1]] = Products(parts)
+        for k in reversed(places[:-1]):
+            del plan.kernels[k]
+
+
+def _late(plan: Plan, kernel: Product) -> bool:
+    """Whether both factors of a gradient of narrow layers may keep arrays of their own."""
+    block, error, source = plan.block_of(kernel.out.name), kernel.left.name, kernel.right.name
+    return (
+        block.transposed
+        and max(block.units, block.inputs) <= WIDEST
+        and kernel.right.ones
+        and source in plan.tensors
+        and layer_of(source) == (layer_of(block.weights) or 0) - 1
+        and error in plan.tensors
+        and error not in (*plan.ones, *plan.records, *plan.place, *plan.place.values())
+    )

@@ -1,0 +1,333 @@
+"""Derivation -> standalone modules.  The only place of the package that executes built text."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import shutil
+import tempfile
+import textwrap
+import types
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from symnn.engine.erfc import ERFC_SOURCE
+from symnn.engine.ir import Line, Program, name_of
+from symnn.io.files import MARKER_KEY
+from symnn.io.templating import render
+from symnn.nn.layers import SAMPLES, Dropout
+from symnn.targets.c.compiler import compiler, sizes
+from symnn.targets.c.module import c_files
+from symnn.targets.loops import folded, has_loops
+from symnn.targets.plan.planner import needed, plan
+from symnn.targets.python.expressions import JAX, NUMPY, Dialect, helpers, statement
+from symnn.targets.python.planned import planned
+from symnn.targets.python.statements import Readable, sweep, table
+from symnn.targets.python.update import common, flat
+
+if TYPE_CHECKING:
+    from symnn.derivation.derivation import Derivation
+    from symnn.derivation.network import Network
+
+Files = dict[str, str]  # suffix -> text; the first is the one that is named
+
+
+@dataclass(frozen=True)
+class Target:
+    """What modules run on.
+
+    files: the texts of a network, given it and options of the target.
+    main: the suffix of the text that is the program.  options: what ``files`` takes further.
+    needs: raises an error if something is missing on this machine.  report: what to say about
+    the files once they are written.
+    """
+
+    files: Callable[..., Files]
+    main: str = ".py"
+    options: tuple[str, ...] = ()
+    needs: Callable[[], object] | None = None
+    report: Callable[[Path], str] | None = None
+
+
+def _numpy(network: Network) -> Files:
+    derivation = network.derive()
+    values = {
+        **_values(derivation, "numpy"),
+        **_functions(derivation, NUMPY),
+        **_training(derivation),
+    }
+    return {".py": render("targets/python/numpy.py.j2", **values)}
+
+
+def _plain(network: Network) -> Files:
+    derivation = network.derive()
+    values = {
+        **_values(derivation, "plain"),
+        **_functions(derivation, NUMPY),
+        **_update(derivation, NUMPY),
+    }
+    return {".py": render("targets/python/plain.py.j2", **values)}
+
+
+def _c(network: Network, **options: Any) -> Files:
+    derivation = network.derive()
+    return c_files(derivation, _values(derivation, "c"), **options)
+
+
+def _jax(network: Network) -> Files:
+    derivation = network.derive()
+    values = {
+        **_values(derivation, "jax"),
+        **_functions(derivation, JAX),
+        **_update(derivation, JAX),
+    }
+    return {".py": render("targets/python/jax.py.j2", **values)}
+
+
+TARGETS: dict[str, Target] = {
+    "numpy": Target(_numpy),
+    "plain": Target(_plain),
+    "c": Target(_c, ".c", ("weights", "training", "prefix"), compiler, sizes),
+    "jax": Target(_jax),
+}
+
+
+def generate(network: Network, target: str = "numpy", **options: Any) -> str:
+    """The text of the standalone training module of a network.
+
+    Raises ValueError for an unknown target.
+    """
+    return generate_files(network, target, **options)[TARGETS[target].main]
+
+
+def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
+    """Suffix -> text of all files of a target, the program first; ValueError as above."""
+    if target not in TARGETS:
+        raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
+    if unknown := set(options) - set(TARGETS[target].options):
+        raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
+    return TARGETS[target].files(network, **options)
+
+
+def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
+    """The generated module, live.  Its other files lie in a folder that ends with it."""
+    files, name = generate_files(network, target), network.spec.output.module
+    if len(files) == 1:
+        return load_module(files[".py"], name)
+    folder = Path(tempfile.mkdtemp(prefix="symnn-"))
+    try:
+        for suffix, text in files.items():
+            (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
+        module = load_module(files[".py"], name, folder / f"{name}.py")
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    # every function of the module keeps all others alive, also without the module
+    weakref.finalize(module.train, shutil.rmtree, folder, ignore_errors=True)
+    return module
+
+
+def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleType:
+    """A module from text that this package has built; never from a user's text."""
+    module = types.ModuleType(name)
+    module.__file__ = str(file or f"{name}.py")
+    exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
+    return module
+
+
+def _values(derivation: Derivation, target: str) -> dict[str, Any]:
+    """What every module says."""
+    network = derivation.network
+    spec, names = network.spec, network.parameters
+    dropouts = _masks(network, derivation.stable)
+    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    return {
+        "name": literal(spec.model.name),
+        "dtype": spec.model.dtype,
+        "inputs": network.inputs,
+        "outputs": network.outputs,
+        "seed": spec.model.seed,
+        "first": next(iter(names)),
+        "parameters": table({name: str(shape) for name, shape in names.items()}),
+        "size": sum(math.prod(shape) for shape in names.values()),
+        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
+        "masks": dropouts,
+        "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}),
+        "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
+        "states": network.optimizer.states,
+        "states_tuple": _tuple(network.optimizer.states) or "()",
+        "epochs": spec.train.epochs,
+        "batch_size": spec.train.batch_size,
+        "learning_rate": repr(float(spec.train.learning_rate)),
+        "shuffle": spec.train.shuffle,
+        "mean": network.mean_loss,
+        "decay": bool(spec.loss.l2),
+        "classes": spec.loss.name == "cross_entropy",
+        "target": _target(network),
+        "marker": MARKER_KEY,
+        "signature": _signature(bool(dropouts)),
+        "digest": _digest(derivation, target),
+    }
+
+
+def _digest(derivation: Derivation, target: str) -> str:
+    """What changes with all that the numbers of training depend on, data and settings apart."""
+    network, stable = derivation.network, derivation.stable
+    lines = [*stable.lines, *derivation.update_lines]
+    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    tables = (network.parameters, _masks(network, stable), constants)
+    settings = (network.spec.model.dtype, network.spec.train.shuffle)
+    said = [target, *map(str, lines), *_helpers(stable, NUMPY), *map(repr, (*tables, *settings))]
+    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
+    """The functions with a statement for every line."""
+    network, stable = derivation.network, derivation.stable
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    masks = [leaf.name for leaf in stable.leaves_of("mask")]
+    return {
+        "helpers": _helpers(stable, dialect),
+        "predict": _prediction(network, stable, masks, dialect),
+        "sweep": _sweep(stable, gradients, masks, dialect),
+        "uses_count": any(SAMPLES in t.f.free_symbols for x in stable.lines for t in x.terms),
+    }
+
+
+def _prediction(
+    network: Network, stable: Program, masks: Sequence[str], dialect: Dialect
+) -> dict[str, Any]:
+    """The body of predict, without dropout."""
+    lines = needed(stable.lines, [network.output])
+    reads = {name_of(e) for line in lines for e in line.reads}
+    names = [name for name in network.parameters if name in reads]
+    text = Readable(lines, numbered=names, dialect=dialect)
+    return {
+        "reading": [*text.reading(names, "params[{}]"), *text.reading(masks, "1.0")],
+        "statements": list(text.parts[0]),
+        "output": text.value(network.output),
+    }
+
+
+def _sweep(
+    stable: Program, gradients: Mapping[str, str], masks: Sequence[str], dialect: Dialect
+) -> dict[str, Any]:
+    """The body of loss_and_gradients; gradients: by parameter."""
+    text = sweep(stable, gradients, dialect)
+    given = text.reading(masks, "masks[{}] if masks else 1.0")
+    return {
+        "reading": [*text.reading(list(gradients), "params[{}]"), *given],
+        "forward": text.parts[0],
+        "backward": text.parts[1],
+        "gradients": text.collected(gradients),
+    }
+
+
+def _training(derivation: Derivation) -> dict[str, Any]:
+    """The plan of a step, and the update of flat vectors."""
+    network = derivation.network
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    steps = plan(derivation.stable, gradients, SAMPLES)
+    code = planned(steps)
+    update = flat(derivation.update_lines, gradients, network.optimizer.states, steps)
+    loops = has_loops(code.steps, code.views)
+    setup = folded(code.setup, code.views, loops)
+    gradient = folded(code.steps, code.views, loops, width=74)
+    masks = [leaf.name for leaf in derivation.stable.leaves_of("mask")]
+    listed = ", ".join(masks) + "," * (len(masks) == 1)
+    return {
+        "folded": update.folded,
+        "x_one": any(name.startswith("x_one") for name in code.views),
+        "target_factor": code.target_factor,
+        "kept": code.kept,
+        "loss_penalty": code.penalty,
+        "lists": sorted({*setup.names, *gradient.names}),
+        "length": f"max(len(UNITS), {len(masks) + 1})" if masks else "len(UNITS)",
+        "mask_arrays": f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
+        "setup": setup.text,
+        "views": code.views,
+        "steps": gradient.text,
+        "losses": folded(code.losses, loops=False, width=74).text,
+        "loss_reads_y": any("y" in map(name_of, line.reads) for line in steps.loss),
+        "update_setup": update.setup,
+        "changing": tuple(update.changing.items()),
+        "update": folded(update.steps, loops=False, width=78).text,
+        "penalty": update.penalty,
+        "vectors": ["theta", "g", *network.optimizer.states],
+        "works": update.works,
+        "held": code.held,
+        "has_full": any("full(" in text.replace("np.full(", "") for text in setup.text),
+    }
+
+
+def _update(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
+    """The update of one parameter, in the words of the optimizer's lines."""
+    network = derivation.network
+    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    lines = common(derivation.update_lines, gradients, network.optimizer.states)
+    return {"update": _statements(lines, dialect)}
+
+
+def _counted(numbers: Sequence[int]) -> str:
+    """Numbers as a tuple, with long runs of equal ones as a product."""
+    parts = []
+    for number, group in groupby(numbers):
+        count = len(list(group))
+        parts += [f"*[{number}] * {count}"] if count > 4 else [str(number)] * count
+    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
+
+
+def literal(text: str) -> str:
+    """User text as one ASCII string literal without a quotation mark inside."""
+    plain = text.encode("unicode_escape").decode("ascii")
+    return '"' + plain.replace('"', r"\x22").replace("'", r"\x27") + '"'
+
+
+def _tuple(words: Sequence[str]) -> str:
+    """Words as a tuple; nothing if there are none."""
+    listed = ", ".join(f'"{w}"' for w in words)
+    return f"({listed},)" if len(words) == 1 else f"({listed})" if words else ""
+
+
+def _signature(masks: bool) -> str:
+    if not masks:
+        arguments = "params: Arrays, x: np.ndarray, y: np.ndarray"
+    else:
+        arguments = "params: Arrays, x: np.ndarray, y: np.ndarray, masks: Arrays | None = None"
+    return f"def loss_and_gradients(\n    {arguments}\n) -> tuple[float, Arrays]:"
+
+
+def _target(network: Network) -> str:
+    m = network.outputs
+    if network.spec.loss.name == "cross_entropy":
+        return f"(N,) labels from 0 to {m - 1}, or (N, {m}) one-hot rows"
+    return f"(N, {m})" + (", or (N,)" if m == 1 else "")
+
+
+def _masks(network: Network, program: Program) -> list[dict[str, Any]]:
+    rates = [layer.rate for layer in network.layers if isinstance(layer, Dropout)]
+    return [
+        {"name": leaf.name, "units": leaf.axes[-1].size, "rate": repr(float(rate))}
+        for leaf, rate in zip(program.leaves_of("mask"), rates, strict=True)
+    ]
+
+
+def _statements(lines: Iterable[Line], dialect: Dialect) -> list[dict[str, str]]:
+    return [
+        {
+            "line": "\n    #     ".join(textwrap.wrap(str(line), 80, break_long_words=False)),
+            "code": statement(line, dialect=dialect).replace("\n", "\n    "),
+        }
+        for line in lines
+    ]
+
+
+def _helpers(program: Program, dialect: Dialect) -> tuple[str, ...]:
+    found = ["\n".join(rows) for rows in helpers(program, dialect)]
+    if any("erfc(" in text for text in found):
+        found.insert(0, dialect.written(ERFC_SOURCE.strip()))
+    return tuple(found)
