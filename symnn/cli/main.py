@@ -46,6 +46,7 @@ def _examples() -> Iterable[str]:
 
 
 SPEC, NPZ = File(SUFFIXES, _examples), File((".npz",))
+OUTPUT = click.Path(readable=False)  # which is looked at when it is written
 
 
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,7 +97,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.argument("file", type=click.Path())
+@click.argument("file", type=OUTPUT)
 @click.option(
     "--example",
     metavar="NAME",
@@ -115,7 +116,7 @@ def new(**options: Any) -> int:
 
 @cli.command()
 @click.argument("specs", metavar="SPEC...", nargs=-1, type=SPEC)
-@click.option("-o", "--output", type=click.Path(), help="File (.tex, .pdf, …), or a folder.")
+@click.option("-o", "--output", type=OUTPUT, help="File (.tex, .pdf, …), or a folder.")
 @click.option("--format", "kind", metavar="WORD", type=Word(KINDS), help=_listed(KINDS))
 @click.option("--fragment", is_flag=True, help="Without a preamble, for \\input.")
 @click.option("--select", default="", help="Equations by label, alone: delta_1,A_1.")
@@ -148,7 +149,7 @@ def derive(**options: Any) -> int:
 
 @cli.command()
 @_specs
-@click.option("-o", "--output", type=click.Path(), help="File, folder, or - for stdout.")
+@click.option("-o", "--output", type=OUTPUT, help="File, folder, or - for stdout.")
 @click.option(
     "--target",
     metavar="WORD",
@@ -174,7 +175,7 @@ def generate(**options: Any) -> int:
 
 @cli.command()
 @_specs
-@click.option("-o", "--output", type=click.Path(), help="File (.svg, .tex, .pdf), or a folder.")
+@click.option("-o", "--output", type=OUTPUT, help="File (.svg, .tex, .pdf), or a folder.")
 @click.option(
     "--figure",
     metavar="WORD",

@@ -14,7 +14,7 @@ from symnn.cli.main import FINE, STALE
 from symnn.cli.streams import put, say
 from symnn.derivation.network import Network
 from symnn.io.fields import Problem, SpecError, shorten
-from symnn.io.files import check_writable, read_text_limited, write_bytes
+from symnn.io.files import absent, check_writable, read_text_limited, write_bytes
 
 LIMIT = 64 * 2**20
 
@@ -86,7 +86,7 @@ def deliver(products: Sequence[Product], check: bool, force: bool) -> dict[str, 
 def _difference(path: Path, made: str | bytes) -> dict[str, str] | None:
     """How a file differs from the text that it should hold; None: not at all."""
     assert isinstance(made, str)
-    there = os.path.lexists(path)
+    there = not absent(path)
     found = read_text_limited(path, LIMIT) if there else ""
     if found == made:
         return None

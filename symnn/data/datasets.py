@@ -25,7 +25,7 @@ from symnn.io.csv import (
     read_table,
 )
 from symnn.io.fields import Problem, shown_path
-from symnn.io.files import unreachable
+from symnn.io.files import absent, unreachable
 from symnn.io.npz import NpzError, read_headers, read_npz
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def find_data(name: str | Path, folder: Path | None = None) -> _Source:
         names = ", ".join(BUILTIN)
         close = difflib.get_close_matches(source.place, BUILTIN, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"give a file, or one of {names}"
-        message = "no such file" if not os.path.lexists(source.path) else missing
+        message = "no such file" if absent(source.path) else missing
         raise DataError([problem(source.place, None, message, hint)])
     return source
 

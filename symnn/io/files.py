@@ -163,6 +163,17 @@ def unreachable(path: str | os.PathLike[str]) -> str | None:
     return None
 
 
+def absent(path: str | os.PathLike[str]) -> bool:
+    """Whether nothing is at ``path``; not so where one may not look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def decode(path: Path, data: bytes) -> str:
     """UTF-8 bytes as text, without a byte order mark.  Raises InputError with the line."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):

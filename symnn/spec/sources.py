@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import json
 import os
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from symnn.io.fields import Problem, SpecError, shorten, suggestion
-from symnn.io.files import InputError, read_text_limited, unreachable
+from symnn.io.files import InputError, absent, read_text_limited, unreachable
 from symnn.spec.positions import Lines, json_lines, nearest, toml_lines
 
 LIMIT = 4 * 2**20
@@ -77,16 +76,14 @@ def find(source: str | os.PathLike[str]) -> Path | None:
     Raises SpecError: no such file, or none of a spec.
     """
     path, name = Path(source), shorten(str(source))
-    missing = unreachable(path)
-    if missing and not os.path.lexists(path):
+    if absent(path):
         known = example_names()
         if str(source) in known:
             return None
-        if missing in (os.strerror(errno.ENOENT), os.strerror(errno.ENOTDIR)):
-            near = suggestion(str(source), known) if not path.suffix else "give a path"
-            _fail(name, None, "no such file, and no shipped example of that name", near)
-    if missing:
-        _fail(name, None, missing)
+        near = suggestion(str(source), known) if not path.suffix else "give a path"
+        _fail(name, None, "no such file, and no shipped example of that name", near)
+    if found := unreachable(path):
+        _fail(name, None, found)
     if path.suffix not in SUFFIXES:
         listed = ", ".join(SUFFIXES)
         _fail(name, None, f"unknown kind of file {path.suffix!r}", f"a spec ends in {listed}")

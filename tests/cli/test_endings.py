@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -299,3 +300,37 @@ def test_closed_streams_are_no_internal_errors() -> None:
     assert code == 2
     assert text == "symnn: cannot write to standard output: Bad file descriptor\n"
     assert shell("symnn derive nothing <&- >&- 2>&-") == (2, "")
+
+
+# --- folders that may not be entered ---
+
+
+def test_a_folder_without_permission_is_told_by_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the system would tell a user; to root it denies nothing."""
+
+    def locked(call: Any) -> Any:
+        def called(path: Any, *given: Any, **named: Any) -> Any:
+            if isinstance(path, str | Path) and "locked" in str(path):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return call(path, *given, **named)
+
+        return called
+
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, locked(getattr(os, name)))
+    for words in (
+        "derive locked/xor.toml",
+        "derive xor -o locked/a.tex",
+        "draw xor -o locked/a.svg --check",
+        "generate xor -o locked/a.py",
+        "train xor --weights locked/a.npz",
+        "train xor --data locked/a.csv",
+        "train xor --checkpoint locked/c",
+        "check xor --against locked/a.npz",
+        "new locked/b.toml",
+    ):
+        assert ended(*words.split()) == 2, words
+        out, err = capsys.readouterr()
+        assert out == "" and err.startswith("locked/") and "Permission denied" in err, words

@@ -431,15 +431,18 @@ def test_a_spec_that_cannot_be_reached_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A folder that may not be searched, a link to nothing, a name that no system has."""
-    stat = os.stat
 
-    def locked(path: Any, *given: Any, **named: Any) -> os.stat_result:
-        if "locked" in os.fsdecode(path):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-        return stat(path, *given, **named)
+    def locked(call: Any) -> Any:
+        def called(path: Any, *given: Any, **named: Any) -> Any:
+            if "locked" in os.fsdecode(path):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return call(path, *given, **named)
+
+        return called
 
     (tmp_path / "link.toml").symlink_to(tmp_path / "nothing.toml")
-    monkeypatch.setattr(os, "stat", locked)
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, locked(getattr(os, name)))
     for name, message in (
         ("locked/a.toml", "Permission denied"),
         ("link.toml", "No such file"),
