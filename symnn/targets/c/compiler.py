@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
+
+from symnn.io.fields import Problem, UserError
+from symnn.io.processes import run, scratch
 
 NAMES = ("cc", "gcc", "clang")
 SECONDS = 120
 
 
-class CompilerError(Exception):
+class CompilerError(UserError):
     """There is no C compiler; ``hint`` is the way out."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}; {hint}")
+        super().__init__([Problem("target c", None, "", message, hint)])
         self.message = message
         self.hint = hint
 
@@ -42,17 +44,20 @@ def sizes(path: Path) -> str:
         command = compiler()
     except CompilerError:
         return f"{path}: static RAM and flash are not measured, as there is no C compiler"
-    with tempfile.TemporaryDirectory() as folder:
-        made = str(Path(folder) / "net.o")
-        text = ""
-        for call in ([*command, "-Os", "-c", str(path), "-o", made], ["size", made]):
-            try:
-                done = subprocess.run(call, capture_output=True, text=True, timeout=SECONDS)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return f"{path}: static RAM and flash are not measured: {error}"
-            if done.returncode:
-                return f"{path}: static RAM and flash are not measured: {call[0]} failed"
-            text = done.stdout
+    pipe = subprocess.PIPE
+    try:
+        with scratch() as folder:
+            made = str(folder / "net.o")
+            text = ""
+            for call in ([*command, "-Os", "-c", str(path), "-o", made], ["size", made]):
+                done = run(call, SECONDS, stdout=pipe, stderr=pipe)
+                if done.returncode:
+                    said = next(iter(done.stderr.splitlines()), "it gives no reason")
+                    reason = f"{call[0]} failed: {said}"
+                    return f"{path}: static RAM and flash are not measured: {reason}"
+                text = done.stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{path}: static RAM and flash are not measured: {error}"
     code, data, zero = (int(word) for word in text.splitlines()[1].split()[:3])
     used = f"static RAM {data + zero} bytes, flash {code + data} bytes"
     return f"{path}: {used} ({command[0]} -Os for this machine)"
