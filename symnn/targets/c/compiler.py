@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
+
+from symnn.io.fields import Problem, UserError
+from symnn.io.processes import run, scratch
 
 NAMES = ("cc", "gcc", "clang")
 SECONDS = 120
 OTHER = 'CC="arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb"'  # an example of another compiler
 
 
-class CompilerError(Exception):
+class CompilerError(UserError):
     """There is no C compiler; ``hint`` is the way out."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}; {hint}")
+        super().__init__([Problem("target c", None, "", message, hint)])
         self.message = message
         self.hint = hint
 
@@ -49,21 +51,22 @@ def sizes(path: Path) -> str:
         return f"{unknown}, as there is no C compiler"
     # that of the same tools: arm-none-eabi-size for arm-none-eabi-gcc
     size = f"{command[0].removesuffix('gcc')}size" if command[0].endswith("-gcc") else "size"
-    with tempfile.TemporaryDirectory() as folder:
-        made = str(Path(folder) / "net.o")
-        said = []
-        for call in (
-            [*command, "-Os", "-c", str(path), "-o", made],
-            [size if shutil.which(size) else "size", made],
-            [*command, "-dumpmachine"],
-        ):
-            try:
-                done = subprocess.run(call, capture_output=True, text=True, timeout=SECONDS)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return f"{unknown}: {error}"
-            if done.returncode:
-                return f"{unknown}: {call[0]} failed"
-            said.append(done.stdout)
+    pipe, said = subprocess.PIPE, []
+    try:
+        with scratch() as folder:
+            made = str(folder / "net.o")
+            for call in (
+                [*command, "-Os", "-c", str(path), "-o", made],
+                [size if shutil.which(size) else "size", made],
+                [*command, "-dumpmachine"],
+            ):
+                done = run(call, SECONDS, stdout=pipe, stderr=pipe)
+                if done.returncode:
+                    reason = next(iter(done.stderr.splitlines()), "it gives no reason")
+                    return f"{unknown}: {call[0]} failed: {reason}"
+                said.append(done.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{unknown}: {error}"
     code, data, zero = (int(word) for word in said[1].splitlines()[1].split()[:3])
     used = f"static RAM {data + zero} bytes, flash {code + data} bytes"
     other = "" if os.environ.get("CC") else f"; for another chip set {OTHER}"
