@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_networks import leaves_of, module_gradients, random_network
+from support.random_networks import leaves_of, module_gradients, random_network
 
 from symnn import Dense, Dropout, Network, SpecError
 from symnn.cli.main import run
