@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,12 @@ import numpy as np
 from symnn.cli.scores import Scores, doubts, scores
 from symnn.data.datasets import Dataset, load_data, split, standardize
 from symnn.derivation.network import Network
-from symnn.io.fields import Problem, SpecError
+from symnn.io.fields import Problem, SpecError, UserError
 from symnn.io.files import (
     MARKER_KEY,
     InputError,
     OutputError,
+    check_folder,
     check_writable,
     output_error,
     write_bytes,
@@ -31,20 +33,24 @@ Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]
 
 
-class Stopped(Exception):
+class Stopped(UserError):
     """Training ended early; the last finite parameters have been written, as ``hint`` says."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
+        super().__init__([Problem("train", None, "", message, hint)])
         self.hint = hint
 
 
 class Diverged(Stopped):
     """The loss is no longer finite."""
 
+    code = 3
+
 
 class Interrupted(Stopped):
     """Ctrl-C; the step that ran is finished."""
+
+    code = 130
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Checkpoints:
 
     def check(self, force: bool) -> None:
         """Raise OutputError unless a checkpoint may be written; it is replaced by force only."""
-        if self.path.exists() and not self.resume and not force:
+        if os.path.lexists(self.path) and not self.resume and not force:
             hint = "--resume goes on from it, --force starts again"
             raise OutputError(self.path, "there is a checkpoint already", hint)
         check_writable(self.path, force=force or self.resume)
@@ -98,10 +104,18 @@ class Result:
 
 
 def files_of(network: Network) -> Files:
-    """The files of a network: below its spec's folder, or below the current one."""
+    """The files of a network: below its spec's folder, or below the current one.
+
+    Raises SpecError where there can be no files in [output].dir.
+    """
     spec = network.spec
     base = spec.folder if spec.folder is not None else Path()
-    return Files(base / spec.output.dir / f"{spec.output.module}.py", base)
+    folder = base / spec.output.dir
+    try:
+        check_folder(folder, base)
+    except OutputError as error:
+        raise SpecError([spec.problem("output.dir", error.reason, error.hint)]) from None
+    return Files(folder / f"{spec.output.module}.py", base)
 
 
 def train(
@@ -162,9 +176,7 @@ def train(
         message = str(error).removeprefix(f"{checkpoints.path}: ")
         raise InputError(checkpoints.path, message) from None
     except OSError as error:
-        if error.filename is None:  # no file of this run, such as a closed standard error
-            raise
-        raise output_error(Path(error.filename), error) from None
+        raise output_error(Path(error.filename or files.module), error) from None
     _write_weights(files, params, force)
     losses = [float(v) for v in history]
     fitted = scores(network, module.predict(params, fit.x), fit.y)
@@ -187,7 +199,7 @@ def _data(network: Network) -> Dataset:
     spec = network.spec
     if not spec.train.data:
         hint = 'write data = "FILE.csv" in [train], or give --data FILE'
-        raise SpecError([Problem(spec.source, None, "train.data", "there is no data", hint)])
+        raise SpecError([spec.problem("train.data", "there is no data", hint)])
     return load_data(
         spec.train.data,
         inputs=network.inputs,

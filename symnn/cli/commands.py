@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
 from symnn.checking.compare import compare_file
-from symnn.cli.main import DIVERGED, FINE, INTERRUPTED, STALE, USAGE
-from symnn.cli.output import deliver, deliver_all, is_folder, mistake, paths, result
+from symnn.cli.main import FINE, STALE
+from symnn.cli.output import Product, deliver, is_folder, mistake, paths, result, tell
+from symnn.cli.streams import put, say
 from symnn.derivation.network import Network
-from symnn.formats.tex import TexError
-from symnn.io.fields import Problem, SpecError, shorten, suggestion
-from symnn.io.files import (
-    InputError,
-    OutputError,
-    check_writable,
-    write_text,
-)
-from symnn.io.npz import NpzError, read_npz
-from symnn.notes.labels import LabelError
-from symnn.spec.reader import load_spec, with_files
-from symnn.spec.sources import example_names, example_path
-from symnn.targets.c.compiler import CompilerError
+from symnn.io.fields import shorten
+from symnn.io.files import OutputError, write_text
+from symnn.io.npz import read_npz
+from symnn.spec.reader import load_spec
+from symnn.spec.sources import example_path
 from symnn.targets.registry import TARGETS, generate_files, load_module
-from symnn.training import Checkpoints, Diverged, Result, Stopped, files_of
+from symnn.training import Checkpoints, Result, files_of
 from symnn.training import train as train_network
 
 NO_FIGURE = {
@@ -37,43 +29,15 @@ NO_FIGURE = {
 }
 
 
-def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
-    """The exit code and the problems of an error that is the user's; None for any other."""
-    match error:
-        case SpecError():
-            return USAGE, list(error.errors)
-        case OutputError():
-            return USAGE, [Problem(shorten(str(error.path)), None, "", error.reason, error.hint)]
-        case InputError():
-            return USAGE, [Problem(shorten(str(error.path)), error.line, "", error.message)]
-        case NpzError():
-            return USAGE, [Problem("weights", None, "", str(error))]
-        case CompilerError():
-            return USAGE, [Problem("--target", None, "", error.message, error.hint)]
-        case LabelError():
-            message = f"no equation has the label {shorten(error.label)!r}"
-            return USAGE, [Problem("--select", None, "", message, f"known: {error.known}")]
-        case TexError():
-            return USAGE, [Problem("pdf", None, "", error.message, error.hint)]
-        case Stopped():
-            code = DIVERGED if isinstance(error, Diverged) else INTERRUPTED
-            return code, [Problem("train", None, "", str(error), error.hint)]
-    return None
-
-
 def new(file: str, example: str, as_json: bool, quiet: bool, verbose: bool, force: bool) -> int:
     """Write an example's spec to a file."""
-    if example not in example_names():
-        message = f"no example is called {shorten(example)!r}"
-        raise mistake("--example", message, suggestion(example, example_names()))
     path = Path(file)
     if path.suffix != ".toml":
         raise mistake(shorten(file), "a new spec is a .toml file", f"write {path.stem}.toml")
-    if path.exists() and not force:
+    if os.path.lexists(path) and not force:
         raise OutputError(path, "the file exists", "--force replaces it")
     write_text(path, example_path(example).read_text(encoding="utf-8"), force=True)
-    result({"written": str(path)}, f"wrote {path}", as_json, quiet)
-    return FINE
+    return tell({"written": [str(path)]}, as_json, quiet)
 
 
 def draw(
@@ -110,11 +74,12 @@ def draw(
             raise mistake(name, f"has no figure {figure!r}", NO_FIGURE[figure])
         drawings.append(drawing)
     places = paths(networks, output, suffix)
+    languages = [network.spec.notes.language for network in networks]
     products = [
-        (path, partial(printed, each, suffix, fragment=fragment, language=n.spec.notes.language))
-        for n, each, path in zip(networks, drawings, places, strict=True)
+        Product(path, partial(printed, each, suffix, fragment=fragment, language=language))
+        for language, each, path in zip(languages, drawings, places, strict=True)
     ]
-    return deliver_all(products, check, force, as_json, quiet)[0]
+    return tell(deliver(products, check, force), as_json, quiet)
 
 
 def generate(
@@ -131,10 +96,6 @@ def generate(
     force: bool,
 ) -> int:
     """Write the modules, each with the files that belong to it."""
-    if target not in TARGETS:
-        raise mistake(
-            "--target", f"unknown target {shorten(target)!r}", suggestion(target, TARGETS)
-        )
     chosen = TARGETS[target]
     for flag, option, given in (
         ("--weights", "weights", weights),
@@ -156,31 +117,30 @@ def generate(
     if chosen.needs is not None and not only and not check:
         chosen.needs()
     main = chosen.main
-    own = [files_of(n) for n in networks]
-    named = paths(networks, output, main)
-    places = [f.module.with_suffix(main) for f in own] if output is None else named
-    code, found = FINE, []
-    for network, path, files in zip(networks, places, own, strict=True):
+    places = paths(networks, output, main)
+    bases: list[Path | None] = [None] * len(networks)
+    if output is None:
+        own = [files_of(network) for network in networks]
+        places, bases = [f.module.with_suffix(main) for f in own], [f.base for f in own]
+    products = []
+    for network, path, base in zip(networks, places, bases, strict=True):
         texts = generate_files(network, target, **options)
         if path is None:
-            sys.stdout.write(texts[main])
+            products.append(Product(None, partial(str, texts[main])))
             continue
         if path.suffix != main and len(texts) > 1:
             raise mistake(
                 "-o", f"{shorten(str(path))} does not end in {main}", f"name a {main} file"
             )
-        base = files.base if output is None else path.parent
-        found += [(p, t, base) for p, t in _beside(path, texts).items()]
-    for written, _, base in [] if check else found:
-        check_writable(written, force=force, base=base)
-    for written, text, base in found:
-        code = max(code, deliver(text, written, base, check, force))
-    if found and not check:
-        names = [str(p) for p, _, _ in found]
-        result({"written": names}, f"wrote {', '.join(names)}", as_json, quiet)
-        for path in places:
-            if path is not None and chosen.report is not None and not quiet:
-                click.echo(chosen.report(path), err=True)
+        products += [Product(p, partial(str, t), base) for p, t in _beside(path, texts).items()]
+    found = deliver(products, check, force)
+    sizes = []
+    if chosen.report is not None and "written" in found:
+        sizes = [chosen.report(path) for path in places if path is not None]
+        found["sizes"] = sizes
+    code = tell(found, as_json, quiet)
+    for line in [] if as_json or quiet else sizes:
+        say(line)
     return code
 
 
@@ -206,11 +166,12 @@ def train(
 ) -> int:
     """Train a network and report."""
     kept = Checkpoints(Path(checkpoint), every, resume) if checkpoint else None
-    network = Network.from_spec(with_files(load_spec(spec, flags), data, weights))
-    shown = _Progress(network.spec.train.epochs, quiet, verbose)
+    network = Network.from_spec(load_spec(spec, flags, data=data, weights=weights))
+    silent = quiet or as_json
+    shown = _Progress(network.spec.train.epochs, silent, verbose)
     try:
-        if resume and kept and not kept.path.exists() and not quiet:
-            click.echo(f"no checkpoint in {kept.folder} yet: from the beginning", err=True)
+        if resume and kept and not os.path.lexists(kept.path) and not silent:
+            say(f"no checkpoint in {kept.folder} yet: from the beginning")
         trained = train_network(network, force=force, progress=shown, checkpoints=kept)
     finally:
         shown.end()
@@ -221,27 +182,53 @@ def train(
 
 
 class _Progress:
-    """The loss as training goes on: a line that moves on a terminal, some epochs elsewhere."""
+    """The loss as training goes on: some epochs, and on a terminal a line that moves as well.
+
+    That line is written anew REDRAWS times a second at most, and says how long it will take.
+    """
+
+    REDRAWS = 10
 
     def __init__(self, epochs: int, quiet: bool, verbose: bool) -> None:
         self.epochs, self.quiet = epochs, quiet
-        self.moving = sys.stderr.isatty() and not quiet
+        self.moving = sys.stderr is not None and sys.stderr.isatty() and not quiet
         self.every = 1 if verbose else max(1, epochs // 10)
+        self.due = float("-inf")  # when the line may be written anew
+        self.first: tuple[int, float] | None = None  # the first epoch here, and when it ended
 
     def __call__(self, epoch: int, loss: float) -> None:
-        if self.quiet:
+        kept = epoch in (1, self.epochs) or epoch % self.every == 0
+        if self.quiet or not (kept or self.moving):
             return
         line = f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  loss {loss:.6g}"
-        kept = epoch in (1, self.epochs) or epoch % self.every == 0
-        if self.moving:
-            click.echo(f"\r\x1b[K{line}", nl=kept, err=True)
-        elif kept:
-            click.echo(line, err=True)
+        if not self.moving:
+            say(line)
+            return
+        now = time.monotonic()
+        if kept:
+            say(f"\r\x1b[K{line}")
+        elif now >= self.due:
+            say(f"\r\x1b[K{line}{self._left(epoch, now)}", end="")
+            self.due = now + 1 / self.REDRAWS
+        self.first = self.first or (epoch, now)
+
+    def _left(self, epoch: int, now: float) -> str:
+        """How long the epochs that are left will take, if those before say so."""
+        if self.first is None or epoch == self.first[0]:
+            return ""
+        done, seconds = epoch - self.first[0], now - self.first[1]
+        minutes, seconds = divmod(round(seconds / done * (self.epochs - epoch)), 60)
+        hours, minutes = divmod(minutes, 60)
+        return (
+            f"  {hours}:{minutes:02}:{seconds:02} left"
+            if hours
+            else f"  {minutes}:{seconds:02} left"
+        )
 
     def end(self) -> None:
         """Clear the moving line."""
         if self.moving:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            say("\r\x1b[K", end="")
 
 
 def _scores(values: dict[str, Any]) -> str:
@@ -294,7 +281,6 @@ def check(
     as_json: bool,
     quiet: bool,
     verbose: bool,
-    force: bool,
 ) -> int:
     """Verify derivations and modules."""
     networks = [Network.from_spec(load_spec(source)) for source in specs]
@@ -304,11 +290,12 @@ def check(
     for name, network in zip(specs, networks, strict=True):
         report = network.derive().verify(seed)
         module = load_module(network.generate(), network.spec.output.module)
+        failure = None
         try:
-            error, held = float(module.check(seed)), True
+            error = float(module.check(seed))
         except ArithmeticError as problem:
-            error, held = float("inf"), False
-            click.echo(f"{name}: the generated module: {problem}", err=True)
+            error, failure = float("inf"), str(problem)
+        held = failure is None
         code = code if report.ok and held else STALE
         objects.append(
             {
@@ -317,6 +304,7 @@ def check(
                 "comparisons": len(report.rows),
                 "max_error": report.max_error,
                 "module_error": error if held else None,
+                "module_failure": failure,
                 "failed": [
                     {"what": r.what, "line": r.line, "error": r.error} for r in report.failed
                 ],
@@ -325,10 +313,13 @@ def check(
         if not as_json and not quiet:
             rows = str(report).splitlines()
             shown = rows if verbose else [*map(_failure, report.failed), rows[-1]]
-            click.echo("\n".join(f"{name}: {row}" for row in shown))
-            click.echo(f"{name}: generated module: central differences agree to {error:.1e}")
+            if held:
+                shown.append(f"generated module: central differences agree to {error:.1e}")
+            put("".join(f"{name}: {row}\n" for row in shown))
+        if failure is not None and not as_json:
+            say(f"{name}: the generated module: {failure}")
     if as_json:
-        click.echo(json.dumps({"checks": objects}))
+        result({"checks": objects}, "", as_json, quiet)
     return code
 
 
