@@ -20,8 +20,8 @@ from symnn.io.npz import read_npz
 from symnn.spec.reader import load_spec
 from symnn.spec.sources import example_path
 from symnn.targets.registry import TARGETS, generate_files, load_module
-from symnn.training import Checkpoints, Result, files_of
-from symnn.training import train as train_network
+from symnn.training.run import Checkpoints, Result, files_of
+from symnn.training.run import train as train_network
 
 NO_FIGURE = {
     "activation": "linear and softmax are not functions of one component",
@@ -175,8 +175,8 @@ def train(
         trained = train_network(network, force=force, progress=shown, checkpoints=kept)
     finally:
         shown.end()
-    for warning in () if quiet else trained.warnings:
-        click.echo(f"warning: {warning}", err=True)
+    for warning in () if silent else trained.warnings:
+        say(f"warning: {warning}")
     result(_object(trained), _summary(trained), as_json, quiet=False)
     return FINE
 

@@ -12,7 +12,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from symnn.cli.scores import Scores, doubts, scores
 from symnn.data.datasets import Dataset, load_data, split, standardize
 from symnn.derivation.network import Network
 from symnn.io.fields import Problem, SpecError, UserError
@@ -28,6 +27,7 @@ from symnn.io.files import (
 )
 from symnn.io.npz import read_npz
 from symnn.targets.registry import load_module
+from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]

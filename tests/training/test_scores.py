@@ -12,7 +12,7 @@ import pytest
 
 import symnn
 from symnn.cli.main import run
-from symnn.cli.scores import doubts, scores
+from symnn.training.scores import doubts, scores
 
 
 def network(units: int, loss: str = "mse") -> symnn.Network:
