@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
-
 from symnn.checking.compare import compare_file
-from symnn.cli.main import DIVERGED, FINE, INTERRUPTED, STALE, USAGE
-from symnn.cli.output import compare, deliver, distinct, is_folder, mistake, paths, result
+from symnn.cli.main import FINE, STALE
+from symnn.cli.output import Product, deliver, is_folder, mistake, paths, result, tell
+from symnn.cli.streams import put, say
 from symnn.derivation.network import Network
-from symnn.formats.tex import TexError
-from symnn.io.fields import Problem, SpecError, shorten, suggestion
-from symnn.io.files import (
-    InputError,
-    OutputError,
-    check_writable,
-    write_files,
-)
-from symnn.io.npz import NpzError, read_npz
-from symnn.notes.labels import LabelError
-from symnn.spec.reader import load_spec, with_files
-from symnn.spec.sources import example_names, example_path
-from symnn.targets.c.compiler import CompilerError
+from symnn.io.fields import shorten
+from symnn.io.files import OutputError, write_files
+from symnn.io.npz import read_npz
+from symnn.spec.reader import load_spec
+from symnn.spec.sources import example_path
 from symnn.targets.registry import TARGETS, generate_files, load_module
-from symnn.training.run import Checkpoints, Diverged, Result, Stopped, files_of
+from symnn.training.run import Checkpoints, Result, files_of
 from symnn.training.run import train as train_network
 
 NO_FIGURE = {
@@ -37,42 +29,16 @@ NO_FIGURE = {
 }
 
 
-def known_error(error: Exception) -> tuple[int, list[Problem]] | None:
-    """The exit code and the problems of an error that is the user's; None for any other."""
-    match error:
-        case SpecError():
-            return USAGE, list(error.errors)
-        case OutputError():
-            return USAGE, [Problem(shorten(str(error.path)), None, "", error.reason, error.hint)]
-        case InputError():
-            return USAGE, [Problem(shorten(str(error.path)), error.line, "", error.message)]
-        case NpzError():
-            return USAGE, [Problem("weights", None, "", str(error))]
-        case CompilerError():
-            return USAGE, [Problem("--target", None, "", error.message, error.hint)]
-        case LabelError():
-            message = f"no equation has the label {shorten(error.label)!r}"
-            return USAGE, [Problem("--select", None, "", message, f"known: {error.known}")]
-        case TexError():
-            return USAGE, [Problem("pdf", None, "", error.message, error.hint)]
-        case Stopped():
-            code = DIVERGED if isinstance(error, Diverged) else INTERRUPTED
-            return code, [Problem("train", None, "", str(error), error.hint)]
-    return None
-
-
 def new(file: str, example: str, as_json: bool, quiet: bool, verbose: bool, force: bool) -> int:
     """Write an example's spec to a file."""
-    if example not in example_names():
-        message = f"no example is called {shorten(example)!r}"
-        raise mistake("--example", message, suggestion(example, example_names()))
     path = Path(file)
     if path.suffix != ".toml":
         raise mistake(shorten(file), "a new spec is a .toml file", f"write {path.stem}.toml")
+    if os.path.lexists(path) and not force:
+        raise OutputError(path, "the file exists", "--force replaces it")
     # a spec is the user's own from here on, so that it has no mark
-    write_files({path: example_path(example).read_bytes()}, force=force, mark=False)
-    result({"written": str(path)}, f"wrote {path}", as_json, quiet)
-    return FINE
+    write_files({path: example_path(example).read_bytes()}, force=True, mark=False)
+    return tell({"written": [str(path)]}, as_json, quiet)
 
 
 def draw(
@@ -109,11 +75,12 @@ def draw(
             raise mistake(name, f"has no figure {figure!r}", NO_FIGURE[figure])
         drawings.append(drawing)
     places = paths(networks, output, suffix)
+    languages = [network.spec.notes.language for network in networks]
     products = [
-        (path, partial(printed, each, suffix, fragment=fragment, language=n.spec.notes.language))
-        for n, each, path in zip(networks, drawings, places, strict=True)
+        Product(path, suffix, partial(printed, each, suffix, fragment=fragment, language=language))
+        for language, each, path in zip(languages, drawings, places, strict=True)
     ]
-    return deliver(products, suffix, check, force, as_json, quiet)[0]
+    return tell(deliver(products, check, force), as_json, quiet)
 
 
 def generate(
@@ -130,10 +97,6 @@ def generate(
     force: bool,
 ) -> int:
     """Write the modules, each with the files that belong to it."""
-    if target not in TARGETS:
-        raise mistake(
-            "--target", f"unknown target {shorten(target)!r}", suggestion(target, TARGETS)
-        )
     chosen = TARGETS[target]
     for flag, option, given in (
         ("--weights", "weights", weights),
@@ -155,33 +118,31 @@ def generate(
     if chosen.needs is not None and not only and not check:
         chosen.needs()
     main = chosen.main
-    own = [files_of(n) for n in networks]
-    named = paths(networks, output, main)
-    places = distinct([f.module.with_suffix(main) for f in own]) if output is None else named
-    code, groups = FINE, list[tuple[dict[Path, str], Path | None]]()
-    for network, path, files in zip(networks, places, own, strict=True):
+    places = paths(networks, output, main)
+    bases: list[Path | None] = [None] * len(networks)
+    if output is None:
+        own = [files_of(network) for network in networks]
+        places, bases = [f.module.with_suffix(main) for f in own], [f.base for f in own]
+    products = []
+    for network, path, base in zip(networks, places, bases, strict=True):
         texts = generate_files(network, target, **options)
         if path is None:
-            sys.stdout.write(texts[main])
+            products.append(Product(None, main, partial(str, texts[main])))
             continue
         if path.suffix != main and len(texts) > 1:
             raise mistake(
                 "-o", f"{shorten(str(path))} does not end in {main}", f"name a {main} file"
             )
-        groups.append((_beside(path, texts), files.base if output is None else None))
-    if check:
-        return max([compare(p, text) for found, _ in groups for p, text in found.items()] or [FINE])
-    for found, base in groups:
-        for written in found:
-            check_writable(written, force=force, base=base)
-    for found, base in groups:
-        write_files(found, force=force, base=base)
-    if groups:
-        names = [str(written) for found, _ in groups for written in found]
-        result({"written": names}, f"wrote {', '.join(names)}", as_json, quiet)
-        for path in places:
-            if path is not None and chosen.report is not None and not quiet:
-                click.echo(chosen.report(path), err=True)
+        files = _beside(path, texts).items()
+        products += [Product(p, p.suffix, partial(str, text), base) for p, text in files]
+    found = deliver(products, check, force)
+    sizes = []
+    if chosen.report is not None and "written" in found:
+        sizes = [chosen.report(path) for path in places if path is not None]
+        found["sizes"] = sizes
+    code = tell(found, as_json, quiet)
+    for line in [] if as_json or quiet else sizes:
+        say(line)
     return code
 
 
@@ -207,50 +168,87 @@ def train(
 ) -> int:
     """Train a network and report."""
     kept = Checkpoints(Path(checkpoint), every, resume) if checkpoint else None
-    network = Network.from_spec(with_files(load_spec(spec, flags), data, weights))
-    shown = _Progress(network.spec.train.epochs, quiet, verbose)
+    network = Network.from_spec(load_spec(spec, flags, data=data, weights=weights))
+    silent = quiet or as_json
+    shown = _Progress(network.spec.train.epochs, silent, verbose)
     try:
-        if resume and kept and not kept.path.exists() and not quiet:
-            click.echo(f"no checkpoint in {kept.folder} yet: from the beginning", err=True)
+        if resume and kept and not os.path.lexists(kept.path) and not silent:
+            say(f"no checkpoint in {kept.folder} yet: from the beginning")
         trained = train_network(network, force=force, progress=shown, checkpoints=kept)
     finally:
         shown.end()
+    for warning in () if silent else trained.warnings:
+        say(f"warning: {warning}")
     result(_object(trained), _summary(trained), as_json, quiet=False)
     return FINE
 
 
 class _Progress:
-    """The loss as training goes on: a line that moves on a terminal, some epochs elsewhere."""
+    """The loss as training goes on: some epochs, and on a terminal a line that moves as well.
+
+    That line is written anew REDRAWS times a second at most, and says how long it will take.
+    """
+
+    REDRAWS = 10
 
     def __init__(self, epochs: int, quiet: bool, verbose: bool) -> None:
         self.epochs, self.quiet = epochs, quiet
-        self.moving = sys.stderr.isatty() and not quiet
+        self.moving = sys.stderr is not None and sys.stderr.isatty() and not quiet
         self.every = 1 if verbose else max(1, epochs // 10)
+        self.due = float("-inf")  # when the line may be written anew
+        self.first: tuple[int, float] | None = None  # the first epoch here, and when it ended
 
     def __call__(self, epoch: int, loss: float) -> None:
-        if self.quiet:
+        kept = epoch in (1, self.epochs) or epoch % self.every == 0
+        if self.quiet or not (kept or self.moving):
             return
         line = f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  loss {loss:.6g}"
-        kept = epoch in (1, self.epochs) or epoch % self.every == 0
-        if self.moving:
-            click.echo(f"\r\x1b[K{line}", nl=kept, err=True)
-        elif kept:
-            click.echo(line, err=True)
+        if not self.moving:
+            say(line)
+            return
+        now = time.monotonic()
+        if kept:
+            say(f"\r\x1b[K{line}")
+        elif now >= self.due:
+            say(f"\r\x1b[K{line}{self._left(epoch, now)}", end="")
+            self.due = now + 1 / self.REDRAWS
+        self.first = self.first or (epoch, now)
+
+    def _left(self, epoch: int, now: float) -> str:
+        """How long the epochs that are left will take, if those before say so."""
+        if self.first is None or epoch == self.first[0]:
+            return ""
+        done, seconds = epoch - self.first[0], now - self.first[1]
+        minutes, seconds = divmod(round(seconds / done * (self.epochs - epoch)), 60)
+        hours, minutes = divmod(minutes, 60)
+        return (
+            f"  {hours}:{minutes:02}:{seconds:02} left"
+            if hours
+            else f"  {minutes}:{seconds:02} left"
+        )
 
     def end(self) -> None:
         """Clear the moving line."""
         if self.moving:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            say("\r\x1b[K", end="")
 
 
-def _scores(values: dict[str, float]) -> str:
-    names = {"accuracy": "accuracy", "rmse": "root mean square error", "r2": "R²"}
-    shown = []
-    for name, value in values.items():
-        shown.append(
-            f"{names[name]} {value:.2%}" if name == "accuracy" else f"{names[name]} {value:.4g}"
-        )
-    return ", ".join(shown)
+def _scores(values: dict[str, Any]) -> str:
+    if "accuracy" in values:
+        return f"accuracy {values['accuracy']:.2%}"
+    shown = f"root mean square error {values['rmse']:.4g}"
+    if "r2" not in values:
+        return shown
+    shown += f", R² {values['r2']:.4g}"
+    of, constant = values["r2_by_output"], values.get("constant_outputs")
+    if len(of) > 8:
+        shown += f" (by output from {min(of):.4g} to {max(of):.4g})"
+    elif len(of) > 1:
+        shown += f" (by output {', '.join(f'{r2:.4g}' for r2 in of)})"
+    if constant:
+        what = f"targets of {constant} of {len(of)} outputs" if len(of) > 1 else "targets"
+        shown += f"; the {what} are all equal: R² is 1 there if they are met exactly, else 0"
+    return shown
 
 
 def _summary(result: Result) -> str:
@@ -270,6 +268,7 @@ def _object(result: Result) -> dict[str, Any]:
         "epochs": len(result.history),
         "train": result.train,
         "test": result.test,
+        "warnings": result.warnings,
         "module": str(result.files.module),
         "weights": str(result.files.weights),
         "history": str(result.files.history),
@@ -280,24 +279,25 @@ def check(
     specs: tuple[str, ...],
     seed: int,
     against: str | None,
+    rtol: float | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
-    force: bool,
 ) -> int:
     """Verify derivations and modules."""
     networks = [Network.from_spec(load_spec(source)) for source in specs]
     if against is not None:
-        return _against(specs, networks, Path(against), as_json, quiet)
+        return _against(specs, networks, Path(against), rtol, as_json, quiet)
     code, objects = FINE, []
     for name, network in zip(specs, networks, strict=True):
         report = network.derive().verify(seed)
         module = load_module(network.generate(), network.spec.output.module)
+        failure = None
         try:
-            error, held = float(module.check(seed)), True
+            error = float(module.check(seed))
         except ArithmeticError as problem:
-            error, held = float("inf"), False
-            click.echo(f"{name}: the generated module: {problem}", err=True)
+            error, failure = float("inf"), str(problem)
+        held = failure is None
         code = code if report.ok and held else STALE
         objects.append(
             {
@@ -306,6 +306,7 @@ def check(
                 "comparisons": len(report.rows),
                 "max_error": report.max_error,
                 "module_error": error if held else None,
+                "module_failure": failure,
                 "failed": [
                     {"what": r.what, "line": r.line, "error": r.error} for r in report.failed
                 ],
@@ -314,22 +315,37 @@ def check(
         if not as_json and not quiet:
             rows = str(report).splitlines()
             shown = rows if verbose else [*map(_failure, report.failed), rows[-1]]
-            click.echo("\n".join(f"{name}: {row}" for row in shown))
-            click.echo(f"{name}: generated module: central differences agree to {error:.1e}")
+            if held:
+                shown.append(f"generated module: central differences agree to {error:.1e}")
+            put("".join(f"{name}: {row}\n" for row in shown))
+        if failure is not None and not as_json:
+            say(f"{name}: the generated module: {failure}")
     if as_json:
-        click.echo(json.dumps({"checks": objects}))
+        result({"checks": objects}, "", as_json, quiet)
     return code
 
 
 def _against(
-    specs: tuple[str, ...], networks: list[Network], path: Path, as_json: bool, quiet: bool
+    specs: tuple[str, ...],
+    networks: list[Network],
+    path: Path,
+    rtol: float | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Compare the gradients in a file with the derivation."""
     if len(networks) > 1:
         raise mistake("--against", "takes one spec")
-    found = compare_file(networks[0], path)
+    found = compare_file(networks[0], path, rtol)
     first = found.first.quantity if found.first else None
-    row = {"spec": specs[0], "ok": found.ok, "first": first, "rows": found.objects()}
+    row = {
+        "spec": specs[0],
+        "ok": found.ok,
+        "first": first,
+        "convention": found.convention,
+        "dtype": found.dtype,
+        "rows": found.objects(),
+    }
     result({"comparisons": [row]}, str(found), as_json, quiet)
     return FINE if found.ok else STALE
 

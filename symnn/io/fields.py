@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -28,8 +29,13 @@ class Problem(NamedTuple):
         return f"{text}; {self.hint}" if self.hint else text
 
 
-class SpecError(ValueError):
-    """All mistakes of a spec at once; ``errors`` holds them."""
+class UserError(Exception):
+    """What its user can mend: all problems at once, each with its place and the way out.
+
+    errors: the problems.  code: the exit code of a command that ends with it.
+    """
+
+    code = 2
 
     def __init__(self, errors: Sequence[Problem]) -> None:
         self.errors = list(errors)
@@ -37,6 +43,10 @@ class SpecError(ValueError):
         if len(self.errors) > len(shown):
             shown.append(f"and {len(self.errors) - len(shown)} more")
         super().__init__("\n".join(shown))
+
+
+class SpecError(UserError, ValueError):
+    """All mistakes of a spec at once."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +152,11 @@ def shorten(text: str) -> str:
     """User text for a message: printable ASCII, others escaped, of bounded length."""
     safe = "".join(c if c.isascii() and c.isprintable() else _escape(c) for c in text[: SHOWN + 1])
     return safe if len(text) <= SHOWN and len(safe) <= 2 * SHOWN else f"{safe[:SHOWN]}..."
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
+    """The path for a message: its last 200 characters, everything unprintable escaped."""
+    return repr(str(path)[-200:])[1:-1]
 
 
 def _escape(c: str) -> str:

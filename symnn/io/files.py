@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from symnn.io.fields import Problem, UserError, shown_path
 from symnn.io.marks import marked, origin
 
 
@@ -19,21 +20,21 @@ class EarlierMark(UserWarning):
     """A file was replaced whose mark, of an earlier symnn, does not tell whether it was edited."""
 
 
-class OutputError(Exception):
+class OutputError(UserError):
     """A file could not be written.  The message names the path, the reason and the way out."""
 
     def __init__(self, path: Path, reason: str, hint: str) -> None:
-        super().__init__(f"{path}: {reason}; {hint}")
+        super().__init__([Problem(shown_path(path), None, "", reason, hint)])
         self.path = path
         self.reason = reason
         self.hint = hint
 
 
-class InputError(ValueError):
+class InputError(UserError, ValueError):
     """A file could not be read as text.  ``line`` is the place, where there is one."""
 
     def __init__(self, path: Path, message: str, line: int | None = None) -> None:
-        super().__init__(f"{path}:{line}: {message}" if line else f"{path}: {message}")
+        super().__init__([Problem(shown_path(path), line, "", message)])
         self.path = path
         self.message = message
         self.line = line
@@ -96,17 +97,12 @@ def check_writable(path: Path, *, force: bool = False, base: Path | None = None)
     with _as_output_error(path):
         target = _absolute(path)
         for part in [target] if base is None else _below(path, target, _absolute(base)):
-            if part.is_symlink():
-                raise OutputError(path, f"{part} is a symbolic link", "name the real place")
+            _check_link(path, part)
         if target.is_dir():
             raise OutputError(path, "is a directory", "name a file in it")
         if target.exists() and not target.is_file():
             raise OutputError(path, "is not a regular file", "name another file")
-        folder = next(p for p in target.parents if p.exists())
-        if not folder.is_dir():
-            raise OutputError(path, f"{folder} is not a directory", "name another file")
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise OutputError(path, f"no permission to write in {folder}", "name another folder")
+        _check_room(path, target.parent)
         found = origin(target) if target.exists() and not force else "symnn"
         if found == "edited":
             hint = "--force replaces it, or name another file"
@@ -115,6 +111,19 @@ def check_writable(path: Path, *, force: bool = False, base: Path | None = None)
             hint = "use --force to overwrite it, or name another file"
             raise OutputError(path, "exists and was not written by symnn", hint)
         return found == "earlier symnn"
+
+
+def check_folder(folder: Path, base: Path) -> None:
+    """Raise OutputError unless files may be put into ``folder``, which is the base or below it.
+
+    No part of the path below the base may be a symbolic link.
+    """
+    with _as_output_error(folder):
+        target = _absolute(folder)
+        if target != _absolute(base):
+            for part in _below(folder, target, _absolute(base)):
+                _check_link(folder, part)
+        _check_room(folder, target)
 
 
 def read_text_limited(path: Path, limit: int) -> str:
@@ -148,6 +157,26 @@ def check_readable(path: Path, limit: int) -> None:
         raise InputError(path, f"larger than the limit of {limit} bytes")
 
 
+def unreachable(path: str | os.PathLike[str]) -> str | None:
+    """Why there is nothing to be had at ``path``, in the system's words; None if there is."""
+    try:
+        os.stat(path)
+    except (OSError, ValueError) as error:
+        return _reason(error)
+    return None
+
+
+def absent(path: str | os.PathLike[str]) -> bool:
+    """Whether nothing is at ``path``; not so where one may not look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
+
+
 def decode(path: Path, data: bytes) -> str:
     """UTF-8 bytes as text, without a byte order mark.  Raises InputError with the line."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -163,6 +192,21 @@ def decode(path: Path, data: bytes) -> str:
 def _absolute(path: Path) -> Path:
     """The path without ``.`` and ``..``, by its letters alone; no link is followed."""
     return Path(os.path.abspath(path))
+
+
+def _check_link(path: Path, part: Path) -> None:
+    """Raise OutputError if this part of the path is a symbolic link."""
+    if part.is_symlink():
+        raise OutputError(path, f"{part} is a symbolic link", "name the real place")
+
+
+def _check_room(path: Path, folder: Path) -> None:
+    """Raise OutputError unless the folder is there, or can be made, and may be written in."""
+    there = next(p for p in (folder, *folder.parents) if p.exists())
+    if not there.is_dir():
+        raise OutputError(path, f"{there} is not a directory", "name another file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(path, f"no permission to write in {there}", "name another folder")
 
 
 def _below(path: Path, target: Path, base: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from symnn.io.fields import Problem, UserError, shown_path
 from symnn.io.files import InputError, check_readable
 from symnn.io.marks import KEY
 
@@ -38,11 +39,11 @@ _DAMAGE = (
 )
 
 
-class NpzError(ValueError):
+class NpzError(UserError, ValueError):
     """An .npz file that cannot be used.  ``array`` is the name of the array at fault, or ""."""
 
     def __init__(self, path: Path, message: str, array: str = "", hint: str = "") -> None:
-        super().__init__(f"{path}: {array + ': ' if array else ''}{message}")
+        super().__init__([Problem(shown_path(path), None, array, message, hint)])
         self.path = path
         self.message = message
         self.array = array

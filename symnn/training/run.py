@@ -16,10 +16,11 @@ import numpy as np
 
 from symnn.data.datasets import Dataset, load_data, split, standardize
 from symnn.derivation.network import Network
-from symnn.io.fields import Problem, SpecError
+from symnn.io.fields import Problem, SpecError, UserError
 from symnn.io.files import (
     InputError,
     OutputError,
+    check_folder,
     check_writable,
     output_error,
     write_file,
@@ -27,25 +28,30 @@ from symnn.io.files import (
 )
 from symnn.io.npz import read_npz
 from symnn.targets.registry import load_module
+from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]
 
 
-class Stopped(Exception):
+class Stopped(UserError):
     """Training ended early; module, last finite weights and history have been written."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
+        super().__init__([Problem("train", None, "", message, hint)])
         self.hint = hint
 
 
 class Diverged(Stopped):
     """The loss is no longer finite."""
 
+    code = 3
+
 
 class Interrupted(Stopped):
     """Ctrl-C; the step that ran is finished."""
+
+    code = 130
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Checkpoints:
 
     def check(self, force: bool) -> None:
         """Raise OutputError unless a checkpoint may be written; it is replaced by force only."""
-        if self.path.exists() and not self.resume and not force:
+        if os.path.lexists(self.path) and not self.resume and not force:
             hint = "--resume goes on from it, --force starts again"
             raise OutputError(self.path, "there is a checkpoint already", hint)
         check_writable(self.path, force=force or self.resume)
@@ -89,19 +95,28 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Result:
-    """What training gave: the loss of every epoch, and scores by name."""
+    """What training gave: the loss of every epoch, scores by name, doubts about the run."""
 
     history: list[float]
-    train: dict[str, float]
-    test: dict[str, float]
+    train: Scores
+    test: Scores
     files: Files
+    warnings: tuple[str, ...] = ()
 
 
 def files_of(network: Network) -> Files:
-    """The files of a network: below its spec's folder, or below the current one."""
+    """The files of a network: below its spec's folder, or below the current one.
+
+    Raises SpecError where there can be no files in [output].dir.
+    """
     spec = network.spec
     base = spec.folder if spec.folder is not None else Path()
-    return Files(base / spec.output.dir / f"{spec.output.module}.py", base)
+    folder = base / spec.output.dir
+    try:
+        check_folder(folder, base)
+    except OutputError as error:
+        raise SpecError([spec.problem("output.dir", error.reason, error.hint)]) from None
+    return Files(folder / f"{spec.output.module}.py", base)
 
 
 def train(
@@ -183,20 +198,29 @@ def train(
         message = str(error).removeprefix(f"{checkpoints.path}: ")
         raise InputError(checkpoints.path, message) from None
     except OSError as error:
-        if error.filename is None:  # no file of this run, such as a closed standard error
-            raise
-        raise output_error(Path(error.filename), error) from None
+        raise output_error(Path(error.filename or files.module), error) from None
+    losses = [float(v) for v in history]
     fitted = scores(network, module.predict(params, fit.x), fit.y)
     tested = scores(network, module.predict(params, held.x), held.y) if len(held.x) else {}
-    write(params, history, fitted, tested)
-    return Result([float(v) for v in history], fitted, tested, files)
+    if not all(np.isfinite(value).all() for value in (*fitted.values(), *tested.values())):
+        write(params, losses)
+        message = "training diverged: the errors of the outputs after the last epoch overflow"
+        raise Diverged(message, f"a smaller learning rate may help; weights: {files.weights}")
+    write(params, losses, fitted, tested)
+    return Result(
+        history=losses,
+        train=fitted,
+        test=tested,
+        files=files,
+        warnings=doubts(network, losses, fitted, fit.y),
+    )
 
 
 def _data(network: Network) -> Dataset:
     spec = network.spec
     if not spec.train.data:
         hint = 'write data = "FILE.csv" in [train], or give --data FILE'
-        raise SpecError([Problem(spec.source, None, "train.data", "there is no data", hint)])
+        raise SpecError([spec.problem("train.data", "there is no data", hint)])
     return load_data(
         spec.train.data,
         inputs=network.inputs,
@@ -227,20 +251,6 @@ def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
     if spec.train.standardize and "x_mean" not in params:
         params["x_mean"], params["x_scale"] = standardize(fit.x)
     return params
-
-
-def scores(network: Network, output: Any, y: Any) -> dict[str, float]:
-    """Accuracy for classes; otherwise root mean square error and R² (1 is a perfect fit)."""
-    loss = network.spec.loss.name
-    output = np.asarray(output, dtype=float)
-    if loss == "cross_entropy":
-        return {"accuracy": float(np.mean(output.argmax(axis=1) == y.argmax(axis=1)))}
-    if loss == "binary_cross_entropy":
-        return {"accuracy": float(np.mean(((output > 0.5) == (y > 0.5)).all(axis=1)))}
-    residual = float(np.sum((output - y) ** 2))
-    spread = float(np.sum((y - y.mean(axis=0)) ** 2))
-    found = {"rmse": float(np.sqrt(residual / y.size))}
-    return {**found, "r2": 1.0 - residual / spread} if spread else found
 
 
 def _write(files: Files, module: str, weights: bytes, history: str, force: bool) -> None:

@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symnn.io.fields import UserError
 from symnn.io.files import (
     EarlierMark,
     InputError,
     OutputError,
+    check_folder,
     check_writable,
     read_text_limited,
     write_file,
     write_files,
 )
 from symnn.io.marks import marked_text
+from symnn.io.npz import NpzError
 
 TEXT = "x = 1\n"
 OURS = marked_text(TEXT, ".py")
@@ -249,3 +252,35 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
             read_text_limited(path, 10)
     (tmp_path / "bom").write_bytes(b"\xef\xbb\xbfok")
     assert read_text_limited(tmp_path / "bom", 10) == "ok"
+
+
+def test_errors_are_problems_with_a_place(tmp_path: Path) -> None:
+    """All errors of a user are of one kind, which one function reports."""
+    for error in (
+        OutputError(tmp_path, "is a directory", "name a file in it"),
+        InputError(tmp_path, "not UTF-8", 3),
+        NpzError(tmp_path, "missing", "A_1", "expected: A_1"),
+    ):
+        assert isinstance(error, UserError) and error.code == 2
+        assert str(error) == "\n".join(map(str, error.errors))
+        assert error.errors[0].file == str(tmp_path)[-200:]
+    assert str(NpzError(Path("a.npz"), "missing", "A_1", "more")) == "a.npz: A_1: missing; more"
+    assert str(InputError(Path("a"), "bad", 3)) == "a:3: bad"
+
+
+def test_a_folder_for_files_is_below_its_base_without_links(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for name in (".", "real", "new", "new/below"):
+        check_folder(tmp_path / name, tmp_path)
+    for name, message in (
+        ("link", "is a symbolic link"),
+        ("link/new", "is a symbolic link"),
+        ("file", "is not a directory"),
+        ("..", "is not inside the folder"),
+        ("x" * 300, "File name too long"),
+    ):
+        with pytest.raises(OutputError, match=message):
+            check_folder(tmp_path / name, tmp_path)
+    assert not (tmp_path / "new").exists()
