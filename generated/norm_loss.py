@@ -51,7 +51,7 @@ PARAMETERS = {
 STATES = ("velocity",)
 UNITS = (2, 3, 2)
 SIZE = 17  # of all parameters
-DIGEST = "a55179c71c748e80"  # of the lines: a checkpoint of others is refused
+DIGEST = "aface40c76cc9a44"  # of the lines: a checkpoint of others is refused
 CHUNK = 2**25  # bytes of samples that are held at once
 PIECE = 2**18  # bytes that are read, computed in, or kept of outputs, at once
 SPARE = 2**20  # bytes that are no matter
@@ -115,16 +115,25 @@ def loss_and_gradients(
     a_1 = np.tanh(z_1)
     # z_2[n,j2] = sum_{j1} A_2[j2,j1]*a_1[n,j1] + b_2[j2]
     z_2 = a_1 @ A_2.T + b_2
-    # q[n] = sum_{j2} (z_2[n,j2] - y[n,j2])**2
-    q = np.sum((z_2 - y) ** 2, axis=1)
-    # r[n] = root(q[n])
-    r = np.sqrt(q)
+    # m[n] = max_{j2} absolute(z_2[n,j2] - y[n,j2])
+    m = np.max(np.abs(z_2 - y), axis=1)
+    # u[n,j2] = ((z_2[n,j2] - y[n,j2])/m[n] if m[n] > 0 else 0)
+    u = (
+        np.where(m[:, None] > 0, (z_2 - y) / np.where(m[:, None] > 0.0, m[:, None],
+        1.0), 0)
+    )  # fmt: skip
+    # q[n] = sum_{j2} u[n,j2]**2
+    q = np.sum(u**2, axis=1)
+    # s[n] = root(q[n])
+    s = np.sqrt(q)
+    # r[n] = m[n]*s[n]
+    r = m * s
     # L = sum_{n} r[n]
     L = float(np.sum(r))
 
     # backward
-    # dz_2[n,j2] = (z_2[n,j2] - y[n,j2])*(1/r[n] if r[n] > 0 else 0)
-    dz_2 = (z_2 - y) * np.where(r > 0, 1 / np.where(r > 0.0, r, 1.0), 0)[:, None]
+    # dz_2[n,j2] = (1/s[n] if s[n] > 0 else 0)*u[n,j2]
+    dz_2 = u * np.where(s > 0, 1 / np.where(s > 0.0, s, 1.0), 0)[:, None]
     # dA_2[j2,j1] = sum_{n} a_1[n,j1]*dz_2[n,j2]
     dA_2 = dz_2.T @ a_1
     # db_2[j2] = sum_{n} dz_2[n,j2]
@@ -272,7 +281,7 @@ class _Run:
         whole, rest = divmod(len(x), rows)
         # x is held transposed too, for a faster product, where that is cheap
         self.columns = rows == len(x) or rows * INPUTS * dtype.itemsize <= 2**16
-        numbers = (2 if self.columns else 1) * INPUTS + OUTPUTS + 1
+        numbers = (2 if self.columns else 1) * INPUTS + OUTPUTS + 2
         data = len(x) * (INPUTS + OUTPUTS) * dtype.itemsize
         room = min(CHUNK, data + SPARE)
         held = max(1, min(whole, room // (rows * numbers * dtype.itemsize)))
@@ -542,11 +551,12 @@ class _Plan:
         if columns:
             x_columns = new((batches, width, rows))
         y = new((batches, OUTPUTS, rows))
-        r_kept = new((slots, rows))
+        m_kept = new((slots, rows))
+        s_kept = new((slots, rows))
 
         stored, slopes = _blocks(theta), _blocks(g)
-        one = np.array(1.0, dtype)
         zero = np.array(0.0, dtype)
+        one = np.array(1.0, dtype)
         c1 = np.array(seed, dtype)
         works = [new(max(UNITS[1:]) * rows) for _ in range(1)]
         p_n = new(rows, kind=bool)
@@ -565,31 +575,41 @@ class _Plan:
         A_2_T = W_2_T[: UNITS[1]]
         dz_2 = new((UNITS[2], rows))
         z_2 = dz_2
+        u = dz_2
         dz_2_T = dz_2.T
         t_2 = works[0][: UNITS[2] * rows].reshape(UNITS[2], rows)
         summing_2 = np.full(UNITS[2], one, dtype)
 
-        def gradient(x_one, x_one_T, y, r, q) -> None:
+        def gradient(x_one, x_one_T, y, m, s, q) -> None:
             # z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b_1[j1]
             W_1.dot(x_one, z_1)
             # a_1[n,j1] = tanh(z_1[n,j1])
             np.tanh(z_1, out=a_1)
             # z_2[n,j2] = sum_{j1} A_2[j2,j1]*a_1[n,j1] + b_2[j2]
             W_2.dot(a_1_one, z_2)
-            # q[n] = sum_{j2} (z_2[n,j2] - y[n,j2])**2
-            np.subtract(z_2, y, out=t_2)
-            np.multiply(t_2, t_2, out=t_2)
+            # m[n] = max_{j2} absolute(z_2[n,j2] - y[n,j2])
+            np.subtract(y, z_2, out=t_2)
+            np.absolute(t_2, out=t_2)
+            np.maximum.reduce(t_2, 0, None, m)
+            # u[n,j2] = ((z_2[n,j2] - y[n,j2])/m[n] if m[n] > 0 else 0)
+            np.subtract(z_2, y, out=u)
+            np.divide(u, m, out=u)
+            np.greater(m, zero, out=p_n)
+            np.copyto(t_2, zero)
+            np.copyto(t_2, u, where=p_n)
+            np.copyto(u, t_2)
+            # q[n] = sum_{j2} u[n,j2]**2
+            np.multiply(u, u, out=t_2)
             summing_2.dot(t_2, q)
-            # r[n] = root(q[n])
-            np.sqrt(q, out=r)
-            # dz_2[n,j2] = (z_2[n,j2] - y[n,j2])*(1/r[n] if r[n] > 0 else 0)
-            np.greater(r, zero, out=p_n)
-            np.divide(one, r, out=t_n)
+            # s[n] = root(q[n])
+            np.sqrt(q, out=s)
+            # dz_2[n,j2] = (1/s[n] if s[n] > 0 else 0)*u[n,j2]
+            np.greater(s, zero, out=p_n)
+            np.divide(one, s, out=t_n)
             np.copyto(v_n, zero)
             np.copyto(v_n, t_n, where=p_n)
             np.multiply(v_n, c1, out=v_n)
-            np.subtract(z_2, y, out=dz_2)
-            np.multiply(dz_2, v_n, out=dz_2)
+            np.multiply(u, v_n, out=dz_2)
             # dA_2[j2,j1] = sum_{n} a_1[n,j1]*dz_2[n,j2]
             # db_2[j2] = sum_{n} dz_2[n,j2]
             a_1_one.dot(dz_2_T, dW_2_T)
@@ -606,7 +626,10 @@ class _Plan:
             """L of so many steps: arrays have the axes (epochs, steps, units, rows)."""
             last, steps = first + count, min(count, batches)
             shape = count // steps, steps
-            r = r_kept[first:last].reshape(*shape, 1, rows)
+            m = m_kept[first:last].reshape(*shape, 1, rows)
+            s = s_kept[first:last].reshape(*shape, 1, rows)
+            # r[n] = m[n]*s[n]
+            r = np.multiply(m, s)
             # L = sum_{n} r[n]
             L = np.add.reduce(r, axis=(2, 3))
             return L.ravel()
@@ -633,8 +656,9 @@ class _Plan:
                 x_columns[i % batches],
                 x_rows[i % batches],
                 y[i % batches],
-                r_kept[i],
-                r_kept[i],
+                m_kept[i],
+                s_kept[i],
+                s_kept[i],
             )
             for i in range(slots)
         ]

@@ -24,6 +24,7 @@ from symnn.engine.complex_step import (
 )
 from symnn.engine.evaluate import Array, Evaluator, evaluate
 from symnn.engine.ir import Line, Program, name_of
+from symnn.engine.stabilise import rescaled
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation, Derived
@@ -103,11 +104,11 @@ def sweep_rows(
 def _stable(
     derivation: Derivation, rng: np.random.Generator, sizes: Mapping[str, int]
 ) -> list[Row]:
-    """The stable program gives the values of the plain one, the scaled exponentials apart."""
+    """The stable program gives the values of the plain one, apart from those it scales."""
     plain, stable = derivation.batch.program, derivation.stable
     values = draw(plain, rng, sizes)
     before, after = evaluate(plain, values, sizes), evaluate(stable, values, sizes)
-    scaled = {n for n in before if n.startswith(("e_", "s_"))}
+    scaled = rescaled(plain)
     rows = []
     for name in plain.definitions:
         if name in scaled:

@@ -20,8 +20,8 @@ from symnn.io.npz import read_npz
 from symnn.spec.reader import load_spec
 from symnn.spec.sources import example_path
 from symnn.targets.registry import TARGETS, generate_files, load_module
-from symnn.training import Checkpoints, Result, files_of
-from symnn.training import train as train_network
+from symnn.training.run import Checkpoints, Result, files_of
+from symnn.training.run import train as train_network
 
 NO_FIGURE = {
     "activation": "linear and softmax are not functions of one component",
@@ -175,6 +175,8 @@ def train(
         trained = train_network(network, force=force, progress=shown, checkpoints=kept)
     finally:
         shown.end()
+    for warning in () if silent else trained.warnings:
+        say(f"warning: {warning}")
     result(_object(trained), _summary(trained), as_json, quiet=False)
     return FINE
 
@@ -225,14 +227,22 @@ class _Progress:
             say(self.CLEAR, end="")
 
 
-def _scores(values: dict[str, float]) -> str:
-    names = {"accuracy": "accuracy", "rmse": "root mean square error", "r2": "R²"}
-    shown = []
-    for name, value in values.items():
-        shown.append(
-            f"{names[name]} {value:.2%}" if name == "accuracy" else f"{names[name]} {value:.4g}"
-        )
-    return ", ".join(shown)
+def _scores(values: dict[str, Any]) -> str:
+    if "accuracy" in values:
+        return f"accuracy {values['accuracy']:.2%}"
+    shown = f"root mean square error {values['rmse']:.4g}"
+    if "r2" not in values:
+        return shown
+    shown += f", R² {values['r2']:.4g}"
+    of, constant = values["r2_by_output"], values.get("constant_outputs")
+    if len(of) > 8:
+        shown += f" (by output from {min(of):.4g} to {max(of):.4g})"
+    elif len(of) > 1:
+        shown += f" (by output {', '.join(f'{r2:.4g}' for r2 in of)})"
+    if constant:
+        what = f"targets of {constant} of {len(of)} outputs" if len(of) > 1 else "targets"
+        shown += f"; the {what} are all equal: R² is 1 there if they are met exactly, else 0"
+    return shown
 
 
 def _summary(result: Result) -> str:
@@ -252,6 +262,7 @@ def _object(result: Result) -> dict[str, Any]:
         "epochs": len(result.history),
         "train": result.train,
         "test": result.test,
+        "warnings": result.warnings,
         "module": str(result.files.module),
         "weights": str(result.files.weights),
         "history": str(result.files.history),
@@ -262,6 +273,7 @@ def check(
     specs: tuple[str, ...],
     seed: int,
     against: str | None,
+    rtol: float | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -269,7 +281,7 @@ def check(
     """Verify derivations and modules."""
     networks = [Network.from_spec(load_spec(source)) for source in specs]
     if against is not None:
-        return _against(specs, networks, Path(against), as_json, quiet)
+        return _against(specs, networks, Path(against), rtol, as_json, quiet)
     code, objects = FINE, []
     for name, network in zip(specs, networks, strict=True):
         report = network.derive().verify(seed)
@@ -308,14 +320,26 @@ def check(
 
 
 def _against(
-    specs: tuple[str, ...], networks: list[Network], path: Path, as_json: bool, quiet: bool
+    specs: tuple[str, ...],
+    networks: list[Network],
+    path: Path,
+    rtol: float | None,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Compare the gradients in a file with the derivation."""
     if len(networks) > 1:
         raise mistake("--against", "takes one spec")
-    found = compare_file(networks[0], path)
+    found = compare_file(networks[0], path, rtol)
     first = found.first.quantity if found.first else None
-    row = {"spec": specs[0], "ok": found.ok, "first": first, "rows": found.objects()}
+    row = {
+        "spec": specs[0],
+        "ok": found.ok,
+        "first": first,
+        "convention": found.convention,
+        "dtype": found.dtype,
+        "rows": found.objects(),
+    }
     result({"comparisons": [row]}, str(found), as_json, quiet)
     return FINE if found.ok else STALE
 

@@ -226,9 +226,12 @@ def train(**options: Any) -> int:
 @_specs
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what is drawn.")
 @click.option("--against", metavar="FILE.npz", type=NPZ, help="Gradients of your own, compared.")
+@click.option("--rtol", type=click.FloatRange(0), help="Of --against: the largest relative error.")
 @_common
 def check(**options: Any) -> int:
     """Verify the derivation, the generated module and its gradients."""
+    if options["rtol"] is not None and options["against"] is None:
+        raise click.UsageError("--rtol needs --against FILE.npz")
     _look(options["specs"], options["against"])
     from symnn.cli.commands import check
 

@@ -167,14 +167,16 @@ class Network:
         params: Mapping[str, Any],
         x: Any,
         y: Any,
-        rtol: float = 1e-6,
+        rtol: float | None = None,
     ) -> Comparison:
         """Compare a backpropagation of your own with the derivation, at one batch.
 
         grads: the gradient of every parameter, and of any other tensors, by the tensor's name
         ("A_1", "z_2") or the gradient's ("dA_1", "dz_2").  Dropout is off.  rtol: the largest error
-        over the largest entry that counts as right.  SpecError for unknown or missing names,
-        shapes and numbers that are not finite.
+        over the largest entry that counts as right; None: 1e-6, or what rounding in the coarsest
+        type of the arrays explains, where that is more.  The gradients of the samples' values may
+        be those of each sample's own loss, if all of them are.  SpecError for unknown or missing
+        names, shapes and numbers that are not finite.
         """
         from symnn.checking.compare import compare
 

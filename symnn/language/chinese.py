@@ -187,6 +187,7 @@ CHINESE: dict[str, str] = {
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
+    "scale by the largest component": "按最大分量缩放",
     "otherwise": "否则",
     "if": "若\\,",
     "numbers": "代入数字的演算",

@@ -210,6 +210,7 @@ ENGLISH: dict[str, str] = {
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
+    "scale by the largest component": "scaled by the largest component",
     "otherwise": "otherwise",
     "if": "if",
     # the worked example

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.random_networks import leaves_of, module_gradients, random_network
 from test_module import OPTIMIZERS, commented, drawn, network, passes_ruff, wide_range
-from test_networks import leaves_of, module_gradients, random_network
 
 import symnn
 from symnn import Dense, Dropout, Network

@@ -27,6 +27,7 @@ from symnn.io.files import (
 )
 from symnn.io.npz import read_npz
 from symnn.targets.registry import load_module
+from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]
@@ -93,12 +94,13 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Result:
-    """What training gave: the loss of every epoch, and scores by name."""
+    """What training gave: the loss of every epoch, scores by name, doubts about the run."""
 
     history: list[float]
-    train: dict[str, float]
-    test: dict[str, float]
+    train: Scores
+    test: Scores
     files: Files
+    warnings: tuple[str, ...] = ()
 
 
 def files_of(network: Network) -> Files:
@@ -176,11 +178,18 @@ def train(
     except OSError as error:
         raise output_error(Path(error.filename or files.module), error) from None
     _write_weights(files, params, force)
+    losses = [float(v) for v in history]
+    fitted = scores(network, module.predict(params, fit.x), fit.y)
+    tested = scores(network, module.predict(params, held.x), held.y) if len(held.x) else {}
+    if not all(np.isfinite(value).all() for value in (*fitted.values(), *tested.values())):
+        message = "training diverged: the errors of the outputs after the last epoch overflow"
+        raise Diverged(message, f"a smaller learning rate may help; weights: {files.weights}")
     result = Result(
-        history=[float(v) for v in history],
-        train=scores(network, module.predict(params, fit.x), fit.y),
-        test=scores(network, module.predict(params, held.x), held.y) if len(held.x) else {},
+        history=losses,
+        train=fitted,
+        test=tested,
         files=files,
+        warnings=doubts(network, losses, fitted, fit.y),
     )
     _write_history(network, result, len(fit.x), len(held.x), force)
     return result
@@ -221,20 +230,6 @@ def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
     if spec.train.standardize and "x_mean" not in params:
         params["x_mean"], params["x_scale"] = standardize(fit.x)
     return params
-
-
-def scores(network: Network, output: Any, y: Any) -> dict[str, float]:
-    """Accuracy for classes; otherwise root mean square error and R² (1 is a perfect fit)."""
-    loss = network.spec.loss.name
-    output = np.asarray(output, dtype=float)
-    if loss == "cross_entropy":
-        return {"accuracy": float(np.mean(output.argmax(axis=1) == y.argmax(axis=1)))}
-    if loss == "binary_cross_entropy":
-        return {"accuracy": float(np.mean(((output > 0.5) == (y > 0.5)).all(axis=1)))}
-    residual = float(np.sum((output - y) ** 2))
-    spread = float(np.sum((y - y.mean(axis=0)) ** 2))
-    found = {"rmse": float(np.sqrt(residual / y.size))}
-    return {**found, "r2": 1.0 - residual / spread} if spread else found
 
 
 def _write_weights(files: Files, params: Arrays, force: bool) -> None:
