@@ -190,6 +190,7 @@ class _Progress:
     """
 
     REDRAWS = 10
+    CLEAR = "\r\x1b[K"
 
     def __init__(self, epochs: int, quiet: bool, verbose: bool) -> None:
         self.epochs, self.quiet = epochs, quiet
@@ -200,37 +201,32 @@ class _Progress:
 
     def __call__(self, epoch: int, loss: float) -> None:
         kept = epoch in (1, self.epochs) or epoch % self.every == 0
-        if self.quiet or not (kept or self.moving):
+        now = time.monotonic() if self.moving else 0.0
+        if self.quiet or not (kept or (self.moving and now >= self.due)):
             return
         line = f"epoch {epoch:>{len(str(self.epochs))}}/{self.epochs}  loss {loss:.6g}"
         if not self.moving:
             say(line)
-            return
-        now = time.monotonic()
-        if kept:
-            say(f"\r\x1b[K{line}")
-        elif now >= self.due:
-            say(f"\r\x1b[K{line}{self._left(epoch, now)}", end="")
+        elif kept:
+            say(f"{self.CLEAR}{line}")
+        else:
+            say(f"{self.CLEAR}{line}{self._left(epoch, now)}", end="")
             self.due = now + 1 / self.REDRAWS
         self.first = self.first or (epoch, now)
 
     def _left(self, epoch: int, now: float) -> str:
         """How long the epochs that are left will take, if those before say so."""
-        if self.first is None or epoch == self.first[0]:
+        if self.first is None:
             return ""
-        done, seconds = epoch - self.first[0], now - self.first[1]
-        minutes, seconds = divmod(round(seconds / done * (self.epochs - epoch)), 60)
+        pace = (now - self.first[1]) / (epoch - self.first[0])
+        minutes, seconds = divmod(round(pace * (self.epochs - epoch)), 60)
         hours, minutes = divmod(minutes, 60)
-        return (
-            f"  {hours}:{minutes:02}:{seconds:02} left"
-            if hours
-            else f"  {minutes}:{seconds:02} left"
-        )
+        return f"  {hours}:{minutes:02}:{seconds:02} left"
 
     def end(self) -> None:
         """Clear the moving line."""
         if self.moving:
-            say("\r\x1b[K", end="")
+            say(self.CLEAR, end="")
 
 
 def _scores(values: dict[str, Any]) -> str:
