@@ -16,6 +16,7 @@ import numpy as np
 
 from symnn.data.datasets import Dataset, load_data, split, standardize
 from symnn.derivation.network import Network
+from symnn.io.exit_codes import DIVERGED, INTERRUPTED
 from symnn.io.fields import Problem, SpecError, UserError
 from symnn.io.files import (
     InputError,
@@ -45,13 +46,13 @@ class Stopped(UserError):
 class Diverged(Stopped):
     """The loss is no longer finite."""
 
-    code = 3
+    code = DIVERGED
 
 
 class Interrupted(Stopped):
     """Ctrl-C; the step that ran is finished."""
 
-    code = 130
+    code = INTERRUPTED
 
 
 @dataclass(frozen=True)
