@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from symnn.checking.compare import compare_file
+from symnn.checking.verify import verify
 from symnn.cli.output import mistake, result
 from symnn.cli.streams import put, say
+from symnn.derivation.derivation import derive
 from symnn.derivation.network import Network
 from symnn.io.exit_codes import FINE, STALE
 from symnn.spec.reader import load_spec
-from symnn.targets.registry import load_module
+from symnn.targets.registry import generate, load_module
 
 
 def check(
@@ -29,8 +31,8 @@ def check(
         return _against(specs, networks, Path(against), rtol, as_json, quiet)
     code, objects = FINE, []
     for name, network in zip(specs, networks, strict=True):
-        report = network.derive().verify(seed)
-        module = load_module(network.generate(), network.spec.output.module)
+        report = verify(derive(network), seed)
+        module = load_module(generate(network), network.spec.output.module)
         failure = None
         try:
             error = float(module.check(seed))

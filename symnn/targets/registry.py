@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
 from symnn.io.marks import marked_text
@@ -54,7 +55,7 @@ class Target:
 
 
 def _numpy(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "numpy"),
         **_functions(derivation, NUMPY),
@@ -64,7 +65,7 @@ def _numpy(network: Network) -> Files:
 
 
 def _plain(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "plain"),
         **_functions(derivation, NUMPY),
@@ -74,12 +75,12 @@ def _plain(network: Network) -> Files:
 
 
 def _c(network: Network, **options: Any) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     return c_files(derivation, _values(derivation, "c"), **options)
 
 
 def _jax(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "jax"),
         **_functions(derivation, JAX),

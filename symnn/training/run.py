@@ -28,7 +28,7 @@ from symnn.io.files import (
     write_files,
 )
 from symnn.io.npz import read_npz
-from symnn.targets.registry import load_module
+from symnn.targets.registry import generate, load_module
 from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
@@ -144,7 +144,7 @@ def train(
         checkpoints.check(force)
     whole = _data(network)
     fit, held = _parts(whole, network)
-    text = network.generate()
+    text = generate(network)
     module = load_module(text, spec.output.module)
     params = _start(network, module, fit)
     for part in (fit, held) if len(held.x) else (fit,):
