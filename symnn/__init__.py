@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from symnn.checking.compare import Comparison as Comparison
     from symnn.interop import params_from_keras as params_from_keras
     from symnn.interop import params_from_torch as params_from_torch
-    from symnn.io.fields import SpecError as SpecError
+    from symnn.io.errors import SpecError as SpecError
     from symnn.nn.layers import Dense as Dense
     from symnn.nn.layers import Dropout as Dropout
 
@@ -24,7 +24,7 @@ _PLACES = {
     "Dropout": "symnn.nn.layers",
     "Comparison": "symnn.checking.compare",
     "Network": "symnn.api",
-    "SpecError": "symnn.io.fields",
+    "SpecError": "symnn.io.errors",
     "from_torch": "symnn.api",
     "load": "symnn.api",
     "params_from_keras": "symnn.interop",

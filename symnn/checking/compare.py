@@ -21,7 +21,7 @@ from symnn.checking.rounding import coarsest, deviations
 from symnn.derivation.derivation import derive
 from symnn.engine.evaluate import Array, evaluate
 from symnn.engine.ir import lines_of
-from symnn.io.fields import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.npz import NpzError, read_npz
 
 if TYPE_CHECKING:

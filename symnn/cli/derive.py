@@ -11,7 +11,7 @@ from symnn.derivation.derivation import derive as derived
 from symnn.derivation.network import Network
 from symnn.formats.latex import BARE, FORMATS, PRINTERS
 from symnn.formats.tex import compile_pdf
-from symnn.io.fields import shorten
+from symnn.io.errors import shorten
 from symnn.io.processes import open_file
 from symnn.notes.labels import names
 from symnn.spec.reader import load_spec

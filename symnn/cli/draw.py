@@ -7,7 +7,7 @@ from pathlib import Path
 
 from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
 from symnn.derivation.network import Network
-from symnn.io.fields import shorten
+from symnn.io.errors import shorten
 from symnn.spec.reader import load_spec
 
 NO_FIGURE = {

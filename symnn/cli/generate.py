@@ -9,7 +9,7 @@ from typing import Any
 from symnn.cli.output import Product, deliver, mistake, paths, tell
 from symnn.cli.streams import say
 from symnn.derivation.network import Network
-from symnn.io.fields import shorten
+from symnn.io.errors import shorten
 from symnn.io.npz import read_npz
 from symnn.spec.reader import load_spec
 from symnn.targets.registry import TARGETS, generate_files

@@ -19,8 +19,8 @@ from click.shell_completion import shell_complete
 from symnn import __version__
 from symnn.cli.streams import drop, full, prepare, say
 from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, TARGETS, File, Word
+from symnn.io.errors import LINES, Problem, UserError, shown_path
 from symnn.io.exit_codes import CLOSED, FAILED, FINE, INTERRUPTED, USAGE
-from symnn.io.fields import LINES, Problem, UserError, shown_path
 from symnn.io.interrupts import Ending, as_ctrl_c
 
 COMPLETE = "_SYMNN_COMPLETE"

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from symnn.cli.output import mistake, tell
-from symnn.io.fields import shorten
+from symnn.io.errors import shorten
 from symnn.io.files import OutputError, write_files
 from symnn.spec.sources import example_path
 

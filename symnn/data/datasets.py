@@ -23,7 +23,7 @@ from symnn.io.csv import (
     read_header,
     read_table,
 )
-from symnn.io.fields import Problem, shown_path
+from symnn.io.errors import Problem, shown_path
 from symnn.io.files import absent, unreachable
 from symnn.io.npz import NpzError, read_headers, read_npz
 

@@ -12,17 +12,8 @@ from typing import Any
 
 from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
-from symnn.io.fields import (
-    REQUIRED,
-    Field,
-    Problem,
-    SpecError,
-    kind_of,
-    quoted,
-    shorten,
-    suggestion,
-    wrong,
-)
+from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.fields import REQUIRED, Field, kind_of, wrong
 from symnn.nn.layers import LAYERS
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import AFFINE, NOTATIONS, SYMBOLS, letter_tex, own_notation

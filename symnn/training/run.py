@@ -16,8 +16,8 @@ import numpy as np
 
 from symnn.data.datasets import Dataset, load_data, split, standardize
 from symnn.derivation.network import Network
+from symnn.io.errors import Problem, SpecError, UserError
 from symnn.io.exit_codes import DIVERGED, INTERRUPTED
-from symnn.io.fields import Problem, SpecError, UserError
 from symnn.io.files import (
     InputError,
     OutputError,

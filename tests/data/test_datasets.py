@@ -12,7 +12,7 @@ import pytest
 
 from symnn.data.datasets import BUILTIN, Dataset, check_header, load_data, split, standardize
 from symnn.io.csv import DataError
-from symnn.io.fields import Problem
+from symnn.io.errors import Problem
 from symnn.io.npz import NpzError, read_npz
 
 GOOD = "x1,x2,y\n0,0,0\n0,1,1\n1,0,2\n"

@@ -16,7 +16,7 @@ from symnn.api import Derivation
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.engine.evaluate import evaluate
 from symnn.formats.latex import html
-from symnn.io.fields import SpecError
+from symnn.io.errors import SpecError
 from symnn.language.chinese import CHINESE
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations as EquationBlock
