@@ -32,8 +32,12 @@ TOP = {
 EXECUTES = PACKAGE / "targets" / "registry.py"
 EXECUTORS = {"eval", "exec", "compile", "__import__"}
 PARSERS = {"sympify", "parse_expr"}
-# what runs other programs: TeX, and a C compiler
-RUNNERS = {PACKAGE / "formats" / "tex.py", PACKAGE / "targets" / "c" / "compiler.py"}
+# what runs other programs, and those who tell how TeX and a C compiler end
+RUNNERS = {
+    PACKAGE / "io" / "processes.py",
+    PACKAGE / "formats" / "tex.py",
+    PACKAGE / "targets" / "c" / "compiler.py",
+}
 
 
 def test_the_top_level_holds_only_what_the_design_names() -> None:

@@ -31,7 +31,8 @@ from symnn.engine.ir import Line, Program, name_of
 from symnn.engine.stabilise import rescaled
 
 if TYPE_CHECKING:
-    from symnn.derivation.derivation import Derivation, Derived
+    from symnn.derivation.derivation import Derivation
+    from symnn.derivation.sweeps import Derived
 
 SAMPLES = 3
 
@@ -109,7 +110,7 @@ class Sweep:
 
 
 def _stable(derivation: Derivation, point: Sweep) -> list[Row]:
-    """The stable program gives the values of the plain one, the rescaled exponentials apart."""
+    """The stable program gives the values of the plain one, apart from those it scales."""
     plain, stable = derivation.batch.program, derivation.stable
     before = evaluate(plain, point.values, point.sizes)
     after = evaluate(stable, point.values, point.sizes)

@@ -219,12 +219,15 @@ CHINESE: dict[str, str] = {
     "stable_says": "纸面上正确的公式，计算时可能因舍入和溢出而失效。"
     "以下形式的值相同，并且可以放心计算：",
     "stable_rescaled": "纸面上正确的公式，计算时可能因舍入和溢出而失效。"
-    "以下形式可以放心计算，除 ${names}$ 外值都相同；"
-    "${names}$ 都除以其中最大的指数函数值，它们的商不变：",
+    "以下形式可以放心计算。{scaled}其余的值都相同：",
+    "stable: shift by the maximum": "${names}$ 都除以其中最大的指数函数值，它们的商不变。",
+    "stable: scale by the largest component": "范数的平方 ${names}$ 除以最大分量的平方，"
+    "范数再乘以该分量。",
     "shift by the maximum": "$e_{{i}}$ 与 $s$ 同乘一数，$e_{{i}}/s$ 不变",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
+    "scale by the largest component": "按最大分量缩放",
     "otherwise": "否则",
     "if": "若\\,",
     "numbers": "代入数字的演算",

@@ -249,12 +249,16 @@ ENGLISH: dict[str, str] = {
     "stable_says": "Rounding and overflow can spoil formulas that are right on paper. The "
     "following forms have the same values and are safe to compute:",
     "stable_rescaled": "Rounding and overflow can spoil formulas that are right on paper. The "
-    "following forms are safe to compute. They have the same values, apart from ${names}$; these "
-    "are divided by the largest exponential, which leaves their quotients as they are:",
+    "following forms are safe to compute. {scaled} All other values are the same:",
+    "stable: shift by the maximum": "The values ${names}$ are divided by the largest exponential, "
+    "which leaves their quotients as they are.",
+    "stable: scale by the largest component": "The squared norm ${names}$ is divided by the "
+    "square of the largest component, and the norm is multiplied by that component again.",
     "shift by the maximum": "$e_{{i}}/s$ stays the same if both are scaled",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
+    "scale by the largest component": "scaled by the largest component",
     "otherwise": "otherwise",
     "if": "if",
     # the worked example

@@ -250,10 +250,8 @@ class Reference(Opening):
         steps = stabilise(self.sweep.program)[1]
         if not steps:
             return
-        other = rescaled(self.sweep.program)
-        names = self.say.listed(self.letter(n) for n in self.sweep.program.tensors if n in other)
-        phrase = "stable_rescaled" if other else "stable_says"
-        self.out.say(self.say(phrase, names=names))
+        scaled = self._scaled()
+        self.out.say(self.say("stable_rescaled" if scaled else "stable_says", scaled=scaled))
         rows = []
         for step in steps:
             left, right = self.sides(step.after, self.notation)
@@ -262,6 +260,18 @@ class Reference(Opening):
             rows.append(Row(left, right, reason, label=label))
         self.out.show(*rows)
         self.out.end(self.say("stable"))
+
+    def _scaled(self) -> str:
+        """The sentences on values that are others in the stable form, one for each way."""
+        rules = rescaled(self.sweep.program)
+        letters: dict[str, list[str]] = {}
+        for name in self.sweep.program.tensors:
+            if name in rules:
+                letters.setdefault(rules[name], []).append(self.letter(name))
+        sentences = (
+            self.say(f"stable: {rule}", names=self.say.listed(own)) for rule, own in letters.items()
+        )
+        return self.say("join_sentences").join(sentences)
 
 
 def elided(letters: Sequence[str]) -> Sequence[str]:
