@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from symnn.checking.verify import SAMPLES, Sweep
 from symnn.derivation.any_depth import LAYERS, size
-from symnn.derivation.derivation import Derivation, Derived
+from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.network import Network
+from symnn.derivation.sweeps import Derived
 from symnn.engine.complex_step import H
 from symnn.engine.ir import Line
 from symnn.nn.layers import Dense
@@ -37,7 +39,7 @@ class Evidence:
         self.width: int | None = None
         evaluated = derivation
         if not derivation.network.count and parameters(derivation.network) > LARGE:
-            evaluated, self.width = twin(derivation.network).derive(), WIDTH
+            evaluated, self.width = derive(twin(derivation.network)), WIDTH
         other: Derived = getattr(evaluated, kind)
         self.lines = {
             own.after: its.after
@@ -61,6 +63,17 @@ class Evidence:
             return None
         found = [point.check(self.lines[line]) for point in self.points]
         return max(error for error, _ in found) if all(ok for _, ok in found) else None
+
+
+_KEPT: WeakKeyDictionary[Derivation, dict[str, Evidence]] = WeakKeyDictionary()
+
+
+def evidence(derivation: Derivation, kind: str) -> Evidence:
+    """What evaluates the lines of a sweep, by its name in the derivation; kept with it."""
+    kept = _KEPT.setdefault(derivation, {})
+    if kind not in kept:
+        kept[kind] = Evidence(derivation, kind)
+    return kept[kind]
 
 
 def words(errors: Iterable[float]) -> dict[str, object]:

@@ -27,7 +27,8 @@ from symnn.engine.ir import Line, Program, name_of
 from symnn.engine.stabilise import rescaled
 
 if TYPE_CHECKING:
-    from symnn.derivation.derivation import Derivation, Derived
+    from symnn.derivation.derivation import Derivation
+    from symnn.derivation.sweeps import Derived
 
 SAMPLES = 3
 

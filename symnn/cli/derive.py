@@ -7,6 +7,7 @@ from pathlib import Path
 
 from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
 from symnn.derivation.any_depth import PLAIN, general
+from symnn.derivation.derivation import derive as derived
 from symnn.derivation.network import Network
 from symnn.formats.latex import BARE, FORMATS, PRINTERS
 from symnn.formats.tex import compile_pdf
@@ -53,7 +54,7 @@ def derive(
     def made(network: Network) -> str | bytes:
         chosen = network.spec.notes
         text = printed(
-            network.derive(),
+            derived(network),
             notation=chosen.notation,
             layout=chosen.layout,
             detail=chosen.detail,
@@ -68,7 +69,10 @@ def derive(
         return compile_pdf(text) if compiled and isinstance(text, str) else text
 
     places = paths(networks, output, suffix)
-    products = [Product(path, partial(made, n)) for n, path in zip(networks, places, strict=True)]
+    products = [
+        Product(path, suffix, partial(made, network))
+        for network, path in zip(networks, places, strict=True)
+    ]
     found = deliver(products, check, force)
     for name in found["written"] if launch else ():
         if not open_file(name):

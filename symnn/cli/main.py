@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import os
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -18,10 +19,10 @@ from click.shell_completion import shell_complete
 from symnn import __version__
 from symnn.cli.streams import drop, full, prepare, say
 from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, TARGETS, File, Word
+from symnn.io.exit_codes import CLOSED, FAILED, FINE, INTERRUPTED, USAGE
 from symnn.io.fields import LINES, Problem, UserError, shown_path
 from symnn.io.interrupts import Ending, as_ctrl_c
 
-FINE, FAILED, USAGE, STALE, INTERRUPTED, CLOSED = 0, 1, 2, 4, 130, 141
 COMPLETE = "_SYMNN_COMPLETE"
 
 
@@ -109,7 +110,7 @@ def cli() -> None:
 @_writing
 def new(**options: Any) -> int:
     """Write a commented spec to start from to FILE."""
-    from symnn.cli.commands import new
+    from symnn.cli.new import new
 
     return new(**options)
 
@@ -168,7 +169,7 @@ def derive(**options: Any) -> int:
 def generate(**options: Any) -> int:
     """Write the standalone training module."""
     _look(options["specs"], options["weights"])
-    from symnn.cli.commands import generate
+    from symnn.cli.generate import generate
 
     return generate(**options)
 
@@ -193,7 +194,7 @@ def generate(**options: Any) -> int:
 def draw(**options: Any) -> int:
     """Draw the network, its graph, its activations or a step against the gradient."""
     _look(options["specs"])
-    from symnn.cli.commands import draw
+    from symnn.cli.draw import draw
 
     return draw(**options)
 
@@ -217,7 +218,7 @@ def train(**options: Any) -> int:
     if options["checkpoint"] is None and (options["resume"] or options["every"]):
         raise click.UsageError("--every and --resume need --checkpoint DIR")
     _look([options["spec"]], options["weights"], options["data"])
-    from symnn.cli.commands import train
+    from symnn.cli.train import train
 
     return train(**options)
 
@@ -233,7 +234,7 @@ def check(**options: Any) -> int:
     if options["rtol"] is not None and options["against"] is None:
         raise click.UsageError("--rtol needs --against FILE.npz")
     _look(options["specs"], options["against"])
-    from symnn.cli.commands import check
+    from symnn.cli.check import check
 
     return check(**options)
 
@@ -273,9 +274,7 @@ def run(words: list[str], ending: Ending | None = None) -> int:
     as_json = "--json" in options
     ending = ending or Ending()
     try:
-        with warnings.catch_warnings():
-            if as_json and not sys.warnoptions:
-                warnings.simplefilter("ignore")  # they would stand beside the object
+        with _warnings(as_json, as_json or "-q" in options or "--quiet" in options):
             code = _invoke(words)
         sys.stdout.flush()
         return code
@@ -295,6 +294,28 @@ def run(words: list[str], ending: Ending | None = None) -> int:
         return CLOSED
     except Exception as error:
         return _unforeseen(error, as_json, "-v" in options or "--verbose" in options)
+
+
+@contextlib.contextmanager
+def _warnings(as_json: bool, quiet: bool) -> Iterator[None]:
+    """In here the package's own warnings are lines on stderr, unless quiet.
+
+    as_json: other libraries' are not shown either, where Python was not asked for them.
+    """
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not category.__module__.startswith("symnn."):
+                usual(message, category, *place, **more)
+            elif not quiet:
+                say(f"symnn: {message}")
+
+        if as_json and not sys.warnoptions:
+            warnings.simplefilter("ignore")  # they would stand beside the object
+        warnings.filterwarnings("always", category=UserWarning, module=r"symnn\.")
+        warnings.showwarning = show
+        yield
 
 
 def _invoke(words: list[str]) -> int:

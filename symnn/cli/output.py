@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symnn.cli.main import FINE, STALE
 from symnn.cli.streams import put, say
 from symnn.derivation.network import Network
+from symnn.io.exit_codes import FINE, STALE
 from symnn.io.fields import Problem, SpecError, shorten
-from symnn.io.files import absent, check_writable, read_text_limited, write_bytes
+from symnn.io.files import absent, check_writable, read_text_limited, write_files
+from symnn.io.marks import marked_text, unix
 
 LIMIT = 64 * 2**20
 
@@ -23,10 +24,12 @@ LIMIT = 64 * 2**20
 class Product:
     """What a command makes.
 
-    path: where it goes; None: to standard output.  base: as for check_writable.
+    path: where it goes; None: to standard output.  suffix: of files of its kind.  base: as for
+    check_writable.
     """
 
     path: Path | None
+    suffix: str
     make: Callable[[], str | bytes]
     base: Path | None = None
 
@@ -65,30 +68,34 @@ def deliver(products: Sequence[Product], check: bool, force: bool) -> dict[str, 
         raise mistake("--check", "compares a file", "name it with -o FILE")
     twice = next((p for k, p in enumerate(places) if p is not None and p in places[:k]), None)
     if twice is not None:
-        hint = "let each spec have a module of its own in [output]"
-        raise mistake("-o", f"{shorten(str(twice))} would be written twice", hint)
+        hint = "give them other names: module in [output]"
+        raise mistake(shorten(str(twice)), "is the file of two specs", hint)
     for product in products:
         if product.path is not None and not check:
             check_writable(product.path, force=force, base=product.base)
-    made = [(product.path, product.make(), product.base) for product in products]
+    made = [(product, product.make()) for product in products]
     if check:
-        found = [_difference(path, text) for path, text, _ in made if path is not None]
+        found = [_difference(p.path, _text(p, content)) for p, content in made if p.path]
         return {"stale": [each for each in found if each is not None]}
-    for path, text, base in made:
-        if path is not None:
-            data = text.encode("utf-8") if isinstance(text, str) else text
-            write_bytes(path, data, force=force, base=base)
-    if any(path is None for path, _, _ in made):
-        return {"products": [text for _, text, _ in made]}
-    return {"written": [str(path) for path, _, _ in made]}
+    if None in places:
+        return {"products": [_text(product, content) for product, content in made]}
+    for base in dict.fromkeys(product.base for product in products):
+        contents = {p.path: content for p, content in made if p.path and p.base == base}
+        write_files(contents, force=force, base=base)
+    return {"written": [str(place) for place in places]}
 
 
-def _difference(path: Path, made: str | bytes) -> dict[str, str] | None:
+def _text(product: Product, content: str | bytes) -> str:
+    """A product as the text that its file holds."""
+    assert isinstance(content, str)
+    return marked_text(content, product.suffix)
+
+
+def _difference(path: Path, made: str) -> dict[str, str] | None:
     """How a file differs from the text that it should hold; None: not at all."""
-    assert isinstance(made, str)
     there = not absent(path)
     found = read_text_limited(path, LIMIT) if there else ""
-    if found == made:
+    if unix(found.encode()) == made.encode():
         return None
     old, new = (text.splitlines(keepends=True) for text in (found, made))
     lines = difflib.unified_diff(old, new, str(path), "as derived")

@@ -17,7 +17,7 @@ from symnn.formats.quarto import quarto
 from symnn.formats.tex import breakable, compile_pdf, escape, in_fandol
 from symnn.formulas.breaking import broken, fitted, room
 from symnn.formulas.pieces import visible
-from symnn.io.files import MARKER, check_writable, write_bytes
+from symnn.io.files import check_writable, write_file
 from symnn.io.templating import render
 from symnn.language.phrases import DETAILS, Phrases
 from symnn.notes.document import (
@@ -34,6 +34,7 @@ from symnn.notes.document import (
 )
 from symnn.notes.links import linker
 from symnn.notes.tell import tell
+from symnn.targets.registry import generate
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -118,7 +119,7 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
     notes = tell(derivation, **options)
-    return markdown.notebook(notes, network.spec.output.module, network.generate())
+    return markdown.notebook(notes, network.spec.output.module, generate(network))
 
 
 def beamer(derivation: Derivation, **options: Any) -> str:
@@ -127,7 +128,6 @@ def beamer(derivation: Derivation, **options: Any) -> str:
     program = Phrases(notes.language)("tex_program")
     return render(
         "formats/beamer/slides.tex.j2",
-        marker=MARKER,
         program=program,
         title=breakable(notes.title, program),
         description=breakable(notes.description, program),
@@ -175,7 +175,6 @@ def latex_document(notes: Document) -> str:
     ]
     return render(
         "formats/latex/notes.tex.j2",
-        marker=MARKER,
         program=program,
         title=breakable(notes.title, program),
         pdf_title=plain_title(notes.title, program),
@@ -204,7 +203,7 @@ def save(
     kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
     made = (BARE if bare and kind in BARE else PRINTERS)[kind](derivation, **options)
-    write_bytes(path, made.encode() if isinstance(made, str) else made, force=force)
+    write_file(path, made, force=force)
     return path
 
 

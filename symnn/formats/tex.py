@@ -10,7 +10,6 @@ import unicodedata
 from pathlib import Path
 
 from symnn.io.fields import Problem, UserError
-from symnn.io.files import MARKER
 from symnn.io.processes import run, scratch
 
 SECONDS = 60
@@ -102,10 +101,10 @@ _NOT_IN_T1 = frozenset("ĀāĈĉĊċĒēĔĕĖėĜĝĠġĢģĤĥĨĩĪīĬĭĮį
 def compile_pdf(tex: str) -> bytes:
     """The PDF of a document, made in a temporary folder, without shell escape.
 
-    The program is the one that the document names in its second line, or else pdflatex.
+    The program is the one that the document names in its first line, or else pdflatex.
     Raises TexError: not installed, too slow, or the first error of its log.
     """
-    named = re.match(r"%.*\n% !TEX program = (\w+)\n", tex)
+    named = re.match(r"% !TEX program = (\w+)\n", tex)
     name = named[1] if named else "pdflatex"
     program = shutil.which(name)
     if program is None:
@@ -120,11 +119,10 @@ def compile_pdf(tex: str) -> bytes:
             for _ in range(2):
                 if not _run(program, folder):
                     break
-            pdf = (folder / "notes.pdf").read_bytes()
+            return (folder / "notes.pdf").read_bytes()
     except OSError as error:
         message = f"{name} did not run: {error.strerror or error}"
         raise TexError(message, "see to it and to the temporary folder, or write .tex") from None
-    return pdf + f"\n% {MARKER}\n".encode()
 
 
 def _run(program: str, folder: Path) -> bool:

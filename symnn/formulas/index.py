@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
+from symnn.engine import display
 from symnn.engine.functions import Named
 from symnn.engine.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import HYPERPARAMETERS, ordered_terms, primitive, reading_order
@@ -329,6 +330,7 @@ def printed_axes(line: Line, notation: Notation, layout: str) -> tuple[Axis, ...
     return own[::-1] if notation.turned(line.lhs.name, layout) else own
 
 
+@display.latex.register
 def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
     """A line in index notation: ``z_{1,i} = \\sum_{j=1}^{2} A_{1,ij} x_{j} + b_{1,i}``.
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from symnn.io.exit_codes import USAGE
+
 REQUIRED = object()
 LINES = 40  # of an error message
 SHOWN = 60  # characters of a user's text in a message
@@ -35,7 +37,7 @@ class UserError(Exception):
     errors: the problems.  code: the exit code of a command that ends with it.
     """
 
-    code = 2
+    code = USAGE
 
     def __init__(self, errors: Sequence[Problem]) -> None:
         self.errors = list(errors)

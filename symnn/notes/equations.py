@@ -24,7 +24,8 @@ from symnn.notes.reasons import Reasons, read_names
 
 if TYPE_CHECKING:
     from symnn.checking.evidence import Evidence
-    from symnn.derivation.derivation import Derivation, Derived
+    from symnn.derivation.derivation import Derivation
+    from symnn.derivation.sweeps import Derived
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from symnn.checking.evidence import evidence
 from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
 from symnn.notation.books import LAYOUTS, NOTATIONS, with_symbols
 from symnn.notation.notation import Notation
@@ -67,7 +68,7 @@ def tell(
     drawn = figures and not labels
     told = kind(derivation, own, layout, detail, language, drawn, method, not labels)
     if ticks and detail != "answer" and not labels:
-        told.evidence = derivation.evidence(told.kind)
+        told.evidence = evidence(derivation, told.kind)
     notes = told.document(numbers, beside)
     if labels:
         notes = selected(notes, labels, told.say("selected"))

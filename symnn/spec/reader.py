@@ -339,7 +339,16 @@ class _Reader:
                 self.numbers(path, values, shapes[name])
 
     def header(self, spec: Spec) -> None:
-        self.problems += check_header(spec)
+        widths = [layer.units for layer in spec.layers if hasattr(layer, "units")]
+        if spec.train.data and widths:
+            self.problems += check_header(
+                spec.train.data,
+                inputs=spec.model.inputs,
+                outputs=widths[-1],
+                target=spec.train.target,
+                folder=spec.folder,
+                classes=spec.loss.name == "cross_entropy",
+            )
 
 
 def _no_target(loss: str, y: Sequence[float]) -> str | None:

@@ -15,9 +15,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
-from symnn.io.files import MARKER_KEY
+from symnn.io.marks import marked_text
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES, Dropout
 from symnn.targets.c.compiler import compiler, sizes
@@ -54,7 +55,7 @@ class Target:
 
 
 def _numpy(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "numpy"),
         **_functions(derivation, NUMPY),
@@ -64,7 +65,7 @@ def _numpy(network: Network) -> Files:
 
 
 def _plain(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "plain"),
         **_functions(derivation, NUMPY),
@@ -74,12 +75,12 @@ def _plain(network: Network) -> Files:
 
 
 def _c(network: Network, **options: Any) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     return c_files(derivation, _values(derivation, "c"), **options)
 
 
 def _jax(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "jax"),
         **_functions(derivation, JAX),
@@ -105,12 +106,13 @@ def generate(network: Network, target: str = "numpy", **options: Any) -> str:
 
 
 def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
-    """Suffix -> text of all files of a target, the program first; ValueError as above."""
+    """Suffix -> text of all files of a target, marked, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     if unknown := set(options) - set(TARGETS[target].options):
         raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
-    return TARGETS[target].files(network, **options)
+    files = TARGETS[target].files(network, **options)
+    return {suffix: marked_text(text, suffix) for suffix, text in files.items()}
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
@@ -168,7 +170,6 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "decay": bool(spec.loss.l2),
         "classes": spec.loss.name == "cross_entropy",
         "target": _target(network),
-        "marker": MARKER_KEY,
         "signature": _signature(bool(dropouts)),
         "digest": _digest(derivation, target),
     }

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import symnn
+from symnn.api import Derivation
 from symnn.checking.verify import sweep_rows
-from symnn.derivation.derivation import MEAN, Derivation
+from symnn.derivation.sweeps import MEAN
 from symnn.engine.ir import Line
 from symnn.formats.latex import document, tell
 from symnn.formats.tex import compile_pdf

@@ -18,9 +18,8 @@ from typing import Any
 import pytest
 
 import symnn
+from symnn.api import Derivation, Network
 from symnn.cli.main import main
-from symnn.derivation.derivation import Derivation
-from symnn.derivation.network import Network
 from symnn.drawing.svg import svg
 from symnn.formats import tex
 from symnn.formats.figure import figure, printed

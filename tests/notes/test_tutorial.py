@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import symnn
-from symnn.derivation.derivation import Derivation
-from symnn.derivation.scalars import scalar_line, scalars
+from symnn.api import Derivation
+from symnn.derivation.sweeps import scalar_line, scalars
 from symnn.engine.evaluate import evaluate
 from symnn.formats import tex
 from symnn.formats.latex import document, html

@@ -178,7 +178,9 @@ def failed_everywhere(module: Any, train: Train, folder: Path) -> dict[str, Any]
             else:
                 wrong += [where + f"said {said!r}"] * (str(folder / "checkpoint") not in said)
                 wrong += [where + "not the old checkpoint"] * (content(folder) != state)
-                wrong += [where + "left a file"] * (len([*folder.iterdir()]) != (state is not None))
+                left = [p.name for p in folder.iterdir()] if folder.exists() else None
+                expected = None if state is None else ["checkpoint"]
+                wrong += [where + f"left {left}"] * (left != expected)
             if found := run.wrong(train, folder):
                 wrong.append(where + found)
     return {"count": count, "checkpoints": run.checkpoints, "wrong": wrong}
