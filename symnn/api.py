@@ -15,7 +15,7 @@ from symnn.derivation import derivation, network
 from symnn.drawing.svg import svg
 from symnn.engine import lambdify as lambdify  # registers Line.lambdify
 from symnn.engine.complex_step import Report
-from symnn.formats import latex
+from symnn.formats import registry as formats
 from symnn.formats.figure import picture
 from symnn.formats.showing import show
 from symnn.notation.notation import Notation
@@ -89,7 +89,7 @@ class Derivation(derivation.Derivation):
         of its notation.  select: labels of equations that are wanted alone, "delta_1,A_1";
         notes/labels.py lists them.
         """
-        return latex.fragment(
+        return formats.fragment(
             self,
             notation=notation,
             layout=layout,
@@ -109,13 +109,13 @@ class Derivation(derivation.Derivation):
         ("reference" or "tutorial"), method ("chain" or "differential"), select, code.
         Raises ValueError, OutputError, TexError.
         """
-        return latex.save(self, Path(path), force=force, bare=fragment, **options)
+        return formats.save(self, Path(path), force=force, bare=fragment, **options)
 
     def show(self, height: int = 640, **options: Any) -> None:
         """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
         elsewhere in the browser.  options: those of :meth:`save`.  OSError where none opens.
         """
-        show(latex.html(self, **options), self.network.spec.output.module, height)
+        show(formats.html(self, **options), self.network.spec.output.module, height)
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())

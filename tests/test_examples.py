@@ -10,7 +10,7 @@ import pytest
 
 import symnn
 from symnn.data.datasets import load_data, split
-from symnn.formats.latex import document
+from symnn.formats.registry import document
 from symnn.io.marks import marked_text
 from symnn.spec.sources import example_names
 

@@ -9,7 +9,7 @@ from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.derivation.derivation import derive as derived
 from symnn.derivation.network import Network
-from symnn.formats.latex import BARE, FORMATS, PRINTERS
+from symnn.formats.registry import BARE, FORMATS, PRINTERS
 from symnn.formats.tex import compile_pdf
 from symnn.io.errors import shorten
 from symnn.io.processes import open_file

@@ -14,7 +14,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from symnn.io.errors import Problem, SpecError, quoted, suggestion
-from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
+from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.phrases import PHRASES
 
 # what belongs to modules that load SymPy; tests compare these with the tables there
 KINDS = ("latex", "pdf", "html", "markdown", "ipynb", "beamer", "quarto", "json")

@@ -6,9 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from symnn.checking.evidence import evidence
-from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
-from symnn.notation.books import LAYOUTS, NOTATIONS, chosen, with_symbols
+from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.phrases import PHRASES
+from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notation.letters import with_symbols
 from symnn.notation.notation import Notation
+from symnn.notation.own import chosen
 from symnn.notes.code import appendix
 from symnn.notes.document import Document
 from symnn.notes.labels import names, selected

@@ -16,8 +16,10 @@ from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.fields import REQUIRED, Field, kind_of, wrong
 from symnn.nn.layers import LAYERS
 from symnn.nn.losses import LOSSES
-from symnn.notation.books import AFFINE, NOTATIONS, SYMBOLS, chosen, letter_tex, own_notation
+from symnn.notation.books import AFFINE, NOTATIONS
+from symnn.notation.letters import SYMBOLS, letter_tex
 from symnn.notation.notation import Notation
+from symnn.notation.own import chosen, own_notation
 from symnn.spec.formula import FormulaError, parse_formula
 from symnn.spec.positions import child
 from symnn.spec.sections import (

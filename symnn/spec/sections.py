@@ -12,19 +12,13 @@ from typing import Any
 
 from symnn.io.errors import Problem, quoted
 from symnn.io.fields import Field
-from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
+from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.phrases import PHRASES
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS
-from symnn.notation.books import (
-    GRADIENTS,
-    HADAMARDS,
-    LAYOUTS,
-    MEANS,
-    NOTATIONS,
-    ORIENTATIONS,
-    TRANSPOSES,
-)
+from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notation.notation import LAYER_MARKS, Notation
+from symnn.notation.own import GRADIENTS, HADAMARDS, MEANS, ORIENTATIONS, TRANSPOSES
 from symnn.spec.positions import Lines, nearest
 
 NAME_LIMIT, TEXT_LIMIT = 200, 2000

@@ -15,8 +15,8 @@ import symnn
 from symnn.api import Derivation
 from symnn.checking.evidence import LARGE, evidence, twin
 from symnn.engine.ir import Line, Term
-from symnn.formats.latex import document, github, html
-from symnn.language.phrases import DETAILS
+from symnn.formats.registry import document, github, html
+from symnn.language.options import DETAILS
 from symnn.notation.books import AFFINE, LAYOUTS
 from symnn.notes.document import Document, Paragraph, Row
 from symnn.notes.document import Equations as EquationBlock

@@ -23,7 +23,7 @@ from symnn.cli import words as tables
 from symnn.cli.main import cli, main
 from symnn.cli.train import _Progress
 from symnn.data.datasets import BUILTIN
-from symnn.formats.latex import FORMATS
+from symnn.formats.registry import FORMATS
 from symnn.io.marks import marked_text
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.figures import FIGURES

@@ -13,8 +13,8 @@ import pytest
 
 import symnn
 from symnn.cli.main import KINDS
-from symnn.formats.latex import FORMATS, PRINTERS, github, ipynb, objects, qmd
 from symnn.formats.markdown import literal
+from symnn.formats.registry import FORMATS, PRINTERS, github, ipynb, objects, qmd
 from symnn.notes.labels import labelled
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names

@@ -15,9 +15,10 @@ import pytest
 import symnn
 from symnn.api import Derivation
 from symnn.formats.html import katex_style, words
-from symnn.formats.latex import html, tell
-from symnn.language.phrases import DETAILS, METHODS
+from symnn.formats.registry import html
+from symnn.language.options import DETAILS, METHODS
 from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
 VENDOR = Path(symnn.__file__).parent / "vendor" / "katex"

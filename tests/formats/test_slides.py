@@ -12,7 +12,7 @@ import pytest
 import symnn
 from symnn.cli.main import run
 from symnn.formats.beamer import LINES, Item, groups_of, split
-from symnn.formats.latex import bare_frames, beamer
+from symnn.formats.registry import bare_frames, beamer
 from symnn.notes.document import Equations, Row
 from symnn.notes.labels import labelled
 from symnn.notes.tell import tell

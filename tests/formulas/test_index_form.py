@@ -13,11 +13,11 @@ import symnn
 from symnn.engine.complex_step import draw
 from symnn.engine.evaluate import evaluate
 from symnn.engine.ir import Tensor, axis
-from symnn.formats.latex import PRINTERS
+from symnn.formats.registry import PRINTERS
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError
 from symnn.formulas.numbers import matrix
 from symnn.formulas.shapes import tensor_shape, times
-from symnn.language.phrases import DETAILS, METHODS
+from symnn.language.options import DETAILS, METHODS
 from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
 from symnn.notes.document import Row
 from symnn.notes.equations import Equations

@@ -15,12 +15,12 @@ import symnn
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
 from symnn.engine.stabilise import stabilise
-from symnn.formats import latex as notes
+from symnn.formats import registry as notes
 from symnn.formats import tex
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import line_shapes
 from symnn.formulas.whole import batch_product
-from symnn.language.phrases import DETAILS
+from symnn.language.options import DETAILS
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
 from symnn.notes.equations import Equations

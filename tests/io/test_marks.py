@@ -14,7 +14,7 @@ import pytest
 
 from symnn import Dense, Network
 from symnn.formats.figure import picture, printed
-from symnn.formats.latex import BARE, FORMATS, PRINTERS
+from symnn.formats.registry import BARE, FORMATS, PRINTERS
 from symnn.io.marks import KEY, WORDS, _origin, marked, origin
 from symnn.targets.registry import generate_files
 

@@ -16,9 +16,10 @@ from symnn.api import Derivation
 from symnn.checking.verify import Sweep
 from symnn.derivation.sweeps import MEAN
 from symnn.engine.ir import Line
-from symnn.formats.latex import document, tell
+from symnn.formats.registry import document
 from symnn.formats.tex import compile_pdf
 from symnn.notation.books import NOTATIONS
+from symnn.notes.tell import tell
 
 SPEC = """
 [model]

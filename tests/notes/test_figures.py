@@ -27,7 +27,7 @@ from symnn.drawing.tikz import tikz
 from symnn.engine.functions import TABLE, X, expand_names
 from symnn.engine.ir import name_of
 from symnn.formats import figure as draw
-from symnn.formats.latex import document, fragment, html
+from symnn.formats.registry import document, fragment, html
 from symnn.notation.books import AFFINE, LAYOUTS
 from symnn.notes.equations import Equations
 from symnn.notes.figures import FIGURES, captioned

@@ -12,9 +12,9 @@ import pytest
 
 import symnn
 from symnn.cli.main import run
-from symnn.formats.latex import document, fragment_to_input
+from symnn.formats.registry import document, fragment_to_input
 from symnn.formulas.breaking import broken
-from symnn.language.phrases import DETAILS
+from symnn.language.options import DETAILS
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations
 from symnn.notes.labels import LabelError, labelled, names

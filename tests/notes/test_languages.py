@@ -24,7 +24,7 @@ from symnn.drawing.svg import svg
 from symnn.formats import tex
 from symnn.formats.figure import figure, printed
 from symnn.formats.html import words
-from symnn.formats.latex import (
+from symnn.formats.registry import (
     beamer,
     document,
     fragment,
@@ -33,12 +33,14 @@ from symnn.formats.latex import (
     html,
     ipynb,
     qmd,
-    tell,
 )
-from symnn.language.phrases import DETAILS, ENGLISH, PHRASES
+from symnn.language.english import ENGLISH
+from symnn.language.options import DETAILS
+from symnn.language.phrases import PHRASES
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Box, Document, Equations, Figure, Heading, Paragraph, Table
 from symnn.notes.figures import FIGURES
+from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
 OTHERS = [language for language in PHRASES if language != "en"]

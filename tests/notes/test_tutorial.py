@@ -13,7 +13,7 @@ from symnn.api import Derivation
 from symnn.derivation.sweeps import scalar_line, scalars
 from symnn.engine.evaluate import evaluate
 from symnn.formats import tex
-from symnn.formats.latex import document, html
+from symnn.formats.registry import document, html
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations, Paragraph, Row
 from symnn.notes.tell import tell
