@@ -22,7 +22,7 @@ from pathlib import Path
 from support.random_networks import random_network
 
 import symnn
-from symnn.derivation.network import Network
+from symnn.api import Network
 from symnn.formats.figure import figure, printed
 from symnn.formats.latex import BARE, PRINTERS
 from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES

@@ -18,9 +18,10 @@ import numpy as np
 from symnn.checking.conventions import CONVENTIONS, Convention
 from symnn.checking.mistakes import Chain, cause_of, largest, misfit
 from symnn.checking.rounding import coarsest, deviations
+from symnn.derivation.derivation import derive
 from symnn.engine.evaluate import Array, evaluate
 from symnn.engine.ir import lines_of
-from symnn.io.fields import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.npz import NpzError, read_npz
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def compare(
             raise _fail(place, "must be a mapping of names to arrays")
     if rtol is not None and not (np.isfinite(rtol) and rtol >= 0):
         raise _fail("rtol", f"must be a number from 0 on, not {rtol}")
-    sweep = network.derive().batch
+    sweep = derive(network).batch
     leaves = _leaves(network, params, x, y)
     with np.errstate(all="ignore"):
         values = evaluate(sweep.forward, leaves, {"N": len(leaves["x"])})

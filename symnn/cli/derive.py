@@ -7,10 +7,11 @@ from pathlib import Path
 
 from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
 from symnn.derivation.any_depth import PLAIN, general
+from symnn.derivation.derivation import derive as derived
 from symnn.derivation.network import Network
 from symnn.formats.latex import BARE, FORMATS, PRINTERS
 from symnn.formats.tex import compile_pdf
-from symnn.io.fields import shorten
+from symnn.io.errors import shorten
 from symnn.io.processes import open_file
 from symnn.notes.labels import names
 from symnn.spec.reader import load_spec
@@ -53,7 +54,7 @@ def derive(
     def made(network: Network) -> str | bytes:
         chosen = network.spec.notes
         text = printed(
-            network.derive(),
+            derived(network),
             notation=chosen.notation,
             layout=chosen.layout,
             detail=chosen.detail,

@@ -19,10 +19,10 @@ from click.shell_completion import shell_complete
 from symnn import __version__
 from symnn.cli.streams import drop, full, prepare, say
 from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, TARGETS, File, Word
-from symnn.io.fields import LINES, Problem, UserError, shown_path
+from symnn.io.errors import LINES, Problem, UserError, shown_path
+from symnn.io.exit_codes import CLOSED, FAILED, FINE, INTERRUPTED, USAGE
 from symnn.io.interrupts import Ending, as_ctrl_c
 
-FINE, FAILED, USAGE, STALE, INTERRUPTED, CLOSED = 0, 1, 2, 4, 130, 141
 COMPLETE = "_SYMNN_COMPLETE"
 
 
@@ -110,7 +110,7 @@ def cli() -> None:
 @_writing
 def new(**options: Any) -> int:
     """Write a commented spec to start from to FILE."""
-    from symnn.cli.commands import new
+    from symnn.cli.new import new
 
     return new(**options)
 
@@ -169,7 +169,7 @@ def derive(**options: Any) -> int:
 def generate(**options: Any) -> int:
     """Write the standalone training module."""
     _look(options["specs"], options["weights"])
-    from symnn.cli.commands import generate
+    from symnn.cli.generate import generate
 
     return generate(**options)
 
@@ -194,7 +194,7 @@ def generate(**options: Any) -> int:
 def draw(**options: Any) -> int:
     """Draw the network, its graph, its activations or a step against the gradient."""
     _look(options["specs"])
-    from symnn.cli.commands import draw
+    from symnn.cli.draw import draw
 
     return draw(**options)
 
@@ -218,7 +218,7 @@ def train(**options: Any) -> int:
     if options["checkpoint"] is None and (options["resume"] or options["every"]):
         raise click.UsageError("--every and --resume need --checkpoint DIR")
     _look([options["spec"]], options["weights"], options["data"])
-    from symnn.cli.commands import train
+    from symnn.cli.train import train
 
     return train(**options)
 
@@ -234,7 +234,7 @@ def check(**options: Any) -> int:
     if options["rtol"] is not None and options["against"] is None:
         raise click.UsageError("--rtol needs --against FILE.npz")
     _look(options["specs"], options["against"])
-    from symnn.cli.commands import check
+    from symnn.cli.check import check
 
     return check(**options)
 

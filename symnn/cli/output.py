@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from symnn.cli.main import FINE, STALE
 from symnn.cli.streams import put, say
 from symnn.derivation.network import Network
-from symnn.io.fields import Problem, SpecError, shorten
+from symnn.io.errors import Problem, SpecError, shorten
+from symnn.io.exit_codes import FINE, STALE
 from symnn.io.files import absent, check_writable, read_text_limited, write_files
 from symnn.io.marks import marked_text, unix
 

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import click
 
-from symnn.io.fields import Problem, UserError
+from symnn.io.errors import Problem, UserError
 
 
 def prepare() -> None:

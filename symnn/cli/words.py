@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from symnn.io.fields import Problem, SpecError, quoted, suggestion
+from symnn.io.errors import Problem, SpecError, quoted, suggestion
 from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
 
 # what belongs to modules that load SymPy; tests compare these with the tables there

@@ -8,7 +8,6 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +23,9 @@ from symnn.io.csv import (
     read_header,
     read_table,
 )
-from symnn.io.fields import Problem, shown_path
+from symnn.io.errors import Problem, shown_path
 from symnn.io.files import absent, unreachable
 from symnn.io.npz import NpzError, read_headers, read_npz
-
-if TYPE_CHECKING:
-    from symnn.spec.sections import Spec
 
 Array = NDArray[np.float64]
 
@@ -126,21 +122,24 @@ def load_data(
     )
 
 
-def check_header(spec: Spec) -> list[Problem]:
-    """What the header of the data of a spec tells without reading the rows.
+def check_header(
+    name: str,
+    *,
+    inputs: int,
+    outputs: int,
+    target: str | Sequence[str] = (),
+    folder: Path | None = None,
+    classes: bool = False,
+) -> list[Problem]:
+    """The mistakes that the header of a file shows, without its rows; see :func:`load_data`.
 
-    An empty list if all is well, and if the file does not exist (yet).
+    There are none where the file does not exist (yet).
     """
-    if not spec.train.data:
-        return []
-    widths = [layer.units for layer in spec.layers if hasattr(layer, "units")]
     try:
-        source = _source(spec.train.data, spec.folder)
-        if not widths or not os.path.exists(source.path):
+        source = _source(name, folder)
+        if not os.path.exists(source.path):
             return []
-        classes = spec.loss.name == "cross_entropy"
-        columns = _columns(source)
-        _choose(source, columns, spec.model.inputs, widths[-1], spec.train.target, classes)
+        _choose(source, _columns(source), inputs, outputs, target, classes)
     except DataError as error:
         return error.errors
     return []

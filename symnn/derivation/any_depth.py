@@ -17,7 +17,7 @@ from typing import Any
 import sympy as sp
 
 from symnn.derivation.network import Network
-from symnn.io.fields import Problem, SpecError
+from symnn.io.errors import Problem, SpecError
 from symnn.language.phrases import ENGLISH
 from symnn.nn.layers import Dense
 from symnn.notation.notation import LAST, Notation

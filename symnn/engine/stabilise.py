@@ -62,10 +62,14 @@ def stabilise(program: Program) -> tuple[Program, tuple[Step, ...]]:
     return Program(program.leaves, tuple(items), program.facts), tuple(steps)
 
 
-def rescaled(program: Program) -> frozenset[str]:
-    """The tensors whose values the stable form scales: exponentials, their sums, squared norms."""
-    exponentials = {name for g in _shifted(program).values() for name in (g.e, g.s.name)}
-    return frozenset(exponentials | {g.q.name for g in _norms(program).values()})
+def rescaled(program: Program) -> dict[str, str]:
+    """The tensors whose values the stable form scales, each with the step that does so.
+
+    They are exponentials and their sums (SHIFT), and squared norms (SCALE).
+    """
+    exponentials = [n for g in _shifted(program).values() for n in (g.e, g.s.name)]
+    squares = [g.q.name for g in _norms(program).values()]
+    return {**dict.fromkeys(exponentials, SHIFT), **dict.fromkeys(squares, SCALE)}
 
 
 def _shifted(program: Program) -> dict[str, _Softmax]:

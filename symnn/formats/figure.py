@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symnn.derivation.derivation import derive
 from symnn.derivation.network import Network
 from symnn.drawing.drawing import Drawing
 from symnn.drawing.svg import svg
@@ -34,7 +35,7 @@ def figure(network: Network, name: str) -> Drawing | None:
     notes = network.spec.notes
     notation = letters(network)
     layout = notes.layout or notation.layout
-    eq = Equations(network.derive(), notation, layout, notes.detail, notes.language)
+    eq = Equations(derive(network), notation, layout, notes.detail, notes.language)
     return FIGURES[name](eq)
 
 

@@ -34,6 +34,7 @@ from symnn.notes.document import (
 )
 from symnn.notes.links import linker
 from symnn.notes.tell import tell
+from symnn.targets.registry import generate
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -118,7 +119,7 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
     notes = tell(derivation, **options)
-    return markdown.notebook(notes, network.spec.output.module, network.generate())
+    return markdown.notebook(notes, network.spec.output.module, generate(network))
 
 
 def beamer(derivation: Derivation, **options: Any) -> str:

@@ -9,7 +9,7 @@ import subprocess
 import unicodedata
 from pathlib import Path
 
-from symnn.io.fields import Problem, UserError
+from symnn.io.errors import Problem, UserError
 from symnn.io.processes import run, scratch
 
 SECONDS = 60

@@ -14,7 +14,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from symnn.io.fields import Problem, SpecError
+from symnn.io.errors import Problem, SpecError
 from symnn.io.files import InputError, check_readable, decode
 
 LIMIT = 2**30  # bytes of a file

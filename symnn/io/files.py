@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from symnn.io.fields import Problem, UserError, shown_path
+from symnn.io.errors import Problem, UserError, shown_path
 from symnn.io.marks import marked, origin
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from symnn.io.fields import Problem, UserError, shown_path
+from symnn.io.errors import Problem, UserError, shown_path
 from symnn.io.files import InputError, check_readable
 from symnn.io.marks import KEY
 

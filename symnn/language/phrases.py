@@ -23,6 +23,20 @@ ENGLISH: dict[str, str] = {
     "join_sentences": " ",
     "join_reasons": "; ",
     "join_items": ", ",
+    # the titles and descriptions of the shipped examples; general_title is that of n layers
+    "example_deep": "Ten layers",
+    "example_deep_says": "Equal layers fold into one step that repeats.",
+    "example_digits": "Digits",
+    "example_digits_says": "A hidden layer of 64 units reads handwritten digits.",
+    "example_logistic_regression": "Logistic regression",
+    "example_logistic_regression_says": "One sigmoid unit tells two clouds of points apart.",
+    "example_norm_loss": "Sum of norms",
+    "example_norm_loss_says": "The loss is the length of the residual, so its gradient is a unit "
+    "vector.",
+    "example_regression": "Petal width",
+    "example_regression_says": "A hidden layer of eight units predicts the width of a petal.",
+    "example_xor": "XOR",
+    "example_xor_says": "A hidden layer of four units learns the exclusive or.",
     # sections
     "network": "The network",
     "loss": "The loss",
@@ -34,6 +48,7 @@ ENGLISH: dict[str, str] = {
     "result": "The gradient of the loss",
     "samples": "From one sample to ${N}$",
     "update": "Gradient descent",
+    "update_states": "The update",
     "stable": "In floating point",
     "selected": "Selected equations",
     "code": "Equation and code",
@@ -85,6 +100,9 @@ ENGLISH: dict[str, str] = {
     # the network
     "nested": "As a function of the column vector ${x}$, with each activation applied to every "
     "component, the network is",
+    "nested_softmax": "As a function of the column vector ${x}$, with each activation but softmax "
+    "applied to every component, the network is",
+    "by_lines": "Line by line, the network is",
     "unfolds": "Layer by layer, this means",
     "batch": "The ${N}$ samples are the {ways} of ${X}$; every capital letter below, apart from "
     "the weights, holds one {way} for each sample, and $\\mathbf{{1}}$ is a column of ones.",
@@ -114,6 +132,9 @@ ENGLISH: dict[str, str] = {
     "sign_number": "a number added to a vector is added to every component",
     # the loss
     "loss_is": "The loss is a function of the parameters alone:",
+    "loss_is_masked": "Once the masks of dropout are drawn, the loss is a function of the "
+    "parameters alone:",
+    "loss_of_samples": "Over ${N}$ samples the loss is",
     "one_sample": "For a single sample, in terms of the quantities above, it reads",
     "loss_lines": "In terms of the quantities above, it reads",
     "facts": "It is assumed that ${facts}$.",
@@ -133,17 +154,23 @@ ENGLISH: dict[str, str] = {
     "spoken_last": "In words: ${delta}$ says how fast ${loss}$ rises with ${z}$. If ${entry}$ "
     "grows by a small $\\varepsilon$, ${loss}$ grows by about $\\varepsilon \\, {rise}$.",
     "spoken": "In words: ${delta}$, how fast ${loss}$ rises with ${z}$, is the error of the "
-    "layer above, led back along the weights and multiplied by the slope of the activation.",
+    "layer above, led back along the weights{masked} and multiplied by the slope of the "
+    "activation.",
+    "spoken_softmax": "In words: ${delta}$, how fast ${loss}$ rises with ${z}$, is the error of "
+    "the layer above, led back along the weights{masked} and through the softmax.",
     "spoken_linear": "In words: ${delta}$, how fast ${loss}$ rises with ${z}$, is the error of the "
-    "layer above, led back along the weights.",
-    "cost": "Why backward? For each product of the forward pass, weights by activations, the "
-    "sweep takes two: one for the error, one for the gradient of the weights. It costs about two "
-    "forward passes and yields all ${count}$ derivatives at once, because ${L}$ is a single "
-    "number. Carried forward, the chain rule would need a pass for each parameter.",
-    "cost_general": "Why backward? For each product of the forward pass, weights by activations, "
-    "the sweep takes two: one for the error, one for the gradient of the weights. It costs about "
-    "two forward passes and yields all derivatives at once, because ${L}$ is a single number. "
-    "Carried forward, the chain rule would need a pass for each parameter.",
+    "layer above, led back along the weights{masked}.",
+    "masked": ", through the mask of dropout,",
+    "masked_last": " and through the mask of dropout",
+    "cost": "Why backward? {products} It yields {all} derivatives at once, because ${L}$ is a "
+    "single number. Carried forward, the chain rule would need a pass for each parameter.",
+    "cost_all": "all",
+    "cost_count": "all ${count}$",
+    "cost_layers": "For each product of the forward pass, weights by activations, the sweep takes "
+    "two, one for the error and one for the gradient of the weights; in the first layer, whose "
+    "input has no error, it takes the latter alone. So it costs about two forward passes at most.",
+    "cost_layer": "For the product of the forward pass, weights by input, the sweep takes one "
+    "more, for the gradient of the weights. So it costs about one forward pass.",
     "general_title": "A network of any number of layers",
     "general": "The number ${n}$ of layers is left open: what follows holds for every ${n} \\ge "
     "2$.",
@@ -153,12 +180,19 @@ ENGLISH: dict[str, str] = {
     "why_error_entry": "By entry: ${a}$ enters ${z}$ with the factor ${A}$, so the error ${d}$ "
     "returns to ${a}$ by the same ${A}$, and ${left} = {right}$. The forward sum runs over one "
     "index of the weights, the backward sum over the other: that is what the transpose says.",
+    "why_weights_entry_penalty": "By entry: ${A}$ occurs in ${z}$, with the factor ${a}$, and "
+    "in the penalty, so ${left} = {right} + {rest}$. Each entry of the error meets each entry of "
+    "the input: the one is written as a column, the other, transposed, as a row.",
     "why_weights_entry": "By entry: ${A}$ occurs in ${z}$ alone, with the factor ${a}$, so "
     "${left} = {right}$. Each entry of the error meets each entry of the input: the one is written "
     "as a column, the other, transposed, as a row.",
     "why_differential": "By differential: if ${own}$ alone changes, then $\\mathrm{{d}} {loss} = "
     "{pairings}$, where $\\langle u, v \\rangle$ is the sum of the products of entries. What is "
     "paired with the change of ${own}$ is its gradient.",
+    "why_differential_penalty": "By differential: if ${own}$ alone changes, then, the penalty "
+    "apart, $\\mathrm{{d}} {loss} = {pairings}$, where $\\langle u, v \\rangle$ is the sum of "
+    "the products of entries. What is paired with the change of ${own}$ is its gradient, the "
+    "penalty's apart.",
     "why_shape": "By shape: a gradient has the shape of what it belongs to, here {own}. Of {d} and "
     "{other}, only ${product}$ has it.",
     "shaped": "${letter}$ (${shape}$)",
@@ -197,15 +231,29 @@ ENGLISH: dict[str, str] = {
     "derived_in": "Derived in {places}.",
     # the samples
     "sum_of_samples": "Over ${N}$ samples the gradient of the loss is the {mean} of the one-sample "
-    "gradients. With one column for each sample, as in {stacked}, the sum is a matrix product:",
+    "gradients{once}. With one column for each sample, as in {stacked}, the sum is a matrix "
+    "product:",
     "mean": "mean",
     "sum": "sum",
+    "penalty_once": "; but the penalty of the weights, which the loss of each sample holds above, "
+    "counts once and not ${N}$ times",
     "layers_all": "for every layer ${layer}$, with ${first} = {x}$",
     # the update
     "step": "A step against the gradient, with the learning rate ${eta}$:",
+    "step_states": "A step of {method}, with the learning rate ${eta}$; its direction is made of "
+    "the gradient and of those of the steps before:",
+    "gradient descent with momentum": "gradient descent with momentum",
+    "adam": "Adam",
+    "rmsprop": "RMSProp",
     "every": "This is done for every parameter $\\theta$ of ${names}$, component by component.",
     "stable_says": "Rounding and overflow can spoil formulas that are right on paper. The "
     "following forms have the same values and are safe to compute:",
+    "stable_rescaled": "Rounding and overflow can spoil formulas that are right on paper. The "
+    "following forms are safe to compute. {scaled} All other values are the same:",
+    "stable: shift by the maximum": "The values ${names}$ are divided by the largest exponential, "
+    "which leaves their quotients as they are.",
+    "stable: scale by the largest component": "The squared norm ${names}$ is divided by the "
+    "square of the largest component, and the norm is multiplied by that component again.",
     "shift by the maximum": "$e_{{i}}/s$ stays the same if both are scaled",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
@@ -255,6 +303,9 @@ ENGLISH: dict[str, str] = {
     "figure_number": "Figure {number}.",
     "figure_network": "The network. An edge is an entry of the matrix beside it; every unit adds "
     "its entry of the bias.",
+    "figure_network_edges": "The network. An edge is an entry of the matrix beside it.",
+    "figure_network_biases": "The network. An edge is an entry of the matrix beside it; where a "
+    "layer has a bias, every unit adds its entry of it.",
     "figure_units": "Units behind the dots are not drawn.",
     "figure_layers": "Layers behind the dots are not drawn.",
     "figure_graph": "What is computed from what. Solid arrows run forward, from the input to the "
@@ -263,7 +314,8 @@ ENGLISH: dict[str, str] = {
     "figure_activation": "Activation (solid) and derivative (dashed). Where a function is flat, "
     "hardly any of the error passes.",
     "figure_vanish": "Since ${prime} \\le {value}$, each such layer multiplies the error by at "
-    "most ${value}$, besides its weights: this is why gradients vanish in deep networks.",
+    "most ${value}$, besides its weights: this is one reason why gradients vanish in deep "
+    "networks.",
     "figure_descent": "The loss along $-g$, where $g = \\nabla {loss}$, for one choice of numbers. "
     "A small step follows the tangent ${loss} - {eta} \\lVert g \\rVert^{{2}}$, a good one ends "
     "near the lowest point, a large one higher than it began.",
@@ -300,6 +352,10 @@ ENGLISH: dict[str, str] = {
 }
 
 PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
+# what a spec of the package itself says -> its key
+SHIPPED = {
+    text: key for key, text in ENGLISH.items() if key.startswith(("example_", "general_title"))
+}
 
 
 class Phrases:
@@ -317,6 +373,10 @@ class Phrases:
     def listed(self, formulas: Iterable[str]) -> str:
         """Formulas between the dollars of a sentence: a line may end after each of them."""
         return f"${self('join_items')}$".join(formulas)
+
+    def titled(self, text: str) -> str:
+        """A title or description: in this language if it is the package's own, or else as it is."""
+        return self._table[SHIPPED[text]] if text in SHIPPED else text
 
     def __contains__(self, key: str) -> bool:
         return key in self._table

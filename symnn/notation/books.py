@@ -155,6 +155,17 @@ GRADIENTS = ("delta", "partial", "nabla", "d")
 MEANS = ("seed", "parameters")
 
 
+def chosen(notes: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of [notes], with those that are given beside the spec in their place.
+
+    A notation that is given brings its own layout, unless a layout is given as well.
+    """
+    left = {
+        key: value for key, value in notes.items() if key != "layout" or "notation" not in given
+    }
+    return {**left, **given}
+
+
 def letter_tex(text: str) -> str | None:
     """The TeX of a letter of the user's: "bold W", "hat x", "alpha"; None if it is none.
 

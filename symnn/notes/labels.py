@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from symnn.io.fields import Problem, UserError, shorten
+from symnn.io.errors import Problem, UserError, shorten
 from symnn.notes.document import Document, Equations, Row, Section
 
 

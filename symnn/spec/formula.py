@@ -18,7 +18,7 @@ from fractions import Fraction
 import sympy as sp
 
 from symnn.engine.functions import Named, named
-from symnn.io.fields import shorten, suggestion
+from symnn.io.errors import shorten, suggestion
 from symnn.spec.formula_value import UndefinedError, is_singular, slope_fault, value_at
 
 LENGTH = 500

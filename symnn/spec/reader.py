@@ -12,20 +12,11 @@ from typing import Any
 
 from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
-from symnn.io.fields import (
-    REQUIRED,
-    Field,
-    Problem,
-    SpecError,
-    kind_of,
-    quoted,
-    shorten,
-    suggestion,
-    wrong,
-)
+from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.fields import REQUIRED, Field, kind_of, wrong
 from symnn.nn.layers import LAYERS
 from symnn.nn.losses import LOSSES
-from symnn.notation.books import AFFINE, NOTATIONS, SYMBOLS, letter_tex, own_notation
+from symnn.notation.books import AFFINE, NOTATIONS, SYMBOLS, chosen, letter_tex, own_notation
 from symnn.notation.notation import Notation
 from symnn.spec.formula import FormulaError, parse_formula
 from symnn.spec.positions import child
@@ -76,11 +67,16 @@ class _Reader:
         self.data = dict(source.data)
         if isinstance(table := self.data.get("train"), dict):
             self.data["train"] = {k: v for k, v in table.items() if k not in files}
+        given: dict[str, dict[str, Any]] = {}
         for name, value in flags.items():
             section, key = FLAGS[name].split(".")
+            given.setdefault(section, {})[key] = value
+        for section, values in given.items():
             table = self.data.get(section, {})
             if isinstance(table, dict):
-                self.data[section] = {**table, key: value}
+                self.data[section] = (
+                    chosen(table, values) if section == "notes" else {**table, **values}
+                )
 
     def fail(self, path: str, message: str, hint: str = "") -> None:
         if path in self.flags:
@@ -339,7 +335,16 @@ class _Reader:
                 self.numbers(path, values, shapes[name])
 
     def header(self, spec: Spec) -> None:
-        self.problems += check_header(spec)
+        widths = [layer.units for layer in spec.layers if hasattr(layer, "units")]
+        if spec.train.data and widths:
+            self.problems += check_header(
+                spec.train.data,
+                inputs=spec.model.inputs,
+                outputs=widths[-1],
+                target=spec.train.target,
+                folder=spec.folder,
+                classes=spec.loss.name == "cross_entropy",
+            )
 
 
 def _no_target(loss: str, y: Sequence[float]) -> str | None:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from symnn.io.fields import Field, Problem, quoted
+from symnn.io.errors import Problem, quoted
+from symnn.io.fields import Field
 from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
-from symnn.io.fields import Problem, SpecError, shorten, suggestion
+from symnn.io.errors import Problem, SpecError, shorten, suggestion
 from symnn.io.files import InputError, absent, read_text_limited, unreachable
 from symnn.spec.positions import Lines, json_lines, nearest, toml_lines
 

@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
 from symnn.io.marks import marked_text
@@ -66,7 +67,7 @@ RUNTIME = {
 
 
 def _numpy(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "numpy"),
         **_functions(derivation, NUMPY),
@@ -77,7 +78,7 @@ def _numpy(network: Network) -> Files:
 
 
 def _plain(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "plain"),
         **_functions(derivation, NUMPY),
@@ -88,7 +89,7 @@ def _plain(network: Network) -> Files:
 
 
 def _c(network: Network, **options: Any) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "c"),
         **_runtime(RUNTIME["c"], ("constants", "model")),
@@ -97,7 +98,7 @@ def _c(network: Network, **options: Any) -> Files:
 
 
 def _jax(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "jax"),
         **_functions(derivation, JAX),

@@ -16,7 +16,8 @@ import numpy as np
 
 from symnn.data.datasets import Dataset, load_data, split, standardize
 from symnn.derivation.network import Network
-from symnn.io.fields import Problem, SpecError, UserError
+from symnn.io.errors import Problem, SpecError, UserError
+from symnn.io.exit_codes import DIVERGED, INTERRUPTED
 from symnn.io.files import (
     InputError,
     OutputError,
@@ -27,7 +28,7 @@ from symnn.io.files import (
     write_files,
 )
 from symnn.io.npz import read_npz
-from symnn.targets.registry import load_module
+from symnn.targets.registry import generate, load_module
 from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
@@ -45,13 +46,13 @@ class Stopped(UserError):
 class Diverged(Stopped):
     """The loss is no longer finite."""
 
-    code = 3
+    code = DIVERGED
 
 
 class Interrupted(Stopped):
     """Ctrl-C; the step that ran is finished."""
 
-    code = 130
+    code = INTERRUPTED
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def train(
         checkpoints.check(force)
     whole = _data(network)
     fit, held = _parts(whole, network)
-    text = network.generate()
+    text = generate(network)
     module = load_module(text, spec.output.module)
     params = _start(network, module, fit)
     for part in (fit, held) if len(held.x) else (fit,):

@@ -19,9 +19,9 @@ from click.shell_completion import BashComplete
 
 import symnn
 from symnn import Dense, Dropout, Network
-from symnn.cli import commands
 from symnn.cli import words as tables
 from symnn.cli.main import cli, main
+from symnn.cli.train import _Progress
 from symnn.data.datasets import BUILTIN
 from symnn.formats.latex import FORMATS
 from symnn.io.marks import marked_text
@@ -337,7 +337,7 @@ def test_a_check_that_does_not_hold_is_in_the_object(
         raise ArithmeticError("dA_1 is wrong")
 
     module.check = wrong
-    monkeypatch.setattr("symnn.cli.commands.load_module", lambda *_: module)
+    monkeypatch.setattr("symnn.cli.check.load_module", lambda *_: module)
     done = run("check", "xor", "--json")
     [found] = json.loads(done.out)["checks"]
     assert (done.code, done.err, found["ok"]) == (4, "", False)
@@ -446,7 +446,7 @@ def test_progress_is_drawn_ten_times_a_second_with_the_time_left(
     now, terminal = [0.0], Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    shown = commands._Progress(10_000_000, quiet=False, verbose=False)
+    shown = _Progress(10_000_000, quiet=False, verbose=False)
     for epoch in range(1, 3001):
         now[0] = epoch / 1000
         shown(epoch, 0.5)
@@ -600,7 +600,7 @@ def test_what_comes_into_the_way_of_a_run_costs_it_nothing(
     assert run("train", "small.toml").code == 0
     path = tmp_path / "small.py"
     edited, weights = path.read_text() + "# mine\n", (tmp_path / "small.npz").read_bytes()
-    monkeypatch.setattr(commands._Progress, "__call__", lambda *_: path.write_text(edited))
+    monkeypatch.setattr(_Progress, "__call__", lambda *_: path.write_text(edited))
     done = run("train", "small.toml", "--epochs", "5")
     message = "small.py: was edited since symnn wrote it; --force replaces it, or name another"
     assert done.code == 2 and message in done.err and "the weights are in small.1.npz" in done.err

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 
 import symnn
-from symnn.cli.commands import _Progress
 from symnn.cli.main import main
+from symnn.cli.train import _Progress
 from symnn.formats.tex import TexError, compile_pdf
 from symnn.io.interrupts import as_ctrl_c, uninterrupted
 from symnn.io.processes import run as run_program

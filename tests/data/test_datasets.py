@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pytest
 
 from symnn.data.datasets import BUILTIN, Dataset, check_header, load_data, split, standardize
 from symnn.io.csv import DataError
+from symnn.io.errors import Problem
 from symnn.io.npz import NpzError, read_npz
 
 GOOD = "x1,x2,y\n0,0,0\n0,1,1\n1,0,2\n"
@@ -383,27 +383,20 @@ def test_npz_of_another_shape_is_refused(
 # --- the header of a spec's data ---
 
 
-def spec(folder: Path, data: str, target: tuple[str, ...] = ()) -> Any:
-    """What check_header reads of a spec with two inputs and one output."""
-    return SimpleNamespace(
-        folder=folder,
-        model=SimpleNamespace(inputs=2),
-        layers=(SimpleNamespace(units=1), SimpleNamespace(rate=0.5)),
-        loss=SimpleNamespace(name="mse"),
-        train=SimpleNamespace(data=data, target=target),
-    )
+def header(folder: Path, data: str, target: tuple[str, ...] = ()) -> list[Problem]:
+    """What the header shows for a network with two inputs and one output."""
+    return check_header(data, inputs=2, outputs=1, target=target, folder=folder)
 
 
 def test_the_header_is_checked_without_the_rows(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("x1,x2,y\nnot,read,here\n")
-    assert check_header(spec(tmp_path, "data.csv")) == []
-    assert check_header(spec(tmp_path, "data.csv", ("y",))) == []
-    assert check_header(spec(tmp_path, "")) == []
-    assert check_header(spec(tmp_path, "missing.csv")) == []
-    assert check_header(spec(tmp_path, "xor")) == []
-    [found] = check_header(spec(tmp_path, "data.csv", ("z",)))
+    assert header(tmp_path, "data.csv") == []
+    assert header(tmp_path, "data.csv", ("y",)) == []
+    assert header(tmp_path, "missing.csv") == []
+    assert header(tmp_path, "xor") == []
+    [found] = header(tmp_path, "data.csv", ("z",))
     assert (found.path, found.line) == ("train.target", 1)
-    [found] = check_header(spec(tmp_path, "iris"))
+    [found] = header(tmp_path, "iris")
     assert "4 feature columns" in found.message
-    [found] = check_header(spec(tmp_path, "http://example.com/x.csv"))
+    [found] = header(tmp_path, "http://example.com/x.csv")
     assert (found.path, found.line) == ("train.data", None)

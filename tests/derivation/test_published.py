@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import symnn
-from symnn.derivation.derivation import Derivation
+from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
 from symnn.formats.latex import tell
 from symnn.formulas.index import line_sides

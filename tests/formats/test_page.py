@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.derivation.derivation import Derivation
+from symnn.api import Derivation
 from symnn.formats.html import katex_style, words
 from symnn.formats.latex import html, tell
 from symnn.language.phrases import DETAILS, METHODS

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symnn.io.fields import UserError
+from symnn.io.errors import UserError
 from symnn.io.files import (
     EarlierMark,
     InputError,

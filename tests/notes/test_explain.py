@@ -13,7 +13,7 @@ from support.latex_grammar import FUNCTIONS, read, slope
 from test_latex import SAMPLES, matrix
 
 import symnn
-from symnn.derivation.derivation import Derivation
+from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
 from symnn.formats.latex import document, github, html
 from symnn.notation.books import LAYOUTS, NOTATIONS

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import symnn
 from symnn.engine.functions import X
-from symnn.io.fields import REQUIRED, Problem, SpecError
+from symnn.io.errors import Problem, SpecError
+from symnn.io.fields import REQUIRED
 from symnn.spec.formula import FormulaError, parse_formula
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import SECTIONS

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from symnn.io.fields import Problem, UserError
+from symnn.io.errors import Problem, UserError
 from symnn.io.processes import run, scratch
 
 NAMES = ("cc", "gcc", "clang")

@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from symnn.engine.repeats import layer_of
-from symnn.io.fields import Problem, SpecError, quoted
+from symnn.io.errors import Problem, SpecError, quoted
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
