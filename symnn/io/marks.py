@@ -149,7 +149,7 @@ def _origin_of_arrays(path: Path) -> Origin:
 
 
 def _digest_of_arrays(archive: zipfile.ZipFile) -> bytes:
-    """8 bytes, as templates/module_files.py.j2 computes them for what modules save."""
+    """8 bytes, as symnn/targets/python/runtime/files.py has them for what modules save."""
     digest = hashlib.sha256()
     for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
         if entry.filename != f"{KEY}.npy":

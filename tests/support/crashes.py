@@ -61,7 +61,7 @@ def hooked(module: Any, hook: Hook) -> Iterator[None]:
     # the module has an os of its own meanwhile, and the process keeps the one it has
     own = types.SimpleNamespace(**vars(os))
     own.fsync, own.replace = told("fsync", os.fsync), told("replace", os.replace)
-    if hasattr(module, "_optimizer"):  # single steps in Python; those of C, JAX in groups
+    if hasattr(module, "_pieces"):  # single steps in Python; those of C, JAX in groups
         owner, name, usual = module, "_optimizer", module._optimizer
         mine: Any = lambda *given: told("step", usual(*given))  # noqa: E731
     else:

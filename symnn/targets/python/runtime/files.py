@@ -1,4 +1,28 @@
+"""Weights in files."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from symnn.targets.python.runtime.constants import DTYPE, INPUTS, PARAMETERS, Arrays
+
 MARK = "generated_by_symnn"  # an array in a file of weights: the digest of the others
+# what reading an .npz file raises that is none, or is damaged, or promises more than it holds
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, LookupError, MemoryError),
+    *(NotImplementedError, OSError, RuntimeError, ValueError),
+)
 
 
 def save(path: str | os.PathLike[str], params: Arrays, *, force: bool = False) -> None:
@@ -9,13 +33,18 @@ def save(path: str | os.PathLike[str], params: Arrays, *, force: bool = False) -
     """
     _check_output(path, force)
     content = io.BytesIO()
-    np.savez(content, **{k: v for k, v in params.items() if k != MARK})
-    with zipfile.ZipFile(content, "a") as archive:
-        digest = np.frombuffer(_digest(archive), np.uint8)
-        with archive.open(f"{MARK}.npy", "w") as member:
-            np.lib.format.write_array(member, digest)
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in params:
+            if name != MARK:
+                _add(archive, name, params[name])
+        _add(archive, MARK, np.frombuffer(_digest(archive), np.uint8))
     with _replacing(path) as file:
         file.write(content.getbuffer())
+
+
+def _add(archive: zipfile.ZipFile, name: str, values: np.ndarray) -> None:
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
 
 
 def _check_output(path: str | os.PathLike[str], force: bool) -> None:
@@ -101,13 +130,6 @@ def load(path: str | os.PathLike[str]) -> Arrays:
         if values.dtype.kind != "f" or not np.isfinite(values).all():
             raise ValueError(f"{path}: {name} must hold finite floating-point numbers")
     return {k: v.astype(DTYPE) if k in PARAMETERS else v for k, v in params.items()}
-
-
-# what reading an .npz file raises that is none, or is damaged, or promises more than it holds
-DAMAGED = (
-    *(zipfile.BadZipFile, zlib.error, EOFError, LookupError, MemoryError),
-    *(NotImplementedError, OSError, RuntimeError, ValueError),
-)
 
 
 def _arrays(path: str | os.PathLike[str]) -> Arrays:

@@ -1,0 +1,18 @@
+"""The parameters that training starts from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symnn.targets.python.runtime.constants import DTYPE, PARAMETERS, SEED, Arrays
+
+
+def initialize(seed: int = SEED) -> Arrays:
+    """Weights uniform within sqrt(6 / (inputs + outputs)) of 0 (Glorot), biases 0."""
+    rng = np.random.default_rng(seed)
+    params = {}
+    for name, shape in PARAMETERS.items():
+        bound = np.sqrt(6.0 / sum(shape)) if len(shape) == 2 else 0.0
+        values = rng.uniform(-bound, bound, shape) if bound else np.zeros(shape)
+        params[name] = values.astype(DTYPE)
+    return params
