@@ -88,7 +88,7 @@ class Checkpoints:
 
     def check(self, force: bool) -> None:
         """Raise OutputError unless a checkpoint may be written; it is replaced by force only."""
-        if os.path.lexists(self.path) and not self.resume and not force:
+        if os.path.exists(self.path) and not self.resume and not force:
             hint = "--resume goes on from it, --force starts again"
             raise OutputError(self.path, "there is a checkpoint already", hint)
         check_writable(self.path, force=force or self.resume)
