@@ -21,6 +21,7 @@ from symnn.engine.ir import Line, Program, name_of
 from symnn.io.marks import marked_text
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES, Dropout
+from symnn.nn.losses import LOSSES
 from symnn.targets.c.compiler import compiler, sizes
 from symnn.targets.c.module import c_files
 from symnn.targets.loops import folded, has_loops
@@ -189,7 +190,7 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "kinds": "f",
         "mean": network.mean_loss,
         "decay": bool(spec.loss.l2),
-        "classes": spec.loss.name == "cross_entropy",
+        "kind": LOSSES[spec.loss.name].targets,
         "target": _target(network),
         "signature": _signature(bool(dropouts)),
         "digest": _digest(derivation, target),
@@ -329,7 +330,7 @@ def _signature(masks: bool) -> str:
 
 def _target(network: Network) -> str:
     m = network.outputs
-    if network.spec.loss.name == "cross_entropy":
+    if LOSSES[network.spec.loss.name].targets == "distribution":
         return f"(N,) labels from 0 to {m - 1}, or (N, {m}) one-hot rows"
     return f"(N, {m})" + (", or (N,)" if m == 1 else "")
 

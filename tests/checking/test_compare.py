@@ -397,6 +397,22 @@ def test_an_error_names_the_place(change: Any, message: str) -> None:
     assert len(caught.value.errors) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "message"),
+    [
+        ("sigmoid", 2.0, "y: the targets must lie in 0..1"),
+        ("softmax", 2.0, "y: the targets must lie in 0..1"),
+        ("softmax", 1 / 3 - 1e-5, "y: the targets of every sample must sum to 1"),
+    ],
+)
+def test_targets_that_the_loss_is_not_made_for_are_refused(
+    kind: str, value: float, message: str
+) -> None:
+    grads, (params, x, y) = backward(kind), point(kind)
+    with pytest.raises(symnn.SpecError, match=message):
+        network(kind).compare(grads, params, x, np.full_like(y, value))
+
+
 def test_gradients_without_names_are_refused() -> None:
     grads, (params, x, y) = backward("sigmoid"), point("sigmoid")
     for given in ((list(grads.values()), params), (grads, np.zeros(3))):

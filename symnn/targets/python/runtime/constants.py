@@ -16,7 +16,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
 MASKS: dict[str, tuple[int, float]] = {  # units, rate
     "mask_1": (3, 0.25),
 }
-CLASSES = False  # whether targets may be labels
+TARGETS_ARE = "numbers"  # numbers; unit: of 0..1; distribution: of 0..1, sum 1
 KINDS = "f"  # of the types of parameters
 EPOCHS = 100
 BATCH_SIZE: int | None = None
