@@ -147,6 +147,32 @@ def check_header(
     return []
 
 
+def column_names(
+    name: str,
+    *,
+    inputs: int,
+    outputs: int,
+    target: str | Sequence[str] = (),
+    folder: Path | None = None,
+    kind: str = "numbers",
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The names of the features and of the targets in a CSV file; see :func:`load_data`.
+
+    The header alone is read.  None where there are no names: of an .npz file, and of a file that
+    is not there (yet) or does not fit.
+    """
+    try:
+        source = find_data(name, folder)
+        if source.npz:
+            return None
+        columns, classes = _columns(source), kind == "distribution"
+        found = _choose(source, columns, inputs, outputs, target, classes)
+    except DataError:
+        return None
+    features, targets = (tuple(columns[k] for k in part) for part in found)
+    return features, targets
+
+
 def split(dataset: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:
     """(training part, held-out part), each in the order of the file.
 

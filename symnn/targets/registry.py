@@ -15,6 +15,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
@@ -31,6 +32,7 @@ from symnn.targets.python.expressions import JAX, NUMPY, Dialect, helpers, state
 from symnn.targets.python.planned import planned
 from symnn.targets.python.statements import Readable, sweep, table
 from symnn.targets.python.update import common, flat
+from symnn.targets.wrapping import WIDTH, filled
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -58,12 +60,13 @@ class Target:
 
 # the files of runtime/ that are copied into the modules of a target
 _ALL = ("endings", "initial", "data", "files", "check")
-_PLANNED = ("memory", "planned_train", "run", "vectors", "checkpoints", "parts", "main")
+_PROGRAM = ("checkpoints", "reading", "main")
+_PLANNED = ("memory", "planned_train", "run", "vectors", "parts", *_PROGRAM)
 RUNTIME = {
     "numpy": (*_ALL, *_PLANNED, "threads", "steps"),
     "plain": (*_ALL, "train"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
-    "jax": (*_ALL, "checkpoints", "main", "jax_train", "jax_run"),
+    "jax": (*_ALL, *_PROGRAM, "jax_train", "jax_run"),
 }
 
 
@@ -169,11 +172,14 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
     spec, names = network.spec, network.parameters
     dropouts = _masks(network, derivation.stable)
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    columns, targets = _columns(network)
     return {
         "name": literal(spec.model.name),
         "dtype": spec.model.dtype,
         "inputs": network.inputs,
         "outputs": network.outputs,
+        "columns": _names("COLUMNS", columns),
+        "target_columns": _names("TARGET", targets),
         "seed": spec.model.seed,
         "parameters": table({name: str(shape) for name, shape in names.items()}),
         "size": sum(math.prod(shape) for shape in names.values()),
@@ -195,6 +201,33 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "signature": _signature(bool(dropouts)),
         "digest": _digest(derivation, target),
     }
+
+
+def _columns(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the columns that are features, and targets, where the spec's data tell them."""
+    spec = network.spec
+    names = None
+    if spec.train.data:
+        names = column_names(
+            spec.train.data,
+            inputs=network.inputs,
+            outputs=network.outputs,
+            target=spec.train.target,
+            folder=spec.folder,
+            kind=LOSSES[spec.loss.name].targets,
+        )
+    return names or ((), spec.train.target)
+
+
+def _names(constant: str, names: Sequence[str]) -> str:
+    """A constant that holds names, which users have written."""
+    values = _tuple(names) or "()"
+    code = f"{constant}: tuple[str, ...] = {values}"
+    if len(code) <= WIDTH:
+        return code
+    # broken between two names alone
+    marked = ", ".join(literal(name).replace(" ", "\0") for name in names) + ","
+    return f"{constant}: tuple[str, ...] = {filled(marked, 0)}".replace("\0", " ")
 
 
 def _digest(derivation: Derivation, target: str) -> str:
@@ -316,7 +349,7 @@ def literal(text: str) -> str:
 
 def _tuple(words: Sequence[str]) -> str:
     """Words as a tuple; nothing if there are none."""
-    listed = ", ".join(f'"{w}"' for w in words)
+    listed = ", ".join(map(literal, words))
     return f"({listed},)" if len(words) == 1 else f"({listed})" if words else ""
 
 

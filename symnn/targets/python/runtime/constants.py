@@ -9,6 +9,8 @@ NAME = "specimen"
 DTYPE = np.float64
 INPUTS = 3
 OUTPUTS = 2
+COLUMNS: tuple[str, ...] = ()
+TARGET: tuple[str, ...] = ()
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "A_1": (2, 3),
     "b_1": (2,),

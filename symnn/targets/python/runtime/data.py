@@ -1,8 +1,6 @@
-"""What a module takes: parameters, x and y; checked, and read from files."""
+"""What a module takes: parameters, x and y, checked."""
 
 from __future__ import annotations
-
-import warnings
 
 import numpy as np
 
@@ -14,7 +12,6 @@ from symnn.targets.python.runtime.constants import (
     TARGETS_ARE,
     Arrays,
 )
-from symnn.targets.python.runtime.files import _arrays
 
 
 def _dtype(params: Arrays) -> np.dtype:
@@ -133,19 +130,3 @@ def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if not np.isfinite(values).all():
         raise ValueError(f"{name} holds a value that is not finite")
     return values
-
-
-def _read(path: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """x, and y where it is there, of an .npz file or of a .csv file with a header."""
-    if path.endswith(".npz"):
-        arrays = _arrays(path)
-        if "x" not in arrays:
-            raise ValueError(f"{path}: x is not there")
-        return arrays["x"], arrays.get("y")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # that there are no rows
-        try:
-            table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-        except UserWarning:
-            raise ValueError(f"{path} has no rows") from None
-    return table[:, :INPUTS], table[:, INPUTS:] if table.shape[1] > INPUTS else None
