@@ -158,8 +158,6 @@ def train(
     if checkpoints is not None:
         keeping = {"checkpoint": checkpoints.folder, "resume": checkpoints.resume}
         keeping["every"] = checkpoints.every
-        if not checkpoints.resume:
-            checkpoints.path.unlink(missing_ok=True)
 
     def write(
         params: Arrays,
@@ -177,6 +175,9 @@ def train(
             progress(epoch, loss)
 
     try:
+        if checkpoints is not None and not checkpoints.resume and checkpoints.path.exists():
+            with module._locked(checkpoints.folder):  # not while another run goes on
+                checkpoints.path.unlink()
         params, history = module.train(
             fit.x,
             fit.y,

@@ -425,6 +425,77 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step() -> Non
     assert re.search(r"no permission to write: '.*checkpoint'", done.stdout)
 
 
+# --- two runs in one folder ---
+
+# trains, and after the first epoch waits for a line, or to be killed
+WAITING = """
+import sys
+import net, numpy as np
+x = np.arange(8.0).reshape(4, 2) / 8
+def callback(epoch, loss, params):
+    if epoch == 1:
+        print("ready", flush=True)
+        sys.stdin.readline()
+net.train(x, x[:, :1], epochs=6, every=1, checkpoint="kept", resume=True, callback=callback)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock")
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_folder_belongs_to_one_run_until_its_end(
+    killed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However that comes; and nobody deletes what a living run writes."""
+    net = Network(inputs=2, layers=[Dense(1)], loss="mse")
+    (tmp_path / "net.py").write_text(net.generate())
+    monkeypatch.chdir(tmp_path)
+    x = np.arange(8.0).reshape(4, 2) / 8
+    np.savez("data.npz", x=x, y=x[:, :1])
+    module, folder = net.compile(), tmp_path / "kept"
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", WAITING], stdin=pipe, stdout=pipe) as first:
+        try:
+            assert first.stdout is not None and first.stdout.readline() == b"ready\n"
+            writing = folder / (".checkpoint-" + "0123456789abcdef")
+            writing.write_bytes(b"part of one")  # what the first run would be writing
+            before = content(folder)
+            words = ["train", "data.npz", "--checkpoint", "kept", "--epochs", "6"]
+            for more in ([], ["--resume"]):
+                command = [sys.executable, "net.py", *words, *more]
+                done = subprocess.run(command, capture_output=True, text=True)
+                assert (done.returncode, done.stdout) == (2, "")
+                message = "net.py: kept/checkpoint: another run writes checkpoints here: wait "
+                assert done.stderr.startswith(message)
+                assert done.stderr.count("\n") == 1
+                with pytest.raises(module.CheckpointError, match="another run"):
+                    module.train(x, x[:, :1], checkpoint=folder, resume=bool(more))
+            assert content(folder) == before and writing.exists()
+        finally:
+            first.kill() if killed else first.communicate(b"\n")
+    assert (first.wait() == 0) is not killed
+    history = module.train(x, x[:, :1], epochs=6, checkpoint=folder, resume=True)[1]
+    assert not writing.exists() and [*os.listdir(folder)] == ["checkpoint"]
+    assert history == module.train(x, x[:, :1], epochs=6)[1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock")
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_run_within_a_run_cannot_have_its_folder(target: str, folder: Path) -> None:
+    """Nor does it keep the folder when it has ended by an error."""
+    case, other = Case(target=target), Case(target=target)
+
+    def callback(epoch: int, *_: Any) -> None:
+        with pytest.raises(other.module.CheckpointError, match="another run"):
+            other.train(checkpoint=folder, resume=True)
+        if epoch == 2:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        case.train(checkpoint=folder, every=1, callback=callback)
+    found = other.train(checkpoint=folder, resume=True)
+    assert found[1] == case.train()[1]
+
+
 # --- checkpoints that are not what they should be ---
 
 
@@ -803,6 +874,22 @@ def test_a_refused_resume_changes_nothing(symnn: Any, tmp_path: Path) -> None:
     before = files()
     assert symnn("--checkpoint", "kept", "--force", "--weights", "small.npz")[0] == 2
     assert files() == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no lock")
+@pytest.mark.parametrize("words", [["--force"], ["--resume"]])
+def test_the_command_leaves_the_folder_of_a_living_run_alone(
+    symnn: Any, tmp_path: Path, words: list[str]
+) -> None:
+    assert symnn("--checkpoint", "kept")[0] == 0
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    module = Network(inputs=2, layers=[Dense(1)], loss="mse").compile()
+    with module._locked(tmp_path / "kept"):
+        code, out, err = symnn("--checkpoint", "kept", *words)
+    assert (code, out) == (2, "")
+    assert err.startswith("kept/checkpoint: another run writes checkpoints here: wait for its end")
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+    assert symnn("--checkpoint", "kept", *words)[0] == 0
 
 
 @pytest.mark.parametrize(

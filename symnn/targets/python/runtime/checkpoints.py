@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,9 +17,14 @@ from symnn.targets.python.runtime.constants import DIGEST, Arrays
 from symnn.targets.python.runtime.endings import Interrupted
 from symnn.targets.python.runtime.files import _replacing
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment, unused-ignore]
+
 
 class CheckpointError(ValueError):
-    """A checkpoint that is in the way, damaged, or of another run."""
+    """A checkpoint that is in the way, damaged, or of another run, or of one that goes on."""
 
 
 # what reading a checkpoint raises whose JSON says something else
@@ -70,12 +76,25 @@ class _Keeper:
         if self.every < 1:
             raise ValueError(f"every must be at least 1, not {every}")
 
-    def start(self, resume: bool) -> None:
-        """Go on from the checkpoint, or see that there is none and that one can be kept."""
+    @contextlib.contextmanager
+    def running(self, resume: bool, first: bool = True) -> Iterator[None]:
+        """In here the folder is this run's alone, and the run has gone on from the checkpoint.
+
+        first: whether it is the first of several processes that are one run.
+        """
         if self.path is None:
             if resume:
                 raise ValueError("resume needs the folder of a checkpoint")
+            yield
             return
+        self.made = not self.path.parent.exists()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(self.path.parent) if first else contextlib.nullcontext():
+            self._start(self.path, resume, first)
+            yield
+
+    def _start(self, path: Path, resume: bool, first: bool) -> None:
+        """Go on from the checkpoint, or see that there is none and that one can be kept."""
         vector = self.run.snapshot()[1]
         self.settings = {
             "network": DIGEST,
@@ -84,18 +103,16 @@ class _Keeper:
             "data": self.run.checksum(),
             "start": zlib.crc32(_bytes(vector)),
         }
-        path, folder = self.path, self.path.parent
         if os.path.lexists(path):
             if not resume:
                 raise CheckpointError(f"{path}: exists: resume from it, or remove it")
             self._load(path)
-        self.made = not folder.exists()
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.access(folder, os.W_OK):
+        if not os.access(path.parent, os.W_OK):
             raise PermissionError(errno.EACCES, "no permission to write", str(path))
-        # by a process that was killed
-        for left in folder.glob(".checkpoint-" + "[0-9a-f]" * 16):
-            left.unlink(missing_ok=True)
+        # by a process that was killed; where no lock says so, it may be one that goes on
+        if first and fcntl is not None:
+            for left in path.parent.glob(".checkpoint-" + "[0-9a-f]" * 16):
+                left.unlink(missing_ok=True)
 
     def _load(self, path: Path) -> None:
         if not path.is_file():
@@ -149,6 +166,34 @@ class _Keeper:
                 raise
         if run.stop:
             raise Interrupted(run.params(), run.history, run.t)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """In here no other run has the folder, else CheckpointError.
+
+    What is locked is the folder itself, by a process that has it open: nothing is left behind,
+    however the process ends.  On Windows, and where a file system has no locks, there is none.
+    """
+    handle = None
+    if fcntl is not None:
+        with contextlib.suppress(PermissionError):  # it may be written to, but not read
+            handle = os.open(folder, os.O_RDONLY)
+    try:
+        if handle is not None:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                text = "another run writes checkpoints here: wait for its end, or take another"
+                raise CheckpointError(
+                    f"{folder / 'checkpoint'}: {text} folder"
+                ) from None
+            except OSError:
+                pass
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def _first_line(text: bytes, numbers: bytes | memoryview) -> bytes:

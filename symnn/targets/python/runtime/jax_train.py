@@ -62,8 +62,8 @@ def train(
     with jax.enable_x64(True):
         run = _Run(params, x, y, batch_size or len(x), learning_rate, seed)
         keeper = _Keeper(run, checkpoint, every, epochs)
-        keeper.start(resume)
-        with _interruptible(run.stop):
+        running = keeper.running(resume, first=jax.process_index() == 0)
+        with running, _interruptible(run.stop):
             while len(run.history) < epochs:
                 run.epoch()
                 if callback is not None:

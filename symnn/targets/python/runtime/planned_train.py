@@ -68,11 +68,11 @@ def train(
     run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
     del params  # the run has a copy
     keeper = _Keeper(run, checkpoint, every, epochs)
-    keeper.start(resume)
     # of several processes none may stop alone
     stopping = contextlib.nullcontext() if reduce else _interruptible(run.stop)
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
-    with _threads(6 * SIZE * run.rows), stopping, quiet:
+    threads = _threads(6 * SIZE * run.rows)
+    with keeper.running(resume), threads, stopping, quiet:
         while (done := len(run.history)) < epochs:
             run.epochs(1 if callback else min(run.at_once, keeper.left()))
             if callback is not None and len(run.history) > done:
