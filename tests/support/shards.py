@@ -3,7 +3,8 @@
     python shards.py LIBRARY FOLDER RANK            (mpi4py knows the rank itself)
 
 In FOLDER are modules, NAME.py, and the rows of both processes, NAME.0.npz and NAME.1.npz, whose
-batches are not of the same size.  The parameters are written to NAME.found.RANK.npz.
+batches are not of the same size.  The parameters, and the losses, are written to
+NAME.found.RANK.npz.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def main(library: str, folder: Path, rank: int) -> None:
             module = imported(path)
             with np.load(path.with_suffix(f".{rank}.npz")) as rows:
                 x, y, size = rows["x"], rows["y"], int(rows["size"])
-            params, _ = module.train(x, y, batch_size=size, reduce=reduce, **SETTINGS)
-            np.savez(path.with_suffix(f".found.{rank}.npz"), **params)
+            params, history = module.train(x, y, batch_size=size, reduce=reduce, **SETTINGS)
+            np.savez(path.with_suffix(f".found.{rank}.npz"), history=history, **params)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ from symnn.targets.c.statements import gradient, layout, prediction, size, updat
 from symnn.targets.loops import C, Row, folded, has_loops
 from symnn.targets.plan.plan import Block
 from symnn.targets.plan.planner import forward, plan
+from symnn.targets.python.expressions import expression
+from symnn.targets.python.planned import loss_penalty
 from symnn.targets.python.update import penalty_factor
 
 if TYPE_CHECKING:
@@ -105,7 +107,7 @@ def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> d
     output = prediction(forward(steps, network.output, SAMPLES), numbers)
     backward = gradient(steps, numbers)
     changes, scaled = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
-    factor = penalty_factor(steps)
+    factor, decay = penalty_factor(steps), loss_penalty(steps)
     parts = [output, *((backward, changes) if training else ())]
     calls = frozenset[str]().union(*(part.calls for part in parts))
     functions = [f for f in sorted({*FUNCTIONS.values()}) if f in calls]
@@ -132,6 +134,7 @@ def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> d
         "calls": calls,
         "states_c": "".join(f"net_real *{s}, " for s in network.optimizer.states),
         "penalties": [] if factor is None else _penalties(steps.blocks),
+        "loss_penalty": "" if decay is None else expression(decay, ())[0],
         "penalty_c": "" if factor is None else sp.ccode(Constants(numbers).known(factor)),
         "update_c": changes,
         "draw_rows": _draws(steps.blocks),

@@ -316,34 +316,42 @@ def test_no_masks_are_no_dropout() -> None:
 
 @pytest.mark.parametrize("l2", [0.0, 0.3])
 @pytest.mark.parametrize("loss", ["sse", "norm", "mse", "cross_entropy"])
-def test_shards_summed_by_the_hook_give_the_single_step(loss: str, l2: float) -> None:
-    net = network(loss=loss, l2=l2, train=OPTIMIZERS["adam"])
-    module = net.compile()
-    x, y = drawn(net, rows=12)
-    options: dict[str, Any] = {"epochs": 3, "batch_size": None, "learning_rate": 0.1}
-    whole, _ = module.train(x, y, **options)
+@pytest.mark.parametrize("target", ["numpy", "c"])
+def test_shards_summed_by_the_hook_give_the_single_step(target: str, loss: str, l2: float) -> None:
+    """And its losses: means by the rows of every batch, the penalty once."""
+    net = network(loss=loss, l2=l2, train={**OPTIMIZERS["adam"], "shuffle": False})
+    module = net.compile(target)
+    x, y = drawn(net, rows=14)  # batches of six rows, six and two
+    options: dict[str, Any] = {"epochs": 3, "learning_rate": 0.1}
+    whole, history = module.train(x, y, batch_size=6, **options)
     barrier, vectors = threading.Barrier(2, timeout=20), dict[int, np.ndarray]()
     found: dict[int, Any] = {}
+    seen: dict[int, list[float]] = {0: [], 1: []}
 
-    def work(rank: int, rows: slice) -> None:
+    def work(rank: int, size: int, rows: list[int]) -> None:
         def reduce(vector: np.ndarray) -> None:
             vectors[rank] = vector.copy()
             barrier.wait()
             vector[:] = vectors[0] + vectors[1]
             barrier.wait()
 
-        found[rank] = module.train(x[rows], y[rows], reduce=reduce, **options)[0]
+        def callback(epoch: int, loss: float, params: Any) -> None:
+            seen[rank].append(loss)
 
-    threads = [
-        threading.Thread(target=work, args=args) for args in ((0, slice(0, 5)), (1, slice(5, 12)))
-    ]
+        shared = {**options, "reduce": reduce, "callback": callback, "batch_size": size}
+        found[rank] = module.train(x[rows], y[rows], **shared)
+
+    shards = ((0, 2, [0, 1, 6, 7, 12]), (1, 4, [2, 3, 4, 5, 8, 9, 10, 11, 13]))
+    threads = [threading.Thread(target=work, args=shard) for shard in shards]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
     for name, values in whole.items():
-        assert np.allclose(found[0][name], values, rtol=1e-9, atol=1e-12), name
-        assert np.array_equal(found[0][name], found[1][name])
+        assert np.allclose(found[0][0][name], values, rtol=1e-9, atol=1e-12), name
+        assert np.array_equal(found[0][0][name], found[1][0][name])
+    assert np.allclose(found[0][1], history, rtol=1e-12, atol=0)
+    assert found[0][1] == found[1][1] == seen[0] == seen[1]
 
 
 def test_divergence_keeps_the_last_finite_parameters() -> None:

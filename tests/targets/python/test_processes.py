@@ -52,9 +52,10 @@ def written(folder: Path, case: str, target: str) -> dict[str, np.ndarray]:
         parts = {k: np.concatenate([*v[:, rows]]) for k, v in (("x", x), ("y", y))}
         np.savez(path.with_suffix(f".{rank}.npz"), size=SIZES[rank], **parts)
     module = imported(path)
-    whole, _ = module.train(np.concatenate(x), np.concatenate(y), batch_size=5, **SETTINGS)
+    found = module.train(np.concatenate(x), np.concatenate(y), batch_size=5, **SETTINGS)
+    whole: dict[str, np.ndarray] = found[0]
     assert any(not np.allclose(v, module.initialize()[k], rtol=0.1) for k, v in whole.items())
-    return whole
+    return {**whole, "history": np.array(found[1])}
 
 
 def with_mpi4py(folder: Path) -> None:

@@ -31,6 +31,7 @@ mu = 0.9
 STATES: tuple[str, ...] = ("velocity",)
 UNITS = (3, 2)
 SIZE = 8  # of all parameters
+DECAY = l2 / 2  # of all squared weights, in the loss
 MEAN = True  # whether the loss is a mean over samples
 FOLDED = True  # whether gradients are multiplied by the learning rate
 PENALTY = 0.1  # l2, of the whole batch

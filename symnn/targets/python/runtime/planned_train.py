@@ -46,8 +46,9 @@ def train(
     is true, x_mean and x_scale of x are added, unless they are there.
     batch_size: rows a step (None: all); the last batch of an epoch may be shorter.
     callback(epoch, loss, params) is called after every epoch.
-    reduce(vector) sums a flat vector over processes, in place: the unnormalised
-    gradients of the data, then the number of samples.  Raises DivergedError.
+    reduce(vector) sums a flat vector over processes, in place: the unnormalised gradients
+    of the data, their loss, and the number of samples; the losses of the history and of
+    the callback are those over all processes.  Raises DivergedError.
     checkpoint: a folder for the file "checkpoint", from which the run goes on bit by bit.
     every: epochs between checkpoints (None: a hundredth of all); the last is always kept.
     resume: go on from the checkpoint, or start where there is none yet; ``epochs`` counts

@@ -10,6 +10,7 @@ import numpy as np
 
 from symnn.targets.python.runtime.checkpoints import _bytes
 from symnn.targets.python.runtime.constants import (
+    DECAY,
     FOLDED,
     INPUTS,
     MEAN,
@@ -44,9 +45,10 @@ class _Run:
         dtype = _dtype(params)
         self.x, self.y, self.reduce = x, y, reduce
         self.scaling = {k: v for k, v in params.items() if k not in PARAMETERS}
-        self.vector = np.zeros(SIZE + 1, dtype)  # g, then the number of samples
+        # g, the loss of the samples, and their number: what processes sum
+        self.vector = np.zeros(SIZE + 2, dtype)
         self.moving = np.zeros((1 + len(STATES), SIZE), dtype)  # what steps change
-        self.theta, self.g = self.moving[0], self.vector[:-1]
+        self.theta, self.g = self.moving[0], self.vector[:SIZE]
         _put(self.theta, params)
         self.state = dict(zip(STATES, self.moving[1:], strict=True))
         # look at every step, rather than keep a copy of the states for when one diverges
@@ -59,6 +61,8 @@ class _Run:
         self.t = 0
         self.history: list[float] = []
         self.begun: list[float] = []  # the losses of an epoch that is not complete
+        # the loss over all processes, and their samples, of every step of an epoch
+        self.summed: list[tuple[float, float]] = []
         self.stop: list[bool] = []  # not empty: stop after the step
 
         self.rows = rows = min(batch_size, len(x))
@@ -119,6 +123,11 @@ class _Run:
             skipped = 0
             if self.stop:
                 break
+        if self.reduce is not None:
+            losses, rows = np.array(self.summed).T
+            self.history.append(float(losses @ rows / rows.sum()))
+            self.summed = []
+            return
         losses, steps = np.concatenate(found), self.steps_per_epoch
         whole = len(losses) - len(losses) % steps
         means = (losses[:whole].reshape(-1, steps) * self.shares).sum(axis=1)
@@ -134,11 +143,13 @@ class _Run:
             marks, vector = self.snapshot()
             before = marks, vector.copy()
         self._steps(plan, first, count)
+        if self.reduce is not None:
+            return []  # they are in ``summed``
         end = first + self.t - t
         whole = end - (end - first) % plan.batches  # where a part of an epoch begins
         losses = self._losses(plan, first, whole) + self._losses(plan, whole, end)
         finite = all(np.isfinite(values).all() for values in (*losses, self.theta))
-        if not finite and self.reduce is None:
+        if not finite:
             if before is not None:
                 # once more, with a look at every step
                 self.restore(*before)
@@ -199,7 +210,8 @@ class _Run:
         What is seen is the parameters that the step before has left, and this step's loss.
         """
         if self.reduce is not None:
-            self._sum_over_processes(self.reduce, plan.rows, t)
+            loss = float(plan.losses(slot, 1)[0])
+            self._sum_over_processes(self.reduce, loss, plan.rows, t)
             return
         if t > 1 and not _all_finite(self.theta):
             raise self._diverged(plan, slot - 1, t - 1)
@@ -213,15 +225,22 @@ class _Run:
         return DivergedError(epoch, t, self.params(self.last), self.history)
 
     def _sum_over_processes(
-        self, reduce: Callable[[np.ndarray], object], rows: int, t: int
+        self, reduce: Callable[[np.ndarray], object], loss: float, rows: int, t: int
     ) -> None:
-        """The gradient over the samples of all processes."""
-        self.vector[-1] = rows
+        """The gradient and the loss over the samples of all processes."""
+        # what the loss has without samples is the same in all of them, and counts once
+        rest = 0.0
+        if DECAY:
+            weights = [A for A in _views(self.theta).values() if A.ndim == 2]
+            rest = DECAY * sum(float(np.einsum("ij,ij", A, A)) for A in weights)
+        self.vector[SIZE:] = (loss - rest) * (rows if MEAN else 1), rows
         reduce(self.vector)
         if not np.isfinite(self.vector).all():
             epoch = len(self.history) + 1
             raise DivergedError(epoch, t, self.params(), self.history)
-        self.g *= self.scale / (self.vector[-1] if MEAN else 1)
+        total, samples = self.vector[SIZE:].tolist()
+        self.summed.append((total / (samples if MEAN else 1) + rest, samples))
+        self.g *= self.scale / (samples if MEAN else 1)
 
     def snapshot(self) -> tuple[dict[str, Any], np.ndarray]:
         """All that changes: what JSON can hold, and the vector of the rest, no copy."""
