@@ -45,8 +45,10 @@ class _Planner:
         self.count = count
         self.program = program
         self.result = Plan(program, {t.name: gradients[t.name] for t in _parameters(program)})
-        affine = [line.lhs.name for line in program.lines if _affine(line)]
-        self.lines = by_sign(needed(program.lines, [*self.result.gradients.values(), *affine]))
+        # no rewrite below changes a line A v + b
+        self.affine = {x.lhs.name: found for x in program.lines if (found := _affine(x))}
+        wanted = [*self.result.gradients.values(), *self.affine]
+        self.lines = by_sign(needed(program.lines, wanted))
         self.names = {line.lhs.name for line in self.lines if line.lhs.role == "gradient"}
         self.parameters = {g: t for t, g in self.result.gradients.items()}  # by their gradients
         self.slopes: dict[str, int] = {}  # weights -> the place of the kernel of their gradient
@@ -96,10 +98,9 @@ class _Planner:
         blocks: list[Block] = []
         start = 0
         for line in self.lines:
-            found = _affine(line)
-            if found is None:
+            if line.lhs.name not in self.affine:
                 continue
-            weights, source, bias = found
+            weights, source, bias = self.affine[line.lhs.name]
             tensor = self.program.tensors[weights]
             units, inputs = (int(a.size) for a in tensor.axes)
             block = Block(weights, bias, units, inputs, start, bool(blocks))
@@ -114,9 +115,8 @@ class _Planner:
 
     def _line(self, line: Line) -> None:
         """The kernels of one line."""
-        found = _affine(line)
-        if found is not None:
-            self._affine_product(line, *found)
+        if line.lhs.name in self.affine:
+            self._affine_product(line, *self.affine[line.lhs.name])
         elif line.lhs.name in self.parameters:
             self._parameter_gradient(line)
         else:
