@@ -53,6 +53,7 @@ UNITS = (2, 3, 2)
 SIZE = 17  # of all parameters
 DIGEST = "a55179c71c748e80"  # of the lines: a checkpoint of others is refused
 CHUNK = 2**25  # bytes of samples that are held at once
+STEPS = 1000  # of which the samples are held at once, each step in arrays of its own
 PIECE = 2**18  # bytes that are read, computed in, or kept of outputs, at once
 SPARE = 2**20  # bytes that are no matter
 ALONE = 10**9  # operations of a step that one thread does rather than several
@@ -174,8 +175,9 @@ def train(
     Raises CheckpointError, and after Ctrl-C, once the step is done, Interrupted.
 
     x and y may be memory-mapped: they are read in parts.  Beside them train holds at most
-    as much again, up to CHUNK bytes; 3 x the parameters, and the optimizer's states; 3 x
-    the activations of a batch; and 3 MB.
+    as much again, up to CHUNK bytes; 4 bytes a row, which is the order of an epoch, and 40
+    a step of it; 3 x the parameters, and the optimizer's states; 3 x the activations of a
+    batch; and 3 MB.
     """
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
@@ -272,14 +274,15 @@ class _Run:
         whole, rest = divmod(len(x), rows)
         # x is held transposed too, for a faster product, where that is cheap
         self.columns = rows == len(x) or rows * INPUTS * dtype.itemsize <= 2**16
-        numbers = (2 if self.columns else 1) * INPUTS + OUTPUTS + 1
+        numbers = (2 if self.columns else 1) * (INPUTS + 1) + OUTPUTS + 1
+        step = rows * numbers * dtype.itemsize
         data = len(x) * (INPUTS + OUTPUTS) * dtype.itemsize
         room = min(CHUNK, data + SPARE)
-        held = max(1, min(whole, room // (rows * numbers * dtype.itemsize)))
+        held = max(1, min(whole, room // step, STEPS))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x)
         # epochs before their losses are computed
-        most = min(1000, PIECE // (held * rows * OUTPUTS * dtype.itemsize))
+        most = min(STEPS, PIECE // (rows * OUTPUTS * dtype.itemsize)) // held
         self.at_once = max(1, most) if self.still and not reduce else 1
         plan = self._plan(rows, held)
         # plan, its first row, its number of batches
@@ -289,7 +292,9 @@ class _Run:
         if rest:
             self.parts.append((self._plan(rest, 1, plan), whole * rows, 1))
         # what the loss of every step counts in the mean of an epoch
-        self.shares = np.array([rows] * whole + [rest] * bool(rest)) / len(x)
+        self.shares = np.full(whole + bool(rest), rows / len(x))
+        if rest:
+            self.shares[-1] = rest / len(x)
         self.steps_per_epoch = len(self.shares)
         self.order, self.drawn = None, self.rng.bit_generator.state
         if self.still:
@@ -358,7 +363,12 @@ class _Run:
     def _shuffle(self) -> None:
         """Draw the order of an epoch's samples; None: as they are."""
         self.drawn = self.rng.bit_generator.state
-        self.order = None if self.still else self.rng.permutation(len(self.x))
+        self.order = None  # the memory of the one before is free
+        if not self.still:
+            # the numbers of rng.permutation, in 4 bytes each where that is enough
+            kind = np.int32 if len(self.x) < 2**31 else np.int64
+            self.order = np.arange(len(self.x), dtype=kind)
+            self.rng.shuffle(self.order)
 
     def _fill(self, plan: _Plan, start: int, batches: int) -> None:
         """Have the plan take its samples."""

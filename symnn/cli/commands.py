@@ -28,8 +28,8 @@ from symnn.spec.reader import load_spec, with_files
 from symnn.spec.sources import example_names, example_path
 from symnn.targets.c.compiler import CompilerError
 from symnn.targets.registry import TARGETS, generate_files, load_module
-from symnn.training import Checkpoints, Diverged, Result, Stopped, files_of
-from symnn.training import train as train_network
+from symnn.training.run import Checkpoints, Diverged, Result, Stopped, files_of
+from symnn.training.run import train as train_network
 
 NO_FIGURE = {
     "activation": "linear and softmax are not functions of one component",

@@ -138,8 +138,7 @@ def spoken(eq: Equations, group: Group, notation: Notation) -> str:
     if layer_of(z.name) == eq.depth:
         entry, rise = writer.tex(z.entry), writer.tex(Tensor(name, z.axes).entry)
         return eq.say("spoken_last", entry=entry, rise=rise, **words)
-    activated = z.name in {name_of(f.args[0]) for f in eq.activations.values()}
-    return eq.say("spoken" if activated else "spoken_linear", **words)
+    return eq.say("spoken" if z.name in eq.activated else "spoken_linear", **words)
 
 
 def cost(eq: Equations) -> str:

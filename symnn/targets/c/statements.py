@@ -87,6 +87,8 @@ class _Printer:
     def __init__(self, plan: Plan, constants: Constants, dropout: bool = True) -> None:
         self.plan, self.arrays, self.constants = plan, Arrays(plan), constants
         self.scratch = 0
+        self.weights = {b.weights: b for b in plan.blocks}
+        self.axes = {a.symbol: a for t in self.arrays.tensors.values() for a in t.axes}
         masks = plan.program.leaves_of("mask")
         self.masks = masks if dropout else ()
         self.ones = {m.entry: sp.S.One for m in masks if not dropout}
@@ -125,12 +127,12 @@ class _Printer:
 
     def _setup(self) -> tuple[list[Row], int]:
         """The pointers: into theta, into the gradient, and into the memory of values."""
-        training = any(isinstance(k, Product) and k.out.block for k in self.plan.kernels)
+        training = any(isinstance(k, Zero | Product) and k.out.block for k in self.plan.kernels)
         rows = []
         for b in self.plan.blocks:
             k = layer_of(b.weights)
             code = [f"W_{k} = theta;", f"theta += {size(b)};"]
-            if training or any(isinstance(x, Zero) for x in self.plan.kernels):
+            if training:
                 code += [f"dW_{k} = gradient;", f"gradient += {size(b)};"]
             rows.append((code, k))
         pools, sizes = self.arrays.pools(), []
@@ -146,7 +148,7 @@ class _Printer:
                 code = [f"{name} = pools[{pools[name]}];"]
             else:
                 code = [f"{name} = place;", f"place += {units} * ld;"]
-                sizes.append(int(self._axis(axes[0]).size) if len(axes) == 2 else 1)
+                sizes.append(int(self.axes[axes[0]].size) if len(axes) == 2 else 1)
             rows.append((code, layer_of(taken[name])))
         for mask in self.masks:
             units = f"UNITS[{number_of(columns(mask.axes)[0].name)}]"
@@ -158,10 +160,6 @@ class _Printer:
             first.append(f"place += {count * widest} * ld;")
         layered = sorted((Row(k, tuple(code)) for code, k in rows), key=lambda r: r.layer or 0)
         return [*(Row(None, (text,)) for text in first), *layered], sum(sizes) + count * widest
-
-    def _axis(self, symbol: sp.Symbol) -> Axis:
-        axes = (a for t in self.arrays.tensors.values() for a in t.axes)
-        return next(a for a in axes if a.symbol == symbol)
 
     def _declared(self, setup: Sequence[Row], loops: bool) -> dict[str, list[str]]:
         """Type -> the pointers of it; with loops, those of all layers are in lists."""
@@ -211,10 +209,9 @@ class _Printer:
             return [f"affine{turned}({shape}, W_{k}, {p.right.name}, {p.out.name}, ld);"]
         if p.out.block:
             return self._slope(p, self.plan.block_of(p.out.name))
-        weights = {b.weights: b for b in self.plan.blocks}
-        if p.left.name not in weights or not p.left.transposed or p.right.transposed:
+        if p.left.name not in self.weights or not p.left.transposed or p.right.transposed:
             raise PlanError(f"no kernel for the product in the line\n  {p.lines[0]}")
-        b = weights[p.left.name]
+        b = self.weights[p.left.name]
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
         k = layer_of(b.weights)
