@@ -6,13 +6,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from symnn.api import Network as Network
+    from symnn.api import from_torch as from_torch
+    from symnn.api import load as load
     from symnn.checking.compare import Comparison as Comparison
-    from symnn.derivation.network import Network as Network
-    from symnn.derivation.network import load as load
-    from symnn.interop import from_torch as from_torch
     from symnn.interop import params_from_keras as params_from_keras
     from symnn.interop import params_from_torch as params_from_torch
-    from symnn.io.fields import SpecError as SpecError
+    from symnn.io.errors import SpecError as SpecError
     from symnn.nn.layers import Dense as Dense
     from symnn.nn.layers import Dropout as Dropout
 
@@ -23,10 +23,10 @@ _PLACES = {
     "Dense": "symnn.nn.layers",
     "Dropout": "symnn.nn.layers",
     "Comparison": "symnn.checking.compare",
-    "Network": "symnn.derivation.network",
-    "SpecError": "symnn.io.fields",
-    "from_torch": "symnn.interop",
-    "load": "symnn.derivation.network",
+    "Network": "symnn.api",
+    "SpecError": "symnn.io.errors",
+    "from_torch": "symnn.api",
+    "load": "symnn.api",
     "params_from_keras": "symnn.interop",
     "params_from_torch": "symnn.interop",
 }

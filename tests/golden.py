@@ -22,10 +22,11 @@ from pathlib import Path
 from support.random_networks import random_network
 
 import symnn
-from symnn.derivation.network import Network
+from symnn.api import Network
 from symnn.formats.figure import figure, printed
-from symnn.formats.latex import BARE, PRINTERS
-from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
+from symnn.formats.registry import BARE, PRINTERS
+from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.phrases import PHRASES
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.figures import FIGURES
 from symnn.spec.sources import example_names

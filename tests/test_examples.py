@@ -10,7 +10,8 @@ import pytest
 
 import symnn
 from symnn.data.datasets import load_data, split
-from symnn.formats.latex import document
+from symnn.formats.registry import document
+from symnn.io.marks import marked_text
 from symnn.spec.sources import example_names
 
 ROOT = Path(__file__).parents[1]
@@ -49,15 +50,16 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
         detail=notes.detail,
         language=notes.language,
     )
-    compare(GENERATED / f"{name}.tex", text)
+    compare(GENERATED / f"{name}.tex", marked_text(text, ".tex"))
 
 
 def test_the_committed_chinese_notes_are_what_is_derived() -> None:
-    compare(GENERATED / "xor.zh.tex", document(symnn.load("xor").derive(), language="zh"))
+    text = document(symnn.load("xor").derive(), language="zh")
+    compare(GENERATED / "xor.zh.tex", marked_text(text, ".tex"))
 
 
 def test_the_committed_picture_is_what_is_drawn() -> None:
-    compare(GENERATED / "xor.svg", symnn.load("xor")._repr_svg_())
+    compare(GENERATED / "xor.svg", marked_text(symnn.load("xor")._repr_svg_(), ".svg"))
 
 
 def test_nothing_else_is_committed_there() -> None:

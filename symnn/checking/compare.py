@@ -2,22 +2,26 @@
 
 The right values come from running the derivation's lines with :mod:`symnn.engine.evaluate`.
 A cause is never guessed: it is a mistake that was made on purpose, in mistakes.py, and gave the
-very numbers that were handed in.
+very numbers that were handed in.  What is right in a convention of conventions.py is right; what
+rounding in the type of the arrays explains, in rounding.py, is right too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from symnn.checking.mistakes import Chain, cause_of, close, misfit
+from symnn.checking.conventions import CONVENTIONS, Convention
+from symnn.checking.mistakes import Chain, cause_of, largest, misfit
+from symnn.checking.rounding import coarsest, deviations
+from symnn.derivation.derivation import derive
 from symnn.engine.evaluate import Array, evaluate
 from symnn.engine.ir import lines_of
-from symnn.io.fields import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.npz import NpzError, read_npz
 
 if TYPE_CHECKING:
@@ -31,7 +35,8 @@ class Compared:
     """One quantity: its error (the largest, over the largest entry), the verdict, the cause.
 
     error is inf where the shapes differ.  cause is "" where the quantity is right, and
-    "unknown" where no mistake that was tried gives these numbers.
+    "unknown" where no mistake that was tried gives these numbers.  tolerance: the largest error
+    that counts as right.
     """
 
     quantity: str
@@ -39,13 +44,20 @@ class Compared:
     error: float
     ok: bool
     cause: str = ""
+    tolerance: float = RTOL
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``Network.compare`` returns: the rows, from the loss to the inputs."""
+    """What ``Network.compare`` returns: the rows, from the loss to the inputs.
+
+    convention: how the gradients are written, in words, where it is not as the derivation of the
+    batch writes them.  dtype: the coarsest type among the arrays.
+    """
 
     rows: tuple[Compared, ...]
+    convention: str = ""
+    dtype: str = "float64"
 
     @property
     def ok(self) -> bool:
@@ -64,6 +76,7 @@ class Comparison:
                 "quantity": row.quantity,
                 "shape": list(row.shape),
                 "error": row.error if np.isfinite(row.error) else None,
+                "tolerance": row.tolerance,
                 "ok": row.ok,
                 "cause": row.cause,
             }
@@ -79,6 +92,13 @@ class Comparison:
             f"{'ok' if row.ok else 'WRONG'}{'  ' + row.cause if row.cause else ''}"
             for row, shape in zip(self.rows, shapes, strict=True)
         ]
+        rounded = [row for row in self.rows if row.ok and row.error > RTOL]
+        if rounded and self.dtype != "float64":
+            worst = max(rounded, key=lambda row: row.tolerance)
+            bound = f"errors up to {worst.tolerance:.1e} ({worst.quantity})"
+            lines.append(f"rounding in {self.dtype} explains {bound}")
+        if self.convention:
+            lines.append(f"convention: {self.convention}")
         first = self.first
         if first is None:
             lines.append(f"all {len(self.rows)} quantities are right")
@@ -93,42 +113,100 @@ def compare(
     params: Mapping[str, Any],
     x: Any,
     y: Any,
-    rtol: float = RTOL,
+    rtol: float | None = None,
 ) -> Comparison:
     """See ``Network.compare``."""
     for place, given_as in (("grads", grads), ("params", params)):
         if not isinstance(given_as, Mapping):
             raise _fail(place, "must be a mapping of names to arrays")
-    sweep = network.derive().batch
-    forward = sweep.forward
+    if rtol is not None and not (np.isfinite(rtol) and rtol >= 0):
+        raise _fail("rtol", f"must be a number from 0 on, not {rtol}")
+    sweep = derive(network).batch
     leaves = _leaves(network, params, x, y)
-    count = len(leaves["x"])
     with np.errstate(all="ignore"):
-        values = evaluate(forward, leaves, {"N": count})
+        values = evaluate(sweep.forward, leaves, {"N": len(leaves["x"])})
         raw = {line.lhs.name: line for line in lines_of(sweep.raw)}
         lines = {t: sweep.final.get(t, raw[name]) for t, name in sweep.names.items()}
-        chain = Chain(network, values, {t: raw[n] for t, n in sweep.names.items()}, lines, rtol)
-        given = _given(grads, chain, network)
-        chain.give({t: u for t, (u, _) in given.items()})
-        rows = [_row(chain, t, *given[t]) for t in sweep.names if t in given]
-    return Comparison(tuple(rows))
+        written = {t: raw[name] for t, name in sweep.names.items()}
+        chain = Chain(network, values, written, lines, RTOL if rtol is None else rtol)
+        found = _given(grads, chain, network)
+        given = {t: value for t, (value, _) in found.items()}
+        chain.give(given)
+        kind = coarsest([*grads.values(), *params.values(), x, y])
+        if rtol is None and kind != np.float64 and _wrong(chain):
+            chain.rounding = _rounding(chain, leaves, kind)
+        convention = _convention(chain, given)
+        read = convention.reads(chain, given)
+        chain.give(read)
+        rows = [_row(chain, t, read[t], found[t][1]) for t in chain.names if t in found]
+        mixed = _mixed(chain, convention, given)
+    rows = [replace(row, cause=mixed.get(row.quantity, row.cause)) for row in rows]
+    return Comparison(tuple(rows), convention.words.format(N=chain.count), str(kind))
+
+
+def _wrong(chain: Chain) -> list[str]:
+    """What was handed in and is not right."""
+    return [t for t, u in chain.given.items() if not chain.fits(t, u, chain.right[t])]
+
+
+def _rounding(chain: Chain, leaves: Mapping[str, Array], kind: np.dtype[Any]) -> dict[str, float]:
+    """Tensor -> the misfit of its gradient that rounding in a type explains."""
+    program, sizes = chain.network.program, {"N": chain.count}
+    found = deviations(
+        lambda evaluator: chain.sweep(evaluator, {}), chain.right, program, leaves, sizes, kind
+    )
+    return {t: error / largest(chain.right[t]) for t, error in found.items()}
+
+
+def _convention(chain: Chain, given: Mapping[str, Array]) -> Convention:
+    """The convention in which the fewest gradients are wrong for a reason of their own.
+
+    Of several the one in which the fewest are wrong at all, then the first.
+    """
+
+    def mistakes(convention: Convention) -> tuple[int, int]:
+        chain.give(convention.reads(chain, given))
+        wrong = _wrong(chain)
+        own = [t for t in wrong if not chain.fits(t, chain.given[t], chain.expected[t])]
+        return len(own), len(wrong)
+
+    first, *others = CONVENTIONS
+    told = [c for c in others if any(c.differs(chain, t) for t in given)]
+    return min([first, *told], key=mistakes) if told and _wrong(chain) else first
+
+
+def _mixed(chain: Chain, chosen: Convention, given: Mapping[str, Array]) -> dict[str, str]:
+    """Quantity -> a cause: it is right in another convention than those beside it are."""
+    wrong = _wrong(chain)
+    if any(t in chain.network.parameters for t in wrong):
+        return {}
+    causes = {}
+    for other in CONVENTIONS:
+        differing = [t for t in given if other.differs(chain, t) or chosen.differs(chain, t)]
+        beside = [chain.names[t] for t in differing if t not in wrong]
+        where = f"{' and '.join(beside)} {'is' if len(beside) == 1 else 'are'} {chosen.name}"
+        for t in wrong if beside and other is not chosen else ():
+            if chain.fits(t, other.reads(chain, {t: given[t]})[t], chain.right[t]):
+                causes[chain.names[t]] = f"mixed conventions: {other.name}, where {where}"
+    return causes
 
 
 def _row(chain: Chain, tensor: str, value: Array, remark: str) -> Compared:
-    name, right = chain.names[tensor], chain.right[tensor]
+    name, right, tolerance = chain.names[tensor], chain.right[tensor], chain.tolerance(tensor)
     if remark == "unsummed":
-        found = "the sum over the batch is missing"
-        if not close(value.sum(axis=0), right, chain.rtol):
-            found += ", and the rows do not add up to the right value"
-        return Compared(name, value.shape, float("inf"), False, found)
+        cause = "the sum over the batch is missing"
+        if not chain.fits(tensor, value.sum(axis=0), right):
+            cause += ", and the rows do not add up to the right value"
+        return Compared(name, value.shape, float("inf"), False, cause, tolerance)
     if remark == "transposed":
         cause = "transposed"
-        if not close(value, right, chain.rtol):
+        if not chain.fits(tensor, value, right):
             cause += f", and {cause_of(chain, tensor, value)}"
-        return Compared(name, value.shape[::-1], float("inf"), False, cause)
+        return Compared(name, value.shape[::-1], float("inf"), False, cause, tolerance)
     error = misfit(value, right)
-    ok = error <= chain.rtol
-    return Compared(name, value.shape, error, ok, "" if ok else cause_of(chain, tensor, value))
+    ok = error <= tolerance
+    cause = "" if ok else cause_of(chain, tensor, value)
+    return Compared(name, value.shape, error, ok, cause, tolerance)
 
 
 # what was handed in ------------------------------------------------------------------
@@ -206,7 +284,7 @@ def _given(
     """Tensor -> the value handed in for its gradient, and what its shape says of it."""
     tensors = {t: t for t in chain.names if t != "L"}
     tensors |= {name: t for t, name in chain.names.items() if t != "L"}
-    count = len(chain.values["x"])
+    count = chain.count
     found: dict[str, tuple[Array, str]] = {}
     for key, value in grads.items():
         place = f"grads[{quoted(str(key))}]"
@@ -230,7 +308,7 @@ def _given(
     return found
 
 
-def compare_file(network: Network, path: Path, rtol: float = RTOL) -> Comparison:
+def compare_file(network: Network, path: Path, rtol: float | None = None) -> Comparison:
     """The same from an .npz file: A_1, b_1, … are parameters, dA_1, dz_1, … gradients, x, y."""
     try:
         arrays = read_npz(path)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from symnn.checking.verify import SAMPLES, Sweep
 from symnn.derivation.any_depth import LAYERS, size
-from symnn.derivation.derivation import Derivation, Derived
+from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.network import Network
+from symnn.derivation.sweeps import Derived
 from symnn.engine.complex_step import H
 from symnn.engine.ir import Line
 from symnn.nn.layers import Dense
@@ -37,7 +39,7 @@ class Evidence:
         self.width: int | None = None
         evaluated = derivation
         if not derivation.network.count and parameters(derivation.network) > LARGE:
-            evaluated, self.width = twin(derivation.network).derive(), WIDTH
+            evaluated, self.width = derive(twin(derivation.network)), WIDTH
         other: Derived = getattr(evaluated, kind)
         self.lines = {
             own.after: its.after
@@ -51,7 +53,10 @@ class Evidence:
         self.points = [Sweep(other, rng, sizes) for rng in rngs]
 
     def error(self, line: Line) -> float | None:
-        """The largest error of the line, that of a step; None unless it held at every point."""
+        """The largest error of the line, that of a step, relative to the largest entry.
+
+        None unless the line held at every point.
+        """
         if line not in self.errors:
             self.errors[line] = self._error(line)
         return self.errors[line]
@@ -60,7 +65,18 @@ class Evidence:
         if line not in self.lines or line.lhs.wrt is None:
             return None
         found = [point.check(self.lines[line]) for point in self.points]
-        return max(error for error, _ in found) if all(ok for _, ok in found) else None
+        return max(v.relative for v in found) if all(v.ok for v in found) else None
+
+
+_KEPT: WeakKeyDictionary[Derivation, dict[str, Evidence]] = WeakKeyDictionary()
+
+
+def evidence(derivation: Derivation, kind: str) -> Evidence:
+    """What evaluates the lines of a sweep, by its name in the derivation; kept with it."""
+    kept = _KEPT.setdefault(derivation, {})
+    if kind not in kept:
+        kept[kind] = Evidence(derivation, kind)
+    return kept[kind]
 
 
 def words(errors: Iterable[float]) -> dict[str, object]:

@@ -24,17 +24,16 @@ if TYPE_CHECKING:
 Found = Iterator[tuple[str, Array]]
 
 
+def largest(right: Array) -> float:
+    """The size of the largest entry, 1 if all are 0."""
+    return float(np.abs(right).max(initial=0.0)) or 1.0
+
+
 def misfit(found: Array, right: Array) -> float:
     """The largest difference, over the largest right entry (over 1 if all are 0)."""
     if found.shape != right.shape or not (np.isfinite(right).all() and np.isfinite(found).all()):
         return float("inf")
-    top = float(np.abs(right).max(initial=0.0)) or 1.0
-    return float(np.abs(found - right).max(initial=0.0)) / top
-
-
-def close(found: Array, right: Array, rtol: float) -> bool:
-    """Whether two arrays agree."""
-    return misfit(found, right) <= rtol
+    return float(np.abs(found - right).max(initial=0.0)) / largest(right)
 
 
 @dataclass
@@ -43,7 +42,8 @@ class Chain:
 
     values: every forward tensor.  raw, final: tensor -> the line of its gradient as the rule
     wrote it, and simplified.  right: tensor -> the right gradient.  expected: the gradient that
-    follows, without a further mistake, from what was handed in for those above it.
+    follows, without a further mistake, from what was handed in for those above it.  rtol: the
+    misfit at which a gradient is right.  rounding: tensor -> another one, where it is larger.
     """
 
     network: Network
@@ -51,24 +51,37 @@ class Chain:
     raw: Mapping[str, Line]
     final: Mapping[str, Line]
     rtol: float
+    rounding: Mapping[str, float] = field(default_factory=dict)
     given: dict[str, Array] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.names = {t: line.lhs.name for t, line in self.raw.items()}
         self.tensors = {name: t for t, name in self.names.items()}
-        self.evaluator = Evaluator([], {}, {"N": len(self.values["x"])})
-        self.evaluator.arrays = {n: np.asarray(a)[None] for n, a in self.values.items()}
-        self.right = self._sweep(self.evaluator)
-        self.expected = self.right
+        self.count: int = len(self.values["x"])
+        self.expected: dict[str, Array] = {}
+        self.give({})
+        self.right = self.expected
 
-    def _sweep(self, evaluator: Evaluator) -> dict[str, Array]:
+    def sweep(self, evaluator: Evaluator, given: Mapping[str, Array]) -> dict[str, Array]:
+        """Every gradient, each from those above it; from what was handed in, if that is given.
+
+        Those that follow from a gradient that was handed in do so by the rule's own line.
+        """
         found = {}
         for t, raw in self.raw.items():
             line = raw if set(self.above(raw)) & self.given.keys() else self.final[t]
             found[t] = self.run(evaluator, line)
-            if t in self.given:
-                evaluator.arrays[line.lhs.name] = self.given[t][None]
+            if t in given:
+                evaluator.arrays[line.lhs.name] = given[t][None]
         return found
+
+    def tolerance(self, tensor: str) -> float:
+        """The misfit at which the gradient of a tensor is still right."""
+        return max(self.rtol, self.rounding.get(tensor, 0.0))
+
+    def fits(self, tensor: str, found: Array, right: Array) -> bool:
+        """Whether two gradients of a tensor agree."""
+        return misfit(found, right) <= self.tolerance(tensor)
 
     def run(self, evaluator: Evaluator, line: Line) -> Array:
         """Evaluate a line and keep its value."""
@@ -80,9 +93,9 @@ class Chain:
     def give(self, given: Mapping[str, Array]) -> None:
         """Take what was handed in, where it has its shape."""
         self.given = {t: u for t, u in given.items() if u.shape == self.right[t].shape}
-        self.evaluator = Evaluator([], {}, {"N": len(self.values["x"])})
+        self.evaluator = Evaluator([], {}, {"N": self.count})
         self.evaluator.arrays = {n: np.asarray(a)[None] for n, a in self.values.items()}
-        self.expected = self._sweep(self.evaluator)
+        self.expected = self.sweep(self.evaluator, self.given)
 
     def above(self, line: Line) -> list[str]:
         """The tensors whose gradients a line reads."""
@@ -146,7 +159,7 @@ def opposite_sign(case: Case) -> Found:
 
 def factors(case: Case) -> Found:
     """2, N, m and N m, too much or too little."""
-    n, m = len(case.chain.values["x"]), case.chain.network.outputs
+    n, m = case.chain.count, case.chain.network.outputs
     words = {"2": 2, f"N = {n}": n, f"m = {m}": m, f"N m = {n * m}": n * m}
     for word, c in words.items():
         if c > 1 and not (m == 1 and word.startswith("N m")):
@@ -157,7 +170,7 @@ def factors(case: Case) -> Found:
 def one_sample(case: Case) -> Found:
     """The first or the last sample alone, where a line sums over all of them."""
     chain, line = case.chain, case.chain.raw[case.tensor]
-    count = len(chain.values["x"])
+    count = chain.count
     sums = any(a.name == "n" for t in line.terms for a in t.over)
     if count < 2 or not sums or any("N" in map(str, t.f.free_symbols) for t in line.terms):
         return
@@ -230,7 +243,7 @@ def penalty(case: Case) -> Found:
     l2 = chain.network.spec.loss.l2
     if not l2 or name not in chain.network.parameters:
         return
-    n, term = len(chain.values["x"]), l2 * chain.values[name]
+    n, term = chain.count, l2 * chain.values[name]
     if term.ndim == 1:
         yield "an l2 term on the bias", case.right + term
         return
@@ -270,10 +283,10 @@ CAUSES: tuple[tuple[Cause, ...], ...] = (
 def cause_of(chain: Chain, tensor: str, value: Array) -> str:
     """The causes that give this value, "or" between them; what it follows from; or "unknown"."""
     _, ends = chain.sources(tensor)
-    wrong = [t for t in ends if not close(chain.given[t], chain.right[t], chain.rtol)]
+    wrong = [t for t in ends if not chain.fits(t, chain.given[t], chain.right[t])]
     origin = " and ".join(chain.names[t] for t in wrong)
     expected = chain.expected[tensor]
-    if wrong and close(value, expected, chain.rtol):
+    if wrong and chain.fits(tensor, value, expected):
         return f"follows from {origin}"
     found = _tried(Case(chain, tensor, value, expected))
     if found and wrong:
@@ -289,7 +302,7 @@ def _tried(case: Case) -> str:
             text
             for cause in group
             for text, numbers in cause(case)
-            if close(case.value, numbers, case.chain.rtol)
+            if case.chain.fits(case.tensor, case.value, numbers)
         ]
         if fits:
             return " or ".join(dict.fromkeys(fits))

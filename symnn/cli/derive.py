@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-import click
-
-from symnn.cli.output import deliver_all, is_folder, mistake, paths
+from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
 from symnn.derivation.any_depth import PLAIN, general
+from symnn.derivation.derivation import derive as derived
 from symnn.derivation.network import Network
-from symnn.formats.latex import BARE, FORMATS, PRINTERS
-from symnn.io.fields import shorten
+from symnn.formats.registry import BARE, FORMATS, PRINTERS
+from symnn.formats.tex import compile_pdf
+from symnn.io.errors import shorten
+from symnn.io.processes import open_file
 from symnn.notes.labels import names
 from symnn.spec.reader import load_spec
 
@@ -33,8 +34,9 @@ def derive(
 ) -> int:
     """Print or write the notes."""
     sources = specs or (dict(PLAIN),)
-    kind = _kind(len(sources), output, kind)
-    if kind == "pdf" and (output is None or fragment or check):
+    kind, suffix = _form(len(sources), output, kind)
+    compiled = suffix == ".pdf"
+    if compiled and (output in (None, "-") or fragment or check):
         raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
     if fragment and kind not in BARE:
         raise mistake("--fragment", f"a fragment is {' or '.join(BARE)}, not {kind}")
@@ -51,8 +53,8 @@ def derive(
 
     def made(network: Network) -> str | bytes:
         chosen = network.spec.notes
-        return printed(
-            network.derive(),
+        text = printed(
+            derived(network),
             notation=chosen.notation,
             layout=chosen.layout,
             detail=chosen.detail,
@@ -64,26 +66,35 @@ def derive(
             select=select,
             code=chosen.code,
         )
+        return compile_pdf(text) if compiled and isinstance(text, str) else text
 
-    places = paths(networks, output, FORMATS[kind])
-    products = [(path, partial(made, n)) for n, path in zip(networks, places, strict=True)]
-    code, written = deliver_all(products, check, force, as_json, quiet)
-    for name in written if launch else ():
-        if click.launch(name):
+    places = paths(networks, output, suffix)
+    products = [
+        Product(path, suffix, partial(made, network))
+        for network, path in zip(networks, places, strict=True)
+    ]
+    found = deliver(products, check, force)
+    for name in found["written"] if launch else ():
+        if not open_file(name):
             raise mistake(shorten(name), "was written, but no application opens it")
-    return code
+    return tell(found, as_json, quiet)
 
 
-def _kind(count: int, output: str | None, kind: str | None) -> str:
-    """The format: as it is named, or by the suffix of the file."""
+def _form(count: int, output: str | None, kind: str | None) -> tuple[str, str]:
+    """The kind of document, as it is named or by the suffix of the file, and the suffix.
+
+    Every kind that is TeX can be compiled, to .pdf.
+    """
     suffixes: dict[str, str] = {}
     for name, suffix in FORMATS.items():
         suffixes.setdefault(suffix, name)
-    single = output not in (None, "-") and count == 1 and not is_folder(output or "")
     suffix = Path(output or "").suffix
-    if single and suffix not in suffixes:
+    if output in (None, "-") or count > 1 or is_folder(output or ""):
+        suffix = FORMATS[kind or "latex"]
+    elif suffix not in suffixes:
         known = ", ".join(suffixes)
         raise mistake(shorten(output or ""), "unknown kind of file", f"notes end in {known}")
-    if single and kind and FORMATS[kind] != suffix:
+    kind = kind or suffixes[suffix]
+    if FORMATS[kind] not in (suffix, ".tex") or (FORMATS[kind] != suffix and suffix != ".pdf"):
         raise mistake("--format", f"{kind} does not fit the file {shorten(output or '')}")
-    return kind or (suffixes[suffix] if single else "latex")
+    return "latex" if kind == "pdf" else kind, suffix

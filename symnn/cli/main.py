@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-import io
 import json
 import os
 import sys
-from collections.abc import Callable
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import shell_complete
 
 from symnn import __version__
+from symnn.cli.streams import drop, full, prepare, say
+from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, TARGETS, File, Word
+from symnn.io.errors import LINES, Problem, UserError, shown_path
+from symnn.io.exit_codes import CLOSED, FAILED, FINE, INTERRUPTED, USAGE
+from symnn.io.interrupts import Ending, as_ctrl_c
 
-# the formats of formats/latex.py, which loads SymPy
-KINDS = ("latex", "pdf", "html", "markdown", "ipynb", "beamer", "quarto", "json")
-FIGURES = ("network", "graph", "activation", "descent")  # those in figures/, likewise
-FINE, FAILED, USAGE, DIVERGED, STALE, INTERRUPTED = 0, 1, 2, 3, 4, 130
+COMPLETE = "_SYMNN_COMPLETE"
 
 
 class _Commands(click.Group):
@@ -34,19 +40,48 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _examples() -> Iterable[str]:
+    from symnn.spec.sources import example_names
+
+    return example_names()
+
+
+SPEC, NPZ = File(SUFFIXES, _examples), File((".npz",))
+OUTPUT = click.Path(readable=False)  # which is looked at when it is written
+
+
 def _common(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Errors and results as objects."),
+        click.option(
+            "--json", "as_json", is_flag=True, help="The result, or errors, as one object."
+        ),
         click.option("-q", "--quiet", is_flag=True, help="No messages but errors."),
-        click.option("-v", "--verbose", is_flag=True, help="More messages; tracebacks."),
-        click.option("--force", is_flag=True, help="Replace files that symnn did not write."),
+        click.option(
+            "-v", "--verbose", is_flag=True, help="More messages; the place of internal errors."
+        ),
     ):
         function = option(function)
     return function
 
 
+def _writing(function: Callable[..., Any]) -> Callable[..., Any]:
+    text = "Replace files that symnn did not write."
+    return click.option("--force", is_flag=True, help=text)(_common(function))
+
+
 def _specs(function: Callable[..., Any]) -> Callable[..., Any]:
-    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True)(function)
+    return click.argument("specs", metavar="SPEC...", nargs=-1, required=True, type=SPEC)(function)
+
+
+def _notes(name: str, text: str = "") -> Callable[..., Any]:
+    """An option for a field of [notes] that takes one of some words."""
+    return click.option(
+        f"--{name}", metavar="WORD", type=Word(CHOICES[name]), help=text or _listed(CHOICES[name])
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}."
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,44 +91,58 @@ def cli() -> None:
 
     SPEC is a file (.toml, .json, .yaml), "-" for standard input, or the name of a shipped
     example: deep, digits, logistic_regression, norm_loss, regression, xor.
+
+    With --json there is one object on standard output, or, where the exit code is neither 0
+    nor 4, one object {"errors": [...]} on standard error, and nothing else on either.
     """
 
 
 @cli.command()
-@click.argument("file", type=click.Path())
-@click.option("--example", default="xor", show_default=True, help="The example to start from.")
-@_common
+@click.argument("file", type=OUTPUT)
+@click.option(
+    "--example",
+    metavar="NAME",
+    type=Word(_examples),
+    default="xor",
+    show_default=True,
+    help="The example to start from.",
+)
+@_writing
 def new(**options: Any) -> int:
     """Write a commented spec to start from to FILE."""
-    from symnn.cli.commands import new
+    from symnn.cli.new import new
 
     return new(**options)
 
 
 @cli.command()
-@click.argument("specs", metavar="SPEC...", nargs=-1)
-@click.option("-o", "--output", help="File (.tex, .pdf, …), or a folder for several.")
-@click.option("--format", "kind", type=click.Choice(KINDS), help="Default: by suffix.")
+@click.argument("specs", metavar="SPEC...", nargs=-1, type=SPEC)
+@click.option("-o", "--output", type=OUTPUT, help="File (.tex, .pdf, …), or a folder.")
+@click.option("--format", "kind", metavar="WORD", type=Word(KINDS), help=_listed(KINDS))
 @click.option("--fragment", is_flag=True, help="Without a preamble, for \\input.")
 @click.option("--select", default="", help="Equations by label, alone: delta_1,A_1.")
-@click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 4 if the file is stale.")
 @click.option("--open", "launch", is_flag=True, help="Open the written file.")
-@click.option("--notation", help="affine, nielsen, goodfellow, d2l, ng or cs231n.")
-@click.option("--layout", help="sample, columns or rows.")
-@click.option("--detail", help="answer, textbook or full.")
+@_notes("notation")
+@_notes("layout")
+@_notes("detail")
 @click.option("--layers", metavar="n", help="Of n layers like those of SPEC, or without one.")
-@click.option("--method", help="chain, or differential: dL = <g, dv>.")
-@click.option("--story", help="reference, or tutorial: what leads to the network first.")
-@click.option("--language", help="en or zh.")
+@_notes("method", "chain, or differential: dL = <g, dv>.")
+@_notes("story", "reference, or tutorial: what leads to the network first.")
+@_notes("language")
 @click.option("--figures/--no-figures", default=None, help="Default: in documents only.")
-@click.option("--numbers", help="none, decimal or pencil: the same with numbers.")
+@_notes("numbers", "none, or decimal or pencil: the same with numbers.")
 @click.option("--digits", type=int, help="Of rounded numbers: 3 to 12.")
 @click.option("--code/--no-code", default=None, help="The code of each equation, at the end.")
-@_common
+@_writing
 def derive(**options: Any) -> int:
-    """Print the derivation of every gradient."""
+    """Print the derivation of every gradient.
+
+    The format is that of the suffix of FILE, or of --format.
+    """
     if not options["specs"] and options["layers"] is None:
         raise click.UsageError("Missing argument 'SPEC...'.", click.get_current_context())
+    _look(options["specs"])
     from symnn.cli.derive import derive
 
     return derive(**options)
@@ -101,54 +150,75 @@ def derive(**options: Any) -> int:
 
 @cli.command()
 @_specs
-@click.option("-o", "--output", help="File, folder, or - for standard output.")
-@click.option("--target", default="numpy", show_default=True, help="numpy, plain, c or jax.")
-@click.option("--weights", metavar="FILE.npz", help="Weights to bake into the C file.")
-@click.option("--only", type=click.Choice(["predict"]), help="Leave training out of the C file.")
+@click.option("-o", "--output", type=OUTPUT, help="File, folder, or - for stdout.")
+@click.option(
+    "--target",
+    metavar="WORD",
+    type=Word(TARGETS),
+    default="numpy",
+    show_default=True,
+    help=_listed(TARGETS),
+)
+@click.option("--weights", metavar="FILE.npz", type=NPZ, help="To bake into the C file.")
+@click.option(
+    "--only", metavar="predict", type=Word(["predict"]), help="Leave training out of the C file."
+)
 @click.option("--prefix", metavar="NAME", help="Of the names in the C file.  Default: net.")
-@click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
-@_common
+@click.option("--check", is_flag=True, help="Write nothing; exit with 4 if the file is stale.")
+@_writing
 def generate(**options: Any) -> int:
     """Write the standalone training module."""
-    from symnn.cli.commands import generate
+    _look(options["specs"], options["weights"])
+    from symnn.cli.generate import generate
 
     return generate(**options)
 
 
 @cli.command()
 @_specs
-@click.option("-o", "--output", help="File (.svg, .tex, .pdf), or a folder for several.")
-@click.option("--figure", type=click.Choice(FIGURES), default="network", show_default=True)
+@click.option("-o", "--output", type=OUTPUT, help="File (.svg, .tex, .pdf), or a folder.")
+@click.option(
+    "--figure",
+    metavar="WORD",
+    type=Word(FIGURES),
+    default="network",
+    show_default=True,
+    help=_listed(FIGURES),
+)
 @click.option("--fragment", is_flag=True, help="A bare tikzpicture, for \\input.")
-@click.option("--check", is_flag=True, help="Write nothing; fail if the file is stale.")
-@click.option("--notation", help="Letters: affine.")
-@click.option("--layout", help="sample, columns or rows: of the letters in the graph.")
-@click.option("--language", help="en or zh.")
-@_common
+@click.option("--check", is_flag=True, help="Write nothing; exit with 4 if the file is stale.")
+@_notes("notation")
+@_notes("layout", "sample, columns or rows: of the letters in the graph.")
+@_notes("language")
+@_writing
 def draw(**options: Any) -> int:
     """Draw the network, its graph, its activations or a step against the gradient."""
-    from symnn.cli.commands import draw
+    _look(options["specs"])
+    from symnn.cli.draw import draw
 
     return draw(**options)
 
 
 @cli.command()
-@click.argument("spec", metavar="SPEC")
-@click.option("--data", help="A built-in name, a .csv or an .npz file.")
+@click.argument("spec", metavar="SPEC", type=SPEC)
+@click.option(
+    "--data", type=File((".csv", ".npz"), DATA), help="A built-in name, a .csv or .npz file."
+)
 @click.option("--epochs", type=int, help="Passes over the data.")
 @click.option("--batch-size", type=int, help="Samples of one step.")
 @click.option("--learning-rate", type=float, help="Size of a step.")
 @click.option("--seed", type=int, help="Of the initial weights and the order of samples.")
-@click.option("--weights", help="An .npz file to start from.")
-@click.option("--checkpoint", metavar="DIR", help="Keep a checkpoint of the run in this folder.")
+@click.option("--weights", metavar="FILE.npz", type=NPZ, help="To start from.")
+@click.option("--checkpoint", metavar="DIR", type=File(()), help="Keep a checkpoint in it.")
 @click.option("--every", type=click.IntRange(1), help="Epochs between checkpoints.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
-@_common
+@_writing
 def train(**options: Any) -> int:
     """Generate the module, run it on data, keep the weights."""
     if options["checkpoint"] is None and (options["resume"] or options["every"]):
         raise click.UsageError("--every and --resume need --checkpoint DIR")
-    from symnn.cli.commands import train
+    _look([options["spec"]], options["weights"], options["data"])
+    from symnn.cli.train import train
 
     return train(**options)
 
@@ -156,67 +226,129 @@ def train(**options: Any) -> int:
 @cli.command()
 @_specs
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what is drawn.")
-@click.option("--against", metavar="FILE.npz", help="Gradients of your own, to be compared.")
+@click.option("--against", metavar="FILE.npz", type=NPZ, help="Gradients of your own, compared.")
+@click.option("--rtol", type=click.FloatRange(0), help="Of --against: the largest relative error.")
 @_common
 def check(**options: Any) -> int:
     """Verify the derivation, the generated module and its gradients."""
-    from symnn.cli.commands import check
+    if options["rtol"] is not None and options["against"] is None:
+        raise click.UsageError("--rtol needs --against FILE.npz")
+    _look(options["specs"], options["against"])
+    from symnn.cli.check import check
 
     return check(**options)
+
+
+def _look(specs: Sequence[str], npz: str | None = None, data: str | None = None) -> None:
+    """See that files are there before what takes long: SymPy is not loaded yet.
+
+    Raises SpecError, DataError and NpzError.
+    """
+    from symnn.spec.sources import find
+
+    for spec in specs:
+        if spec != "-":
+            find(spec)
+    if npz is not None:
+        from symnn.io.npz import read_headers
+
+        read_headers(Path(npz))
+    if data is not None:
+        from symnn.data.datasets import find_data
+
+        find_data(data)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code."""
     words = sys.argv[1:] if arguments is None else arguments
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what is printed is a file: UTF-8, anywhere
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    code = FINE
-    try:
-        code = run(words)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _drop_output()
-        code = 141
-    except OSError as error:
-        _drop_output()
-        _say(f"cannot write to standard output: {error.strerror}")
-        code = USAGE
+    prepare()
+    with as_ctrl_c() as ending:
+        code = run(words, ending)
     sys.exit(code)
 
 
-def run(words: list[str]) -> int:
+def run(words: list[str], ending: Ending | None = None) -> int:
     """The exit code of a command line; every error is reported here."""
-    as_json, verbose = "--json" in words, "-v" in words or "--verbose" in words
+    options = words[: words.index("--")] if "--" in words else words
+    as_json = "--json" in options
+    ending = ending or Ending()
     try:
-        code = cli.main(words, prog_name="symnn", standalone_mode=False)
-        return code if isinstance(code, int) else FINE
+        with _warnings(as_json, as_json or "-q" in options or "--quiet" in options):
+            code = _invoke(words)
+        sys.stdout.flush()
+        return code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        say(error.format_message())
         return USAGE
     except click.UsageError as error:
-        return _report([("usage", None, "", error.format_message(), _usage(error))], as_json)
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted")
-        return INTERRUPTED
+        return _report([Problem("usage", None, "", error.format_message(), _usage(error))], as_json)
+    except (KeyboardInterrupt, EOFError):
+        _report([Problem("symnn", None, "", ending.word)], as_json)
+        return ending.code
+    except UserError as error:
+        _report(error.errors, as_json)
+        return ending.code if error.code == INTERRUPTED else error.code
     except BrokenPipeError:
-        raise
+        drop(sys.stdout)
+        return CLOSED
     except Exception as error:
-        from symnn.cli.commands import known_error
+        return _unforeseen(error, as_json, "-v" in options or "--verbose" in options)
 
-        found = known_error(error)
-        if found is not None:
-            code, problems = found
-            _report(problems, as_json)
-            return code
-        if isinstance(error, OSError) and error.filename is None:
-            raise
-        if verbose:
-            import traceback
 
-            traceback.print_exc()
-        text = f"internal error: {type(error).__name__}: {_safe(str(error))[:200]}"
-        _report([("symnn", None, "", text, "run with -v for the place")], as_json)
-        return FAILED
+@contextlib.contextmanager
+def _warnings(as_json: bool, quiet: bool) -> Iterator[None]:
+    """In here the package's own warnings are lines on stderr, unless quiet.
+
+    as_json: other libraries' are not shown either, where Python was not asked for them.
+    """
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            if not category.__module__.startswith("symnn."):
+                usual(message, category, *place, **more)
+            elif not quiet:
+                say(f"symnn: {message}")
+
+        if as_json and not sys.warnoptions:
+            warnings.simplefilter("ignore")  # they would stand beside the object
+        warnings.filterwarnings("always", category=UserWarning, module=r"symnn\.")
+        warnings.showwarning = show
+        yield
+
+
+def _invoke(words: list[str]) -> int:
+    """Parse and call, without click's own handling of errors."""
+    if asked := os.environ.get(COMPLETE):
+        return shell_complete(cli, {}, "symnn", COMPLETE, asked)
+    try:
+        with cli.make_context("symnn", list(words)) as context:
+            code = cli.invoke(context)
+    except click.exceptions.Exit as end:  # --help, --version
+        code = end.exit_code
+    return code if isinstance(code, int) else FINE
+
+
+def _unforeseen(error: Exception, as_json: bool, verbose: bool) -> int:
+    """Report an error that is not the package's own: of the system, or a fault of symnn."""
+    if isinstance(error, OSError):
+        try:
+            sys.stdout.flush()
+        except OSError as unwritten:  # what click has printed, such as help
+            drop(sys.stdout)
+            return _report(full(unwritten).errors, as_json)
+        file = "symnn" if error.filename is None else shown_path(error.filename)
+        return _report([Problem(file, None, "", error.strerror or str(error))], as_json)
+    hint = "run with -v for the place"
+    if verbose:
+        hint = traceback.format_exc()
+        if not as_json:
+            say(hint)
+            hint = ""
+    text = f"internal error: {type(error).__name__}: {_safe(str(error))[:200]}"
+    _report([Problem("symnn", None, "", text, hint)], as_json)
+    return FAILED
 
 
 def _usage(error: click.UsageError) -> str:
@@ -224,35 +356,19 @@ def _usage(error: click.UsageError) -> str:
     return f"{path} --help shows the options"
 
 
-def _report(problems: list[Any], as_json: bool) -> int:
+def _report(problems: list[Problem], as_json: bool) -> int:
     """Errors on stderr, as lines or as one object."""
     if as_json:
-        keys = ("file", "line", "path", "message", "hint")
-        objects = [dict(zip(keys, p, strict=True)) for p in problems]
-        click.echo(json.dumps({"errors": objects}, ensure_ascii=True), err=True)
+        say(json.dumps({"errors": [problem._asdict() for problem in problems]}))
         return USAGE
-    lines = []
-    for file, line, path, message, hint in problems:
-        place = ": ".join(str(p) for p in (f"{file}:{line}" if line else file, path) if p)
-        lines.append(_safe(f"{place}: {message}" + (f"; {hint}" if hint else ""))[:390])
-    for text in lines[:39]:
-        click.echo(text, err=True)
-    if len(lines) > 39:
-        click.echo(f"and {len(lines) - 39} more", err=True)
+    lines = [_safe(str(problem))[:390] for problem in problems]
+    if len(lines) >= LINES:
+        lines[LINES - 1 :] = [f"and {len(lines) - LINES + 1} more"]
+    say("\n".join(lines))
     return USAGE
-
-
-def _say(text: str) -> None:
-    click.echo(f"symnn: {text}", err=True)
 
 
 def _safe(text: str) -> str:
     """Text without control characters, for a terminal."""
     shown = (c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
     return "".join(shown)
-
-
-def _drop_output() -> None:
-    """Nobody reads stdout any more, or it is full: let its buffer go nowhere."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())

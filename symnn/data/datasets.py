@@ -8,26 +8,24 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symnn.io.csv import (
+    HEADER,
     SHOWN,
     DataError,
     Table,
+    is_number,
     problem,
     quoted,
     read_header,
     read_table,
-    shown_path,
 )
-from symnn.io.fields import Problem
+from symnn.io.errors import Problem, shown_path
+from symnn.io.files import absent, unreachable
 from symnn.io.npz import NpzError, read_headers, read_npz
-
-if TYPE_CHECKING:
-    from symnn.spec.sections import Spec
 
 Array = NDArray[np.float64]
 
@@ -106,9 +104,9 @@ def load_data(
     order of the outputs; empty: the last ones.  The columns of an .npz file are called
     x1, x2, … and y (or y1, y2, …).  classes: y is one column of labels 0 … outputs-1, or
     ``outputs`` columns of probabilities.  unit: y must lie in 0 … 1.
-    Raises DataError, whose problems name file, line and column.
+    Raises DataError, whose errors name file, line and column.
     """
-    source = _source(name, folder)
+    source = find_data(name, folder)
     table = _read(source)
     features, wanted = _choose(source, table.columns, inputs, outputs, target, classes)
     y = table.values[:, wanted]
@@ -124,23 +122,26 @@ def load_data(
     )
 
 
-def check_header(spec: Spec) -> list[Problem]:
-    """What the header of the data of a spec tells without reading the rows.
+def check_header(
+    name: str,
+    *,
+    inputs: int,
+    outputs: int,
+    target: str | Sequence[str] = (),
+    folder: Path | None = None,
+    classes: bool = False,
+) -> list[Problem]:
+    """The mistakes that the header of a file shows, without its rows; see :func:`load_data`.
 
-    An empty list if all is well, and if the file does not exist (yet).
+    There are none where the file does not exist (yet).
     """
-    if not spec.train.data:
-        return []
-    widths = [layer.units for layer in spec.layers if hasattr(layer, "units")]
     try:
-        source = _source(spec.train.data, spec.folder)
-        if not widths or not os.path.exists(source.path):
+        source = _source(name, folder)
+        if not os.path.exists(source.path):
             return []
-        classes = spec.loss.name == "cross_entropy"
-        columns = _columns(source)
-        _choose(source, columns, spec.model.inputs, widths[-1], spec.train.target, classes)
+        _choose(source, _columns(source), inputs, outputs, target, classes)
     except DataError as error:
-        return error.problems
+        return error.errors
     return []
 
 
@@ -184,12 +185,19 @@ def _source(name: str | Path, folder: Path | None) -> _Source:
     return _Source(path, shown_path(path), Builtin(text))
 
 
-def _read(source: _Source) -> Table:
-    if not os.path.exists(source.path):
+def find_data(name: str | Path, folder: Path | None = None) -> _Source:
+    """Where data lies, which is there.  Raises DataError."""
+    source = _source(name, folder)
+    if missing := unreachable(source.path):
         names = ", ".join(BUILTIN)
         close = difflib.get_close_matches(source.place, BUILTIN, 1)
         hint = f"did you mean {close[0]!r}?" if close else f"give a file, or one of {names}"
-        raise DataError([problem(source.place, None, "no such file", hint)])
+        message = "no such file" if absent(source.path) else missing
+        raise DataError([problem(source.place, None, message, hint)])
+    return source
+
+
+def _read(source: _Source) -> Table:
     if not source.npz:
         table = read_table(source.path, source.place)
         keep = [k for k, name in enumerate(table.columns) if name not in source.builtin.drop]
@@ -211,8 +219,7 @@ def _columns(source: _Source) -> tuple[str, ...]:
     try:
         shapes = {name: shape for name, (shape, _) in read_headers(source.path).items()}
         if sorted(shapes) != ["x", "y"]:
-            found = ", ".join(ascii(name[:40])[1:-1] for name in sorted(shapes)[:8])
-            raise NpzError(source.path, f"expected the arrays x and y, found {found or 'none'}")
+            raise _other_names(source.path, sorted(shapes))
         x, y = shapes["x"], shapes["y"]
         if len(x) != 2 or len(y) not in (1, 2) or x[0] != y[0]:
             raise NpzError(source.path, f"x {x} and y {y} must be (N, features) and (N,) or (N, m)")
@@ -223,6 +230,19 @@ def _columns(source: _Source) -> tuple[str, ...]:
     count = y[1] if len(y) == 2 else 1
     outputs = ["y"] if count == 1 else [f"y{j}" for j in range(1, count + 1)]
     return (*(f"x{i}" for i in range(1, x[1] + 1)), *outputs)
+
+
+def _other_names(path: Path, names: Sequence[str]) -> NpzError:
+    """An archive that has no x and y, or more; perhaps x_train and y_train are meant."""
+    found = ", ".join(ascii(name[:40])[1:-1] for name in names[:8]) or "none"
+    message = f"expected the arrays x and y, found {found}"
+    ordered = sorted(names, key=lambda name: "train" not in name.lower())
+    pair = [next((n for n in ordered if n[:1].lower() == letter), None) for letter in "xy"]
+    if None in pair or not all(str(name).isidentifier() for name in pair):
+        return NpzError(path, message)
+    x, y = (f"a[{name!r}]" for name in pair)
+    hint = f"write these two alone: a = numpy.load(file); numpy.savez(new, x={x}, y={y})"
+    return NpzError(path, message, hint=hint)
 
 
 def _npz_error(source: _Source, error: NpzError) -> DataError:
@@ -246,12 +266,13 @@ def _choose(
         count = 1 if classes and len(columns) == inputs + 1 else outputs
         names = columns[max(0, len(columns) - count) :]
     listed = ", ".join(quoted(c)[1:-1] for c in columns[:8]) + (", …" if len(columns) > 8 else "")
+    no_names = f"; if these are data, {HEADER}" if any(map(is_number, columns)) else ""
     for name in names:
         if name not in columns:
             close = difflib.get_close_matches(name, columns, 1)
             hint = f"did you mean {quoted(close[0])}? " if close else ""
             message = f"the target column {quoted(name)} is not in the header"
-            hint += f"columns: {listed}"
+            hint += f"columns: {listed}{no_names}"
             raise DataError([problem(source.place, line, message, hint, "train.target")])
     if len(set(names)) < len(names) or len(names) not in ({1, outputs} if classes else {outputs}):
         message = f"{len(set(names))} target columns, but the network has {outputs} outputs"
@@ -260,7 +281,11 @@ def _choose(
     features = [k for k, name in enumerate(columns) if name not in names]
     if len(features) != inputs:
         message = f"{len(features)} feature columns beside the target, but model.inputs is {inputs}"
-        hint = f"columns: {listed}; set model.inputs = {len(features)}, or change the columns"
+        hint = f"columns: {listed}{no_names}; "
+        if features:
+            hint += f"set model.inputs = {len(features)}, or change the columns"
+        else:
+            hint += "there must be one for each feature, too"
         raise DataError([problem(source.place, line, message, hint)])
     return features, [columns.index(name) for name in names]
 
@@ -275,7 +300,12 @@ def _labels(table: Table, y: Array, outputs: int, place: str, column: str) -> ND
         return f"column {quoted(column)}: the class label {value} is not in 0..{outputs - 1}"
 
     bad = (y != np.floor(y)) | (y < 0) | (y >= outputs)
-    hint = f"label the {outputs} classes 0, 1, …, {outputs - 1}"
+    labels = [str(k) for k in range(outputs)]
+    if outputs > 4:
+        labels[2:-1] = ["…"]
+    hint = f"label the {outputs} classes {', '.join(labels)}"
+    if outputs > 1 and y.min() == 1 and y.max() == outputs:
+        hint += ": subtract 1 from each"
     _refuse(table, bad, message, hint, place)
     return y.astype(np.intp)
 

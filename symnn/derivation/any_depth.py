@@ -17,8 +17,8 @@ from typing import Any
 import sympy as sp
 
 from symnn.derivation.network import Network
-from symnn.io.fields import Problem, SpecError
-from symnn.language.phrases import ENGLISH
+from symnn.io.errors import Problem, SpecError
+from symnn.language.english import ENGLISH
 from symnn.nn.layers import Dense
 from symnn.notation.notation import LAST, Notation
 from symnn.spec.reader import load_spec

@@ -3,106 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
-from symnn.engine.diff import gradients
+from symnn.derivation.network import Network
+from symnn.derivation.sweeps import Derived, derived, mean_last, scalars
 from symnn.engine.explicit import Explicit
-from symnn.engine.ir import Item, Line, Program, Step, Tensor, Term, lines_of
-from symnn.engine.simplify import simplify
+from symnn.engine.ir import Line, Program, Step
 from symnn.engine.stabilise import stabilise
-from symnn.nn.layers import SAMPLES
 from symnn.nn.optimizers import update_lines
 
-if TYPE_CHECKING:
-    from symnn.checking.evidence import Evidence
-    from symnn.derivation.network import Network
-    from symnn.engine.complex_step import Report
-    from symnn.notation.notation import Notation
 
-
-@dataclass(frozen=True)
-class Derived:
-    """One reverse sweep over a program.
-
-    raw: the lines as the rule wrote them; simple: after simplification; names: tensor ->
-    name of its gradient; program: forward lines, then the simple gradient lines.  of: the scalar
-    that was differentiated, L or N L; objective: the program that computes it.
-    """
-
-    forward: Program
-    raw: tuple[Item, ...]
-    names: Mapping[str, str]
-    simple: tuple[Item, ...]
-    steps: tuple[Step, ...]
-    of: str = "L"
-
-    @functools.cached_property
-    def objective(self) -> Program:
-        return self.forward if self.of == "L" else with_total(self.forward)
-
-    @functools.cached_property
-    def program(self) -> Program:
-        return self.forward.extend(self.simple)
-
-    @functools.cached_property
-    def gradients(self) -> dict[str, Line]:
-        """Tensor -> the simplified line of its gradient, where it kept one."""
-        lines = {line.lhs.name: line for line in lines_of(self.simple)}
-        return {t: lines[name] for t, name in self.names.items() if name in lines}
-
-    @functools.cached_property
-    def final(self) -> dict[str, Line]:
-        """Tensor -> the last form of its gradient's line, also of one substituted away."""
-        last = {step.after.lhs.name: step.after for step in self.steps}
-        return {t: last[name] for t, name in self.names.items() if name in last}
-
-
-def derived(program: Program) -> Derived:
-    """Differentiate the loss L of a program and simplify."""
-    raw, names = gradients(program)
-    keep = [names[t.name] for t in program.leaves_of("parameter", "state")]
-    simple, steps = simplify(program, raw, keep)
-    return Derived(program, raw, names, simple, steps)
-
-
-TOTAL = "total"  # N L, the sum of the samples' losses where L is their mean
-MEAN = "mean over the samples"
-
-
-def with_total(program: Program) -> Program:
-    """The program with one more line: total = N L."""
-    return program.extend([Line(Tensor(TOTAL), (Term(SAMPLES * Tensor("L").entry),), TOTAL)])
-
-
-def mean_last(program: Program) -> Derived:
-    """The sweep of N L, whose lines hold no 1/N; it stands in the gradients of the parameters.
-
-        dL/dA = 1/N d(N L)/dA
-
-    is the last step of each of them.
-    """
-    leaves = program.leaves_of("parameter", "state")
-    objective = with_total(program)
-    raw, names = gradients(objective, TOTAL)
-    simple, steps = simplify(objective, raw, [names[t.name] for t in leaves])
-    divided = {names[t.name]: t for t in leaves}
-    means: dict[str, Line] = {}
-    for line in lines_of(simple):
-        if line.lhs.name in divided:
-            terms = tuple(Term(t.f / SAMPLES, t.over, t.reduce) for t in line.terms)
-            means[line.lhs.name] = Line(replace(line.lhs, of="L"), terms, MEAN)
-    items = tuple(means.get(i.lhs.name, i) if isinstance(i, Line) else i for i in simple)
-    last = tuple(Step(MEAN, i, means[i.lhs.name]) for i in lines_of(simple) if i.lhs.name in means)
-    return Derived(program, raw, names, items, steps + last, TOTAL)
+def derive(network: Network) -> Derivation:
+    """Every gradient by the chain rule, with each step kept."""
+    return Derivation(network)
 
 
 class Derivation:
-    """What ``Network.derive`` returns.
+    """What ``derive`` returns: sweeps and steps.
 
     batch: the sweep over N samples; sample: the one over a single sample.
     """
@@ -110,7 +29,6 @@ class Derivation:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.batch = derived(network.program)
-        self._evidence: dict[str, Evidence] = {}
 
     @functools.cached_property
     def sample(self) -> Derived:
@@ -120,8 +38,6 @@ class Derivation:
     @functools.cached_property
     def scalar(self) -> Derived:
         """The same in scalars, of a network with one input and one unit a layer."""
-        from symnn.derivation.scalars import scalars
-
         return scalars(self.sample)
 
     @functools.cached_property
@@ -174,73 +90,6 @@ class Derivation:
         sweep = self.sample
         forms = Explicit(sweep.program, self.network.explicit.constants)
         return forms.matrix(sweep.names[name])
-
-    def verify(self, seed: int = 0) -> Report:
-        """Every line against an independent derivative; by complex steps."""
-        from symnn.checking.verify import verify
-
-        return verify(self, seed)
-
-    def evidence(self, kind: str) -> Evidence:
-        """Evaluates lines of a sweep, by its name here, when they are printed."""
-        from symnn.checking.evidence import Evidence
-
-        if kind not in self._evidence:
-            self._evidence[kind] = Evidence(self, kind)
-        return self._evidence[kind]
-
-    def latex(
-        self,
-        notation: str | Notation | None = None,
-        layout: str | None = None,
-        detail: str = "textbook",
-        language: str = "en",
-        select: str | Iterable[str] = (),
-    ) -> str:
-        """The derivation as a LaTeX fragment.
-
-        notation: a name; None: that of the spec, "affine" by default.  layout: "sample",
-        "columns" or "rows"; None: that of the spec, or else the notation's own.  select: labels
-        of equations that are wanted alone, "delta_1,A_1"; notes/labels.py lists them.
-        """
-        from symnn.formats.latex import fragment
-
-        return fragment(
-            self,
-            notation=notation,
-            layout=layout,
-            detail=detail,
-            language=language,
-            select=select,
-        )
-
-    def save(
-        self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
-    ) -> Path:
-        """Write the notes; the suffix says the format.
-
-        Known are .tex, .pdf, .html, .md, .qmd (Quarto), .ipynb and .json.
-        options: notation, layout, detail, language, figures (whether there are any), numbers
-        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec), story
-        ("reference" or "tutorial"), method ("chain" or "differential"), select, code.
-        Raises ValueError, OutputError, TexError.
-        """
-        from symnn.formats.latex import save
-
-        return save(self, Path(path), force=force, bare=fragment, **options)
-
-    def show(self, height: int = 640, **options: Any) -> None:
-        """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
-        elsewhere in the browser.  options: those of :meth:`save`.  OSError where none opens.
-        """
-        from symnn.formats.latex import html
-        from symnn.formats.showing import show
-
-        show(html(self, **options), self.network.spec.output.module, height)
-
-    def _repr_latex_(self) -> str:
-        rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())
-        return f"$$\\begin{{gathered}} {rows} \\end{{gathered}}$$"
 
     def __str__(self) -> str:
         return str(self.program)

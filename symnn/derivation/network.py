@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 import sympy as sp
 
@@ -20,10 +18,6 @@ from symnn.nn.optimizers import Optimizer, optimizer
 from symnn.spec.formula import parse_formula
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import Spec
-
-if TYPE_CHECKING:
-    from symnn.checking.compare import Comparison
-    from symnn.derivation.derivation import Derivation
 
 
 class Network:
@@ -63,7 +57,7 @@ class Network:
         self._set(load_spec(document))
 
     @classmethod
-    def from_spec(cls, spec: Spec) -> Network:
+    def from_spec(cls, spec: Spec) -> Self:
         """The network of a validated spec."""
         network = cls.__new__(cls)
         network._set(spec)
@@ -155,63 +149,9 @@ class Network:
         """The loss of one sample (N = 1) as one explicit expression."""
         return self.explicit.value("L", ())
 
-    def derive(self) -> Derivation:
-        """Every gradient by the chain rule, with each step kept."""
-        from symnn.derivation.derivation import Derivation
-
-        return Derivation(self)
-
-    def compare(
-        self,
-        grads: Mapping[str, Any],
-        params: Mapping[str, Any],
-        x: Any,
-        y: Any,
-        rtol: float = 1e-6,
-    ) -> Comparison:
-        """Compare a backpropagation of your own with the derivation, at one batch.
-
-        grads: the gradient of every parameter, and of any other tensors, by the tensor's name
-        ("A_1", "z_2") or the gradient's ("dA_1", "dz_2").  Dropout is off.  rtol: the largest error
-        over the largest entry that counts as right.  SpecError for unknown or missing names,
-        shapes and numbers that are not finite.
-        """
-        from symnn.checking.compare import compare
-
-        return compare(self, grads, params, x, y, rtol)
-
-    def generate(self, target: str = "numpy", **options: Any) -> str:
-        """The text of the standalone training module; target: "numpy", "plain", "jax" or "c".
-
-        options, of "c": ``weights``, parameters to bake in; ``training=False``, which leaves
-        training out; ``prefix``, of the names in the file ("net").  Raises ValueError for others,
-        and SpecError for a prefix that is none.
-        """
-        from symnn.targets.registry import generate
-
-        return generate(self, target, **options)
-
-    def compile(self, target: str = "numpy") -> ModuleType:
-        """The same module, live; that of "c" needs a C compiler when it is first used."""
-        from symnn.targets.registry import compile_module
-
-        return compile_module(self, target)
-
-    def _repr_svg_(self) -> str:
-        """The picture of the network that notebooks show."""
-        from symnn.drawing.svg import svg
-        from symnn.formats.figure import picture
-
-        return svg(picture(self))
-
     def __repr__(self) -> str:
         widths = "-".join(str(w) for w in self._widths())
         return f"<Network {self.name!r} {widths}, loss {self.spec.loss.name}>"
 
     def _widths(self) -> list[int]:
         return [self.inputs, *(layer.units for layer in self.layers if hasattr(layer, "units"))]
-
-
-def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:
-    """The network of a spec: a path, a mapping, or the name of a shipped example."""
-    return Network.from_spec(load_spec(source))

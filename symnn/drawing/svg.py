@@ -15,7 +15,6 @@ from markupsafe import escape
 from symnn.drawing.drawing import INKS, NODES, PATHS, SIZES, Drawing, Label, Node, Path, Point
 from symnn.drawing.mathtext import Run, runs
 from symnn.drawing.tikz import number
-from symnn.io.files import MARKER
 
 UNIT = 40  # of a centimetre
 POINT = UNIT * 2.54 / 72.27
@@ -28,7 +27,7 @@ _FAMILY = "'Latin Modern Math','STIX Two Text','STIX Two Math',Cambria,'Times Ne
 
 
 def svg(drawing: Drawing, *, alone: bool = True) -> str:
-    """The drawing as an ``svg`` element; alone: as a file of its own, with its marker and inks."""
+    """The drawing as an ``svg`` element; alone: as a file of its own, with its inks."""
     left, bottom, right, top = (v * UNIT for v in drawing.box)
     size = (right - left, top - bottom)
     box = " ".join(map(number, (left, -top, *size)))
@@ -44,7 +43,6 @@ def svg(drawing: Drawing, *, alone: bool = True) -> str:
     if alone:
         corner = f'x="{number(left)}" y="{number(-top)}"'
         extent = f'width="{number(size[0])}" height="{number(size[1])}"'
-        lines.insert(1, f"<!-- {MARKER} -->")
         lines += [
             f"<style>{style()}{_own_inks()}</style>",
             f'<rect {corner} {extent} class="paper"/>',

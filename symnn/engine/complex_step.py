@@ -8,9 +8,10 @@ There is no subtraction, so the result is exact to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -19,13 +20,14 @@ from symnn.engine.diff import gradients
 from symnn.engine.evaluate import Array, Evaluator, Values, evaluate
 from symnn.engine.ir import (
     Axis,
+    Item,
     Line,
     Program,
     Scan,
     Tensor,
     Term,
     entries,
-    indices_of,
+    is_entry,
     lines_of,
     name_of,
 )
@@ -36,13 +38,35 @@ PROBES = 40  # entries of a tensor that are compared one by one; two random dire
 
 
 class Row(NamedTuple):
-    """One comparison: what was compared, its error relative to its bound's scale, the verdict."""
+    """One comparison: what was compared, its error relative to its bound's scale, the verdict.
+
+    zero: whether what was compared is 0 because its summands cancel.
+    """
 
     what: str
     line: str
     error: float
     ok: bool
     step: int | None = None
+    zero: bool = False
+
+    def __str__(self) -> str:
+        zero = "   (its summands cancel: it is 0)" if self.zero else ""
+        return f"{'ok ' if self.ok else 'NOT'} {self.error:8.1e}  {self.what}: {self.line}{zero}"
+
+
+class Verdict(NamedTuple):
+    """A gradient beside its derivatives along probes.
+
+    error: the largest difference, over the sum of the absolute summands.  ok: whether it is in
+    bounds.  zero: whether the gradient is 0 because its summands cancel.  relative: the largest
+    difference, over the largest entry; 0 for a gradient that is 0.
+    """
+
+    error: float
+    ok: bool
+    zero: bool
+    relative: float
 
 
 @dataclass(frozen=True)
@@ -67,7 +91,7 @@ class Report:
         return tuple(row for row in self.rows if not row.ok)
 
     def __str__(self) -> str:
-        rows = [f"{'ok ' if r.ok else 'NOT'} {r.error:8.1e}  {r.what}: {r.line}" for r in self.rows]
+        rows = list(map(str, self.rows))
         word = "all hold" if self.ok else f"{len(self.failed)} of them do not hold"
         end = f"{len(self.rows)} comparisons, {word}; largest error {self.max_error:.1e}"
         return "\n".join([*rows, end])
@@ -139,24 +163,79 @@ def complex_step(
     return np.asarray(evaluator.arrays[of].imag / H).reshape(-1)
 
 
-def gradient_error(found: Array, exact: Array, probes: Array) -> tuple[float, bool]:
-    """The error of a gradient against derivatives along probes, scaled; whether it is in bounds.
+class Summands(Evaluator):
+    """Runs lines as the sums of the absolute values of their summands.
 
-    Scaled by the largest entry (times the length of the probe) at most 1e-12; entry by entry
-    at most 1e-10 with the floor 1e-3 of the largest.
+        |a + b| is |a| + |b|,   |a b| is |a| |b|,   anything else is its absolute value
+
+    Rounding makes an error of this size times 1e-16, also where the summands cancel: there the
+    value itself is rounding, and so is what is computed from it.  So an entry counts with its
+    absolute value, but one below FLOOR times its summands counts with these.
+
+    known: an evaluator that holds the value of every tensor.  largest: name -> the largest sum
+    among the entries of a tensor.
+    """
+
+    def __init__(self, known: Evaluator, items: Sequence[Item]) -> None:
+        super().__init__((), {}, known.sizes)
+        self.known, self.absolute = known, Evaluator((), {}, known.sizes)
+        self.arrays = self.absolute.arrays = {n: np.abs(a) for n, a in known.arrays.items()}
+        self.largest: dict[str, float] = {}
+        self.run(items)
+        self.known.fixed = {}
+
+    def line(self, line: Line) -> Array:
+        self.known.fixed = self.absolute.fixed = self.fixed
+        name, total = line.lhs.name, super().line(line)
+        top = float(np.maximum(self.largest.get(name, 0.0), total.max(initial=0.0)))
+        self.largest[name] = top
+        value = np.abs(self.known.line(line))
+        return np.where(value < FLOOR * total, total, value)
+
+    def _walk(self, f: sp.Basic, grid: tuple[Axis, ...]) -> Array:
+        if is_entry(f):
+            return self.absolute.entry(f, grid)
+        if not isinstance(f, sp.Add | sp.Mul):
+            return np.abs(self.known._walk(f, grid))
+        parts = [self._walk(a, grid) for a in f.args]
+        if isinstance(f, sp.Add):
+            return np.asarray(sum(parts[1:], parts[0]))
+        return np.asarray(math.prod(parts[1:], start=parts[0]))
+
+
+def scaled(difference: float, *scale: float) -> float:
+    """A difference over the largest of some sizes; infinite where that is no number, or is 0.
+
+    No difference is 0 whatever the scale, so that equal zeros agree.
+    """
+    top = float(np.max(scale))
+    if not (np.isfinite(difference) and np.isfinite(top)):
+        return float("inf")
+    if difference == 0.0:
+        return 0.0
+    return difference / top if top > 0.0 else float("inf")
+
+
+def gradient_error(found: Array, exact: Array, probes: Array, summands: float) -> Verdict:
+    """A gradient against derivatives along probes.
+
+    summands: the largest sum of the absolute summands of an entry, which is what an error is
+    measured by, unless an entry is larger.  The scaled error (times the length of the probe) is
+    at most 1e-12; entry by entry it is at most 1e-10, with the floor 1e-3 of the largest.
     """
     flat = probes.reshape(len(probes), -1)
     slopes = flat @ np.asarray(found, dtype=float).reshape(-1)
-    if not (np.isfinite(slopes).all() and np.isfinite(exact).all()):
-        return float("inf"), False
-    top = max(float(np.abs(found).max(initial=0.0)), float(np.abs(exact).max(initial=0.0)))
-    if top == 0.0:
-        return 0.0, True
     length = np.sqrt((flat**2).sum(axis=1))
+    largest = float(np.max([*np.abs(found).flat, *(np.abs(exact) / length)], initial=0.0))
     difference = np.abs(slopes - exact)
-    scaled = float((difference / (top * length)).max())
+    error = scaled(float((difference / length).max()), summands, largest)
+    if not np.isfinite(error):
+        return Verdict(error, False, False, error)
+    top = max(summands, largest) or 1.0
     entrywise = float((difference / np.maximum(np.abs(exact), FLOOR * top * length)).max())
-    return scaled, scaled <= SCALED and entrywise <= ENTRYWISE
+    zero = summands > 0.0 and largest <= SCALED * summands
+    relative = 0.0 if zero else error * top / (largest or 1.0)
+    return Verdict(error, error <= SCALED and entrywise <= ENTRYWISE, zero, relative)
 
 
 def check_gradients(
@@ -176,15 +255,37 @@ def check_gradients(
     leaves = {**draw(program, rng, sizes), **(values or {})}
     full = program.extend(items)
     known = evaluate(full, leaves, sizes)
+    summands = _summands(
+        program, of, [t.name for t in program.leaves if t.name in names], leaves, sizes
+    )
     rows = []
     for tensor, name in names.items():
         if name not in full.definitions or tensor == of:
             continue
         probes = directions(known[name].shape, rng)
         exact = complex_step(program, of, tensor, leaves, probes, sizes, known)
-        error, ok = gradient_error(known[name], exact, probes)
-        rows.append(Row(f"d{of}/d{tensor}", str(full.line(name)), error, ok))
+        found = gradient_error(known[name], exact, probes, summands[tensor])
+        line = str(full.line(name))
+        rows.append(Row(f"d{of}/d{tensor}", line, found.error, found.ok, zero=found.zero))
     return Report(tuple(rows))
+
+
+def _summands(
+    program: Program,
+    of: str,
+    wrt: Sequence[str],
+    values: Values,
+    sizes: Mapping[str, int] | None = None,
+) -> dict[str, float]:
+    """Tensor -> the largest sum of absolute summands of an entry of its gradient.
+
+    The summands are those that the rule writes: a simpler line may have none of those that cancel.
+    """
+    raw, names = gradients(program, of, wrt)
+    known = Evaluator(program.leaves, values, sizes)
+    known.run(program.extend(raw).items)
+    largest = Summands(known, raw).largest
+    return {tensor: largest[name] for tensor, name in names.items()}
 
 
 def adjoint(line: Line, leaves: Sequence[Tensor], values: Values, rng: np.random.Generator) -> Row:
@@ -200,75 +301,18 @@ def adjoint(line: Line, leaves: Sequence[Tensor], values: Values, rng: np.random
     shape = evaluate(Program(tuple(leaves), (line,)), values)[y.name].shape
     point = {**values, bar.name: rng.normal(size=shape)}
     items, names = gradients(program, "pairing", [t.name for t in real])
-    known = evaluate(program.extend(items), point)
+    evaluator = Evaluator(program.leaves, point)
+    evaluator.run(program.extend(items).items)
+    known = {name: array[0] for name, array in evaluator.arrays.items()}
+    sums = {name: array[0] for name, array in Summands(evaluator, items).arrays.items()}
     moves = {t.name: rng.normal(size=(1, *np.shape(values[t.name]))) for t in real}
     shifts = {name: 1j * H * move for name, move in moves.items()}
     left = float(evaluate(program, point, shifts=shifts)["pairing"].imag.item() / H)
-    terms = [known[names[n]] * move[0] for n, move in moves.items() if names[n] in known]
-    right = float(sum(t.sum() for t in terms))
-    size = float(sum(np.abs(t).sum() for t in terms)) or 1.0
+    pulled = {names[n]: move[0] for n, move in moves.items() if names[n] in known}
+    right = float(sum((known[name] * move).sum() for name, move in pulled.items()))
+    size = float(sum((sums[name] * np.abs(move)).sum() for name, move in pulled.items()))
     # what the line is given is ȳ itself, so a factor of -1 cannot cancel between the two lines
     given = known.get(names.get(y.name, bar.name), point[bar.name])
-    error = max(abs(left - right) / size, float(np.abs(given - point[bar.name]).max(initial=0.0)))
+    drift = float(np.abs(given - point[bar.name]).max(initial=0.0))
+    error = float(np.maximum(scaled(abs(left - right), size), drift))
     return Row("adjoint", str(line), error, error <= SCALED)
-
-
-def lambdify_line(line: Line) -> Callable[..., Any]:
-    """A line as a NumPy function of its tensors by name; see ``Line.lambdify``."""
-    names = list(dict.fromkeys(name_of(e) for e in line.reads))
-    compiled = [_compiled(term) for term in line.terms]
-
-    def function(**arrays: Any) -> Any:
-        missing = [n for n in names if n not in arrays]
-        if missing:
-            raise TypeError(f"missing: {', '.join(missing)}")
-        evaluator = Evaluator([], {}, _sizes(line, arrays))
-        evaluator.arrays = {n: np.asarray(arrays[n])[None] for n in names}
-        shape = tuple(evaluator.size(a) for a in line.lhs.axes)
-        total = np.zeros(shape)
-        for term, (parts, code) in zip(line.terms, compiled, strict=True):
-            grid = line.lhs.axes if term.reduce == "first" else line.lhs.axes + term.over
-            values = [evaluator.value(p, grid)[0] for p in parts]
-            whole = np.broadcast_to(code(*values), tuple(map(evaluator.size, grid)))
-            over = tuple(range(len(line.lhs.axes), len(grid)))
-            if term.reduce == "first":
-                total = total + evaluator.term(term, line.lhs.axes)[0]
-            else:
-                total = total + (
-                    whole.max(axis=over) if term.reduce == "max" else whole.sum(axis=over)
-                )
-        return total
-
-    return function
-
-
-def _compiled(term: Term) -> tuple[list[sp.Expr], Callable[..., Any]]:
-    """What a summand reads, and the summand as a NumPy function of it."""
-    from symnn.engine.evaluate import NAMED
-    from symnn.engine.functions import Named, definition
-
-    guards = sorted(term.f.atoms(sp.KroneckerDelta), key=str)
-    sizes = sorted((s for s in term.f.free_symbols if s.is_integer), key=str)
-    bound = [s for s in sizes if not isinstance(s, sp.Indexed)]
-    parts = [*guards, *entries(term.f), *bound]
-    hidden = [sp.Symbol(f"s{k}", real=True) for k in range(len(parts))]
-    f = term.f.xreplace(dict(zip(parts, hidden, strict=True)))
-    while primes := [p for p in f.atoms(Named) if p.order or p.row.name not in NAMED]:
-        x = sp.Symbol("x", real=True)
-        f = f.xreplace({p: definition(p.row, p.order).xreplace({x: p.args[0]}) for p in primes})
-    return parts, sp.lambdify(hidden, f, modules=[NAMED, "numpy"], cse=False)
-
-
-def _sizes(line: Line, arrays: Mapping[str, Any]) -> dict[str, int]:
-    """Symbolic sizes, read off the arrays."""
-    found: dict[str, int] = {}
-    axes: dict[sp.Symbol, Axis] = {a.symbol: a for a in line.axes}
-    for e in line.reads:
-        for index, size in zip(indices_of(e), np.shape(arrays[name_of(e)]), strict=True):
-            a = axes.get(index)
-            if a is not None and isinstance(a.size, sp.Symbol):
-                found.setdefault(a.size.name, size)
-    for name, value in arrays.items():
-        if np.ndim(value) == 0 and name not in found:
-            found[name] = int(value) if float(value).is_integer() else 0
-    return found

@@ -8,6 +8,7 @@ program run at once; all functions take complex numbers, for complex-step deriva
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -198,8 +199,12 @@ class Evaluator:
         shared = [s[1:] if len(v) == 1 else s for s, v in zip(subscripts, operands, strict=True)]
         plain = [v[0] if len(v) == 1 else v for v in operands]
         target = out[1:] if probes == 1 else out
-        found: Array = np.einsum(",".join(shared) + "->" + target, *plain, optimize=len(plain) > 2)
+        found = self.contract(",".join(shared) + "->" + target, plain)
         return found[None] if probes == 1 else found
+
+    def contract(self, subscripts: str, operands: Sequence[Array]) -> Array:
+        """The sum of the products of the operands, as einsum writes it."""
+        return np.asarray(np.einsum(subscripts, *operands, optimize=len(operands) > 2))
 
     # expressions ---------------------------------------------------------------------
 
@@ -266,8 +271,8 @@ class Evaluator:
         if not f.order and f.row.name in NAMED:
             return NAMED[f.row.name](self._walk(f.args[0], grid))
         hidden = sp.Symbol("argument", real=True)
-        inner = Evaluator([], {})
-        inner.arrays["argument"] = self._walk(f.args[0], grid)
+        inner = copy.copy(self)
+        inner.arrays = {"argument": self._walk(f.args[0], grid)}
         body = definition(f.row, f.order).xreplace({sp.Symbol("x", real=True): hidden})
         with np.errstate(over="ignore"):
             return inner._walk(body, ())

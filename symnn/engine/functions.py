@@ -52,6 +52,12 @@ class Named(sp.Function):  # type: ignore[misc]
         """The derivative stays a name; simplification finds out what it is."""
         return function_class(self.row, self.order + 1)(self.args[0])
 
+    def _sympystr(self, printer: Any) -> str:
+        """As SymPy prints functions, also where the name is that of a type which it prints: int."""
+        return f"{type(self).__name__}({printer.doprint(self.args[0])})"
+
+    _listing = _sympystr
+
     def defined(self) -> sp.Expr:
         """The same value, by the definition of the row."""
         return definition(self.row, self.order).xreplace({X: self.args[0]})

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import sympy as sp
 
+from symnn.engine import display
 from symnn.engine.entries import entries as entries
 from symnn.engine.entries import indices_of as indices_of
 from symnn.engine.entries import is_entry as is_entry
@@ -154,15 +155,10 @@ class Line:
         Arguments are given by tensor name; sizes are taken from the arrays and from the
         axes.  This is the quick path in memory; the generated module is the fast one.
         """
-        from symnn.engine.complex_step import lambdify_line
-
-        function: Callable[..., Any] = lambdify_line(self)
-        return function
+        return display.function(self)
 
     def _repr_latex_(self) -> str:
-        from symnn.formulas.index import line_latex
-
-        return f"$\\displaystyle {line_latex(self)}$"
+        return f"$\\displaystyle {display.latex(self)}$"
 
 
 @dataclass(frozen=True)

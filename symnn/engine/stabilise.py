@@ -2,7 +2,7 @@
 
 They follow simplification: the differentiated program has no shift, and what is computed is
 the stable form of the lines that were derived.  Each rewrite leaves every value of the
-program unchanged, apart from the two it says, the exponentials and their sum.
+program unchanged, apart from those that ``rescaled`` names.
 """
 
 from __future__ import annotations
@@ -30,29 +30,52 @@ SHIFT = "shift by the maximum"
 QUOTIENT = "logarithm of a quotient"
 LOG_SIGMOID = "logarithm of the sigmoid"
 COMPLEMENT = "complement of the sigmoid"
+SCALE = "scale by the largest component"
 
 
 def stabilise(program: Program) -> tuple[Program, tuple[Step, ...]]:
     """The program in stable form, and the steps."""
     steps: list[Step] = []
-    groups = [g for g in (_softmax(program, line) for line in program.lines) if g]
     sigmoids = {line.lhs.name: line for line in program.lines if _is_sigmoid(line)}
-    shifted = {g.a: g for g in groups if _only_there(program, g)}
+    shifted, norms = _shifted(program), _norms(program)
 
     def rewrite(line: Line) -> Line:
         line = _log_rule(line, shifted, steps)
+        for norm in norms.values():
+            line = _replaced(line, sp.Mul, norm.unit, SCALE, steps)
         return _complement(_log_sigmoid(line, sigmoids, steps), steps)
 
     items: list[Item] = []
     tops = {g.e: g for g in shifted.values()}
+    squares = {g.q.name: g for g in norms.values()}
     for item in program.items:
         if isinstance(item, Scan):
             items.append(item)
         elif item.lhs.name in tops:
             items += tops[item.lhs.name].shifted(item, steps)
+        elif item.lhs.name in squares:
+            items += squares[item.lhs.name].squares(item, steps)
+        elif item.lhs.name in norms:
+            items += norms[item.lhs.name].root(item, steps)
         else:
             items.append(rewrite(item))
     return Program(program.leaves, tuple(items), program.facts), tuple(steps)
+
+
+def rescaled(program: Program) -> dict[str, str]:
+    """The tensors whose values the stable form scales, each with the step that does so.
+
+    They are exponentials and their sums (SHIFT), and squared norms (SCALE).
+    """
+    exponentials = [n for g in _shifted(program).values() for n in (g.e, g.s.name)]
+    squares = [g.q.name for g in _norms(program).values()]
+    return {**dict.fromkeys(exponentials, SHIFT), **dict.fromkeys(squares, SCALE)}
+
+
+def _shifted(program: Program) -> dict[str, _Softmax]:
+    """Name of a softmax's value -> the softmax, of those that are shifted."""
+    groups = [g for g in (_softmax(program, line) for line in program.lines) if g]
+    return {g.a: g for g in groups if _only_there(program, g)}
 
 
 @dataclass(frozen=True)
@@ -94,11 +117,15 @@ def _softmax(program: Program, line: Line) -> _Softmax | None:
     total = s.terms[0]
     if not is_entry(z) or len(s.terms) != 1 or total.f != e.lhs.entry or len(total.over) != 1:
         return None
-    name = "m_" + e.lhs.name.split("_", 1)[-1]
+    m = Tensor(_fresh(program, "m_" + e.lhs.name.split("_", 1)[-1]), s.lhs.axes)
+    return _Softmax(program.tensors[name_of(z)], e.lhs.name, s.lhs, line.lhs.name, m, total)
+
+
+def _fresh(program: Program, name: str) -> str:
+    """The name, lengthened while a tensor has it."""
     while name in program.tensors:
         name += "_"
-    m = Tensor(name, s.lhs.axes)
-    return _Softmax(program.tensors[name_of(z)], e.lhs.name, s.lhs, line.lhs.name, m, total)
+    return name
 
 
 def _only_there(program: Program, g: _Softmax) -> bool:
@@ -110,6 +137,66 @@ def _only_there(program: Program, g: _Softmax) -> bool:
         if g.s.name in read and line.lhs.name != g.a:
             return False
     return True
+
+
+@dataclass(frozen=True)
+class _Norm:
+    """r = sqrt(q), where q is the sum of v^2 over axes.  m, u and s are the scaled form's own."""
+
+    q: Tensor
+    r: Tensor
+    v: Term
+    m: Tensor
+    u: Tensor
+    s: Tensor
+
+    def squares(self, line: Line, steps: list[Step]) -> list[Line]:
+        """q = sum v^2  ->  m = max |v|,  u = v/m,  q = sum u^2, of which one summand is 1."""
+        m, v = self.m.entry, self.v
+        largest = Line(self.m, (Term(named("absolute")(v.f), v.over, "max"),), SCALE)
+        part = Line(self.u, (Term(sp.Piecewise((v.f / m, m > 0), (0, True))),), SCALE)
+        scaled = Line(line.lhs, (Term(self.u.entry**2, v.over),), SCALE)
+        steps += [Step(SCALE, None, largest), Step(SCALE, None, part), Step(SCALE, line, scaled)]
+        return [largest, part, scaled]
+
+    def root(self, line: Line, steps: list[Step]) -> list[Line]:
+        """r = sqrt(q)  ->  s = sqrt(q),  r = m s."""
+        own = Line(self.s, line.terms, SCALE)
+        scaled = Line(line.lhs, (Term(self.m.entry * self.s.entry),), SCALE)
+        steps += [Step(SCALE, None, own), Step(SCALE, line, scaled)]
+        return [own, scaled]
+
+    def unit(self, f: sp.Mul) -> sp.Expr | None:
+        """v (1/r if r > 0 else 0)  ->  u (1/s if s > 0 else 0):  1/r can overflow, 1/s cannot."""
+        inverse, scaled = (
+            sp.Piecewise((1 / t.entry, t.entry > 0), (0, True)) for t in (self.r, self.s)
+        )
+        for sign in (1, -1):
+            if inverse in f.args and sign * self.v.f in f.args:
+                rest = (g for g in f.args if g not in (inverse, sign * self.v.f))
+                return sp.Mul(sign, *rest, self.u.entry, scaled)
+        return None
+
+
+def _norms(program: Program) -> dict[str, _Norm]:
+    """Name of a norm -> the norm, of those whose square the root alone reads."""
+    found: dict[str, _Norm] = {}
+    for line in program.lines:
+        f = line.terms[0].f if len(line.terms) == 1 and line.elementwise else None
+        if not (isinstance(f, named("root")) and is_entry(f.args[0])):
+            continue
+        q = program.definitions.get(name_of(f.args[0]))
+        if q is None or len(q.terms) != 1 or f.args[0] != q.lhs.entry:
+            continue
+        (square,) = q.terms
+        squared = isinstance(square.f, sp.Pow) and square.f.exp == 2 and square.reduce == "sum"
+        readers = [x for x in program.lines if q.lhs.name in map(name_of, x.reads)]
+        if squared and square.over and readers == [line]:
+            v, axes = Term(square.f.base, square.over), q.lhs.axes
+            m, u, s = (_fresh(program, name) for name in "mus")
+            own = Tensor(m, axes), Tensor(u, axes + v.over), Tensor(s, axes)
+            found[line.lhs.name] = _Norm(q.lhs, line.lhs, v, *own)
+    return found
 
 
 def _log_rule(line: Line, groups: dict[str, _Softmax], steps: list[Step]) -> Line:

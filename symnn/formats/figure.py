@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from symnn.derivation.derivation import derive
 from symnn.derivation.network import Network
 from symnn.drawing.drawing import Drawing
 from symnn.drawing.svg import svg
 from symnn.drawing.tikz import number, tikz
 from symnn.formats.tex import compile_pdf
-from symnn.io.files import MARKER
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.equations import Equations
@@ -35,7 +35,7 @@ def figure(network: Network, name: str) -> Drawing | None:
     notes = network.spec.notes
     notation = letters(network)
     layout = notes.layout or notation.layout
-    eq = Equations(network.derive(), notation, layout, notes.detail, notes.language)
+    eq = Equations(derive(network), notation, layout, notes.detail, notes.language)
     return FIGURES[name](eq)
 
 
@@ -52,11 +52,10 @@ def printed(
     if suffix == ".svg":
         return svg(drawing)
     if fragment:
-        return f"% {MARKER}\n{tikz(drawing)}"
+        return tikz(drawing)
     left, bottom, right, top = drawing.box
     text = render(
         "formats/latex/figure.tex.j2",
-        marker=MARKER,
         program=Phrases(language)("tex_program"),
         width=number(right - left),
         height=number(top - bottom),

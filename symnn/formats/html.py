@@ -22,7 +22,6 @@ from markupsafe import Markup
 from symnn.drawing.svg import style, svg
 from symnn.formats.worksheet import Worksheet
 from symnn.formulas.pieces import visible
-from symnn.io.files import MARKER
 from symnn.io.templating import folder, render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
@@ -65,7 +64,6 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
     script = (folder() / "formats" / "html" / "page.js").read_text(encoding="utf-8")
     return render(
         "formats/html/page.html.j2",
-        marker=MARKER,
         layer=notes.layer,
         title=notes.title,
         description=notes.description,

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from symnn.drawing.svg import svg
-from symnn.io.files import MARKER_KEY
 from symnn.notes.document import (
     Block,
     Box,
@@ -30,7 +29,6 @@ def json_text(notes: Document) -> str:
     """
     tables = [b for s in notes.sections for b in s.blocks if isinstance(b, Table) and b.names]
     found = {
-        MARKER_KEY: True,
         "title": notes.title,
         "description": notes.description,
         "language": notes.language,

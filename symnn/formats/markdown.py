@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from symnn.drawing.svg import svg
-from symnn.io.files import MARKER, MARKER_KEY
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
     Block,
@@ -34,7 +33,7 @@ _LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
 
 def markdown(notes: Document) -> str:
     """The notes in Markdown, equations in ``math`` blocks."""
-    parts = [f"<!-- {MARKER} -->", f"# {literal(notes.title)}"]
+    parts = [f"# {literal(notes.title)}"]
     if notes.description:
         parts.append(literal(notes.description))
     # GitHub shows no picture that is part of the text
@@ -59,7 +58,7 @@ def notebook(notes: Document, module: str, text: str) -> str:
     ]
     cells += [_cell("code", f"code-{k}", source) for k, source in enumerate(codes)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    metadata = {MARKER_KEY: True, "kernelspec": kernel, "language_info": {"name": "python"}}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     book = {"metadata": metadata, "nbformat": 4, "nbformat_minor": 5, "cells": cells}
     return json.dumps(book, indent=1, ensure_ascii=True) + "\n"
 

@@ -12,7 +12,6 @@ from symnn.drawing.svg import svg
 from symnn.drawing.tikz import tikz
 from symnn.formats.markdown import aligned, box, displayed, listing, literal, paragraph, table
 from symnn.formulas.breaking import fitted
-from symnn.io.files import MARKER
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
     Block,
@@ -29,7 +28,6 @@ from symnn.notes.document import (
 
 HEADER = """\
 ---
-# {marker}
 title: {title}
 subtitle: {subtitle}
 lang: {language}
@@ -46,7 +44,6 @@ def quarto(notes: Document) -> str:
     """The notes as .qmd."""
     say = Phrases(notes.language)
     head = HEADER.format(
-        marker=MARKER,
         title=_yaml(notes.title),
         subtitle=_yaml(notes.description),
         language=notes.language,

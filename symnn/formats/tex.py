@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import unicodedata
 from pathlib import Path
 
-from symnn.io.files import MARKER
+from symnn.io.errors import Problem, UserError
+from symnn.io.processes import run, scratch
 
 SECONDS = 60
 LONG, PART = 17, 8  # letters of a word that may be broken, and of its parts
@@ -44,11 +44,11 @@ _SPECIAL = {
 }
 
 
-class TexError(Exception):
+class TexError(UserError):
     """TeX is not there, or failed; ``hint`` is the way out."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}; {hint}")
+        super().__init__([Problem("pdf", None, "", message, hint)])
         self.message = message
         self.hint = hint
 
@@ -101,10 +101,10 @@ _NOT_IN_T1 = frozenset("ĀāĈĉĊċĒēĔĕĖėĜĝĠġĢģĤĥĨĩĪīĬĭĮį
 def compile_pdf(tex: str) -> bytes:
     """The PDF of a document, made in a temporary folder, without shell escape.
 
-    The program is the one that the document names in its second line, or else pdflatex.
+    The program is the one that the document names in its first line, or else pdflatex.
     Raises TexError: not installed, too slow, or the first error of its log.
     """
-    named = re.match(r"%.*\n% !TEX program = (\w+)\n", tex)
+    named = re.match(r"% !TEX program = (\w+)\n", tex)
     name = named[1] if named else "pdflatex"
     program = shutil.which(name)
     if program is None:
@@ -113,16 +113,19 @@ def compile_pdf(tex: str) -> bytes:
             f"install the Debian packages {PACKAGES[name]}, or write a file that needs no TeX: "
             ".html, .svg, .tex",
         )
-    with tempfile.TemporaryDirectory(prefix="symnn-") as folder:
-        (Path(folder) / "notes.tex").write_text(tex, encoding="utf-8", newline="\n")
-        for _ in range(2):
-            if not _run(program, folder):
-                break
-        pdf = (Path(folder) / "notes.pdf").read_bytes()
-    return pdf + f"\n% {MARKER}\n".encode()
+    try:
+        with scratch() as folder:
+            (folder / "notes.tex").write_text(tex, encoding="utf-8", newline="\n")
+            for _ in range(2):
+                if not _run(program, folder):
+                    break
+            return (folder / "notes.pdf").read_bytes()
+    except OSError as error:
+        message = f"{name} did not run: {error.strerror or error}"
+        raise TexError(message, "see to it and to the temporary folder, or write .tex") from None
 
 
-def _run(program: str, folder: str) -> bool:
+def _run(program: str, folder: Path) -> bool:
     """Run TeX once; whether it asks to be run again."""
     name = Path(program).name
     command = [program, "-no-shell-escape", "-interaction=nonstopmode", "-halt-on-error", "notes"]
@@ -133,21 +136,19 @@ def _run(program: str, folder: str) -> bool:
         "max_print_line": "999",
     }
     try:
-        done = subprocess.run(
+        done = run(
             command,
+            SECONDS,
             cwd=folder,
             env={**os.environ, **fixed},
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            timeout=SECONDS,
-            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise TexError(f"{name} took more than {SECONDS} s", "write a .tex file") from error
-    log = Path(folder) / "notes.log"
-    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-    if done.returncode or not (Path(folder) / "notes.pdf").exists():
+    log = folder / "notes.log"
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    if done.returncode or not (folder / "notes.pdf").is_file():
         raise TexError(f"{name} failed: {first_error(text)}", f"it needs {PACKAGES[name]}")
     return "Rerun to get" in text or "Rerun LaTeX" in text
 

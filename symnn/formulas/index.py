@@ -7,11 +7,14 @@ distinctions are printed with brackets, [condition] being 1 or 0, as the guards 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sympy as sp
 
+from symnn.engine import display
+from symnn.engine.diff import placeholder
 from symnn.engine.functions import Named
 from symnn.engine.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import HYPERPARAMETERS, ordered_terms, primitive, reading_order
@@ -108,15 +111,15 @@ class Writer:
 
     def entry(self, e: sp.Expr) -> Text:
         """z_1[n, j1] as z_{1,i}^{(n)}."""
-        own, sample = [], ""
+        own: list[str] = []
+        samples: list[str] = []
         for index in self.printed(e):
-            if isinstance(index, sp.Symbol) and index.name.rstrip("_") == "n":
-                sample = self.index(index)
-            else:
-                own.append(self.index(index))
+            above = isinstance(index, sp.Symbol) and index.name.rstrip("_") == "n"
+            (samples if above else own).append(self.index(index))
         joint = "" if all(len(i) == 1 or i.endswith("'") for i in own) else ","
         sub = joint.join(own)
-        text = self.notation.symbol(name_of(e), sub=sub, sup=sample, component=True)
+        sup = ",".join(samples)
+        text = self.notation.symbol(name_of(e), sub=sub, sup=sup, component=True)
         return text, POWER if self.notation.prefixed(name_of(e)) else ATOM
 
     def printed(self, e: sp.Expr) -> tuple[sp.Expr, ...]:
@@ -319,7 +322,8 @@ def index_letters(axes: Sequence[Axis], notation: Notation) -> dict[sp.Symbol, s
             found[a.symbol] = notation.sample + "'" * a.name.count("_")
         elif not re.fullmatch(r"j\d+_*", a.name):
             found[a.symbol] = index_name(a.symbol)
-    free = (c for c in notation.indices if c not in found.values())
+    every = (c + "'" * primes for primes in itertools.count() for c in notation.indices)
+    free = (c for c in every if c not in found.values())
     return {a.symbol: found.get(a.symbol) or next(free) for a in axes}
 
 
@@ -329,6 +333,7 @@ def printed_axes(line: Line, notation: Notation, layout: str) -> tuple[Axis, ...
     return own[::-1] if notation.turned(line.lhs.name, layout) else own
 
 
+@display.latex.register
 def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
     """A line in index notation: ``z_{1,i} = \\sum_{j=1}^{2} A_{1,ij} x_{j} + b_{1,i}``.
 
@@ -343,7 +348,7 @@ def line_sides(line: Line, notation: Notation = AFFINE, layout: str = "sample") 
     """The two sides of a line in index notation."""
     axes = dict.fromkeys((*printed_axes(line, notation, layout), *line.axes))
     writer = Writer(notation, index_letters(tuple(axes), notation), layout)
-    plain = all(_bare(t) for t in line.terms)
+    plain = all(_bare(t, [a.symbol for a in axes]) for t in line.terms)
     terms = sorted(line.terms, key=is_decay)
     return writer.tex(line.lhs.entry), joined(_term(t, writer, plain) for t in terms)
 
@@ -353,10 +358,15 @@ def is_decay(term: Term) -> bool:
     return any(isinstance(e, sp.Symbol) and e.name == "l2" for e in entries(term.f))
 
 
-def _bare(term: Term) -> bool:
-    """Whether every index is a plain symbol: such lines count from 1."""
-    plain = not term.f.has(sp.KroneckerDelta)
-    return plain and all(isinstance(i, sp.Symbol) for e in entries(term.f) for i in indices_of(e))
+def _bare(term: Term, bound: Collection[sp.Symbol]) -> bool:
+    """Whether indices only say which entry is read, each a plain symbol: such lines count from 1.
+
+    bound: the indices of the line.  One that stands in a guard, or is a factor, is a number.
+    """
+    read = entries(term.f)
+    numbers = term.f.xreplace({e: placeholder(k) for k, e in enumerate(read)}).free_symbols
+    plain = all(isinstance(i, sp.Symbol) for e in read for i in indices_of(e))
+    return plain and not numbers & set(bound)
 
 
 def _term(term: Term, writer: Writer, from_one: bool) -> str:
@@ -372,8 +382,12 @@ def _term(term: Term, writer: Writer, from_one: bool) -> str:
         rf"\sum_{{{s}={low}}}^{{{writer.tex(sp.S(size) - shift)}}} " for s, size in letters
     )
     coefficient, above, below = writer.parted(f)
-    sign, front = writer.coefficient(coefficient)
-    if not above and not below:
+    # what reads a summed index, such as a guard, stands behind the sums that bind it
+    over = {a.symbol for a in term.over}
+    factors = sp.Mul.make_args(coefficient)
+    inner = sp.Mul(*(g for g in factors if g.free_symbols & over))
+    sign, front = writer.coefficient(sp.Mul(*(g for g in factors if not g.free_symbols & over)))
+    if inner == 1 and not above and not below:
         return f"{sign}{sums}{front or '1'}"
-    body = writer.product(sp.S.One, above, below)
+    body = writer.product(inner, above, below)
     return f"{sign}{front}{' ' if front else ''}{sums}{within(body, MUL)}"

@@ -47,7 +47,11 @@ ONES = r"\mathbf{1}"
 
 
 class NoMatrixFormError(ValueError):
-    """A line that matrix notation cannot express; index notation can."""
+    """A line, or a tensor, that matrix notation cannot express; the message shows which part.
+
+    Matrix notation has one matrix for each tensor, so at most two axes, and one sum in a product.
+    Index notation can express every line, and stands in its place.
+    """
 
 
 class Piece(NamedTuple):
@@ -76,13 +80,13 @@ class MatrixWriter(Writer):
         of: Collection[str] = (),
     ) -> None:
         super().__init__(notation, {}, layout)
-        self.axes, self.sample, self.of = axes, sample, of
+        self.axes, self.sample, self.of = _two(axes), sample, of
         self.inlined, self.symbols = inline or {}, symbols or {}
 
     def at(self, axes: Axes) -> MatrixWriter:
         """The same writer for an expression with other axes."""
         writer = copy(self)
-        writer.axes = axes
+        writer.axes = _two(axes)
         return writer
 
     # terms and factors ---------------------------------------------------------------
@@ -94,9 +98,8 @@ class MatrixWriter(Writer):
         texts = [self.term(low) for low in terms]
         if not texts:
             return "0", ATOM
-        if len(texts) > 1:
-            return joined(t for t, _ in texts), ADD
-        return texts[0] if any(_spread(t.f) for t in line.terms) else self.repeated(texts[0])
+        text = (joined(t for t, _ in texts), ADD) if len(texts) > 1 else texts[0]
+        return text if any(map(_spread, terms)) else self.repeated(text)
 
     def repeated(self, number: Text) -> Text:
         """A number as the column, or the matrix, that holds it everywhere."""
@@ -132,8 +135,8 @@ class MatrixWriter(Writer):
                 if self.upright(own):
                     pair = self.as_row(right, (k,)), self.side(left, (k, *own))
                     return Piece((" ".join(pair), MUL), own)
-                text = f"{self.side(left, (own[0], k))} {self.side(right, (k, *own[1:]))}"
-                return Piece((text, MUL), own)
+                side = self.side(right, (k, own[1])) if own[1:] else self.as_column(right, (k,))
+                return Piece((f"{self.side(left, (own[0], k))} {side}", MUL), own)
             case Outer(left, right, own):
                 text = f"{self.as_column(left, own[:1])} {self.as_row(right, own[1:])}"
                 return Piece((text, MUL), own)
@@ -201,7 +204,7 @@ class MatrixWriter(Writer):
         if len(over) == len(axes):
             return writer.full_total(f)
         text = writer.expression(f)
-        if over == axes[1:]:
+        if over == axes[1:] and not self.upright(axes[:1]):
             return f"{operand(text)} {ONES}", MUL
         if over == axes[:1] and self.upright(axes[1:]):
             return f"{ONES}^{{{self.notation.transpose}}} {operand(text)}", MUL
@@ -220,6 +223,8 @@ class MatrixWriter(Writer):
             if isinstance(f, Named) and f.row.name == "absolute" and not f.order:
                 return rf"\lVert {self.expression(f.args[0])[0]} \rVert_{{1}}", POWER
             if isinstance(f, sp.Add):
+                if not all(entries(t) and all(map(indices_of, entries(t))) for t in f.args):
+                    raise NoMatrixFormError(str(f))  # a number is added for every entry
                 parts = [self.full_total(t) for t in f.args]
                 return joined(sorted((t for t, _ in parts), key=len)), ADD
             coefficient, above, below = self.parted(f) if isinstance(f, sp.Mul) else (1, [f], [])
@@ -250,9 +255,10 @@ class MatrixWriter(Writer):
         if own == self.axes[::-1]:
             return self.flipped(e), POWER
         if len(own) == 1 and len(self.axes) == 2 and own[0] in self.axes:
-            if own[0] == self.axes[0]:
+            if own[0] == self.axes[0] and not self.upright(own):
                 return f"{within(text, MUL)} {ONES}^{{{self.notation.transpose}}}", MUL
-            return f"{ONES} {self.as_row(Elementwise(e, own), own)}", MUL
+            if own[0] == self.axes[1]:
+                return f"{ONES} {self.as_row(Elementwise(e, own), own)}", MUL
         raise NoMatrixFormError(f"{e} has the axes {own}, not {self.axes}")
 
     def piece(self, f: sp.Expr) -> Piece:
@@ -308,6 +314,8 @@ class MatrixWriter(Writer):
         left, right = (
             (self.hadamard(*sides[:2]), self.hadamard(*sides[2:])) if any(sides) else (None, None)
         )
+        if left and self.upright(self.axes[:1]):
+            raise NoMatrixFormError(f"a row stands for the rows, {left[0]}")
         middle = self.hadamard(full, under)
         if middle is None:
             row = right and (operand(right) if self.upright(self.axes[1:]) else self.flip(right))
@@ -372,9 +380,16 @@ class MatrixWriter(Writer):
         return tex, binds
 
 
-def _spread(f: sp.Expr) -> bool:
-    """Whether an expression holds an entry of a column or a matrix."""
-    return any(indices_of(e) for e in entries(f))
+def _two(axes: Axes) -> Axes:
+    """The axes, if a matrix has as many."""
+    if len(axes) > 2:
+        raise NoMatrixFormError(f"a matrix has no axes {', '.join(map(str, axes))}")
+    return axes
+
+
+def _spread(low: Lowered) -> bool:
+    """Whether a term is a column or a matrix, and no number."""
+    return any(factor.axes for factor in low.factors)
 
 
 def _own(line: Line) -> Axes:

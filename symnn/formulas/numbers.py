@@ -141,9 +141,14 @@ def _signed(v: Fraction, text: str) -> Text:
 
 
 def matrix(texts: Any) -> str:
-    """An array as a matrix, one axis as a column; a scalar as it is."""
+    """An array as a matrix, one axis as a column; a scalar as it is.
+
+    Of more than two axes: one such matrix for each index of the first, in brackets.
+    """
     if not texts.shape:
         return str(texts[()])
+    if len(texts.shape) > 2:
+        return rf"\left({', '.join(map(matrix, texts))}\right)"
     rows = texts.reshape(texts.shape[0], -1)
     body = r" \\ ".join(" & ".join(row) for row in rows)
     return rf"\begin{{pmatrix}}{body}\end{{pmatrix}}"

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import sympy as sp
 
-from symnn.engine.ir import Line, Tensor
+from symnn.engine.ir import Axis, Line, Tensor
 from symnn.engine.lower import Axes, Factor, MatMul, Outer, Reduce, in_layout
-from symnn.formulas.index import printed_axes
+from symnn.formulas.index import Writer, printed_axes
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, Piece
 from symnn.notation.notation import Notation
 
-Shape = tuple[str, str]  # the numbers of rows and of columns
+Shape = tuple[str, ...]  # the numbers of rows and of columns; of a tensor, of each further axis
 
 
 class _Recorder(MatrixWriter):
-    """Notes the shapes of the operands of every product that it prints."""
+    """Notes the shapes of the operands of every product that it prints.
 
-    def __init__(self, notation: Notation, layout: str, axes: Axes) -> None:
+    every: the axes of the line.
+    """
+
+    def __init__(self, notation: Notation, layout: str, axes: Axes, every: Iterable[Axis]) -> None:
         super().__init__(notation, layout, axes)
+        self.sizes = {a.symbol: size_tex(a, notation) for a in every}
         self.products: list[tuple[Shape, Shape]] = []
 
     def factor(self, factor: Factor) -> Piece:
@@ -46,8 +51,8 @@ class _Recorder(MatrixWriter):
         return None
 
     def size(self, a: sp.Symbol) -> str:
-        """The number of values of an axis: n_{1} of the units of layer 1, N of the samples."""
-        return size_tex(a, self.notation)
+        """The number of values of an axis of the line."""
+        return self.sizes[a]
 
     def shape(self, axes: Axes) -> Shape:
         """The shape of what has these axes: a column, unless it is written as a row."""
@@ -57,10 +62,11 @@ class _Recorder(MatrixWriter):
         return ("1", sizes[0]) if self.upright(axes) else (sizes[0], "1")
 
 
-def size_tex(a: sp.Symbol, notation: Notation) -> str:
-    """The number of values of an axis of a network."""
-    units = re.fullmatch(r"j(\d+)_*", a.name)
-    return f"n_{{{notation.layer(int(units[1]))}}}" if units else notation.count
+def size_tex(a: Axis, notation: Notation) -> str:
+    """The number of values of an axis: n_{1} of the units of layer 1, N of the samples."""
+    if units := re.fullmatch(r"j(\d+)_*", a.name):
+        return f"n_{{{notation.layer(int(units[1]))}}}"
+    return notation.count if a.name.rstrip("_") == "n" else Writer(notation, {}).tex(sp.S(a.size))
 
 
 def line_shapes(
@@ -71,8 +77,8 @@ def line_shapes(
     None for a scalar, and where there is no matrix form.
     """
     axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
-    writer = _Recorder(notation, layout, axes)
     try:
+        writer = _Recorder(notation, layout, axes, line.axes)
         writer.line(line)
     except NoMatrixFormError:
         return None
@@ -92,9 +98,11 @@ def shape_tex(line: Line, notation: Notation, layout: str) -> str:
 
 
 def tensor_shape(t: Tensor, notation: Notation, layout: str) -> Shape:
-    """The shape of a tensor's matrix, or column."""
+    """The shape of a tensor's matrix, or column; all of its sizes where it has further axes."""
+    if len(t.axes) > 2:
+        return tuple(size_tex(a, notation) for a in t.axes)
     axes = in_layout([a.symbol for a in printed_axes(Line(t, ()), notation, layout)], layout)
-    return _Recorder(notation, layout, axes).shape(axes)
+    return _Recorder(notation, layout, axes, t.axes).shape(axes)
 
 
 def times(shape: Shape) -> str:

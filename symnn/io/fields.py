@@ -1,42 +1,15 @@
-"""Fields of a spec, and the mistakes found in one."""
+"""Fields of a spec: what may stand there, and what is wrong with a value."""
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
+
+from symnn.io.errors import quoted, shorten, suggestion
 
 REQUIRED = object()
-LINES = 40  # of an error message
-SHOWN = 60  # characters of a user's text in a message
-
-
-class Problem(NamedTuple):
-    """One mistake: where it is, what is wrong and the way out."""
-
-    file: str
-    line: int | None
-    path: str
-    message: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
-        text = f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
-        return f"{text}; {self.hint}" if self.hint else text
-
-
-class SpecError(ValueError):
-    """All mistakes of a spec at once; ``errors`` holds them."""
-
-    def __init__(self, errors: Sequence[Problem]) -> None:
-        self.errors = list(errors)
-        shown = [str(e) for e in self.errors[: LINES - 1]]
-        if len(self.errors) > len(shown):
-            shown.append(f"and {len(self.errors) - len(shown)} more")
-        super().__init__("\n".join(shown))
 
 
 @dataclass(frozen=True)
@@ -125,29 +98,3 @@ def kind_of(value: Any) -> str:
         return f"the string {quoted(value)}"
     names: dict[type, str] = {dict: "a table", list: "a list", tuple: "a list", type(None): "null"}
     return names.get(type(value), f"a {type(value).__name__}")
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """A hint with the nearest known words, or with all of them."""
-    options = sorted(known)
-    near = difflib.get_close_matches(str(word)[:100], options, n=1, cutoff=0.6)
-    listed = ", ".join(options)
-    if near and near[0] != word:
-        more = f" (known: {listed})" if len(listed) <= 150 else ""
-        return f"did you mean {near[0]!r}?{more}"
-    return f"known: {listed}" if len(listed) <= 250 else f"known: {', '.join(options[:20])}, …"
-
-
-def shorten(text: str) -> str:
-    """User text for a message: printable ASCII, others escaped, of bounded length."""
-    safe = "".join(c if c.isascii() and c.isprintable() else _escape(c) for c in text[: SHOWN + 1])
-    return safe if len(text) <= SHOWN and len(safe) <= 2 * SHOWN else f"{safe[:SHOWN]}..."
-
-
-def _escape(c: str) -> str:
-    return c.encode("unicode_escape").decode("ascii")
-
-
-def quoted(text: str) -> str:
-    """User text in quotation marks."""
-    return f'"{shorten(text)}"'

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from symnn.io.files import MARKER_KEY, InputError, check_readable
+from symnn.io.errors import Problem, UserError, shown_path
+from symnn.io.files import InputError, check_readable
+from symnn.io.marks import KEY
 
 LIMIT = 2**30  # bytes of all arrays together, and of the file
 
@@ -37,11 +39,11 @@ _DAMAGE = (
 )
 
 
-class NpzError(ValueError):
+class NpzError(UserError, ValueError):
     """An .npz file that cannot be used.  ``array`` is the name of the array at fault, or ""."""
 
     def __init__(self, path: Path, message: str, array: str = "", hint: str = "") -> None:
-        super().__init__(f"{path}: {array + ': ' if array else ''}{message}")
+        super().__init__([Problem(shown_path(path), None, array, message, hint)])
         self.path = path
         self.message = message
         self.array = array
@@ -49,7 +51,7 @@ class NpzError(ValueError):
 
 
 def read_headers(path: Path) -> dict[str, Header]:
-    """Name -> (shape, dtype) of the arrays; no array is read.  The marker of symnn is left out.
+    """Name -> (shape, dtype) of the arrays; no array is read.  The mark of symnn is left out.
 
     Raises NpzError: unreadable, not an archive, damaged, objects, not real numbers, a header
     that promises more or less than is there, more than LIMIT bytes in all.
@@ -118,7 +120,7 @@ def _headers(path: Path, archive: zipfile.ZipFile) -> dict[str, Header]:
             message = f"corrupt: the header promises the shape {shape}, the data has another size"
             raise NpzError(path, message[:200], shown)
         headers[name] = (shape, dtype)
-    headers.pop(MARKER_KEY, None)
+    headers.pop(KEY, None)
     return headers
 
 

@@ -13,6 +13,19 @@ CHINESE: dict[str, str] = {
     "join_sentences": "",
     "join_reasons": "；",
     "join_items": "，",
+    # the titles and descriptions of the shipped examples
+    "example_deep": "十层网络",
+    "example_deep_says": "形式相同的各层合为一步，反复使用。",
+    "example_digits": "手写数字",
+    "example_digits_says": "用含 64 个单元的隐藏层识别手写数字。",
+    "example_logistic_regression": "逻辑回归",
+    "example_logistic_regression_says": "一个 sigmoid 单元把两团点分开。",
+    "example_norm_loss": "范数之和",
+    "example_norm_loss_says": "损失是残差的长度，因此它的梯度是单位向量。",
+    "example_regression": "花瓣宽度",
+    "example_regression_says": "用含八个单元的隐藏层预测花瓣的宽度。",
+    "example_xor": "异或",
+    "example_xor_says": "含四个单元的隐藏层学会异或运算。",
     # sections
     "network": "网络",
     "loss": "损失函数",
@@ -23,6 +36,7 @@ CHINESE: dict[str, str] = {
     "result": "损失函数的梯度",
     "samples": "从一个样本到 ${N}$ 个样本",
     "update": "梯度下降",
+    "update_states": "参数的更新",
     "stable": "浮点计算",
     "selected": "选出的公式",
     "code": "公式与代码",
@@ -67,6 +81,8 @@ CHINESE: dict[str, str] = {
     "tut_loss_here": "这个网络的损失",
     # the network
     "nested": "网络是列向量 ${x}$ 的函数，其中激活函数逐元素作用：",
+    "nested_softmax": "网络是列向量 ${x}$ 的函数，其中除 softmax 外，激活函数都逐元素作用：",
+    "by_lines": "逐行写出，网络为",
     "unfolds": "逐层写出，就是前向传播：",
     "batch": "${N}$ 个样本是 ${X}$ 的各{ways}；下文中除权重外，每个大写字母都为每个样本留有"
     "一{way}，$\\mathbf{{1}}$ 是元素全为 $1$ 的列向量。",
@@ -96,6 +112,8 @@ CHINESE: dict[str, str] = {
     "sign_number": "数与向量相加，就是把这个数加到每个分量上",
     # the loss
     "loss_is": "损失仅是参数的函数：",
+    "loss_is_masked": "随机失活的掩码取定之后，损失仅是参数的函数：",
+    "loss_of_samples": "对 ${N}$ 个样本，损失为",
     "one_sample": "对单个样本，用上面的各个量来表示，损失为",
     "loss_lines": "用上面的各个量来表示，损失为",
     "facts": "这里假定 ${facts}$。",
@@ -114,15 +132,21 @@ CHINESE: dict[str, str] = {
     "spoken_last": "换句话说，${delta}$ 表示 ${loss}$ 随 ${z}$ 增大的快慢。"
     "若 ${entry}$ 增大一个很小的 $\\varepsilon$，则 ${loss}$ 约增大 $\\varepsilon \\, {rise}$。",
     "spoken": "换句话说，${delta}$ 表示 ${loss}$ 随 ${z}$ 增大的快慢，"
-    "它是把后一层的误差项沿权重传回，再乘以激活函数的斜率。",
+    "它是把后一层的误差项沿权重传回{masked}，再乘以激活函数的斜率。",
+    "spoken_softmax": "换句话说，${delta}$ 表示 ${loss}$ 随 ${z}$ 增大的快慢，"
+    "它是把后一层的误差项沿权重传回{masked}，再经过 softmax 传回。",
     "spoken_linear": "换句话说，${delta}$ 表示 ${loss}$ 随 ${z}$ 增大的快慢，"
-    "它是把后一层的误差项沿权重传回。",
-    "cost": "为什么要反向？对前向传播中权重与激活值的每次乘积，反向传播要作两次：一次求误差项，"
-    "一次求权重的梯度。它的代价约为两次前向传播，却一次得到全部 ${count}$ 个导数，"
-    "因为 ${L}$ 只是一个数。若沿前向使用链式法则，则要为每个参数各作一遍。",
-    "cost_general": "为什么要反向？对前向传播中权重与激活值的每次乘积，反向传播要作两次："
-    "一次求误差项，一次求权重的梯度。它的代价约为两次前向传播，却一次得到全部导数，"
-    "因为 ${L}$ 只是一个数。若沿前向使用链式法则，则要为每个参数各作一遍。",
+    "它是把后一层的误差项沿权重传回{masked}。",
+    "masked": "、经过随机失活的掩码",
+    "masked_last": "、经过随机失活的掩码",
+    "cost": "为什么要反向？{products}反向传播一次得到{all}导数，因为 ${L}$ 只是一个数。"
+    "若沿前向使用链式法则，则要为每个参数各做一遍。",
+    "cost_all": "全部",
+    "cost_count": "全部 ${count}$ 个",
+    "cost_layers": "对前向传播中权重与激活值的每次乘积，反向传播要做两次：一次求误差项，"
+    "一次求权重的梯度；第一层的输入没有误差项，只做后一次。因此它的代价至多约为两次前向传播。",
+    "cost_layer": "对前向传播中权重与输入的乘积，反向传播再做一次，求权重的梯度。"
+    "因此它的代价约为一次前向传播。",
     "general_title": "任意层数的网络",
     "general": "层数 ${n}$ 不予指定：下文对每个 ${n} \\ge 2$ 都成立。",
     # why a transpose
@@ -132,10 +156,16 @@ CHINESE: dict[str, str] = {
     "所以误差项 ${d}$ 也经由同一个 ${A}$ 回到 ${a}$，于是 ${left} = {right}$。"
     "前向时对权重的一个下标求和，反向时对另一个下标求和："
     "这就是转置的含义。",
+    "why_weights_entry_penalty": "看元素：${A}$ 出现在 ${z}$ 中，因子为 ${a}$，"
+    "也出现在惩罚项中，所以 ${left} = {right} + {rest}$。"
+    "误差项的每个元素与输入的每个元素相乘：一个写成列，另一个经过转置写成行。",
     "why_weights_entry": "看元素：${A}$ 只出现在 ${z}$ 中，因子为 ${a}$，所以 ${left} = {right}$。"
     "误差项的每个元素与输入的每个元素相乘：一个写成列，另一个经过转置写成行。",
     "why_differential": "看微分：若只有 ${own}$ 变化，则 $\\mathrm{{d}} {loss} = {pairings}$，"
     "其中 $\\langle u, v \\rangle$ 表示对应元素乘积之和。与 ${own}$ 的变化配对的，就是它的梯度。",
+    "why_differential_penalty": "看微分：若只有 ${own}$ 变化，不计惩罚项，则 "
+    "$\\mathrm{{d}} {loss} = {pairings}$，其中 $\\langle u, v \\rangle$ 表示对应元素乘积之和。"
+    "与 ${own}$ 的变化配对的，就是它的梯度（惩罚项的除外）。",
     "why_shape": "看形状：梯度与它所属的量形状相同，这里是 {own}。由 {d}与 {other}组成的乘积中，"
     "只有 ${product}$ 具有这个形状。",
     "shaped": "${letter}$（${shape}$）",
@@ -174,19 +204,30 @@ CHINESE: dict[str, str] = {
     "derived_in": "推导见 {places}。",
     # the samples
     "sum_of_samples": "对 ${N}$ 个样本，让每个样本占一列，如 {stacked}。"
-    "损失函数的梯度是各样本梯度的{mean}，可以写成矩阵乘积：",
+    "损失函数的梯度是各样本梯度的{mean}{once}，可以写成矩阵乘积：",
     "mean": "平均值",
     "sum": "和",
+    "penalty_once": "（上面每个样本的损失中都有权重的惩罚项，这里只计一次，而不是 ${N}$ 次）",
     "layers_all": "对每一层 ${layer}$，其中 ${first} = {x}$",
     # the update
     "step": "以学习率 ${eta}$ 沿梯度的反方向走一步：",
+    "step_states": "用{method}走一步，学习率为 ${eta}$；前进的方向由这一步和以前各步的梯度组成：",
+    "gradient descent with momentum": "带动量的梯度下降",
+    "adam": " Adam ",
+    "rmsprop": " RMSProp ",
     "every": "对 ${names}$ 中的每个参数 $\\theta$，都这样逐元素地更新。",
     "stable_says": "纸面上正确的公式，计算时可能因舍入和溢出而失效。"
     "以下形式的值相同，并且可以放心计算：",
+    "stable_rescaled": "纸面上正确的公式，计算时可能因舍入和溢出而失效。"
+    "以下形式可以放心计算。{scaled}其余的值都相同：",
+    "stable: shift by the maximum": "${names}$ 都除以其中最大的指数函数值，它们的商不变。",
+    "stable: scale by the largest component": "范数的平方 ${names}$ 除以最大分量的平方，"
+    "范数再乘以该分量。",
     "shift by the maximum": "$e_{{i}}$ 与 $s$ 同乘一数，$e_{{i}}/s$ 不变",
     "logarithm of a quotient": "$\\log(e/s) = \\log e - \\log s$",
     "logarithm of the sigmoid": "$\\log \\sigma(z) = -\\mathrm{{softplus}}(-z)$",
     "complement of the sigmoid": "$1 - \\sigma(z) = \\sigma(-z)$",
+    "scale by the largest component": "按最大分量缩放",
     "otherwise": "否则",
     "if": "若\\,",
     "numbers": "代入数字的演算",
@@ -225,13 +266,16 @@ CHINESE: dict[str, str] = {
     "figure": "图",
     "figure_number": "图 {number}",
     "figure_network": "网络结构。每条边是旁边矩阵的一个元素；每个单元再加上偏置中属于它的元素。",
+    "figure_network_edges": "网络结构。每条边是旁边矩阵的一个元素。",
+    "figure_network_biases": "网络结构。每条边是旁边矩阵的一个元素；"
+    "在有偏置的层中，每个单元再加上偏置中属于它的元素。",
     "figure_units": "省略号处的单元没有画出。",
     "figure_layers": "省略号处的层没有画出。",
     "figure_graph": "计算图：各个量由哪些量算出。实线箭头是前向传播，从输入到损失；"
     "虚线箭头是反向传播，把梯度传回，直到每一个参数：这正是反向传播的目的。",
     "figure_activation": "激活函数（实线）及其导数（虚线）。在函数平坦的地方，误差几乎传不过去。",
     "figure_vanish": "由于 ${prime} \\le {value}$，不计权重，每个这样的层至多把误差乘以 "
-    "${value}$：这就是深层网络中梯度消失的原因。",
+    "${value}$：这是深层网络中梯度消失的原因之一。",
     "figure_descent": "在取定的一组数值下，损失沿 $-g$ 方向的变化，其中 $g = \\nabla {loss}$。"
     "步长小时，损失贴着切线 ${loss} - {eta} \\lVert g \\rVert^{{2}}$ 下降；步长合适时，"
     "到达最低点附近；步长过大时，反而高于起点。",

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
-
-from symnn.notation.notation import GREEK, Notation
+from symnn.notation.notation import Notation
 
 LAYOUTS = ("sample", "columns", "rows")  # one sample, or one column (row) for each sample
 
@@ -25,7 +20,7 @@ _BATCH = {
     **{"h": r"\tilde{A}", "mask": r"\Xi"},
 }
 # where e^{(2)}, or e alone, would read as a power, the exponentials of softmax are v
-_ABOVE = {**_COMMON, "e": "v"}
+ABOVE = {**_COMMON, "e": "v"}
 
 AFFINE = Notation(
     name="affine",
@@ -36,7 +31,7 @@ AFFINE = Notation(
 
 NIELSEN = Notation(  # Nielsen, Neural Networks and Deep Learning, chapter 2
     name="nielsen",
-    letters={**_ABOVE, "L": "C", "A": "w", "h": r"\tilde{a}"},
+    letters={**ABOVE, "L": "C", "A": "w", "h": r"\tilde{a}"},
     batch=_BATCH,
     layer_mark="superscript",
     transpose="T",
@@ -48,7 +43,7 @@ NIELSEN = Notation(  # Nielsen, Neural Networks and Deep Learning, chapter 2
 GOODFELLOW = Notation(  # Goodfellow, Bengio and Courville, Deep Learning, chapter 6
     name="goodfellow",
     letters={
-        **_ABOVE,
+        **ABOVE,
         **{"A": "W", "z": "a", "a": "h", "h": r"\tilde{h}", "output": r"\hat{y}"},
     },
     batch={
@@ -69,7 +64,7 @@ GOODFELLOW = Notation(  # Goodfellow, Bengio and Courville, Deep Learning, chapt
 D2L = Notation(  # Zhang, Lipton, Li and Smola, Dive into Deep Learning, section 5.3
     name="d2l",
     letters={
-        **_ABOVE,
+        **ABOVE,
         **{"x": r"\mathbf{x}", "y": r"\mathbf{y}", "A": r"\mathbf{W}", "b": r"\mathbf{b}"},
         **{"z": r"\mathbf{z}", "a": r"\mathbf{h}", "e": r"\mathbf{v}", "u": r"\mathbf{u}"},
         **{"h": r"\tilde{\mathbf{h}}", "mask": r"\boldsymbol{\xi}"},
@@ -94,7 +89,7 @@ D2L = Notation(  # Zhang, Lipton, Li and Smola, Dive into Deep Learning, section
 
 NG = Notation(  # Ng, Deep Learning Specialization, course 1
     name="ng",
-    letters={**_ABOVE, "A": "W", "h": r"\tilde{a}", "m": "c"},  # m counts the examples
+    letters={**ABOVE, "A": "W", "h": r"\tilde{a}", "m": "c"},  # m counts the examples
     batch=_BATCH,
     error="",
     batch_error="",
@@ -116,7 +111,7 @@ NG = Notation(  # Ng, Deep Learning Specialization, course 1
 CS231N = Notation(  # Karpathy and Li, CS231n, neural networks case study
     name="cs231n",
     letters={
-        **{**_ABOVE, "L": "L", "A": "W", "a": "h", "h": r"\tilde{h}"},
+        **{**ABOVE, "L": "L", "A": "W", "a": "h", "h": r"\tilde{h}"},
         **{"scores": "f", "output": "p", "s": "c"},  # S are the scores
     },
     batch={**_BATCH, "a": "H", "h": r"\tilde{H}", "scores": "S", "output": "P"},
@@ -133,95 +128,3 @@ CS231N = Notation(  # Karpathy and Li, CS231n, neural networks case study
 NOTATIONS: dict[str, Notation] = {
     row.name: row for row in (AFFINE, NIELSEN, GOODFELLOW, D2L, NG, CS231N)
 }
-
-# what a user may call otherwise, and the name of the tensor it stands for; capitals are batches
-SYMBOLS = (
-    *("A", "b", "z", "a", "x", "y", "L", "delta", "eta", "lambda", "X", "Y", "Z", "Delta"),
-    *("activations", "scores", "output", "activation"),
-)
-_CAPITALS = frozenset(
-    {
-        *("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi"),
-        *("Sigma", "Upsilon", "Phi", "Psi", "Omega"),
-    }
-)
-_MARKS = {"hat": r"\hat", "tilde": r"\tilde", "bar": r"\bar"}
-
-# the words of a user's own notation, and what they stand for
-ORIENTATIONS = ("out_in", "in_out", "by_layout")
-HADAMARDS = {"odot": r"\odot", "circ": r"\circ", "asterisk": "*"}
-TRANSPOSES = {"top": r"\top", "T": "T"}
-GRADIENTS = ("delta", "partial", "nabla", "d")
-MEANS = ("seed", "parameters")
-
-
-def letter_tex(text: str) -> str | None:
-    """The TeX of a letter of the user's: "bold W", "hat x", "alpha"; None if it is none.
-
-    The grammar: any of bold, cal, hat, tilde, bar, then a Latin or Greek letter.
-    """
-    *marks, letter = text.split(" ") if text else [""]
-    greek = letter in GREEK or letter in _CAPITALS
-    if not greek and not re.fullmatch("[A-Za-z]", letter, re.ASCII):
-        return None
-    tex = "\\" + letter if greek else letter
-    for mark in reversed(marks):
-        if mark == "bold":
-            tex = rf"\boldsymbol{{{tex}}}" if greek else rf"\mathbf{{{tex}}}"
-        elif mark == "cal" and re.fullmatch("[A-Z]", tex, re.ASCII):
-            tex = rf"\mathcal{{{tex}}}"
-        elif mark in _MARKS:
-            tex = rf"{_MARKS[mark]}{{{tex}}}"
-        else:
-            return None
-    return tex if len(marks) <= 2 else None
-
-
-def with_symbols(notation: Notation, symbols: Mapping[str, str]) -> Notation:
-    """The notation with letters of the user's own: name of SYMBOLS -> TeX."""
-    letters, batch = dict(notation.letters), dict(notation.batch)
-    changes: dict[str, Any] = {}
-    for key, tex in symbols.items():
-        if key in ("delta", "Delta", "activation"):
-            changes[{"delta": "error", "Delta": "batch_error"}.get(key, key)] = tex
-        elif key in ("X", "Y", "Z", "activations"):
-            batch[key[0].lower()] = tex
-        else:
-            letters["l2" if key == "lambda" else key] = tex
-    for table in (letters, batch):  # what dropout leaves of a keeps apart from it
-        if table.get("a") == table.get("h", "h"):
-            table["h"] = rf"\tilde{{{table['a']}}}"
-    for word in ("scores", "output"):
-        if word in symbols:
-            batch[word] = re.sub(r"(?<![\\A-Za-z])[a-z](?![A-Za-z])", _capital, letters[word])
-    return replace(notation, letters=letters, batch=batch, **changes)
-
-
-def _capital(letter: re.Match[str]) -> str:
-    return letter[0].upper()
-
-
-def own_notation(fields: Mapping[str, Any], letters: Mapping[str, str]) -> Notation:
-    """A notation made of a row and of fields of a user's own, checked words and letters."""
-    notation = NOTATIONS[fields["base"]]
-    given = {key: value for key, value in fields.items() if value is not None}
-    changes: dict[str, Any] = {"name": "own"}
-    for key in ("orientation", "layer_mark", "mean", "layout"):
-        if key in given:
-            changes[key] = given[key]
-    for key, words in (("hadamard", HADAMARDS), ("transpose", TRANSPOSES)):
-        if key in given:
-            changes[key] = words[given[key]]
-    for key, name in (("layer", "layer_letter"), ("count", "count"), ("sample", "sample")):
-        if key in given:
-            changes[name] = given[key]
-    taken = {changes.get("layer_letter", notation.layer_letter), changes.get("count")}
-    changes["indices"] = "".join(c for c in notation.indices if c not in taken)
-    style = given.get("gradients")
-    if style == "delta":
-        changes |= {"error": AFFINE.error, "batch_error": AFFINE.batch_error}
-    elif style:
-        changes |= {"gradients": style, "error": "", "batch_error": ""}
-    if changes.get("layer_mark", "subscript") != "subscript":
-        changes["letters"] = {"e": _ABOVE["e"], **notation.letters}
-    return with_symbols(replace(notation, **changes), letters)

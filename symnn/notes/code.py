@@ -76,7 +76,8 @@ def appendix(notes: Document, title: str) -> Document:
     """The notes with a section at the end: every equation, and its code."""
     pairs: dict[str, tuple[str, str]] = {}
     for row in labelled(notes).values():
-        if row.code:
-            pairs.setdefault(row.code, (f"{row.left} {row.relation} {row.right}", row.code))
+        if row.code and (row.code not in pairs or row.label.startswith("stable-")):
+            # the code computes the stable form, where there is one
+            pairs[row.code] = f"{row.left} {row.relation} {row.right}", row.code
     section = Section(title, (Paragraph(notes.remarks), Listing(tuple(pairs.values()))))
     return replace(notes, sections=(*notes.sections, section))

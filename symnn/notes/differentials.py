@@ -37,8 +37,8 @@ def differential_rows(eq: Equations, group: Group, notation: Notation) -> list[R
     Those of the chain rule where a step has no matrix form.
     """
     rows = eq.derivation_rows(group, notation)
-    if eq.detail == "full":
-        rows = rows[1:]  # the one in index notation
+    if len(rows) > 1 and rows[1].reason == eq.say("matrix"):
+        rows = rows[1:]  # without the one in index notation
     try:
         before = _Told(eq, group, notation).rows()
     except NoMatrixFormError:

@@ -25,7 +25,8 @@ from symnn.notes.reasons import Reasons, read_names
 
 if TYPE_CHECKING:
     from symnn.checking.evidence import Evidence
-    from symnn.derivation.derivation import Derivation, Derived
+    from symnn.derivation.derivation import Derivation
+    from symnn.derivation.sweeps import Derived
 
 
 @dataclass
@@ -109,22 +110,21 @@ class Equations:
             return ()
         return layer == self.depth, layer + 1 == self.depth
 
-    def sides(self, line: Line, notation: Notation, index: bool = False) -> tuple[str, str]:
-        """The two sides of a line, in matrix notation where there is one.
+    def sides(self, line: Line, notation: Notation) -> tuple[str, str]:
+        """The two sides of a line, in matrix notation where there is one, or else by entries.
 
         Many penalties are one sum over the layers.
         """
         decays = [t for t in line.terms if is_decay(t)] if line.lhs.name == "L" else []
-        if len(decays) > DEEP:
-            rest = replace(line, terms=tuple(t for t in line.terms if not is_decay(t)))
-            left, right = self.sides(rest, notation, index)
-            return left, f"{right} + {penalties(line, decays, notation)}"
-        if not index:
-            try:
+        try:
+            if len(decays) <= DEEP:
                 return matrix_sides(line, notation, self.layout)
-            except NoMatrixFormError:
-                pass
-        return line_sides(line, notation, self.layout)
+            total = penalties(line, decays, notation)
+        except NoMatrixFormError:
+            return line_sides(line, notation, self.layout)
+        rest = replace(line, terms=tuple(t for t in line.terms if not is_decay(t)))
+        left, right = self.sides(rest, notation)
+        return left, f"{right} + {total}"
 
     def row(self, line: Line, notation: Notation, reason: str = "") -> Row:
         """One line."""
@@ -171,8 +171,12 @@ class Equations:
         """A side condition in the letters and the layout of the notes."""
         own = self.forward.tensors[fact.tensor].axes
         rest = tuple(a for a in own if a not in fact.term.over)
-        left = self.sides(Line(Tensor("fact", rest), (fact.term,)), self.notation)[1]
-        return f"{left} = {ONES if rest and fact.value == 1 else fact.value}"
+        line, one = Line(Tensor("fact", rest), (fact.term,)), rest and fact.value == 1
+        try:
+            left, value = matrix_sides(line, self.notation, self.layout)[1], ONES if one else ""
+        except NoMatrixFormError:
+            left, value = line_sides(line, self.notation, self.layout)[1], ""
+        return f"{left} = {value or fact.value}"
 
     def letter(self, name: str, notation: Notation | None = None, inline: bool = False) -> str:
         """A tensor's symbol.  inline: a derivative on one line, as within a sentence."""
@@ -235,10 +239,12 @@ class Equations:
             folded = [r for _, why in forms[1:] for r in why]
             forms = [forms[0], (forms[-1][0], list(dict.fromkeys(folded)))]
         rows: list[Row] = []
-        if self.detail == "full":
-            left, right = line_sides(forms[0][0], notation, self.layout)
-            rows.append(Row(left, right, forms[0][1][0], checked=self.checked(forms[0][0])))
         before, same = "", ""
+        if self.detail == "full":
+            line, why = forms[0]
+            before, same = line_sides(line, notation, self.layout)
+            rows.append(Row(before, same, why[0], checked=self.checked(line)))
+            forms[0] = line, [self.say("matrix")]  # left out below where it has no such form
         for line, why in forms:
             row = self.in_symbols(line, notation, self.say("join_reasons").join(why))
             left, right = row.left, row.right
@@ -246,8 +252,6 @@ class Equations:
                 continue  # the rewrite moved what is written alike, such as the order of terms
             rows.append(replace(row, left="" if left == before else left, label=""))
             before, same = left, right
-        if self.detail == "full":
-            rows[1] = replace(rows[1], reason=self.say("matrix"))
         name = group.steps[-1].after.lhs.name
         rows[-1] = replace(rows[-1], label=self.label(name), result=name in self.kept)
         return rows

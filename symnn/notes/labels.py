@@ -15,15 +15,17 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from symnn.io.errors import Problem, UserError, shorten
 from symnn.notes.document import Document, Equations, Row, Section
 
 
-class LabelError(ValueError):
+class LabelError(UserError, ValueError):
     """No equation has this label; ``known`` lists those that there are."""
 
     def __init__(self, label: str, known: Sequence[str]) -> None:
         self.label, self.known = label, listed(known)
-        super().__init__(f"unknown label {label!r}; known: {self.known}")
+        message = f"no equation has the label {shorten(label)!r}"
+        super().__init__([Problem("select", None, "", message, f"known: {self.known}")])
 
 
 def listed(labels: Iterable[str]) -> str:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from symnn.engine.functions import Function, Named
 from symnn.engine.ir import Line
 from symnn.engine.repeats import layer_of, line_signature
+from symnn.engine.stabilise import softmaxes
+from symnn.formulas.index import line_sides
+from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.whole import loss_formula, nested
 from symnn.notation.notation import Notation
 from symnn.notes.document import Builder, Row
@@ -47,11 +50,16 @@ class Opening(Numbered):
         if count:
             out.say(say("general", n=count))
         if self.layout == "sample":
-            out.say(say("nested"))
-            whole = nested(self.forward, self.network.output, self.notation, bool(count))
-            out.show(Row(f"F({self.letter('x')})", whole, label="F"))
-            self._figure("network")
-            out.say(say("unfolds"))
+            try:
+                whole = nested(self.forward, self.network.output, self.notation, bool(count))
+            except NoMatrixFormError:
+                self._figure("network")
+                out.say(say("by_lines"))
+            else:
+                out.say(say("nested_softmax" if softmaxes(self.forward) else "nested"))
+                out.show(Row(f"F({self.letter('x')})", whole, label="F"))
+                self._figure("network")
+                out.say(say("unfolds"))
         else:
             ways = say(self.layout), say(self.layout.removesuffix("s"))
             out.say(say("batch", ways=ways[0], way=ways[1]))
@@ -143,10 +151,15 @@ class Opening(Numbered):
         self.out.end(self.say("loss"), given=True)
 
     def _loss_formula(self) -> None:
-        """The loss as a function of the parameters."""
-        sample = self.network.sample_program
-        self.out.say(self.say("loss_is"))
-        sides = loss_formula(sample, self.network.output, self.network.mean_loss, self.notation)
+        """The loss as a function of the parameters; by entries it is one of what is computed."""
+        sample, mean = self.network.sample_program, self.network.mean_loss
+        try:
+            sides = loss_formula(sample, self.network.output, mean, self.notation)
+            masked = sample.leaves_of("mask")
+            self.out.say(self.say("loss_is_masked" if masked else "loss_is"))
+        except NoMatrixFormError:
+            sides = line_sides(self.derivation.batch.forward.line("L"), self.notation)
+            self.out.say(self.say("loss_of_samples"))
         self.out.show(Row(*sides, label="loss"))
 
     def _loss_lines(self) -> None:

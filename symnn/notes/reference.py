@@ -11,10 +11,11 @@ from dataclasses import replace
 from functools import partial
 
 from symnn.checking.evidence import words
-from symnn.derivation.any_depth import PLAIN
 from symnn.engine.ir import Tensor
-from symnn.engine.repeats import layer_of
-from symnn.engine.stabilise import stabilise
+from symnn.engine.repeats import layer_of, line_signature
+from symnn.engine.stabilise import rescaled, stabilise
+from symnn.formulas.index import is_decay, line_sides
+from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.nn.optimizers import update_lines
 from symnn.notes.code import Codes, remarks, with_codes
@@ -49,9 +50,8 @@ class Reference(Opening):
         self._numbers_beside(beside)
         for section in self.sections():
             section()
-        description = self.network.spec.model.description
-        plain = self.network.name == PLAIN["model"]["name"]
-        title = self.say("general_title") if plain else self.network.name
+        title = self.say.titled(self.network.name)
+        description = self.say.titled(self.network.spec.model.description)
         layer = self.notation.layer_letter
         sections, prefix = unique(self._with_signs()), prefix_of(self.network.spec.output.module)
         origin = self.beside.origin() if self.beside else ""
@@ -155,7 +155,7 @@ class Reference(Opening):
 
     def _samples(self) -> None:
         out, say = self.out, self.say
-        deep = self.fold and self.depth > DEEP
+        deep = self.fold and self.depth > DEEP and (bool(self.network.count) or self._alike())
         notation = self.labelled(2) if deep else self.notation
         error = f"dz_{2 if deep else self.depth}"
         each = replace(notation, each=True)
@@ -165,10 +165,12 @@ class Reference(Opening):
         label = notation.symbol(error, batch=True)
         matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
         mean = self.network.mean_loss
+        penalty = any(map(is_decay, self.forward.line("L").terms))
         out.say(
             say(
                 "sum_of_samples",
                 mean=say("mean" if mean else "sum"),
+                once=say("penalty_once") if penalty and not mean else "",
                 stacked=f"${label} = {matrix}$",
             )
         )
@@ -179,37 +181,55 @@ class Reference(Opening):
                 continue
             one = self.sweep.gradients[t.name]
             many = self.derivation.batch.gradients[t.name]
-            total = sample_sum(one, self.sweep.program, mean, each)
-            product = batch_product(many, mean, notation, "columns")
+            left = each.symbol(one.lhs.name)
+            try:
+                total = sample_sum(one, self.sweep.program, mean, each)
+                right = f"{total} = {batch_product(many, mean, notation, 'columns')}"
+            except NoMatrixFormError:
+                sums = self.derivation.mean_last if mean else self.derivation.batch
+                left, right = line_sides(sums.gradients[t.name], notation)
             first = notation.labelled(lambda _: "0").symbol("a_2")
             reason = say("layers_all", first=first) if deep else ""
-            left = each.symbol(one.lhs.name)
             label = f"samples-{self.label(one.lhs.name)}"
-            row = Row(left, f"{total} = {product}", reason, result=True, label=label)
+            row = Row(left, right, reason, result=True, label=label)
             others = range(1, self.depth + 1) if deep else ()
             rows += self.alike([row], [layer, *(k for k in others if k != layer)])
         out.show(*rows)
         out.end(say("samples"))
+
+    def _alike(self) -> bool:
+        """Whether the gradients of all layers but the first, which reads x, have one form."""
+        forms: dict[str, dict[int, object]] = {}
+        for t in self.forward.leaves_of("parameter"):
+            layer, line = layer_of(t.name) or 0, self.sweep.gradients[t.name]
+            own = forms.setdefault(t.name.split("_")[0], {})
+            own[layer] = line_signature(line, layer, sizes=False)
+        return all(
+            len(own) == self.depth and len({own[k] for k in own if k > 1}) == 1
+            for own in forms.values()
+        )
 
     # the update --------------------------------------------------------------------------
 
     def _update(self) -> None:
         out, say = self.out, self.say
         row = self.network.optimizer
-        out.say(say("step"))
         parameters = self.forward.leaves_of("parameter")
         if not row.states:
+            out.say(say("step"))
             pairs = [(t, self.sweep.gradients[t.name].lhs.entry) for t in parameters]
             out.show(*self.folded_rows(update_lines(row, pairs)[1]))
         else:
             theta = Tensor("theta", (), "parameter")
             gradient = Tensor("dtheta", (), "gradient", of="L", wrt="theta")
             lines = update_lines(row, [(theta, gradient.entry)])[1]
+            out.say(say("step_states", method=say(lines[-1].why)))
             out.show(*(self.row(line, self.notation) for line in lines))
             letters = elided([self.letter(t.name) for t in parameters])
             out.say(say("every", names=say.listed(letters)))
-        self._figure("descent")
-        out.end(say("update"))
+        if not row.states:  # the figure shows a step along the gradient
+            self._figure("descent")
+        out.end(say("update_states" if row.states else "update"))
 
     # the worked example ------------------------------------------------------------------
 
@@ -230,7 +250,8 @@ class Reference(Opening):
         steps = stabilise(self.sweep.program)[1]
         if not steps:
             return
-        self.out.say(self.say("stable_says"))
+        scaled = self._scaled()
+        self.out.say(self.say("stable_rescaled" if scaled else "stable_says", scaled=scaled))
         rows = []
         for step in steps:
             left, right = self.sides(step.after, self.notation)
@@ -239,6 +260,18 @@ class Reference(Opening):
             rows.append(Row(left, right, reason, label=label))
         self.out.show(*rows)
         self.out.end(self.say("stable"))
+
+    def _scaled(self) -> str:
+        """The sentences on values that are others in the stable form, one for each way."""
+        rules = rescaled(self.sweep.program)
+        letters: dict[str, list[str]] = {}
+        for name in self.sweep.program.tensors:
+            if name in rules:
+                letters.setdefault(rules[name], []).append(self.letter(name))
+        sentences = (
+            self.say(f"stable: {rule}", names=self.say.listed(own)) for rule, own in letters.items()
+        )
+        return self.say("join_sentences").join(sentences)
 
 
 def elided(letters: Sequence[str]) -> Sequence[str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
-from symnn.notation.books import LAYOUTS, NOTATIONS, with_symbols
+from symnn.checking.evidence import evidence
+from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.phrases import PHRASES
+from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notation.letters import with_symbols
 from symnn.notation.notation import Notation
+from symnn.notation.own import chosen
 from symnn.notes.code import appendix
 from symnn.notes.document import Document
 from symnn.notes.labels import names, selected
@@ -37,8 +41,9 @@ def tell(
 ) -> Document:
     """The notes of a derivation; ValueError for an option that is not known.
 
-    notation: a row, or its name; None: the spec's.  layout: None is the spec's, or else that
-    of the notation.  ticks: whether lines are evaluated, and those that hold are marked.
+    notation: a row, or its name; None: the spec's.  layout: None is that of a notation which is
+    given here, or else the spec's, or else that of its notation.  ticks: whether lines are
+    evaluated, and those that hold are marked.
     story: "reference" goes straight to the network; "tutorial" first tells what leads to it,
     unless the detail is "answer".  method: "chain", or "differential" for dL = ⟨g, dv⟩.
     numbers: of a worked example; None: the spec's, or else none in the reference, and decimal
@@ -48,7 +53,10 @@ def tell(
     in the tutorial.
     """
     own = letters(derivation.network, notation)
-    layout = layout or derivation.network.spec.notes.layout or own.layout
+    given = {"notation": notation, "layout": layout}
+    fields = {"layout": derivation.network.spec.notes.layout}
+    fields = chosen(fields, {key: value for key, value in given.items() if value is not None})
+    layout = fields.get("layout") or own.layout
     _known("layout", layout, LAYOUTS)
     _known("detail", detail, DETAILS)
     _known("language", language, PHRASES)
@@ -67,7 +75,7 @@ def tell(
     drawn = figures and not labels
     told = kind(derivation, own, layout, detail, language, drawn, method, not labels)
     if ticks and detail != "answer" and not labels:
-        told.evidence = derivation.evidence(told.kind)
+        told.evidence = evidence(derivation, told.kind)
     notes = told.document(numbers, beside)
     if labels:
         notes = selected(notes, labels, told.say("selected"))

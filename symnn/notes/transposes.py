@@ -6,15 +6,17 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from symnn.checking.evidence import parameters
-from symnn.engine.ir import Line, Tensor, entries, name_of
+from symnn.engine.ir import Line, Tensor, Term, entries, name_of
 from symnn.engine.lower import in_layout
 from symnn.engine.repeats import layer_of
 from symnn.formulas.index import Writer, index_letters, printed_axes
-from symnn.formulas.matrix import MatrixWriter, matrix_sides
+from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
+from symnn.formulas.pieces import joined
 from symnn.formulas.shapes import tensor_shape, times
 from symnn.notation.notation import Notation
 from symnn.notes.document import Box
 from symnn.notes.equations import Equations, Group
+from symnn.notes.reasons import read_names
 
 
 def why_transposed(
@@ -22,8 +24,8 @@ def why_transposed(
 ) -> tuple[str, Box] | None:
     """The kind, "error" or "weights", and three accounts of the transpose of a group.
 
-    None where its gradient is not led through an affine map, or not printed with a transpose, and
-    for the kinds that were told.
+    None where its gradient is not led through an affine map, or not printed with a transpose or
+    not in matrix form, and for the kinds that were told.
     """
     chain = group.steps[0].after
     for term in chain.terms:
@@ -31,17 +33,33 @@ def why_transposed(
             name = eq.sweep_gradients.get(name_of(entry), "")
             forward = eq.forward.definitions.get(name)
             if forward is not None and forward.why == "affine map" and group.tensor[:2] != "b_":
-                account = _Account(eq, notation, forward, Line(chain.lhs, (term,), chain.why))
-                wanted = account.kind not in told and transposed(notation, account.right)
-                return (account.kind, account.box()) if wanted else None
+                back = Line(chain.lhs, (term,), chain.why)
+                rest = tuple(t for t in chain.terms if t is not term)
+                try:
+                    account = _Account(eq, notation, forward, back, rest)
+                    wanted = account.kind not in told and transposed(notation, account.right)
+                    return (account.kind, account.box()) if wanted else None
+                except NoMatrixFormError:
+                    return None
     return None
 
 
 class _Account:
-    """z = A a + b, read by the gradient of a or of A alone.  back: its line, one term of it."""
+    """z = A a + b, read by the gradient of a or of A alone.
 
-    def __init__(self, eq: Equations, notation: Notation, forward: Line, back: Line) -> None:
+    back: its line, one term of it.  rest: the other terms, those of the penalty.
+    """
+
+    def __init__(
+        self,
+        eq: Equations,
+        notation: Notation,
+        forward: Line,
+        back: Line,
+        rest: tuple[Term, ...],
+    ) -> None:
         self.eq, self.notation, self.z, self.back = eq, notation, forward.lhs, back
+        self.rest, self.also = rest, "_penalty" if rest else ""
         tensors = eq.forward.tensors
         product = next(t for t in forward.terms if t.over)
         read = [tensors[name_of(e)] for e in entries(product.f)]
@@ -73,7 +91,9 @@ class _Account:
         texts = {word: writer.tex(t.entry) for word, t in words.items()}
         left = writer.tex(Tensor(self.back.lhs.name, self.own.axes).entry)
         right = rf"{sums}{texts['d']} \, {writer.tex(other.entry)}"
-        return self.eq.say(f"why_{self.kind}_entry", **texts, left=left, right=right)
+        rest = joined(writer.tex(t.f) for t in self.rest)
+        phrase = f"why_{self.kind}_entry{self.also}"
+        return self.eq.say(phrase, **texts, left=left, right=right, rest=rest)
 
     def _by_differential(self) -> str:
         change = rf"\mathrm{{d}} {self.letter(self.own)}"
@@ -83,9 +103,8 @@ class _Account:
         first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
         texts = (first, pairing(d, moved), pairing(self.right, change))
         loss = self.eq.loss_letter(self.back.lhs)
-        return self.eq.say(
-            "why_differential", own=self.letter(self.own), loss=loss, pairings=" = ".join(texts)
-        )
+        phrase, pairings = f"why_differential{self.also}", " = ".join(texts)
+        return self.eq.say(phrase, own=self.letter(self.own), loss=loss, pairings=pairings)
 
     def _by_shape(self) -> str:
         def shaped(t: Tensor) -> str:
@@ -138,11 +157,29 @@ def spoken(eq: Equations, group: Group, notation: Notation) -> str:
     if layer_of(z.name) == eq.depth:
         entry, rise = writer.tex(z.entry), writer.tex(Tensor(name, z.axes).entry)
         return eq.say("spoken_last", entry=entry, rise=rise, **words)
-    return eq.say("spoken" if z.name in eq.activated else "spoken_linear", **words)
+    rules = passed(eq, z.name)
+    masked = "dropout" in rules
+    if "softmax" in rules:
+        return eq.say("spoken_softmax", masked=eq.say("masked") if masked else "", **words)
+    if z.name in eq.activated:
+        return eq.say("spoken", masked=eq.say("masked") if masked else "", **words)
+    return eq.say("spoken_linear", masked=eq.say("masked_last") if masked else "", **words)
+
+
+def passed(eq: Equations, name: str) -> set[str]:
+    """What stands between a pre-activation and the next affine map, by the rules of its lines."""
+    reached, rules = {name}, set[str]()
+    for line in eq.forward.lines:
+        if line.why != "affine map" and reached & set(read_names(line)):
+            reached.add(line.lhs.name)
+            rules.add(line.why)
+    return rules
 
 
 def cost(eq: Equations) -> str:
     """Why the sweep runs backward, and what it costs."""
+    products = eq.say("cost_layers" if eq.depth > 1 else "cost_layer")
     if eq.network.count:
-        return eq.say("cost_general")
-    return eq.say("cost", count=f"{parameters(eq.network):,}".replace(",", r"\,"))
+        return eq.say("cost", products=products, all=eq.say("cost_all"))
+    count = f"{parameters(eq.network):,}".replace(",", r"\,")
+    return eq.say("cost", products=products, all=eq.say("cost_count", count=count))

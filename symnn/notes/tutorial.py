@@ -12,7 +12,8 @@ from functools import partial
 
 import sympy as sp
 
-from symnn.derivation.derivation import Derivation
+from symnn.checking.evidence import evidence
+from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.network import Network
 from symnn.engine.ir import Tensor, name_of
 from symnn.formulas.index import Writer, index_letters, line_sides
@@ -37,14 +38,14 @@ class _Scalar(Equations):
 def logistic_regression() -> Derivation:
     """The smallest network: one input, one sigmoid, cross-entropy."""
     layers = [Dense(1, "sigmoid")]
-    return Network(inputs=1, layers=layers, loss="binary_cross_entropy").derive()
+    return derive(Network(inputs=1, layers=layers, loss="binary_cross_entropy"))
 
 
 @functools.cache
 def two_layers() -> Derivation:
     """The smallest network with a layer inside another."""
     layers = [Dense(2, "sigmoid"), Dense(2, "sigmoid")]
-    return Network(inputs=3, layers=layers, loss="sse").derive()
+    return derive(Network(inputs=3, layers=layers, loss="sse"))
 
 
 class Tutorial(Reference):
@@ -109,7 +110,7 @@ class Tutorial(Reference):
             Row(*definition_tex(function.row, bare, say)),
             Row(*derivative_tex(function.row, bare, say), how_found(function.row, say)),
         )
-        out.say(say("tut_nested"))
+        out.say(say("tut_nested"))  # of a network that has a matrix form in every notation
         whole = nested(model.forward, model.network.output, model.notation)
         out.show(Row(f"F({model.letter('x')})", whole))
         out.end(say("tut_activation"), given=True)
@@ -120,7 +121,7 @@ class Tutorial(Reference):
         bare = self.notation.labelled(lambda _: "")
         scalar = _Scalar(logistic_regression(), bare, "sample", "steps", self.language)
         if self.evidence is not None:
-            scalar.evidence = scalar.derivation.evidence(scalar.kind)
+            scalar.evidence = evidence(scalar.derivation, scalar.kind)
             scalar.ticked = self.ticked
         a, y = scalar.letter("a_1"), scalar.letter("y")
         out.say(say("tut_smallest_says", a=a, y=y))

@@ -8,6 +8,7 @@ of constants (in floats, before SymPy sees them) and of exponents.
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import re
 import warnings
@@ -16,9 +17,9 @@ from fractions import Fraction
 
 import sympy as sp
 
-from symnn.engine.functions import named
-from symnn.io.fields import shorten, suggestion
-from symnn.spec.formula_value import UndefinedError, value_at
+from symnn.engine.functions import Named, named
+from symnn.io.errors import shorten, suggestion
+from symnn.spec.formula_value import UndefinedError, is_singular, slope_fault, value_at
 
 LENGTH = 500
 NODES = 200
@@ -89,8 +90,9 @@ _COMPARE: dict[type[ast.cmpop], Callable[[sp.Expr, sp.Expr], sp.Basic]] = {
 def parse_formula(text: str, names: Mapping[str, sp.Symbol]) -> sp.Expr:
     """The expression that ``text`` stands for, over the variables ``names``.
 
-    It must depend on a variable, be real and finite at ordinary points, and differentiable by
-    rule.  Raises FormulaError.
+    It must depend on a variable, be real and finite at ordinary points, and its derivative by
+    rule must be finite wherever it is; where cases that are told apart first make it so, it is
+    returned as cases.  Raises FormulaError.
     """
     _check_text(text)
     try:
@@ -110,7 +112,7 @@ def parse_formula(text: str, names: Mapping[str, sp.Symbol]) -> sp.Expr:
     if not f.free_symbols & set(names.values()):
         raise FormulaError(f"the formula does not depend on {' or '.join(names)}")
     _check_values(f, names)
-    return f
+    return _with_slopes(f, next(iter(names.values())))
 
 
 def _check_text(text: str) -> None:
@@ -299,8 +301,7 @@ def _checked(f: sp.Expr) -> sp.Expr:
     """A part of a formula: real and finite, constants of a bounded size."""
     if f.has(sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I):
         raise FormulaError("a part of the formula is undefined (not real or not finite)")
-    if f.has(sp.Abs):
-        f = f.replace(sp.Abs, lambda u: _over_cases("abs", named("absolute"), [u]))
+    f = _real(f)
     for exponent in (p.exp for p in f.atoms(sp.Pow) if p.exp.is_number):
         if abs(exponent) > EXPONENT:
             raise FormulaError(f"the exponent must be a number from -{EXPONENT} to {EXPONENT}")
@@ -310,6 +311,13 @@ def _checked(f: sp.Expr) -> sp.Expr:
         if not math.isfinite(size) or (size and not SMALLEST <= size <= LARGEST):
             raise FormulaError(_SIZE)
     return f
+
+
+def _real(f: sp.Expr) -> sp.Expr:
+    """f with |u|, which SymPy makes of sqrt(u**2), by its name in the table."""
+    if not f.has(sp.Abs):
+        return f
+    return f.replace(sp.Abs, lambda u: _over_cases("abs", named("absolute"), [u]))
 
 
 def _check_root(exponent: sp.Expr) -> None:
@@ -332,6 +340,48 @@ def _check_values(f: sp.Expr, names: Mapping[str, sp.Symbol]) -> None:
             continue
         except TypeError as error:
             raise FormulaError(f"this formula cannot be computed: {shorten(str(error))}") from None
+
+
+@functools.lru_cache(maxsize=64)  # a formula is read once to check it, and once to use it
+def _with_slopes(f: sp.Expr, x: sp.Symbol) -> sp.Expr:
+    """f, or f as cases, whose derivative is finite where f is; FormulaError if there is none.
+
+    sqrt(relu(x)) has the derivative relu'(x)/(2 sqrt(relu(x))), which is 0/0 at every x < 0; as
+    cases, sqrt(x) where x > 0 and else 0, it has the right one.
+    """
+    fault = slope_fault(f, x)
+    if fault is not None and not fault.overflow:
+        f = _in_cases(f)
+        fault = fault if f.has(sp.zoo, sp.nan) else slope_fault(f, x)
+    if fault is None:
+        return f
+    at = f"{x} = {fault.at:.6g}"
+    if fault.overflow:
+        large = "scale what exp, sinh, cosh or a power is taken of"
+        hint = large if abs(fault.at) >= 1 else "give what holds there with where(abs(x) > c, a, b)"
+        raise FormulaError(f"the formula, or a part of its slope, overflows at {at}", hint)
+    left, right = (
+        f"{v:.3g}" if math.isfinite(v) else "undefined" if math.isnan(v) else "unbounded"
+        for v in (fault.left, fault.right)
+    )
+    raise FormulaError(
+        f"no finite slope follows from the formula at {at}: {left} on the left, "
+        f"{right} on the right",
+        "give what holds there with where, or round it off, as in sqrt(abs(x) + 1e-3)",
+    )
+
+
+def _in_cases(f: sp.Expr) -> sp.Expr:
+    """sqrt(relu(u))  ->  sqrt(u) if u > 0 else 0:  no case within a root, an inverse or a log."""
+    singular = [g for g in f.atoms(sp.Pow, sp.log) if is_singular(g)]
+    inner = {p for g in singular for p in g.atoms(Named, sp.Piecewise)}
+    cases = {p: p.defined() if isinstance(p, Named) else p for p in inner}
+    cases = {p: c for p, c in cases.items() if isinstance(c, sp.Piecewise)}
+    if not 0 < len(cases) <= CASES:
+        return f
+    outer = max(cases, key=lambda p: (sp.count_ops(p), str(p)))
+    branches = [(_real(f.xreplace({outer: v})), c) for v, c in cases[outer].args]
+    return sp.Piecewise(*((_in_cases(v), c) for v, c in branches))
 
 
 def _word(node: ast.AST) -> str:

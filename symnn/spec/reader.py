@@ -8,25 +8,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
+from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
-from symnn.io.fields import (
-    REQUIRED,
-    Field,
-    Problem,
-    SpecError,
-    kind_of,
-    quoted,
-    shorten,
-    suggestion,
-    wrong,
-)
+from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.fields import REQUIRED, Field, kind_of, wrong
 from symnn.nn.layers import LAYERS
 from symnn.nn.losses import LOSSES
-from symnn.notation.books import AFFINE, NOTATIONS, SYMBOLS, letter_tex, own_notation
+from symnn.notation.books import AFFINE, NOTATIONS
+from symnn.notation.letters import SYMBOLS, letter_tex
 from symnn.notation.notation import Notation
+from symnn.notation.own import chosen, own_notation
 from symnn.spec.formula import FormulaError, parse_formula
 from symnn.spec.positions import child
 from symnn.spec.sections import (
@@ -50,44 +43,42 @@ PARAMETER_LIMIT = 10**8
 
 
 def load_spec(
-    source: str | os.PathLike[str] | Mapping[str, Any], flags: Mapping[str, Any] | None = None
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    flags: Mapping[str, Any] | None = None,
+    **files: str | None,
 ) -> Spec:
     """The spec of a path, of "-" (standard input), of a shipped example's name, or of a mapping.
 
     flags: values that replace fields, by the names of FLAGS.  Raises SpecError with every
     mistake at once; a mistake in a flag is reported for the flag.
+
+    files: data or weights in place of those of [train], which are not looked at then; relative
+    paths refer to the current folder.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
-    return _Reader(read_source(source), given).spec()
-
-
-def with_files(spec: Spec, data: str | None = None, weights: str | None = None) -> Spec:
-    """The spec with other data or weights; relative paths refer to the current folder."""
-    from symnn.data.datasets import BUILTIN, check_header
-
-    train = spec.train
-    if data is not None:
-        train = replace(train, data=data if data in BUILTIN else os.path.abspath(data))
-    if weights is not None:
-        train = replace(train, weights=os.path.abspath(weights))
-    spec = replace(spec, train=train)
-    if data is not None and (problems := check_header(spec)):
-        raise SpecError(problems)
-    return spec
+    other = {name: path for name, path in files.items() if path is not None}
+    return _Reader(read_source(source), given, other).spec()
 
 
 class _Reader:
     """Reads a source section by section, and collects the mistakes."""
 
-    def __init__(self, source: Source, flags: Mapping[str, Any]) -> None:
-        self.source, self.problems = source, list[Problem]()
+    def __init__(self, source: Source, flags: Mapping[str, Any], files: Mapping[str, str]) -> None:
+        self.source, self.problems, self.files = source, list[Problem](), files
         self.flags = {FLAGS[name]: name for name in flags}
         self.data = dict(source.data)
+        if isinstance(table := self.data.get("train"), dict):
+            self.data["train"] = {k: v for k, v in table.items() if k not in files}
+        given: dict[str, dict[str, Any]] = {}
         for name, value in flags.items():
             section, key = FLAGS[name].split(".")
+            given.setdefault(section, {})[key] = value
+        for section, values in given.items():
             table = self.data.get(section, {})
             if isinstance(table, dict):
-                self.data[section] = {**table, key: value}
+                self.data[section] = (
+                    chosen(table, values) if section == "notes" else {**table, **values}
+                )
 
     def fail(self, path: str, message: str, hint: str = "") -> None:
         if path in self.flags:
@@ -116,6 +107,7 @@ class _Reader:
             output=self.output(found["output"], found["model"]["name"]),
             source=self.source.name,
             folder=self.source.folder,
+            lines=self.source.lines,
         )
         self.meaning(spec)
         self.stop()
@@ -230,6 +222,9 @@ class _Reader:
         if len(set(values["target"])) != len(values["target"]):
             self.fail("train.target", "names a column twice")
         values |= {k: float(values[k]) for k in ("learning_rate", "momentum", "test_fraction")}
+        for key, path in self.files.items():
+            builtin = key == "data" and path in BUILTIN
+            values[key] = path if builtin else os.path.abspath(path)
         return Train(**values)
 
     def notes(self, values: dict[str, Any]) -> Notes:
@@ -342,9 +337,16 @@ class _Reader:
                 self.numbers(path, values, shapes[name])
 
     def header(self, spec: Spec) -> None:
-        from symnn.data.datasets import check_header
-
-        self.problems += check_header(spec)
+        widths = [layer.units for layer in spec.layers if hasattr(layer, "units")]
+        if spec.train.data and widths:
+            self.problems += check_header(
+                spec.train.data,
+                inputs=spec.model.inputs,
+                outputs=widths[-1],
+                target=spec.train.target,
+                folder=spec.folder,
+                classes=spec.loss.name == "cross_entropy",
+            )
 
 
 def _no_target(loss: str, y: Sequence[float]) -> str | None:

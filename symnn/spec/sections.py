@@ -10,20 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from symnn.io.fields import Field, quoted
-from symnn.language.phrases import DETAILS, METHODS, NUMBERS, PHRASES, STORIES
+from symnn.io.errors import Problem, quoted
+from symnn.io.fields import Field
+from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.phrases import PHRASES
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS
-from symnn.notation.books import (
-    GRADIENTS,
-    HADAMARDS,
-    LAYOUTS,
-    MEANS,
-    NOTATIONS,
-    ORIENTATIONS,
-    TRANSPOSES,
-)
+from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notation.notation import LAYER_MARKS, Notation
+from symnn.notation.own import GRADIENTS, HADAMARDS, MEANS, ORIENTATIONS, TRANSPOSES
+from symnn.spec.positions import Lines, nearest
 
 NAME_LIMIT, TEXT_LIMIT = 200, 2000
 _TAKEN = frozenset({"numpy", "sympy", "jinja2", "click", "symnn", "mpmath", "pytest", "test"})
@@ -109,7 +105,7 @@ class Spec:
     """A validated spec.
 
     source: what errors call it.  folder: what its relative paths refer to; None: the current
-    folder.  activations: name -> formula.
+    folder.  activations: name -> formula.  lines: field -> its line in the source.
     """
 
     model: Model
@@ -122,6 +118,11 @@ class Spec:
     output: Output
     source: str
     folder: Path | None = field(default=None)
+    lines: Lines = field(default_factory=dict, repr=False, compare=False)
+
+    def problem(self, path: str, message: str, hint: str = "") -> Problem:
+        """What is wrong with a field, with its place."""
+        return Problem(self.source, nearest(self.lines, path), path, message, hint)
 
 
 def _printable(limit: int, lines: bool = False) -> Any:

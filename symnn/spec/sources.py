@@ -14,8 +14,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
-from symnn.io.fields import Problem, SpecError, shorten, suggestion
-from symnn.io.files import InputError, read_text_limited
+from symnn.io.errors import Problem, SpecError, shorten, suggestion
+from symnn.io.files import InputError, absent, read_text_limited, unreachable
 from symnn.spec.positions import Lines, json_lines, nearest, toml_lines
 
 LIMIT = 4 * 2**20
@@ -64,18 +64,30 @@ def read_source(source: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
         text = _standard_input()
         suffix = ".json" if text.lstrip()[:1] == "{" else ".toml"
         return _parsed(text, suffix, "<stdin>", None)
-    path = Path(source)
-    known = example_names()
-    if str(source) in known and not path.exists():
+    path = find(source)
+    if path is None:
         return _parsed(_text(example_path(str(source))), ".toml", f"{source}.toml", None)
-    name = shorten(str(source))
-    if not path.exists() and not path.is_symlink():
+    return _parsed(_text(path), path.suffix, shorten(str(source)), path.parent)
+
+
+def find(source: str | os.PathLike[str]) -> Path | None:
+    """The file of a spec; None for a shipped example, over which a file has precedence.
+
+    Raises SpecError: no such file, or none of a spec.
+    """
+    path, name = Path(source), shorten(str(source))
+    if absent(path):
+        known = example_names()
+        if str(source) in known:
+            return None
         near = suggestion(str(source), known) if not path.suffix else "give a path"
         _fail(name, None, "no such file, and no shipped example of that name", near)
+    if found := unreachable(path):
+        _fail(name, None, found)
     if path.suffix not in SUFFIXES:
         listed = ", ".join(SUFFIXES)
         _fail(name, None, f"unknown kind of file {path.suffix!r}", f"a spec ends in {listed}")
-    return _parsed(_text(path), path.suffix, name, path.parent)
+    return path
 
 
 def _fail(name: str, line: int | None, message: str, hint: str = "", path: str = "") -> NoReturn:
@@ -83,7 +95,12 @@ def _fail(name: str, line: int | None, message: str, hint: str = "", path: str =
 
 
 def _standard_input() -> str:
-    data = sys.stdin.buffer.read(LIMIT + 1)
+    if sys.stdin is None:
+        _fail("<stdin>", None, "stdin is closed", "pipe a spec into it, or give a file")
+    try:
+        data = sys.stdin.buffer.read(LIMIT + 1)
+    except OSError as error:
+        _fail("<stdin>", None, f"cannot be read: {error.strerror}", "give a file")
     if len(data) > LIMIT:
         _fail("<stdin>", None, f"larger than the limit of {LIMIT} bytes")
     try:
@@ -165,14 +182,14 @@ def _toml(text: str, name: str) -> Any:
         line = int(found[1]) if found and found[1] else text.count("\n") + 1
         what = str(error)[: found.start()] if found else str(error)
         hint = "this looks like JSON: name the file .json" if text.lstrip()[:1] == "{" else ""
+        if what.startswith(("Unescaped '\\'", "Invalid hex value")):
+            hint = "write / in paths, or put '...' around the string"
         _fail(name, line, f"not TOML: {shorten(what)}", hint)
     except ValueError as error:
-        _fail(name, None, f"not TOML: {shorten(str(error))}")
+        _fail_number(text, name, error)
 
 
 def _json(text: str, name: str) -> Any:
-    lines = json_lines(text)
-
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
         out: dict[str, Any] = {}
         for key, value in found:
@@ -191,7 +208,18 @@ def _json(text: str, name: str) -> Any:
     except ValueError as error:
         if isinstance(error, SpecError):
             raise
-        _fail(name, max(lines.values(), default=None), f"not JSON: {shorten(str(error))}")
+        _fail_number(text, name, error)
+
+
+def _fail_number(text: str, name: str, error: ValueError) -> NoReturn:
+    """What a parser finds wrong where the syntax is right: a number too long for Python."""
+    limit = sys.get_int_max_str_digits()
+    found = re.search(rf"[0-9](?:_?[0-9]){{{limit},}}", text)
+    if found is None:
+        _fail(name, None, shorten(str(error)))
+    line = text.count("\n", 0, found.start()) + 1
+    digits = len(found[0].replace("_", ""))
+    _fail(name, line, f"a number of {digits} digits is too long", f"at most {limit} are read")
 
 
 def _yaml(text: str, name: str) -> tuple[Any, Lines]:
@@ -218,6 +246,8 @@ def _yaml(text: str, name: str) -> tuple[Any, Lines]:
     except (yaml.error.YAMLError, ValueError, TypeError, AttributeError, KeyError) as error:
         if isinstance(error, SpecError):
             raise
+        if isinstance(error, ValueError):
+            _fail_number(text, name, error)
         _fail(name, None, f"not YAML: {shorten(str(error))}")
     return _plain(data, name) if isinstance(data, Mapping) else data, lines
 

@@ -15,15 +15,17 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
-from symnn.io.files import MARKER_KEY
+from symnn.io.marks import marked_text
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES, Dropout
 from symnn.targets.c.compiler import compiler, sizes
 from symnn.targets.c.module import c_files
 from symnn.targets.loops import folded, has_loops
 from symnn.targets.plan.planner import needed, plan
+from symnn.targets.python.copying import imports, parts
 from symnn.targets.python.expressions import JAX, NUMPY, Dialect, helpers, statement
 from symnn.targets.python.planned import planned
 from symnn.targets.python.statements import Readable, sweep, table
@@ -53,37 +55,57 @@ class Target:
     report: Callable[[Path], str] | None = None
 
 
+# the files of runtime/ that are copied into the modules of a target
+_ALL = ("endings", "initial", "data", "files", "check")
+_PLANNED = ("memory", "planned_train", "run", "vectors", "checkpoints", "parts", "main")
+RUNTIME = {
+    "numpy": (*_ALL, *_PLANNED, "threads", "steps"),
+    "plain": (*_ALL, "train"),
+    "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
+    "jax": (*_ALL, "checkpoints", "main", "jax_train", "jax_run"),
+}
+
+
 def _numpy(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "numpy"),
         **_functions(derivation, NUMPY),
         **_training(derivation),
+        **_runtime(RUNTIME["numpy"], ("constants", "model", "plan")),
     }
     return {".py": render("targets/python/numpy.py.j2", **values)}
 
 
 def _plain(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "plain"),
         **_functions(derivation, NUMPY),
         **_update(derivation, NUMPY),
+        **_runtime(RUNTIME["plain"], ("constants", "model")),
     }
     return {".py": render("targets/python/plain.py.j2", **values)}
 
 
 def _c(network: Network, **options: Any) -> Files:
-    derivation = network.derive()
-    return c_files(derivation, _values(derivation, "c"), **options)
+    derivation = derive(network)
+    values = {
+        **_values(derivation, "c"),
+        **_runtime(RUNTIME["c"], ("constants", "model")),
+    }
+    return c_files(derivation, values, **options)
 
 
 def _jax(network: Network) -> Files:
-    derivation = network.derive()
+    derivation = derive(network)
     values = {
         **_values(derivation, "jax"),
         **_functions(derivation, JAX),
         **_update(derivation, JAX),
+        **_runtime(RUNTIME["jax"], ("constants", "jax_model")),
+        "kinds": "fV",  # V: bfloat16
+        "penalty": repr(float(network.spec.loss.l2)),
     }
     return {".py": render("targets/python/jax.py.j2", **values)}
 
@@ -105,12 +127,13 @@ def generate(network: Network, target: str = "numpy", **options: Any) -> str:
 
 
 def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
-    """Suffix -> text of all files of a target, the program first; ValueError as above."""
+    """Suffix -> text of all files of a target, marked, the program first; ValueError as above."""
     if target not in TARGETS:
         raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
     if unknown := set(options) - set(TARGETS[target].options):
         raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
-    return TARGETS[target].files(network, **options)
+    files = TARGETS[target].files(network, **options)
+    return {suffix: marked_text(text, suffix) for suffix, text in files.items()}
 
 
 def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
@@ -151,7 +174,6 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "inputs": network.inputs,
         "outputs": network.outputs,
         "seed": spec.model.seed,
-        "first": next(iter(names)),
         "parameters": table({name: str(shape) for name, shape in names.items()}),
         "size": sum(math.prod(shape) for shape in names.values()),
         "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
@@ -164,11 +186,11 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "batch_size": spec.train.batch_size,
         "learning_rate": repr(float(spec.train.learning_rate)),
         "shuffle": spec.train.shuffle,
+        "kinds": "f",
         "mean": network.mean_loss,
         "decay": bool(spec.loss.l2),
         "classes": spec.loss.name == "cross_entropy",
         "target": _target(network),
-        "marker": MARKER_KEY,
         "signature": _signature(bool(dropouts)),
         "digest": _digest(derivation, target),
     }
@@ -183,6 +205,11 @@ def _digest(derivation: Derivation, target: str) -> str:
     settings = (network.spec.model.dtype, network.spec.train.shuffle)
     said = [target, *map(str, lines), *_helpers(stable, NUMPY), *map(repr, (*tables, *settings))]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+def _runtime(names: Sequence[str], specimens: Sequence[str]) -> dict[str, Any]:
+    """The files of runtime/ by name, and what they and the rest of the module import."""
+    return {"runtime": parts(names), "imports": imports((*names, *specimens))}
 
 
 def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
@@ -241,7 +268,7 @@ def _training(derivation: Derivation) -> dict[str, Any]:
     listed = ", ".join(masks) + "," * (len(masks) == 1)
     return {
         "folded": update.folded,
-        "x_one": any(name.startswith("x_one") for name in code.views),
+        "ones": int(any(name.startswith("x_one") for name in code.views)),
         "target_factor": code.target_factor,
         "kept": code.kept,
         "loss_penalty": code.penalty,
@@ -260,7 +287,6 @@ def _training(derivation: Derivation) -> dict[str, Any]:
         "vectors": ["theta", "g", *network.optimizer.states],
         "works": update.works,
         "held": code.held,
-        "has_full": any("full(" in text.replace("np.full(", "") for text in setup.text),
     }
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import itertools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,37 +16,43 @@ import numpy as np
 
 from symnn.data.datasets import Dataset, load_data, split, standardize
 from symnn.derivation.network import Network
-from symnn.io.fields import Problem, SpecError
+from symnn.io.errors import Problem, SpecError, UserError
+from symnn.io.exit_codes import DIVERGED, INTERRUPTED
 from symnn.io.files import (
-    MARKER_KEY,
     InputError,
     OutputError,
+    check_folder,
     check_writable,
     output_error,
-    write_bytes,
-    write_text,
+    write_file,
+    write_files,
 )
 from symnn.io.npz import read_npz
-from symnn.targets.registry import load_module
+from symnn.targets.registry import generate, load_module
+from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]
 
 
-class Stopped(Exception):
-    """Training ended early; the last finite parameters have been written, as ``hint`` says."""
+class Stopped(UserError):
+    """Training ended early; module, last finite weights and history have been written."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
+        super().__init__([Problem("train", None, "", message, hint)])
         self.hint = hint
 
 
 class Diverged(Stopped):
     """The loss is no longer finite."""
 
+    code = DIVERGED
+
 
 class Interrupted(Stopped):
     """Ctrl-C; the step that ran is finished."""
+
+    code = INTERRUPTED
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ class Checkpoints:
 
     def check(self, force: bool) -> None:
         """Raise OutputError unless a checkpoint may be written; it is replaced by force only."""
-        if self.path.exists() and not self.resume and not force:
+        if os.path.exists(self.path) and not self.resume and not force:
             hint = "--resume goes on from it, --force starts again"
             raise OutputError(self.path, "there is a checkpoint already", hint)
         check_writable(self.path, force=force or self.resume)
@@ -87,19 +96,28 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Result:
-    """What training gave: the loss of every epoch, and scores by name."""
+    """What training gave: the loss of every epoch, scores by name, doubts about the run."""
 
     history: list[float]
-    train: dict[str, float]
-    test: dict[str, float]
+    train: Scores
+    test: Scores
     files: Files
+    warnings: tuple[str, ...] = ()
 
 
 def files_of(network: Network) -> Files:
-    """The files of a network: below its spec's folder, or below the current one."""
+    """The files of a network: below its spec's folder, or below the current one.
+
+    Raises SpecError where there can be no files in [output].dir.
+    """
     spec = network.spec
     base = spec.folder if spec.folder is not None else Path()
-    return Files(base / spec.output.dir / f"{spec.output.module}.py", base)
+    folder = base / spec.output.dir
+    try:
+        check_folder(folder, base)
+    except OutputError as error:
+        raise SpecError([spec.problem("output.dir", error.reason, error.hint)]) from None
+    return Files(folder / f"{spec.output.module}.py", base)
 
 
 def train(
@@ -111,26 +129,47 @@ def train(
 ) -> Result:
     """Generate, train and score a network as its spec says, and write its three files.
 
+    All that is given is looked at before the first step, the checkpoint too, and the three
+    files are written together at the end, however training ends; so they always fit each other.
     progress(epoch, loss) is called after every epoch.  Raises SpecError (no data), DataError,
     NpzError, OutputError, InputError (a checkpoint that does not fit), Diverged and Interrupted.
     """
     spec, files = network.spec, files_of(network)
+    data = files.base / (spec.train.data or "")
     for path in (files.module, files.weights, files.history):
         check_writable(path, force=force, base=files.base)
+        if path.exists() and data.exists() and path.samefile(data):
+            raise OutputError(path, "holds the data", "give the module another name in [output]")
     if checkpoints is not None:
         checkpoints.check(force)
     whole = _data(network)
     fit, held = _parts(whole, network)
-    text = network.generate()
+    text = generate(network)
     module = load_module(text, spec.output.module)
     params = _start(network, module, fit)
-    write_text(files.module, text, force=force, base=files.base)
+    for part in (fit, held) if len(held.x) else (fit,):
+        try:
+            module._checked(params, part.x, part.y)
+        except ValueError as error:
+            message = f"{error} of {spec.model.dtype}"
+            raise SpecError([Problem(spec.source, None, "train.data", message)]) from None
     keeping: dict[str, Any] = {}
     if checkpoints is not None:
         keeping = {"checkpoint": checkpoints.folder, "resume": checkpoints.resume}
         keeping["every"] = checkpoints.every
         if not checkpoints.resume:
             checkpoints.path.unlink(missing_ok=True)
+
+    def write(
+        params: Arrays,
+        losses: list[float],
+        fitted: dict[str, float] | None = None,
+        tested: dict[str, float] | None = None,
+    ) -> None:
+        """The three files; a run that was stopped has no scores."""
+        scored, samples = (fitted or {}, tested or {}), (len(fit.x), len(held.x))
+        history = _history(network, losses, scored, samples)
+        _write(files, text, _npz(params), history, force)
 
     def callback(epoch: int, loss: float, params: Arrays) -> None:
         if progress is not None:
@@ -149,36 +188,40 @@ def train(
             **keeping,
         )
     except module.DivergedError as error:
-        _write_weights(files, error.params, force)
+        write(error.params, error.history)
         hint = f"a smaller learning rate may help; last finite weights: {files.weights}"
         raise Diverged(f"training diverged: {error}", hint) from None
     except module.Interrupted as error:
-        _write_weights(files, error.params, force)
+        write(error.params, error.history)
         raise Interrupted(str(error), f"weights so far: {files.weights}") from None
     except module.CheckpointError as error:
         assert checkpoints is not None
         message = str(error).removeprefix(f"{checkpoints.path}: ")
         raise InputError(checkpoints.path, message) from None
     except OSError as error:
-        if error.filename is None:  # no file of this run, such as a closed standard error
-            raise
-        raise output_error(Path(error.filename), error) from None
-    _write_weights(files, params, force)
-    result = Result(
-        history=[float(v) for v in history],
-        train=scores(network, module.predict(params, fit.x), fit.y),
-        test=scores(network, module.predict(params, held.x), held.y) if len(held.x) else {},
+        raise output_error(Path(error.filename or files.module), error) from None
+    losses = [float(v) for v in history]
+    fitted = scores(network, module.predict(params, fit.x), fit.y)
+    tested = scores(network, module.predict(params, held.x), held.y) if len(held.x) else {}
+    if not all(np.isfinite(value).all() for value in (*fitted.values(), *tested.values())):
+        write(params, losses)
+        message = "training diverged: the errors of the outputs after the last epoch overflow"
+        raise Diverged(message, f"a smaller learning rate may help; weights: {files.weights}")
+    write(params, losses, fitted, tested)
+    return Result(
+        history=losses,
+        train=fitted,
+        test=tested,
         files=files,
+        warnings=doubts(network, losses, fitted, fit.y),
     )
-    _write_history(network, result, len(fit.x), len(held.x), force)
-    return result
 
 
 def _data(network: Network) -> Dataset:
     spec = network.spec
     if not spec.train.data:
         hint = 'write data = "FILE.csv" in [train], or give --data FILE'
-        raise SpecError([Problem(spec.source, None, "train.data", "there is no data", hint)])
+        raise SpecError([spec.problem("train.data", "there is no data", hint)])
     return load_data(
         spec.train.data,
         inputs=network.inputs,
@@ -211,31 +254,41 @@ def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
     return params
 
 
-def scores(network: Network, output: Any, y: Any) -> dict[str, float]:
-    """Accuracy for classes; otherwise root mean square error and R² (1 is a perfect fit)."""
-    loss = network.spec.loss.name
-    output = np.asarray(output, dtype=float)
-    if loss == "cross_entropy":
-        return {"accuracy": float(np.mean(output.argmax(axis=1) == y.argmax(axis=1)))}
-    if loss == "binary_cross_entropy":
-        return {"accuracy": float(np.mean(((output > 0.5) == (y > 0.5)).all(axis=1)))}
-    residual = float(np.sum((output - y) ** 2))
-    spread = float(np.sum((y - y.mean(axis=0)) ** 2))
-    found = {"rmse": float(np.sqrt(residual / y.size))}
-    return {**found, "r2": 1.0 - residual / spread} if spread else found
+def _write(files: Files, module: str, weights: bytes, history: str, force: bool) -> None:
+    """The three files together.
+
+    What stands in the way came after training began.  A run of hours is not lost by it: its
+    weights go to a name that is free.
+    """
+    contents: dict[Path, str | bytes] = {files.module: module, files.weights: weights}
+    contents[files.history] = history
+    try:
+        write_files(contents, force=force, base=files.base)
+    except OutputError as error:
+        hint = error.hint
+        numbered = (files.weights.with_suffix(f".{k}.npz") for k in itertools.count(1))
+        place = next(path for path in numbered if not os.path.lexists(path))
+        with contextlib.suppress(OutputError):
+            write_file(place, weights, base=files.base)
+            hint += f"; the weights are in {place}"
+        raise OutputError(error.path, error.reason, hint) from None
 
 
-def _write_weights(files: Files, params: Arrays, force: bool) -> None:
+def _npz(params: Arrays) -> bytes:
     buffer = io.BytesIO()
-    arrays: Arrays = {MARKER_KEY: np.uint8(1), **params}
-    np.savez(buffer, **arrays)
-    write_bytes(files.weights, buffer.getvalue(), force=force, base=files.base)
+    np.savez(buffer, **params)
+    return buffer.getvalue()
 
 
-def _write_history(network: Network, result: Result, fit: int, held: int, force: bool) -> None:
+def _history(
+    network: Network,
+    losses: list[float],
+    scored: tuple[dict[str, float], dict[str, float]],
+    samples: tuple[int, int],
+) -> str:
+    """JSON; scored and samples: of the part that is trained on, and of the one held out."""
     train = network.spec.train
     found = {
-        MARKER_KEY: True,
         "settings": {
             "epochs": train.epochs,
             "batch_size": train.batch_size,
@@ -243,10 +296,8 @@ def _write_history(network: Network, result: Result, fit: int, held: int, force:
             "optimizer": train.optimizer,
             "seed": network.spec.model.seed,
         },
-        "samples": {"train": fit, "test": held},
-        "train": result.train,
-        "test": result.test,
-        "loss": result.history,
+        "samples": dict(zip(("train", "test"), samples, strict=True)),
+        **dict(zip(("train", "test"), scored, strict=True)),
+        "loss": [float(loss) for loss in losses],
     }
-    text = json.dumps(found, indent=1, allow_nan=False) + "\n"
-    write_text(result.files.history, text, force=force, base=result.files.base)
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"

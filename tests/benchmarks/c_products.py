@@ -67,7 +67,7 @@ def c_step(module: Any, w: Workload, dtype: str) -> Run:
     run_.epochs(1)
     plan = run_.parts[0][0]
     plan.found = np.zeros(w.steps, dtype)  # the losses
-    return lambda steps: plan.steps(0, steps, run_.pointers, RATE, 0)
+    return lambda steps: plan.steps(0, steps, run_.advance, 0)
 
 
 def bare_products(module: Any, w: Workload, dtype: str, blas: Any) -> Run:

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.random_networks import leaves_of, random_network
 
 import symnn
+from symnn.checking.compare import RTOL
 from symnn.cli.main import run
 
 Arrays = dict[str, Any]
@@ -178,6 +180,201 @@ def test_the_tolerance_is_a_parameter() -> None:
     assert network("sigmoid").compare(grads, *point("sigmoid"), rtol=1e-3).ok
 
 
+# conventions -------------------------------------------------------------------------------
+
+BETWEEN = ("dz_2", "da_1", "dz_1")
+WORDS = "the gradients of each sample's values are those of its own loss, N = 5 times those of"
+
+
+def per_sample(kind: str, mistake: str = "", names: Any = BETWEEN) -> Arrays:
+    """The same backpropagation with 1/N in the parameters' gradients, not in these."""
+    grads = backward(kind, mistake)
+    return grads | {name: N * grads[name] for name in names}
+
+
+@pytest.mark.parametrize("kind", ["tanh", "softmax"])
+def test_errors_of_each_sample_are_a_convention(kind: str) -> None:
+    """The tanh network's loss is a mean over samples and components, and has an l2 term."""
+    found = network(kind).compare(per_sample(kind), *point(kind))
+    assert found.ok and not any(row.cause for row in found.rows), str(found)
+    assert found.convention.startswith(WORDS)
+    assert str(found).splitlines()[-2].startswith(f"convention: {WORDS}")
+    assert network(kind).compare(backward(kind), *point(kind)).convention == ""
+
+
+def test_errors_as_the_notes_print_them_are_right() -> None:
+    """dZ2 = A2 - Y, dW2 = 1/m dZ2 A1^T, ...: the equations of the notation ng, as printed."""
+    layers = [symnn.Dense(3, "tanh"), symnn.Dense(1, "sigmoid")]
+    net = symnn.Network(
+        inputs=2, layers=layers, loss="binary_cross_entropy", notes={"notation": "ng"}
+    )
+    printed = net.derive().latex(detail="answer")
+    assert "dZ^{[2]} &= A^{[2]} - Y" in printed and r"dW^{[2]} &= \frac{1}{m} dZ^{[2]}" in printed
+    rng, m = np.random.default_rng(1), 4
+    p = {name: rng.normal(size=shape) for name, shape in net.parameters.items()}
+    x, y = rng.normal(size=(2, m)), np.array([[1.0, 0, 1, 1]])
+    a1 = np.tanh(p["A_1"] @ x + p["b_1"][:, None])
+    dz2 = 1 / (1 + np.exp(-(p["A_2"] @ a1 + p["b_2"][:, None]))) - y
+    dz1 = p["A_2"].T @ dz2 * (1 - a1**2)
+    grads = {
+        "dz_2": dz2.T, "dA_2": dz2 @ a1.T / m, "db_2": dz2.sum(axis=1) / m,
+        "dz_1": dz1.T, "dA_1": dz1 @ x.T / m, "db_1": dz1.sum(axis=1) / m,
+    }  # fmt: skip
+    found = net.compare(grads, p, x.T, y.T)
+    assert found.ok and found.convention, str(found)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "quantity", "cause"),
+    [
+        ("no prime", "dz_1", "the derivative of relu is missing"),
+        ("mean", "db_1", "a factor N = 5 is missing"),
+        ("transposed", "dA_2", "transposed"),
+        ("sign", "dz_2", "opposite sign"),
+    ],
+)
+def test_a_mistake_is_named_within_a_convention(mistake: str, quantity: str, cause: str) -> None:
+    found = network("softmax").compare(per_sample("softmax", mistake), *point("softmax"))
+    assert not found.ok and found.convention.startswith(WORDS)
+    assert found.first is not None
+    assert (found.first.quantity, found.first.cause[: len(cause)]) == (quantity, cause)
+
+
+def test_a_sum_for_a_mean_is_no_convention() -> None:
+    """All gradients are N times too large: the parameters' too, so 1/N is missing."""
+    found = network("softmax").compare(backward("softmax", "no 1/N"), *point("softmax"))
+    assert found.convention == "" and found.first is not None
+    assert found.first.cause == "a factor N = 5 too much"
+
+
+@pytest.mark.parametrize(
+    ("names", "quantity", "cause"),
+    [
+        (("dz_1",), "dz_1", "per sample, where dz_2 and da_1 are per batch"),
+        (("dz_2", "da_1"), "dz_1", "per batch, where dz_2 and da_1 are per sample"),
+    ],
+)
+def test_a_mix_of_conventions_is_a_mistake(names: Any, quantity: str, cause: str) -> None:
+    found = network("softmax").compare(per_sample("softmax", names=names), *point("softmax"))
+    wrong = [(row.quantity, row.cause) for row in found.rows if not row.ok]
+    assert wrong == [(quantity, f"mixed conventions: {cause}")]
+
+
+def test_a_loss_that_is_a_sum_has_one_convention() -> None:
+    found = network("sigmoid").compare(per_sample("sigmoid"), *point("sigmoid"))
+    assert not found.ok and found.convention == ""
+    assert found.first is not None and found.first.cause == "a factor N = 5 too much"
+
+
+# precision ---------------------------------------------------------------------------------
+
+
+def in_float32(net: symnn.Network, seed: int, samples: int) -> tuple[Arrays, Arrays, Any, Any]:
+    """Gradients of the parameters by the generated module in float32, and the point."""
+    values = leaves_of(net, np.random.default_rng(seed), samples)
+    single = {name: np.asarray(v, np.float32) for name, v in values.items()}
+    params = {name: single[name] for name in net.parameters}
+    _, grads = net.compile().loss_and_gradients(params, single["x"], single["y"])
+    grads = {name: np.array(g) for name, g in grads.items()}
+    assert all(g.dtype == np.float32 for g in grads.values())
+    return grads, params, single["x"], single["y"]
+
+
+@pytest.mark.parametrize("seed", [0, 3, 8, 13])
+def test_float32_is_right_and_its_mistakes_are_found(seed: int) -> None:
+    drawn = random_network(seed)
+    net = symnn.Network(
+        inputs=drawn.inputs,
+        layers=[layer for layer in drawn.layers if isinstance(layer, symnn.Dense)],
+        loss={"name": drawn.spec.loss.name, "l2": drawn.spec.loss.l2},
+        activations=drawn.spec.activations,
+        dtype="float32",
+    )
+    samples = 40
+    grads, params, x, y = in_float32(net, seed, samples)
+    right = net.compare(grads, params, x, y)
+    assert right.ok and right.dtype == "float32", str(right)
+    name = max(name for name in grads if name.startswith("A_"))
+    scaled = grads | {name: grads[name] * np.float32(1.001)}
+    wrong = net.compare(scaled, params, x, y)
+    assert [row.quantity for row in wrong.rows if not row.ok] == ["d" + name], str(wrong)
+    # one sample of the sum left out
+    _, rest = net.compile().loss_and_gradients(params, x[1:], y[1:])
+    share = (samples - 1) / samples if net.mean_loss else 1.0
+    decay = net.spec.loss.l2 * params[name] if name.startswith("A_") else 0.0
+    missing = grads | {name: ((rest[name] - decay) * share + decay).astype(np.float32)}
+    found = net.compare(missing, params, x, y)
+    assert [row.quantity for row in found.rows if not row.ok] == ["d" + name], str(found)
+
+
+def test_float32_sums_of_many_rows_are_right() -> None:
+    """A hidden layer's bias: the sum over many rows loses more than 1e-6 of it."""
+    rng, count = np.random.default_rng(0), 4000
+    layers = [symnn.Dense(8, "tanh"), symnn.Dense(8, "tanh"), symnn.Dense(1)]
+    net = symnn.Network(inputs=4, layers=layers, loss="mse", dtype="float32")
+    p = {k: v.astype(np.float32) for k, v in net.compile().initialize(0).items()}
+    x = rng.random((count, 4), dtype=np.float32)
+    y = (rng.normal(size=(count, 1)) + 3).astype(np.float32)
+    a1 = np.tanh(x @ p["A_1"].T + p["b_1"])
+    a2 = np.tanh(a1 @ p["A_2"].T + p["b_2"])
+    d3 = 2 * (a2 @ p["A_3"].T + p["b_3"] - y) / np.float32(count)
+    d2 = d3 @ p["A_3"] * (1 - a2 * a2)
+    d1 = d2 @ p["A_2"] * (1 - a1 * a1)
+    in_order = {f"b_{k}": np.cumsum(d, axis=0)[-1] for k, d in ((1, d1), (2, d2), (3, d3))}
+    grads = {"A_1": d1.T @ x, "A_2": d2.T @ a1, "A_3": d3.T @ a2, **in_order}
+    found = net.compare(grads, p, x, y)
+    assert found.ok and max(row.error for row in found.rows) > RTOL, str(found)
+    assert str(found).splitlines()[-2].startswith("rounding in float32 explains errors up to ")
+    assert not net.compare(grads, p, x, y, rtol=RTOL).ok
+    grads["b_2"] = grads["b_2"] * np.float32(1.001)
+    first = net.compare(grads, p, x, y).first
+    assert first is not None and first.quantity == "db_2"
+
+
+def test_equal_summands_add_up_the_errors_of_their_sum() -> None:
+    """The summands of mae's bias are all 1/N or its negative, so rounding has a drift."""
+    rng, count = np.random.default_rng(0), 5000
+    x = np.ones((count, 1), np.float32)
+    y = (rng.normal(size=(count, 1)) + 3).astype(np.float32)
+    net = symnn.Network(inputs=1, layers=[symnn.Dense(1)], loss="mae")
+    params = {"A_1": np.zeros((1, 1), np.float32), "b_1": np.zeros(1, np.float32)}
+    in_order = np.cumsum(np.sign(-y) / np.float32(count))[-1:]
+    grads = {"A_1": in_order[:, None], "b_1": in_order}
+    drift = abs(in_order[0] / np.sign(-y.astype(float)).mean() - 1)
+    assert drift > 8 * np.sqrt(count) * 2**-24  # more than independent errors would give
+    assert net.compare(grads, params, x, y).ok
+    assert not net.compare(grads | {"b_1": in_order * np.float32(1.001)}, params, x, y).ok
+
+
+def test_numbers_that_the_type_holds_have_no_tolerance() -> None:
+    """The xor network of whole numbers: exactly at the kink of relu, and exact in float32."""
+    layers = [symnn.Dense(2, "relu"), symnn.Dense(1)]
+    net = symnn.Network(inputs=2, layers=layers, loss="sse", dtype="float32")
+    params = {"A_1": [[1, 1], [1, 1]], "b_1": [0, -1], "A_2": [[1, -2]], "b_2": [0]}
+    params = {name: np.array(value, np.float32) for name, value in params.items()}
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+    y = np.array([[1], [1], [0], [3]], np.float32)
+    _, grads = net.compile().loss_and_gradients(params, x, y)
+    assert net.compare(grads, params, x, y).ok
+    wrong = net.compare(grads | {"A_1": 2 * grads["A_1"]}, params, x, y)
+    assert {row.tolerance for row in wrong.rows} == {RTOL} and not wrong.ok
+
+
+def test_whole_numbers_do_not_make_the_type_coarse() -> None:
+    params, x, y = point("softmax")
+    assert network("softmax").compare(backward("softmax"), params, x, y).dtype == "float64"
+    y = y.astype(np.int8)
+    assert network("softmax").compare(backward("softmax"), params, x, y).dtype == "float64"
+    x = x.astype(np.float16)
+    assert network("softmax").compare(backward("softmax"), params, x, y).dtype == "float16"
+
+
+@pytest.mark.parametrize("rtol", [-1.0, np.nan, np.inf])
+def test_a_tolerance_is_a_number_from_0_on(rtol: float) -> None:
+    with pytest.raises(symnn.SpecError, match="rtol: must be a number from 0 on"):
+        network("sigmoid").compare(backward("sigmoid"), *point("sigmoid"), rtol=rtol)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -230,8 +427,36 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert last == "first wrong: dz_1; likely cause: the derivative of sigmoid is missing"
     assert run([*written(tmp_path, "no sum"), "--json"]) == 4
     row = json.loads(capsys.readouterr().out)["comparisons"][0]
+    assert (row["convention"], row["dtype"]) == ("", "float64")
     assert (row["ok"], row["first"]) == (False, "db_2")
     assert [r["error"] for r in row["rows"] if not r["ok"]] == [None]
+
+
+def test_the_command_takes_a_tolerance(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = written(tmp_path, "constant")
+    assert run([*words, "--rtol", "0.9"]) == 0
+    assert run([*words, "--rtol", "0.5"]) == 4
+    capsys.readouterr()
+    assert run([*words[:2], "--rtol", "0.5"]) == 2
+    assert "--rtol needs --against" in capsys.readouterr().err
+    assert run([*words, "--rtol", "nan"]) == 2
+    assert "rtol: must be a number from 0 on" in capsys.readouterr().err
+
+
+def test_the_command_says_the_convention(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layers = [{"type": "dense", "units": 4, "activation": "tanh"}, {"type": "dense", "units": 3}]
+    spec = {"model": {"inputs": 3}, "layers": layers, "loss": {"name": "mse", "l2": 0.3}}
+    (tmp_path / "own.json").write_text(json.dumps(spec))
+    params, x, y = point("tanh")
+    np.savez(tmp_path / "own.npz", x=x, y=y, **params, **per_sample("tanh"))
+    words = ["check", str(tmp_path / "own.json"), "--against", str(tmp_path / "own.npz")]
+    assert run(words) == 0
+    assert f"\nconvention: {WORDS}" in capsys.readouterr().out
+    assert run([*words, "--json"]) == 0
+    row = json.loads(capsys.readouterr().out)["comparisons"][0]
+    assert row["convention"].startswith(WORDS)
 
 
 def test_the_command_refuses(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

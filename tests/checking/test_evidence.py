@@ -12,11 +12,11 @@ import pytest
 import sympy as sp
 
 import symnn
-from symnn.checking.evidence import LARGE, twin
-from symnn.derivation.derivation import Derivation
+from symnn.api import Derivation
+from symnn.checking.evidence import LARGE, evidence, twin
 from symnn.engine.ir import Line, Term
-from symnn.formats.latex import document, github, html
-from symnn.language.phrases import DETAILS
+from symnn.formats.registry import document, github, html
+from symnn.language.options import DETAILS
 from symnn.notation.books import AFFINE, LAYOUTS
 from symnn.notes.document import Document, Paragraph, Row
 from symnn.notes.document import Equations as EquationBlock
@@ -94,7 +94,7 @@ def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
         wrong = spoiled(d, at, factor)
         if wrong.lhs.wrt in ("L", None):
             continue
-        assert d.evidence("sample").error(wrong) is None
+        assert evidence(d, "sample").error(wrong) is None
         texts = {told.sides(wrong, told.notation, index)[1] for index in (False, True)} - whole
         steps = [row for row in rows(tell(d, detail="full")) if row.reason]
         assert not any(row.checked for row in steps if row.right in texts)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 import sympy as sp
 
 from symnn import Dense, Network
 from symnn.engine import diff, functions, rewrites, simplify
+from symnn.engine.complex_step import Row, check_gradients, gradient_error
 from symnn.engine.functions import Function
+from symnn.engine.ir import Line, Program, Scan, Tensor, Term, axis, lines_of
 from symnn.nn import losses
 from symnn.nn.losses import LOSSES
 
@@ -78,7 +81,7 @@ def test_a_flipped_sign_of_a_rewrite_is_caught(plant: Callable[..., None], loss:
 @pytest.mark.parametrize("value", [sp.S(2), sp.S(0), sp.Rational(1001, 1000)])
 def test_a_false_fact_is_caught(plant: Callable[..., None], value: sp.Expr) -> None:
     fact = losses.rows_sum_to_one
-    plant(losses, "rows_sum_to_one", lambda y: dataclasses.replace(fact(y), value=value))
+    plant(losses, "rows_sum_to_one", lambda y: replace(fact(y), value=value))
     report = network("cross_entropy").derive().verify()
     assert not report.ok
     assert any(simplify.FACT in row.what for row in report.failed)
@@ -116,7 +119,7 @@ def test_a_halved_sum_is_caught(plant: Callable[..., None]) -> None:
 
     def halved(*a: Any) -> Any:
         term = pullback(*a)
-        return dataclasses.replace(term, f=term.f / 2 if term.over else term.f)
+        return replace(term, f=term.f / 2 if term.over else term.f)
 
     plant(diff, "pullback", halved)
     assert not holds(network("mse"))
@@ -124,3 +127,154 @@ def test_a_halved_sum_is_caught(plant: Callable[..., None]) -> None:
 
 def test_nothing_of_a_fault_remains() -> None:
     assert holds(network("cross_entropy")) and holds(network("norm"))
+
+
+# gradients that are exactly 0 ------------------------------------------------------------------
+
+n, j, k, t = axis("n", 3), axis("j", 4), axis("k", 2), axis("t", 3)
+
+
+def let(name: str, axes: tuple[Any, ...], *terms: Term) -> Line:
+    return Line(Tensor(name, axes), terms)
+
+
+def shifted_softmax() -> Program:
+    """What is added to every score, b[n] = sum_k w[k] v[n,k], leaves softmax as it is."""
+    z, w, v = (
+        Tensor(*x)
+        for x in (("z", (n, j), "parameter"), ("w", (k,), "parameter"), ("v", (n, k), "input"))
+    )
+    b, e, s, p = Tensor("b", (n,)), Tensor("e", (n, j)), Tensor("s", (n,)), Tensor("p", (n, j))
+    return Program(
+        (z, w, v),
+        (
+            let("b", (n,), Term(w.entry * v.entry, (k,))),
+            let("e", (n, j), Term(sp.exp(z.entry + b.entry))),
+            let("s", (n,), Term(e.entry, (j,))),
+            let("p", (n, j), Term(e.entry / s.entry)),
+            let("L", (), Term(p.entry**2, (n, j))),
+        ),
+    )
+
+
+def bias_before_centring() -> Program:
+    """u = x + b - mean(x + b), as before batch normalisation."""
+    x, b, u, m = (
+        Tensor(*y)
+        for y in (("x", (n, j), "parameter"), ("b", (j,), "parameter"), ("u", (n, j)), ("m", (j,)))
+    )
+    a = Tensor("a", (n, j))
+    return Program(
+        (x, b),
+        (
+            let("a", (n, j), Term(x.entry + b.entry)),
+            let("m", (j,), Term(a.entry / 3, (n,))),
+            let("u", (n, j), Term(a.entry - m.entry)),
+            let("L", (), Term(sp.exp(u.entry), (n, j))),
+        ),
+    )
+
+
+def shifted_in_a_recurrence() -> Program:
+    """The shift c of every score is carried from step to step."""
+    z, c, s = Tensor("z", (t, j), "parameter"), Tensor("c", (t,)), Tensor("s", (t,))
+    w, e, p = Tensor("w", (t,), "parameter"), Tensor("e", (t, j)), Tensor("p", (t, j))
+    before = c[t.symbol - 1]
+    return Program(
+        (z, w),
+        (
+            Scan(t, (let("c", (t,), Term(2 * before), Term(w.entry)),)),
+            let("e", (t, j), Term(sp.exp(z.entry + c.entry))),
+            let("s", (t,), Term(e.entry, (j,))),
+            let("p", (t, j), Term(e.entry / s.entry)),
+            let("L", (), Term(p.entry**2, (t, j))),
+        ),
+    )
+
+
+ZERO = {
+    "softmax": (shifted_softmax, {"b", "w"}),
+    "centring": (bias_before_centring, {"b"}),
+    "recurrence": (shifted_in_a_recurrence, {"c", "w"}),
+}
+
+
+def swept(name: str) -> tuple[Program, tuple[Any, ...], dict[str, str], set[str]]:
+    program = ZERO[name][0]()
+    items, names = diff.gradients(program)
+    return program, items, names, ZERO[name][1]
+
+
+def checked(program: Program, items: Any, names: dict[str, str]) -> dict[str, Row]:
+    report = check_gradients(program, items, names, np.random.default_rng(3))
+    return {row.what.removeprefix("dL/d"): row for row in report.rows}
+
+
+@pytest.mark.parametrize("name", ZERO)
+def test_a_gradient_that_is_zero_holds_and_is_said_to_be_zero(name: str) -> None:
+    program, items, names, zero = swept(name)
+    rows = checked(program, items, names)
+    assert all(row.ok for row in rows.values()), rows
+    assert {tensor for tensor, row in rows.items() if row.zero} == zero
+    assert all(("it is 0" in str(row)) == (tensor in zero) for tensor, row in rows.items())
+    nothing = [
+        replace(i, terms=()) if isinstance(i, Line) and i.lhs.wrt in zero else i for i in items
+    ]
+    if name != "recurrence":  # what says 0 outright is right as well
+        assert all(row.ok for row in checked(program, nothing, names).values())
+
+
+@pytest.mark.parametrize("name", ZERO)
+def test_a_wrong_gradient_is_caught_where_the_right_one_is_zero(name: str) -> None:
+    program, items, names, zero = swept(name)
+    lines = {line.lhs.wrt: line for line in lines_of(items) if line.lhs.wrt}
+    first = min(zero)  # nearest to the loss, so that its summands are not 0 themselves
+    (at,) = (at for at, term in enumerate(lines[first].terms) if term.over)
+    terms = [*lines[first].terms]
+    for factor in (1 + sp.Rational(1, 10**9), 2):
+        # wrong in some summands alone: all of them wrong alike are 0 again
+        wrong = factor + (1 - factor) * sp.KroneckerDelta(terms[at].over[0].symbol, 0)
+        changed = [*terms[:at], replace(terms[at], f=terms[at].f * wrong), *terms[at + 1 :]]
+        spoiled = _replaced(items, replace(lines[first], terms=tuple(changed)))
+        assert not checked(program, spoiled, names)[first].ok, factor
+
+
+def test_zero_is_wrong_for_a_gradient_that_is_not() -> None:
+    for name in ZERO:
+        program, items, names, zero = swept(name)
+        for line in lines_of(items):
+            if line.lhs.wrt not in (*zero, "L", None):
+                row = checked(program, _replaced(items, replace(line, terms=())), names)
+                assert not row[line.lhs.wrt].ok, line
+
+
+def _replaced(items: Any, line: Line) -> list[Any]:
+    def own(old: Line) -> Line:
+        return line if old.lhs.name == line.lhs.name else old
+
+    return [
+        replace(i, lines=tuple(map(own, i.lines))) if isinstance(i, Scan) else own(i) for i in items
+    ]
+
+
+@pytest.mark.parametrize(
+    ("found", "exact", "summands", "ok", "zero"),
+    [
+        (0.0, 0.0, 0.0, True, False),
+        (1e-300, 0.0, 0.0, False, False),
+        (0.0, 1e-300, 0.0, False, False),
+        (1e-17, -1e-17, 1.0, True, True),
+        (1e-9, 0.0, 1.0, False, False),
+        (0.0, 0.0, 1.0, True, True),
+        (1.0, 1.0, np.inf, False, False),
+        (1.0, 1.0, np.nan, False, False),
+        (np.nan, 1.0, 1.0, False, False),
+        (1.0, np.inf, 1.0, False, False),
+    ],
+)
+def test_no_scale_makes_a_difference_pass(
+    found: float, exact: float, summands: float, ok: bool, zero: bool
+) -> None:
+    probes = np.ones((1, 1))
+    verdict = gradient_error(np.array([found]), np.array([exact]), probes, summands)
+    assert (verdict.ok, verdict.zero) == (ok, zero), verdict

@@ -12,11 +12,11 @@ from support.latex_grammar import read
 from test_latex import matrix
 
 import symnn
+from symnn.api import Derivation
 from symnn.derivation.any_depth import PLAIN, general
-from symnn.derivation.derivation import Derivation
 from symnn.engine.evaluate import evaluate
-from symnn.formats.latex import html
-from symnn.io.fields import SpecError
+from symnn.formats.registry import html
+from symnn.io.errors import SpecError
 from symnn.language.chinese import CHINESE
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations as EquationBlock

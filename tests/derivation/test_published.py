@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 
 import symnn
-from symnn.derivation.derivation import Derivation
+from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
-from symnn.formats.latex import tell
 from symnn.formulas.index import line_sides
 from symnn.notation.books import NOTATIONS
 from symnn.notes.document import Equations as Block
 from symnn.notes.equations import Equations
+from symnn.notes.tell import tell
 
 Told = dict[str, list[str]]  # left side -> its right sides, from the first to the last
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib.util
+import shutil
+import warnings
+
 import numpy as np
 import pytest
 
 from symnn import Dense, Network
 from symnn.engine.evaluate import evaluate
-from symnn.formats.latex import document
+from symnn.formats.registry import document
 
 # activation -> point -> the derivative that is chosen there
 CHOICES = {
@@ -80,10 +84,9 @@ def test_the_notes_print_the_choice(net: Network, choice: str) -> None:
 def test_losses_hold_their_digits_at_every_size(loss: str, dtype: str) -> None:
     """|r|, h(r) and the root at ±0, tiny, ordinary and large residuals, and where they change."""
     info = np.finfo(dtype)
-    high = 800.0 if dtype == "float64" else 80.0
-    # the square of a residual below the root of the smallest number is 0, as is its derivative
-    small = float(info.smallest_subnormal) if loss != "norm" else float(info.tiny) ** 0.5 * 2
-    sizes = [*np.geomspace(small, high, 60), 1.0, np.nextafter(1, 2), np.nextafter(1, 0), 0.0, high]
+    low, high = float(info.smallest_subnormal), float(info.max) / 4
+    sizes = [low, *np.exp(np.linspace(np.log(low), np.log(high), 60))[1:-1], high]
+    sizes += [1.0, float(np.nextafter(1, 2)), float(np.nextafter(1, 0)), 0.0]
     net = Network(inputs=1, layers=[Dense(1, bias=False)], loss=loss, dtype=dtype)
     module = net.compile()
     one = {"A_1": np.ones((1, 1), dtype)}
@@ -100,3 +103,28 @@ def test_losses_hold_their_digits_at_every_size(loss: str, dtype: str) -> None:
         eps = float(info.eps)
         assert abs(value - exact) <= max(8 * float(np.spacing(np.asarray(exact, dtype))), 4 * eps)
         assert abs(slopes["A_1"].item() - slope) <= 8 * eps
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("target", ["numpy", "plain", "c", "jax"])
+def test_the_norm_neither_overflows_nor_vanishes(target: str, dtype: str) -> None:
+    """The norm of (3r, 4r) is 5r and its gradient (0.6, 0.8), whatever r; both are 0 at 0."""
+    needed = {"jax": importlib.util.find_spec("jax"), "c": shutil.which("cc")}
+    if not needed.get(target, True):
+        pytest.skip(f"nothing runs {target}")
+    info, direction = np.finfo(dtype), np.array([3, 4], dtype)
+    close = 8 * float(info.eps)
+    least = info.tiny if target == "jax" else info.smallest_subnormal  # XLA takes others for 0
+    net = Network(inputs=1, layers=[Dense(2)], loss="norm", dtype=dtype)
+    module = net.compile(target)
+    x, y = np.ones((1, 1), dtype), np.zeros((1, 2), dtype)
+    for r in np.array([least, 1e-30, 1.0, 1e30, info.max / 32], dtype):
+        for sign in (1, -1):
+            params = {"A_1": np.zeros((2, 1), dtype), "b_1": sign * r * direction}
+            with warnings.catch_warnings(action="error"):
+                value, gradients = module.loss_and_gradients(params, x, y)
+            assert value == pytest.approx(5 * float(r), rel=close), r
+            assert gradients["b_1"] == pytest.approx(sign * direction / 5, rel=close), r
+    with warnings.catch_warnings(action="error"):
+        value, gradients = module.loss_and_gradients(module.initialize(0), 0 * x, y)
+    assert value == 0 and not gradients["b_1"].any() and not gradients["A_1"].any()

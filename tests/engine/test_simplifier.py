@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.random_networks import N, leaves_of, random_network, scaled_error
 from test_engine import assert_gradients_hold, i, leaf, let, loss
 
-from symnn.derivation.derivation import Derived
+from symnn.derivation.sweeps import Derived
 from symnn.engine import simplify as module
 from symnn.engine.diff import gradients
 from symnn.engine.evaluate import evaluate

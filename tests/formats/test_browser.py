@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.formats.latex import html
+from symnn.formats.registry import html
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

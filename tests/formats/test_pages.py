@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.formats.latex import document
+from symnn.formats.registry import document
 from symnn.formats.tex import compile_pdf
 
 FEW = 3  # rows of a last page that is nearly empty

@@ -1,7 +1,6 @@
 """Printed formulas, read back and computed; goldens; the notes as TeX."""
 
 import functools
-import itertools
 import re
 import shutil
 import subprocess
@@ -10,25 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.latex_grammar import FUNCTIONS, read, slope
+from support.latex_grammar import FUNCTIONS, SAMPLES, holds, matrix, named, slope
 
 import symnn
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
 from symnn.engine.stabilise import stabilise
-from symnn.formats import latex as notes
+from symnn.formats import registry as notes
 from symnn.formats import tex
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import line_shapes
 from symnn.formulas.whole import batch_product
-from symnn.language.phrases import DETAILS
+from symnn.language.options import DETAILS
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
 from symnn.notes.equations import Equations
 from symnn.notes.reasons import read_names
 
 EXAMPLES = ("xor", "digits", "deep", "norm_loss", "logistic_regression", "regression")
-SAMPLES = 5
 
 
 def network(hidden, loss, depth=2):
@@ -36,40 +34,6 @@ def network(hidden, loss, depth=2):
     layers[1:1] = [symnn.Dropout(0.5)] if layers else []
     last = symnn.Dense(3, LOSSES[loss].final or "tanh")
     return symnn.Network(inputs=2, layers=[*layers, last], loss={"name": loss, "l2": 0.3})
-
-
-def matrix(tensor, value, notation, layout):
-    """What the symbol of a tensor stands for, by the words of its notation."""
-    value = np.asarray(value, dtype=float)
-    inward = notation.orientation == "in_out" or (
-        notation.orientation == "by_layout" and layout == "rows"
-    )
-    samples = any(a.name == "n" for a in tensor.axes)
-    if value.ndim == 2:
-        weights = (tensor.wrt or tensor.name).startswith("A_")
-        turned = inward if weights else layout == "columns" and samples
-        return value.T if turned else value
-    row = value.ndim == 1 and inward and layout == "rows" and not samples
-    return value.reshape((1, -1) if row else (-1, 1))
-
-
-def ones_lengths(line):
-    return {int(a.size) if isinstance(a.size, int) else SAMPLES for a in line.axes} or {1}
-
-
-def holds(text, symbols, line, want, functions=None, products=None):
-    count = text.count(r"\mathbf{1}")
-    for ones in itertools.product(sorted(ones_lengths(line)), repeat=count):
-        seen = []
-        try:
-            found = read(text, symbols, ones, functions, seen)
-        except (AssertionError, ValueError):
-            continue
-        if found.shape == want.shape and np.allclose(found, want, rtol=1e-6, atol=1e-8):
-            if products is not None:
-                products += seen
-            return True
-    return False
 
 
 def widths(net):
@@ -103,14 +67,7 @@ def check(d, layout, notation=AFFINE, draw=drawn):
     for name, line in sweep.gradients.items():
         if sweep.of != "L" and line.lhs.of == "L":
             arrays[sweep.names[name]] = arrays[sweep.names[name]] / SAMPLES
-    symbols = {notation.count: np.full((1, 1), float(SAMPLES))}
-    for t in program.tensors.values():
-        batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
-        value = matrix(t, arrays[t.name], notation, layout)
-        for turned in (False, True) if t.axes else (False,):
-            key = notation.symbol(t.name, batch=batch, transposed=turned)
-            assert key not in symbols, f"{key} is two things"
-            symbols[key] = value.T if turned else value
+    symbols = named(notation, program.tensors.values(), arrays, layout)
     functions = {}
     for name, f in told.activations.items():
         source = "z" + name[1:]
@@ -145,13 +102,7 @@ def check(d, layout, notation=AFFINE, draw=drawn):
     arrays |= evaluate(
         stable, {t.name: values.get(t.name, 0.0) for t in stable.leaves}, {"N": SAMPLES}
     )
-    for t in stable.tensors.values():
-        if t.axes or t.role == "value":
-            batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
-            for turned in (False, True) if t.axes else (False,):
-                key = notation.symbol(t.name, batch=batch, transposed=turned)
-                value = matrix(t, arrays[t.name], notation, layout)
-                symbols[key] = value.T if turned else value
+    symbols |= named(notation, stable.tensors.values(), arrays, layout)
     for line in stable.lines:
         try:
             left, text = matrix_sides(line, notation, layout)

@@ -12,12 +12,14 @@ import numpy as np
 import pytest
 
 import symnn
-from symnn.checking.verify import sweep_rows
-from symnn.derivation.derivation import MEAN, Derivation
+from symnn.api import Derivation
+from symnn.checking.verify import Sweep
+from symnn.derivation.sweeps import MEAN
 from symnn.engine.ir import Line
-from symnn.formats.latex import document, tell
+from symnn.formats.registry import document
 from symnn.formats.tex import compile_pdf
 from symnn.notation.books import NOTATIONS
+from symnn.notes.tell import tell
 
 SPEC = """
 [model]
@@ -182,7 +184,7 @@ def test_the_moved_mean_is_verified_step_by_step(loss: str) -> None:
     final = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss, "tanh")
     layers = [symnn.Dense(4, "tanh"), symnn.Dropout(0.3), symnn.Dense(3, final)]
     d = symnn.Network(inputs=2, layers=layers, loss={"name": loss, "l2": 0.2}).derive()
-    rows = sweep_rows(d.mean_last, "mean last", np.random.default_rng(1), {"N": 4})
+    rows = Sweep(d.mean_last, np.random.default_rng(1), {"N": 4}).rows("mean last")
     assert {row.step for row in rows} == set(range(len(d.mean_last.steps)))
     assert all(row.ok for row in rows)
     assert any(f"mean over the samples: {line}" in str(d.verify()) for line in scaled(d))
@@ -194,8 +196,8 @@ def test_a_wrong_scale_is_found() -> None:
         replace(s, after=replace(s.after, lhs=replace(s.after.lhs, of="L"))) for s in sweep.steps
     ]
     wrong = replace(sweep, steps=tuple(steps))  # says that dL/dz has no 1/N
-    rows = sweep_rows(wrong, "wrong", np.random.default_rng(0), {"N": 3})
-    right = sweep_rows(sweep, "right", np.random.default_rng(0), {"N": 3})
+    rows = Sweep(wrong, np.random.default_rng(0), {"N": 3}).rows("wrong")
+    right = Sweep(sweep, np.random.default_rng(0), {"N": 3}).rows("right")
     assert all(row.ok for row in right)
     for row, step in zip(rows, sweep.steps, strict=True):
         assert row.ok == (step.rule == MEAN), row

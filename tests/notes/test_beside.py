@@ -7,8 +7,8 @@ import re
 import pytest
 
 import symnn
-from symnn.formats.latex import document, github, html, qmd
-from symnn.language.phrases import DETAILS
+from symnn.formats.registry import document, github, html, qmd
+from symnn.language.options import DETAILS
 from symnn.notation.books import NOTATIONS
 from symnn.notes.labels import labelled
 from symnn.notes.tell import tell

@@ -9,7 +9,7 @@ import pytest
 from test_explain import Point
 
 import symnn
-from symnn.derivation.derivation import Derivation
+from symnn.api import Derivation
 from symnn.engine.complex_step import complex_step
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import LAYOUTS, NOTATIONS

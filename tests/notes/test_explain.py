@@ -13,9 +13,9 @@ from support.latex_grammar import FUNCTIONS, read, slope
 from test_latex import SAMPLES, matrix
 
 import symnn
-from symnn.derivation.derivation import Derivation
+from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
-from symnn.formats.latex import document, github, html
+from symnn.formats.registry import document, github, html
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Box, Document, Paragraph
 from symnn.notes.equations import Equations

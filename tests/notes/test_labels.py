@@ -8,14 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 import symnn
 from symnn.cli.main import run
-from symnn.formats.latex import document, fragment_to_input
+from symnn.formats.registry import document, fragment_to_input
 from symnn.formulas.breaking import broken
-from symnn.language.phrases import DETAILS
+from symnn.language.options import DETAILS
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations
 from symnn.notes.labels import LabelError, labelled, names
@@ -75,7 +74,7 @@ def test_a_selection_is_those_equations_alone() -> None:
     assert d.latex(select=["delta_1", "A_1"]) == text
     assert d.latex(select="delta_1, A-1, delta_1, A_1") == text
     assert not re.search(r"\\(sub)?section|\\text\{", text)
-    with pytest.raises(LabelError, match=r"unknown label 'delta-3'; known: F, z-1, z-2, a-1, a-2"):
+    with pytest.raises(LabelError, match=r"the label 'delta-3'; known: F, z-1, z-2, a-1, a-2"):
         d.latex(select="delta_3")
     assert names("") == ()
 
@@ -273,10 +272,10 @@ def test_a_fragment_is_input_twice_without_a_clash(tmp_path: Path) -> None:
 
 def test_the_written_file_is_opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(click, "launch", lambda name: opened.append(name) or 0)
+    monkeypatch.setattr("symnn.cli.derive.open_file", lambda name: opened.append(name) or True)
     path = str(tmp_path / "notes.md")
     assert run(["derive", "xor", "-o", path, "--open", "-q"]) == 0
     assert opened == [path]
     assert run(["derive", "xor", "--open"]) == 2
-    monkeypatch.setattr(click, "launch", lambda name: 1)
+    monkeypatch.setattr("symnn.cli.derive.open_file", lambda name: False)
     assert run(["derive", "xor", "-o", path, "--open", "-q"]) == 2

@@ -16,7 +16,7 @@ from support.latex_grammar import FUNCTIONS, read, slope
 import symnn
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
-from symnn.formats import latex as notes
+from symnn.formats import registry as notes
 from symnn.formulas.numbers import Style
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS

@@ -14,7 +14,7 @@ from test_numbers import MAZUR, network, numbers
 from test_page import TYPESET, VENDOR
 
 import symnn
-from symnn.formats import latex as notes
+from symnn.formats import registry as notes
 from symnn.formats.html import words
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import LAYOUTS, NOTATIONS

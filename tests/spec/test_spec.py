@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import errno
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 
 import symnn
 from symnn.engine.functions import X
-from symnn.io.fields import REQUIRED, Problem, SpecError
+from symnn.io.errors import Problem, SpecError
+from symnn.io.fields import REQUIRED
 from symnn.spec.formula import FormulaError, parse_formula
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import SECTIONS
@@ -344,7 +347,7 @@ def test_json_and_yaml_say_the_same(tmp_path: Path) -> None:
         ('{"name": "sse", "name": "mse"}', None, "twice"),
         ('{"name": "sse"', 2, "not JSON"),
         ("[" * 5000, 2, "nested deeper"),
-        ("1" * 5000, None, "not JSON"),
+        ("1" * 5000, 2, "5000 digits"),
     ],
 )
 def test_bad_json_is_refused(tmp_path: Path, loss: str, line: int | None, message: str) -> None:
@@ -395,7 +398,7 @@ def test_yaml_has_the_types_of_1_2(tmp_path: Path) -> None:
         ("a.toml", "a = " + "[" * 3000, "nested deeper"),
         ("a.toml", "a" + ".a" * 3000 + " = 1", "nested deeper"),
         ("a.toml", "#" * (4 * 2**20 + 1), "larger than the limit"),
-        ("a.toml", "a = " + "9" * 5000, "not TOML"),
+        ("a.toml", r'a = "C:\data\x"', "Unescaped"),
         ("a.txt", "a = 1", "unknown kind of file"),
         ("a.json", "[]", "must hold tables"),
     ],
@@ -404,3 +407,49 @@ def test_yaml_has_the_types_of_1_2(tmp_path: Path) -> None:
 def test_bad_files_are_refused(tmp_path: Path, name: str, text: str | bytes, message: str) -> None:
     found = errors(written(tmp_path, name, text))
     assert message in found[0].message, found
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.toml", "[model]\ninputs = 2\nseed = {}\n"),
+        ("a.json", '{{"model":\n{{"inputs": 2,\n"seed": {}}},\n"layers": []}}'),
+        ("a.yaml", "model:\n  inputs: 2\n  seed: {}\nlayers: []\n"),
+    ],
+)
+def test_a_number_that_is_too_long_has_its_line(tmp_path: Path, name: str, text: str) -> None:
+    [found] = errors(written(tmp_path, name, text.format("9" * 5000)))
+    assert (found.line, found.message) == (3, "a number of 5000 digits is too long")
+
+
+def test_paths_of_windows_are_to_be_written_otherwise(tmp_path: Path) -> None:
+    for text in (r'data = "C:\data\t.csv"', r'data = "C:\Users\t.csv"'):
+        [found] = errors(written(tmp_path, "a.toml", f"[train]\n{text}\n"))
+        assert (found.line, found.hint.startswith("write / in paths")) == (2, True)
+
+
+def test_a_spec_that_cannot_be_reached_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may not be searched, a link to nothing, a name that no system has."""
+
+    def locked(call: Any) -> Any:
+        def called(path: Any, *given: Any, **named: Any) -> Any:
+            if "locked" in os.fsdecode(path):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return call(path, *given, **named)
+
+        return called
+
+    (tmp_path / "link.toml").symlink_to(tmp_path / "nothing.toml")
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, locked(getattr(os, name)))
+    for name, message in (
+        ("locked/a.toml", "Permission denied"),
+        ("link.toml", "No such file"),
+        ("x" * 300 + ".toml", "File name too long"),
+        ("a\0.toml", "embedded null byte"),
+        ("file/a.toml", "no such file"),
+    ):
+        [found] = errors(tmp_path / name)
+        assert message in found.message, name

@@ -61,7 +61,7 @@ def hooked(module: Any, hook: Hook) -> Iterator[None]:
     # the module has an os of its own meanwhile, and the process keeps the one it has
     own = types.SimpleNamespace(**vars(os))
     own.fsync, own.replace = told("fsync", os.fsync), told("replace", os.replace)
-    if hasattr(module, "_optimizer"):  # single steps in Python; those of C, JAX in groups
+    if hasattr(module, "_pieces"):  # single steps in Python; those of C, JAX in groups
         owner, name, usual = module, "_optimizer", module._optimizer
         mine: Any = lambda *given: told("step", usual(*given))  # noqa: E731
     else:
@@ -178,7 +178,9 @@ def failed_everywhere(module: Any, train: Train, folder: Path) -> dict[str, Any]
             else:
                 wrong += [where + f"said {said!r}"] * (str(folder / "checkpoint") not in said)
                 wrong += [where + "not the old checkpoint"] * (content(folder) != state)
-                wrong += [where + "left a file"] * (len([*folder.iterdir()]) != (state is not None))
+                left = [p.name for p in folder.iterdir()] if folder.exists() else None
+                expected = None if state is None else ["checkpoint"]
+                wrong += [where + f"left {left}"] * (left != expected)
             if found := run.wrong(train, folder):
                 wrong.append(where + found)
     return {"count": count, "checkpoints": run.checkpoints, "wrong": wrong}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.formats import latex as notes
+from symnn.formats import registry as notes
 from symnn.formats import tex
 from symnn.notes.labels import prefix_of
 

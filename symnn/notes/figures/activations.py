@@ -47,7 +47,7 @@ def activations(eq: Equations, rows: Sequence[Function] | None = None) -> Drawin
         across, down = k % columns, k // columns
         _panel(canvas, (across * (WIDTH + 1.7), -down * (HEIGHT + 1.9)), row, x)
     labels = [s for s in canvas.shapes if isinstance(s, Label)]
-    title = eq.say("figure_activation_title", name=eq.network.name)
+    title = eq.say("figure_activation_title", name=eq.say.titled(eq.network.name))
     return canvas.drawing("activation", title, corners(labels), 0.1)
 
 

@@ -40,7 +40,10 @@ def _network(eq: Equations) -> list[tuple[Drawing, str]]:
     drawing = network(eq)
     texts = [label.text for label in drawing.labels]
     units, layers = r"$\vdots$" in texts, r"$\cdots$" in texts
-    return [(drawing, _sentences(eq, "figure_network", figure_units=units, figure_layers=layers))]
+    biases = len(eq.network.parameters) - eq.depth
+    phrase = {0: "figure_network_edges", eq.depth: "figure_network"}
+    first = phrase.get(biases, "figure_network_biases")
+    return [(drawing, _sentences(eq, first, figure_units=units, figure_layers=layers))]
 
 
 def _activations(eq: Equations) -> list[tuple[Drawing, str]]:

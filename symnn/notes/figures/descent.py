@@ -74,7 +74,7 @@ def descent(eq: Equations) -> Drawing | None:
         text = say(word, eta=f"${eta}$")
         canvas.add(Label(x + dx, y + dy, text, "ink", "small", anchor))
     labels = [s for s in canvas.shapes if isinstance(s, Label)]
-    title = say("figure_descent_title", name=eq.network.name)
+    title = say("figure_descent_title", name=say.titled(eq.network.name))
     return canvas.drawing("descent", title, corners(labels), 0.1)
 
 

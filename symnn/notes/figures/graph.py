@@ -70,7 +70,7 @@ class _Graph:
         self.canvas.add(*self.place.values())
         self._leaf_labels({leaf for leaf, _ in far})
         labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        title = self.eq.say("figure_graph_title", name=self.eq.network.name)
+        title = self.eq.say("figure_graph_title", name=self.eq.say.titled(self.eq.network.name))
         return self.canvas.drawing("graph", title, corners(labels), 0.12)
 
     # nodes ---------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from symnn.derivation.network import Network
 from symnn.drawing.drawing import Canvas, Drawing, Label, Node, Path
-from symnn.formulas.matrix import matrix_sides
+from symnn.formulas.index import line_sides
+from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.whole import inlined
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
@@ -60,7 +61,7 @@ class _Columns:
                 at += self._pitch(last, k)
                 before, last = self._joined(before, k, at), k
         labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        title = self.say("figure_network_title", name=self.net.name)
+        title = self.say("figure_network_title", name=self.say.titled(self.net.name))
         return self.canvas.drawing("network", title, corners(labels), 0.1)
 
     # sizes ---------------------------------------------------------------------------------
@@ -92,14 +93,16 @@ class _Columns:
         return (len(self.units[k]) - 1) * self._row()
 
     def _formulas(self, k: int) -> list[str]:
-        """The forward lines of a layer, softmax in one piece."""
+        """The forward lines of a layer, softmax in one piece unless they are told by entries."""
         x = f"${self.notation.symbol('x')}$"
+        lines = self.layers.get(k, [])
+        whole = [self.lines[line.lhs.name] for line in lines if line.why not in SOFTMAX_PARTS]
+        try:
+            sides = [matrix_sides(line, self.notation, "sample") for line in whole]
+        except NoMatrixFormError:
+            sides = [line_sides(line, self.notation) for line in lines]
         texts = [] if k else [self.say("figure_input", x=x)]
-        for line in self.layers.get(k, []):
-            if line.why not in SOFTMAX_PARTS:
-                sides = matrix_sides(self.lines[line.lhs.name], self.notation, "sample")
-                texts.append(f"${' = '.join(sides)}$")
-        return texts
+        return texts + [f"${left} = {right}$" for left, right in sides]
 
     def _pitch(self, left: int, right: int) -> float:
         """The distance between neighbours, so that what stands below them does not touch."""

@@ -1,22 +1,25 @@
-"""The C compiler of this machine: whether there is one, and what it makes of a file."""
+"""The C compiler, of CC or of this machine: whether there is one, and what it makes of a file."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import tempfile
 from pathlib import Path
+
+from symnn.io.errors import Problem, UserError
+from symnn.io.processes import run, scratch
 
 NAMES = ("cc", "gcc", "clang")
 SECONDS = 120
+OTHER = 'CC="arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb"'  # an example of another compiler
 
 
-class CompilerError(Exception):
+class CompilerError(UserError):
     """There is no C compiler; ``hint`` is the way out."""
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(f"{message}; {hint}")
+        super().__init__([Problem("target c", None, "", message, hint)])
         self.message = message
         self.hint = hint
 
@@ -37,22 +40,34 @@ def compiler() -> list[str]:
 
 
 def sizes(path: Path) -> str:
-    """What a C file takes when it is embedded: static memory, and code with constants."""
+    """What a C file takes when it is embedded: static memory, and code with constants.
+
+    They are of the chip that the compiler in CC compiles for.
+    """
+    unknown = f"{path}: static RAM and flash are not measured"
     try:
         command = compiler()
     except CompilerError:
-        return f"{path}: static RAM and flash are not measured, as there is no C compiler"
-    with tempfile.TemporaryDirectory() as folder:
-        made = str(Path(folder) / "net.o")
-        text = ""
-        for call in ([*command, "-Os", "-c", str(path), "-o", made], ["size", made]):
-            try:
-                done = subprocess.run(call, capture_output=True, text=True, timeout=SECONDS)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return f"{path}: static RAM and flash are not measured: {error}"
-            if done.returncode:
-                return f"{path}: static RAM and flash are not measured: {call[0]} failed"
-            text = done.stdout
-    code, data, zero = (int(word) for word in text.splitlines()[1].split()[:3])
+        return f"{unknown}, as there is no C compiler"
+    # that of the same tools: arm-none-eabi-size for arm-none-eabi-gcc
+    size = f"{command[0].removesuffix('gcc')}size" if command[0].endswith("-gcc") else "size"
+    pipe, said = subprocess.PIPE, []
+    try:
+        with scratch() as folder:
+            made = str(folder / "net.o")
+            for call in (
+                [*command, "-Os", "-c", str(path), "-o", made],
+                [size if shutil.which(size) else "size", made],
+                [*command, "-dumpmachine"],
+            ):
+                done = run(call, SECONDS, stdout=pipe, stderr=pipe)
+                if done.returncode:
+                    reason = next(iter(done.stderr.splitlines()), "it gives no reason")
+                    return f"{unknown}: {call[0]} failed: {reason}"
+                said.append(done.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"{unknown}: {error}"
+    code, data, zero = (int(word) for word in said[1].splitlines()[1].split()[:3])
     used = f"static RAM {data + zero} bytes, flash {code + data} bytes"
-    return f"{path}: {used} ({command[0]} -Os for this machine)"
+    other = "" if os.environ.get("CC") else f"; for another chip set {OTHER}"
+    return f"{path}: {used} ({' '.join(command)} -Os for {said[2].strip()}{other})"

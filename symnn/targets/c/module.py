@@ -13,11 +13,11 @@ import numpy as np
 import sympy as sp
 
 from symnn.engine.repeats import layer_of
-from symnn.io.fields import Problem, SpecError, quoted
+from symnn.io.errors import Problem, SpecError, quoted
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
-from symnn.targets.c.scalars import Constants, functions_in
+from symnn.targets.c.scalars import FUNCTIONS, Constants
 from symnn.targets.c.statements import gradient, layout, prediction, size, update
 from symnn.targets.loops import C, Row, folded, has_loops
 from symnn.targets.plan.plan import Block
@@ -106,9 +106,9 @@ def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> d
     backward = gradient(steps, numbers)
     changes, scaled = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
     factor = penalty_factor(steps)
-    rows = [*output.rows, *(backward.rows + changes.rows if training else ())]
-    text = "\n".join(rows)
-    functions = functions_in(rows)
+    parts = [output, *((backward, changes) if training else ())]
+    calls = frozenset[str]().union(*(part.calls for part in parts))
+    functions = [f for f in sorted({*FUNCTIONS.values()}) if f in calls]
     return {
         "training": training,
         "folded": scaled,
@@ -121,16 +121,15 @@ def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> d
             if weights is not None and k in weights
         ],
         "constant": weights is not None and not training,
-        "draws": weights is None or (training and "mask" in text),
+        "draws": weights is None or (training and bool(derivation.stable.leaves_of("mask"))),
         "libm": [f for f in functions if f not in TEXTS],
-        "doubles": [f for f in ("exp", "pow", "sqrt") if re.search(rf"\b{f}\(", text)],
         "vectors": [f for f in functions if f in VECTORS],
         "vector_texts": vector_texts(functions),
         "texts": [TEXTS[f] for f in functions if f in TEXTS],
         "units_c": textwrap.wrap(", ".join(map(str, _units(steps.blocks))), WIDTH),
         "gradient": backward,
         "prediction": output,
-        "uses": lambda name: f"{name}(" in text,
+        "calls": calls,
         "states_c": "".join(f"net_real *{s}, " for s in network.optimizer.states),
         "penalties": [] if factor is None else _penalties(steps.blocks),
         "penalty_c": "" if factor is None else sp.ccode(Constants(numbers).known(factor)),

@@ -35,6 +35,11 @@ class Constants:
     numbers: Numbers
     names: dict[sp.Expr, str] = field(default_factory=dict)
 
+    @property
+    def reads(self) -> set[str]:
+        """The variables that their definitions read."""
+        return {str(s) for value in self.names for s in value.free_symbols}
+
     def text(self, value: sp.Expr | None) -> Text:
         """A literal, or the name of a constant."""
         assert value is not None
@@ -68,12 +73,15 @@ class Scalars:
     """Prints expressions.
 
     entry: an array's node -> its code.  axes: their order.  positive: see Graph.
+    calls, reads: the functions and the arrays of what was printed, for the parts of a file.
     """
 
     entry: Callable[[Node], str]
     axes: Axes
     constants: Constants
     positive: frozenset[str] = frozenset()
+    calls: set[str] = field(default_factory=set)
+    reads: set[str] = field(default_factory=set)
 
     def assigned(self, f: sp.Expr, out: str) -> list[str]:
         """Statements that end in ``out`` followed by the value (``x =``, ``x +=``)."""
@@ -88,6 +96,7 @@ class Scalars:
         self, node: Node, shared: set[Node], known: dict[Node, Text], lets: list[str]
     ) -> Text:
         if node.kind == "array":
+            self.reads.add(node.name)
             return self.entry(node), ATOM
         if node.kind != "call":
             return self.constants.text(node.value)
@@ -98,6 +107,8 @@ class Scalars:
                     self._let(t, lets) if _calls(a) else t
                     for t, a in zip(args[1:], node.args[1:], strict=True)
                 ]
+            if node.name in FUNCTIONS:
+                self.calls.add(FUNCTIONS[node.name])
             text = _operation(node, args)
             known[node] = self._let(text, lets) if node in shared and not node.boolean else text
         return known[node]
@@ -154,8 +165,3 @@ def _operation(node: Node, args: list[Text]) -> Text:
 
 def _bound(text: Text, tightness: int) -> str:
     return text[0] if text[1] >= tightness else f"({text[0]})"
-
-
-def functions_in(rows: list[str]) -> list[str]:
-    """The functions that rows of code call."""
-    return [f for f in sorted({*FUNCTIONS.values()}) if any(f"real_{f}(" in r for r in rows)]

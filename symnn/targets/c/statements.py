@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,7 +28,9 @@ class Function:
 
     declarations, setup: its pointers.  constants: numbers computed once.  steps, loss: its
     statements.  result: where its value is.  places: rows of its memory.  scratch: units of a
-    transposed copy.  unread: names that no statement reads.
+    transposed copy.  calls: the functions of the file that its statements call, those of
+    scalars without their real_.  variables: those that its constants read, seed, N, eta and t.
+    unread: its pointers and arguments that no statement reads.
     """
 
     declarations: list[str] = field(default_factory=list)
@@ -40,12 +41,9 @@ class Function:
     result: str = ""
     places: int = 0
     scratch: int = 0
+    calls: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
     unread: list[str] = field(default_factory=list)
-
-    @property
-    def rows(self) -> list[str]:
-        """All its statements."""
-        return [*self.constants, *self.setup, *self.steps, *self.loss]
 
 
 def gradient(plan: Plan, numbers: Numbers) -> Function:
@@ -78,8 +76,9 @@ def update(
     loop = ["EACH(p, NET_SIZE)" + " {" * (len(code) > 1), *_body(code)]
     rows = [Row(None, tuple(loop), tuple(written))]
     found.steps = _folded(rows, loops=False).text
-    text = "\n".join(found.rows)
-    found.unread = [n for n in ("eta", "t", *states) if not re.search(rf"\b{n}\b", text)]
+    found.calls, found.variables = frozenset(scalars.calls), frozenset(constants.reads)
+    used = {*scalars.reads, *constants.reads, *(line.lhs.name for line in vectors)}
+    found.unread = [n for n in ("eta", "t", *states) if not {n, f"{n}_next"} & used]
     return found, folded_
 
 
@@ -89,6 +88,9 @@ class _Printer:
         self.scratch = 0
         self.weights = {b.weights: b for b in plan.blocks}
         self.axes = {a.symbol: a for t in self.arrays.tensors.values() for a in t.axes}
+        self.calls: set[str] = set()
+        self.reads: set[str] = set()
+        self.pointers: list[tuple[str, str]] = []  # with their types
         masks = plan.program.leaves_of("mask")
         self.masks = masks if dropout else ()
         self.ones = {m.entry: sp.S.One for m in masks if not dropout}
@@ -106,21 +108,21 @@ class _Printer:
             places=places,
             scratch=self.scratch,
         )
-        declared = self._declared(setup, loops)
-        for kind, names in declared.items():
+        bases: dict[str, None] = {}
+        for kind in ("const net_real", "net_real"):
+            names = dict.fromkeys(self._declared(n, loops) for n, k in self.pointers if k == kind)
             text = f"{kind} {', '.join(f'*{n}' for n in names)};"
+            bases |= dict.fromkeys(n.split("[")[0] for n in names if not n.startswith("pools["))
             if names:
                 found.declarations += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
         if len(self.plan.records) == 1:
             result = _folded([Row(None, self.plan.records)], loops)
             found.result = result.text[0]
-        text = "\n".join(found.rows)
-        bases = [n.split("[")[0] for names in declared.values() for n in names]
-        bases = [n for n in bases if n != "pools"]
-        reads = "\n".join((*steps.text, *last.text, found.result))
-        found.unread = [n for n in bases if not re.search(rf"\b{n}\b", reads)]
-        given = ("seed", "scratch", "y", "x_rows")
-        found.unread += [n for n in given if not re.search(rf"\b{n}\b", text)]
+        read = {self._declared(n, loops).split("[")[0] for n in (*self.reads, *self.plan.records)}
+        found.unread = [n for n in bases if n not in read]
+        read |= self.reads | self.constants.reads
+        found.unread += [n for n in ("seed", "scratch", "y", "x_rows") if n not in read]
+        found.calls, found.variables = frozenset(self.calls), frozenset(self.constants.reads)
         return found
 
     # -- memory
@@ -128,13 +130,15 @@ class _Printer:
     def _setup(self) -> tuple[list[Row], int]:
         """The pointers: into theta, into the gradient, and into the memory of values."""
         training = any(isinstance(k, Zero | Product) and k.out.block for k in self.plan.kernels)
-        rows = []
+        real, fixed = "net_real", "const net_real"
+        rows: list[tuple[list[str], int | None, list[tuple[str, str]]]] = []
         for b in self.plan.blocks:
             k = layer_of(b.weights)
-            code = [f"W_{k} = theta;", f"theta += {size(b)};"]
+            code, names = [f"W_{k} = theta;", f"theta += {size(b)};"], [(f"W_{k}", fixed)]
             if training:
                 code += [f"dW_{k} = gradient;", f"gradient += {size(b)};"]
-            rows.append((code, k))
+                names.append((f"dW_{k}", real))
+            rows.append((code, k, names))
         pools, sizes = self.arrays.pools(), []
         widest = max(b.units for b in self.plan.blocks)
         taken = {n: self.arrays.place(n) for n in self.plan.tensors}
@@ -149,31 +153,25 @@ class _Printer:
             else:
                 code = [f"{name} = place;", f"place += {units} * ld;"]
                 sizes.append(int(self.axes[axes[0]].size) if len(axes) == 2 else 1)
-            rows.append((code, layer_of(taken[name])))
+            rows.append((code, layer_of(taken[name]), [(name, real)]))
         for mask in self.masks:
             units = f"UNITS[{number_of(columns(mask.axes)[0].name)}]"
             code = [f"{mask.name} = masks;", f"masks += {units} * ld;"]
-            rows.append((code, layer_of(mask.name)))
+            rows.append((code, layer_of(mask.name), [(mask.name, fixed)]))
+        rows.sort(key=lambda row: row[1] or 0)
         count = max(pools.values(), default=-1) + 1
         first = [f"pools[{p}] = place + {p * widest} * ld;" for p in range(count)]
+        self.pointers = [(f"pools[{p}]", real) for p in range(count)]
+        self.pointers += [pointer for _, _, names in rows for pointer in names]
         if count:
             first.append(f"place += {count * widest} * ld;")
-        layered = sorted((Row(k, tuple(code)) for code, k in rows), key=lambda r: r.layer or 0)
+        layered = [Row(k, tuple(code)) for code, k, _ in rows]
         return [*(Row(None, (text,)) for text in first), *layered], sum(sizes) + count * widest
 
-    def _declared(self, setup: Sequence[Row], loops: bool) -> dict[str, list[str]]:
-        """Type -> the pointers of it; with loops, those of all layers are in lists."""
-        found: dict[str, list[str]] = {"const net_real": [], "net_real": []}
-        length = len(self.plan.blocks) + 1
-        for text in (c for row in setup for c in row.code if " = " in c):
-            name = text.split(" = ")[0]
-            listed = _folded([Row(None, (name,))], loops).text[0]
-            base = listed.split("[")[0]
-            shown = f"{base}[{length}]" if "[" in listed else base
-            kind = "const net_real" if name.startswith(("W_", "mask_")) else "net_real"
-            if shown not in found[kind]:
-                found[kind].append(shown)
-        return found
+    def _declared(self, name: str, loops: bool) -> str:
+        """A pointer as it is declared; with loops, those of all layers are in lists."""
+        listed = _folded([Row(None, (name,))], loops).text[0]
+        return f"{listed.split('[')[0]}[{len(self.plan.blocks) + 1}]" if "[" in listed else listed
 
     # -- statements
 
@@ -191,6 +189,7 @@ class _Printer:
                 case Zero(_, out):
                     b = self.plan.block_of(out.name)
                     k = layer_of(out.name)
+                    self.reads.add(f"dW_{k}")
                     code = [f"EACH(i, {size(b)})", f"    dW_{k}[i] = R(0.0);"]
             fresh = [str(x) for x in kernel.lines if x not in before]
             layer = line_layer(kernel.lines[-1]) if kernel.lines else None
@@ -201,12 +200,19 @@ class _Printer:
             before = kernel.lines or before
         return rows
 
+    def _call(self, function: str, *arguments: str) -> str:
+        """A call of a function of the file."""
+        self.calls.add(function)
+        self.reads.update(a for a in arguments if a.isidentifier())
+        return f"{function}({', '.join(arguments)})"
+
     def _product(self, p: Product) -> list[str]:
         if p.left.block:
             b = self.plan.block_of(p.left.name)
-            k, turned = layer_of(b.weights), "_T" * b.transposed
-            shape = f"UNITS[{k}], {_inputs(b)}, {int(b.bias is not None)}"
-            return [f"affine{turned}({shape}, W_{k}, {p.right.name}, {p.out.name}, ld);"]
+            k, function = layer_of(b.weights), "affine_T" if b.transposed else "affine"
+            bias = str(int(b.bias is not None))
+            names = (f"W_{k}", p.right.name, p.out.name)
+            return [self._call(function, f"UNITS[{k}]", _inputs(b), bias, *names, "ld") + ";"]
         if p.out.block:
             return self._slope(p, self.plan.block_of(p.out.name))
         if p.left.name not in self.weights or not p.left.transposed or p.right.transposed:
@@ -215,27 +221,29 @@ class _Printer:
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
         k = layer_of(b.weights)
-        shape = f"UNITS[{k}], {_inputs(b)}"
-        return [f"pulled({shape}, W_{k}, {p.right.name}, {p.out.name}, ld);"]
+        names = (f"W_{k}", p.right.name, p.out.name)
+        return [self._call("pulled", f"UNITS[{k}]", _inputs(b), *names, "ld") + ";"]
 
     def _slope(self, p: Product, b: Block) -> list[str]:
         """dA_k = dz v': a product whose right operand must have units, or inputs, last."""
         k, source, bias = layer_of(b.weights), p.right.name, int(b.bias is not None)
-        shape = f"UNITS[{k}], {_inputs(b)}, {bias}, rows"
+        shape = (f"UNITS[{k}]", _inputs(b), str(bias), "rows", p.left.name)
         if b.transposed:
             self.scratch = max(self.scratch, b.units)
-            return [f"slope_T({shape}, {p.left.name}, {source}, dW_{k}, ld, scratch);"]
+            return [self._call("slope_T", *shape, source, f"dW_{k}", "ld", "scratch") + ";"]
         if source == self.arrays.x.name:
-            return [f"slope({shape}, {p.left.name}, x_rows, dW_{k}, ld);"]
+            return [self._call("slope", *shape, "x_rows", f"dW_{k}", "ld") + ";"]
         self.scratch = max(self.scratch, b.inputs)
+        to = ("scratch", f"PADDED({_inputs(b)})")
         return [
-            f"transpose({_inputs(b)}, rows, {source}, ld, scratch, PADDED({_inputs(b)}));",
-            f"slope({shape}, {p.left.name}, scratch, dW_{k}, ld);",
+            self._call("transpose", _inputs(b), "rows", source, "ld", *to) + ";",
+            self._call("slope", *shape, "scratch", f"dW_{k}", "ld") + ";",
         ]
 
     def _map(self, out: Tensor, f: sp.Expr) -> list[str]:
         f = self._read(f)
         axes = columns(out.axes)
+        self.reads.add(out.name)
         plain = all(_axes_of(e) == set(axes) for e in entries(f) if isinstance(e, sp.Indexed))
         if len(axes) == 1 and axes[0].name != SAMPLES:
             raise PlanError(f"no loop over {out}")
@@ -257,7 +265,9 @@ class _Printer:
             raise PlanError(f"no loop for the reduction in the line\n  {r.lines}")
         axes = columns((*r.over, *r.out.axes))
         out, f = f"{r.out.name}[n]", self._read(r.f)
+        self.reads.add(r.out.name)
         if r.kind == "max":
+            self.calls.add("max")
             code = self._scalars(axes).assigned(f, "const net_real value =")
             code.append(f"{out} = real_max({out}, value);")
         else:
@@ -269,7 +279,7 @@ class _Printer:
         def entry(node: Node) -> str:
             return f"{node.name}[i]" if flat else _at(node.name, node.axes)
 
-        return Scalars(entry, axes, self.constants, self.plan.positive)
+        return Scalars(entry, axes, self.constants, self.plan.positive, self.calls, self.reads)
 
     def _read(self, f: sp.Expr) -> sp.Expr:
         """``f`` with what C needs no array for: c y, and masks without dropout."""
@@ -300,7 +310,8 @@ class _Printer:
         if factor is not None and rows:
             code = [f"const net_real penalty = {self.constants.text(factor)[0]};"]
             for b in self.plan.blocks:
-                code.append(f"L += penalty * squares({layout(b)}, W_{layer_of(b.weights)});")
+                squares = self._call("squares", layout(b), f"W_{layer_of(b.weights)}")
+                code.append(f"L += penalty * {squares};")
             text = "the part of L without samples"
             rows += [Row(None, (code[0],), (text,))]
             rows += [
@@ -322,7 +333,7 @@ class _Printer:
             "EACH(n, ld)",
             "    scratch[n] = R(0.0);",
             *self._over(axes[0], code),
-            "L += total(rows, scratch);",
+            f"L += {self._call('total', 'rows', 'scratch')};",
         ]
 
 

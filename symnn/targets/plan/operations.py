@@ -7,7 +7,7 @@ Equal parts are one node, and parts with fewer axes are combined first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 from sympy.codegen.cfunctions import expm1, log1p
@@ -63,10 +63,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """Builds nodes.  axes: the order of axes.  positive: arrays that are nowhere below 0."""
+    """Builds nodes.
+
+    axes: the order of axes.  positive: arrays that are nowhere below 0.  guarded: within cases,
+    whose conditions say where a divisor is not 0, however small it is.
+    """
 
     axes: Axes
     positive: frozenset[str] = frozenset()
+    guarded: bool = False
 
     def node(self, f: sp.Expr) -> Node:
         """The node of an expression; OperationError where there is no operation for it."""
@@ -83,10 +88,11 @@ class Graph:
             return self._extreme(f)
         if isinstance(f, sp.Piecewise):
             *cases, (last, _) = [p.args for p in f.args]
-            total = self.node(last)
+            inner = replace(self, guarded=True)
+            total = inner.node(last)
             for value, condition in reversed(cases):
                 total = Node(
-                    "call", axes, "where", (self._flag(condition), self.node(value), total)
+                    "call", axes, "where", (self._flag(condition), inner.node(value), total)
                 )
             return total
         if type(f) in UNARY:
@@ -121,14 +127,23 @@ class Graph:
         return self._call("negative", total) if negative else total
 
     def _product(self, f: sp.Expr) -> Node:
-        """Numbers, then what has fewer axes, then the rest; conditions last."""
+        """Numbers, then what has fewer axes, then the rest; conditions last.
+
+        A divisor with fewer axes is inverted, since products take less time than quotients; not
+        a guarded one, whose inverse may overflow.
+        """
         constant = sp.Mul(*(g for g in sp.Mul.make_args(f) if not self._order(g)))
         factors = [g for g in sp.Mul.make_args(f) if self._order(g)]
         conditions = [c for c in map(_indicator, factors) if c is not None]
         factors = [g for g in factors if _indicator(g) is None]
         minus = constant == -1
         total = None if constant == 1 or minus else _constant(constant)
-        for g in sorted(factors, key=lambda g: (len(self._order(g)), _below(g), *_mul_rank(g))):
+
+        def rank(g: sp.Expr) -> tuple[bool, int, bool, int, str]:
+            below = _below(g)
+            return self.guarded and below, len(self._order(g)), below, *_mul_rank(g)
+
+        for g in sorted(factors, key=rank):
             if _below(g):
                 total = self._call("divide", total or _constant(sp.S.One), self._power(1 / g))
             else:

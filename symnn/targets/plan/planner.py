@@ -234,7 +234,7 @@ class _Planner:
 
     def _with_scaled_target(self, f: sp.Expr) -> sp.Expr:
         """c*(p/q - y) -> c*p/q - c*y, where c*y is computed once for all steps."""
-        number, whole = sp.Mul(*(g for g in f.args if not indices_in(g))), f
+        number, whole = sp.Mul(*(g for g in sp.Mul.make_args(f) if not indices_in(g))), f
         if isinstance(f, sp.Mul) and number.has(SEED):
             whole = f / number
         y = self.program.leaves_of("target")[0].entry

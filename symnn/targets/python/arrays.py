@@ -105,12 +105,12 @@ class Arrays:
         """What differs from step to step, the samples and the records, for the step i."""
         x, found = self.x.name, {}
         for name, code in {
-            f"{x}_one": "x_columns[i % batches]",
-            f"{x}_one_T": "x_rows[i % batches]",
-            x: "x_columns[i % batches][:INPUTS]",
-            f"{x}_T": "x_rows[i % batches][:, :INPUTS]",
-            self.y.name: "y[i % batches]",
-            "c_y": "c_y[i % batches]",
+            f"{x}_one": "self.x_columns[i % batches]",
+            f"{x}_one_T": "self.x_rows[i % batches]",
+            x: "self.x_columns[i % batches][:INPUTS]",
+            f"{x}_T": "self.x_rows[i % batches][:, :INPUTS]",
+            self.y.name: "self.y[i % batches]",
+            "c_y": "self.c_y[i % batches]",
         }.items():
             if name in self.used:
                 found[name] = code
@@ -156,7 +156,7 @@ class Arrays:
             if count
         ]
         for name, number in {slots[name]: filled[name] for name in sorted(filled)}.items():
-            rows.append(f"{name} = full({units}, {number}{_kind(name)})")
+            rows.append(f"{name} = self.full({units}, {number}{_kind(name)})")
         return rows
 
     def _slots(self) -> dict[str, str]:
@@ -320,7 +320,7 @@ class Arrays:
             if name in slots:
                 code = f"{slots[name]}[: {self._size(axes[0])}]"
             elif len(axes) == 2:
-                code = f"full({self._size(axes[0])}, {number}{_kind(name)})"
+                code = f"self.full({self._size(axes[0])}, {number}{_kind(name)})"
             elif axes[0].name == SAMPLES:
                 code = f"new(rows, {number}{_kind(name)})"
             else:

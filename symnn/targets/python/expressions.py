@@ -331,10 +331,16 @@ def helper(row: Function, order: int = 0, dialect: Dialect = NUMPY) -> tuple[str
     """The rows of the generated function of a table's row, or of a user's formula."""
     kind = function_class(row, order)
     head = f"def {_function_name(kind(X))}(x: np.ndarray) -> np.ndarray:"
-    body = row.numpy if row.numpy and not order else None
-    if body is None:
-        text = dialect.written(expression(definition(row, order), ())[0])
-        body = (f"return {text if len(text) + 11 <= WIDTH else filled(text)}",)
+    if row.numpy and not order:
+        *body, last = row.numpy
+        text = last.removeprefix("return ")
+    else:
+        body, text = [], expression(definition(row, order), ())[0]
+    text = dialect.written(text)
+    if dialect is JAX:
+        body.append(f"return {text if len(text) + 11 <= WIDTH else filled(text)}")
+    else:  # NumPy's types do not say what comes of an operation on arrays
+        body += [broken(f"value: np.ndarray = {text}"), "return value"]
     return tuple(map(dialect.written, (head, *(textwrap.indent(text, "    ") for text in body))))
 
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_networks import leaves_of, module_gradients, random_network
+from support.random_networks import leaves_of, module_gradients, random_network
 
 from symnn import Dense, Dropout, Network, SpecError
 from symnn.cli.main import run
+from symnn.targets.c.compiler import sizes
 from symnn.targets.registry import generate_files
 
 COMPILERS = [c for c in ("gcc", "clang") if shutil.which(c)] or ["cc"]
@@ -668,6 +669,210 @@ def test_a_read_only_folder_is_left_as_it_is(tmp_path: Path) -> None:
     run = subprocess.run(line, cwd=tmp_path, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     assert not list(tmp_path.glob("*.so"))
+
+
+def checked(folder: Path, **environment: str) -> None:
+    """The module's own check, which compiles the C file or takes what was compiled."""
+    line, own = [sys.executable, "net.py", "check"], {**os.environ, "CFLAGS": "-O0", **environment}
+    done = subprocess.run(line, cwd=folder, capture_output=True, text=True, env=own)
+    assert done.returncode == 0, done.stderr
+
+
+OWNERS = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no owners of files here")
+
+
+@OWNERS
+def test_what_others_could_have_planted_is_not_loaded(tmp_path: Path) -> None:
+    """In a folder that others can write to nothing is kept, loaded or followed."""
+    folder, cache = tmp_path / "shared", tmp_path / "cache"
+    folder.mkdir()
+    written(kind("small"), folder)
+    checked(folder, XDG_CACHE_HOME=str(cache))
+    (kept,) = folder.glob("net-*.so")
+    assert not cache.exists()
+    planted = b"what somebody else has compiled"
+    kept.write_bytes(planted)
+    folder.chmod(0o777)
+    checked(folder, XDG_CACHE_HOME=str(cache))
+    assert kept.read_bytes() == planted and list(folder.glob("net-*.so")) == [kept]
+    (own,) = (cache / "symnn").iterdir()
+    assert own.stat().st_mode & 0o077 == 0 and own.parent.stat().st_mode & 0o077 == 0
+    before = own.stat().st_mtime_ns
+    checked(folder, XDG_CACHE_HOME=str(cache))
+    assert own.stat().st_mtime_ns == before
+
+
+@OWNERS
+@pytest.mark.parametrize("change", ["other bytes", "a link", "writable by all"])
+def test_a_compiled_file_that_is_not_as_it_was_is_made_anew(change: str, tmp_path: Path) -> None:
+    written(kind("small"), tmp_path)
+    checked(tmp_path)
+    (kept,) = tmp_path.glob("net-*.so")
+    whole, victim = kept.read_bytes(), tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    if change == "other bytes":
+        kept.write_bytes(whole[: len(whole) // 2])
+    elif change == "a link":
+        kept.unlink()
+        kept.symlink_to(victim)
+    else:
+        kept.chmod(0o777)
+    checked(tmp_path)
+    (again,) = tmp_path.glob("net-*.so")
+    assert again.read_bytes() == whole and not again.is_symlink()
+    assert again.stat().st_mode & 0o022 == 0
+    assert victim.read_bytes() == b"mine"
+
+
+@OWNERS
+def test_a_cache_of_somebody_else_is_not_used(tmp_path: Path) -> None:
+    """A link in its place, or a folder that others can write to: then nothing is kept."""
+    folder, cache, other = (tmp_path / name for name in ("shared", "cache", "other"))
+    for place in (folder, cache, other):
+        place.mkdir()
+    written(kind("small"), folder)
+    folder.chmod(0o777)
+    (cache / "symnn").symlink_to(other)
+    checked(folder, XDG_CACHE_HOME=str(cache))
+    (cache / "symnn").unlink()
+    (cache / "symnn").mkdir()
+    (cache / "symnn").chmod(0o777)
+    checked(folder, XDG_CACHE_HOME=str(cache))
+    left = [p.name for place in (folder, other, cache / "symnn") for p in place.iterdir()]
+    assert not [name for name in left if name.endswith(".so") or name.startswith(".symnn")]
+
+
+# names that the file, C or libm has, each of which stands in a comment of its line
+NAMES = (
+    *("squares", "pulled", "mask", "exp2", "drawn", "net_step", "main", "total", "slope"),
+    *("affine", "transpose", "int", "double", "register", "expf", "real_exp", "y0", "seed"),
+    *("scratch", "x_rows", "dict", "list"),
+)
+
+
+def test_an_activation_may_have_any_name(tmp_path: Path) -> None:
+    net = Network(
+        inputs=2,
+        layers=[Dense(2, name) for name in NAMES],
+        loss="sse",
+        activations=dict.fromkeys(NAMES, "x/(1 + x**2)"),
+    )
+    baked = net.compile("plain").initialize(0)
+    for options in ({}, {"training": False, "weights": baked}):
+        source = written(net, tmp_path, **options)
+        for compiler in COMPILERS:
+            for flag in ("-DNET_LIBRARY", "-DNET_PLAIN"):
+                made = (*WARNINGS, flag, "-c", source, "-o", tmp_path / "net.o")
+                compiled(*made, compiler=compiler)
+
+
+WRONG_ROWS = """
+#include <stdio.h>
+#include "net.h"
+
+static net_real x[4 * NET_ROWS * NET_INPUTS], y[4 * NET_ROWS * NET_OUTPUTS];
+
+int main(void)
+{
+    const size_t wrong[] = {0, NET_ROWS + 1, 2 * NET_ROWS, (size_t)-1};
+    net_init(7);
+    net_real before[NET_SIZE];
+    for (int i = 0; i < NET_SIZE; i++)
+        before[i] = net_weights()[i];
+    for (int k = 0; k < 4; k++) {
+        const net_real loss = net_step(x, y, wrong[k], 0.1);
+        printf("%d ", loss != loss);
+    }
+    int same = 1;
+    for (int i = 0; i < NET_SIZE; i++)
+        same = same && before[i] == net_weights()[i];
+    const net_real loss = net_step(x, y, NET_ROWS, 0.1);
+    printf("%d %d", same, loss == loss);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_step_of_too_many_rows_or_none_does_nothing(dtype: str, tmp_path: Path) -> None:
+    checks = SANITIZED if has_sanitizers(COMPILER) else ()
+    assert run_main(written(kind("classes", dtype), tmp_path), *checks, main=WRONG_ROWS) == [1] * 6
+
+
+AVR = """
+#include <avr/io.h>
+#include <avr/interrupt.h>
+#include <avr/sleep.h>
+#include <stdio.h>
+#include "net.h"
+
+static int sent(char c, FILE *f)
+{
+    (void)f;
+    while (!(UCSR0A & (1 << UDRE0)))
+        ;
+    UDR0 = (uint8_t)c;
+    return 0;
+}
+
+static FILE out = FDEV_SETUP_STREAM(sent, NULL, _FDEV_SETUP_WRITE);
+
+int main(void)
+{
+    const net_real x[2] = {(net_real)0.3, (net_real)-0.7};
+    net_real output;
+    UCSR0B = 1 << TXEN0;
+    stdout = &out;
+    net_init(0);
+    net_predict(x, &output);
+    printf("<%ld>\\n", (long)(output * 1e6 + 0.5));
+    cli();
+    sleep_enable();
+    sleep_cpu();
+    return 0;
+}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("avr-gcc"), reason="no avr-gcc")
+@pytest.mark.parametrize("hidden", ["tanh", "elu", "softplus"])
+def test_a_chip_without_vectors_links_and_predicts(hidden: str, tmp_path: Path) -> None:
+    """An ATmega328P, whose libm has float's functions by other names, and no expm1 and log1p."""
+    layers = [Dense(4, hidden), Dense(1, "sigmoid")]
+    net = Network(inputs=2, layers=layers, loss="sse", dtype="float32")
+    module = net.compile()
+    weights = module.initialize(3)
+    source = written(net, tmp_path, weights=weights, training=False)
+    (tmp_path / "main.c").write_text(AVR)
+    flags = (
+        "-mmcu=atmega328p",
+        "-DF_CPU=16000000UL",
+        "-Os",
+        "-std=gnu11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    )
+    files = (tmp_path / "main.c", source, "-o", tmp_path / "main.elf", "-lm")
+    compiled(*flags, *files, compiler="avr-gcc")
+    if shutil.which("simavr"):
+        line = ["simavr", "-m", "atmega328p", "-f", "16000000", str(tmp_path / "main.elf")]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60)
+        (found,) = re.findall(r"<(\d+)>", done.stdout + done.stderr)
+        expected = module.predict(weights, np.array([[0.3, -0.7]], np.float32)).item()
+        assert int(found) / 1e6 == pytest.approx(expected, abs=2e-6)
+
+
+def test_the_sizes_are_of_the_compiler_in_cc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = written(kind("small"), tmp_path)
+    monkeypatch.delenv("CC", raising=False)
+    assert 'for another chip set CC="arm-none-eabi-gcc' in sizes(source)
+    own = f"{COMPILER} -DNET_PLAIN"
+    monkeypatch.setenv("CC", own)
+    machine = subprocess.run([COMPILER, "-dumpmachine"], capture_output=True, text=True).stdout
+    assert sizes(source).endswith(f" bytes ({own} -Os for {machine.strip()})")
 
 
 def test_names_of_users_stay_out_of_the_c_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_networks import USER, leaves_of, module_gradients, random_network
+from support.random_networks import USER, leaves_of, module_gradients, random_network
 
 from symnn import Dense, Dropout, Network, load
 from symnn.engine.evaluate import evaluate

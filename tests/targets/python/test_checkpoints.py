@@ -775,6 +775,36 @@ def test_the_command_keeps_checkpoints_and_goes_on(symnn: Any, tmp_path: Path) -
     assert err == "kept/here/checkpoint: damaged, or not a checkpoint\n"
 
 
+def test_a_refused_resume_changes_nothing(symnn: Any, tmp_path: Path) -> None:
+    """Otherwise the module of another network stands beside weights that it cannot read."""
+    assert symnn("--checkpoint", "kept")[0] == 0
+
+    def files() -> dict[Path, bytes]:
+        return {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+
+    changes: list[tuple[str, str, list[str]]] = [
+        ("units = 3", "units = 2", []),
+        ('"adam"', '"rmsprop"', []),
+        ("units = 3", "units = 3", ["--seed", "1"]),
+    ]
+    for old, new, more in changes:
+        (tmp_path / "small.toml").write_text(SPEC.replace(old, new))
+        before = files()
+        code, _, err = symnn("--checkpoint", "kept", "--resume", *more)
+        assert code == 2 and err.startswith("kept/checkpoint: of a run with another "), err
+        assert files() == before
+    # --force starts again, but only once all that is given has been looked at
+    (tmp_path / "small.toml").write_text(SPEC.replace('"xor"', '"d.csv"'))
+    (tmp_path / "d.csv").write_text("a,b,y\n0,0,0\n0,1,x\n")
+    before = files()
+    assert symnn("--checkpoint", "kept", "--force")[0] == 2
+    assert files() == before
+    (tmp_path / "small.toml").write_text(SPEC.replace("units = 3", "units = 2"))
+    before = files()
+    assert symnn("--checkpoint", "kept", "--force", "--weights", "small.npz")[0] == 2
+    assert files() == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -782,14 +812,14 @@ def test_the_command_keeps_checkpoints_and_goes_on(symnn: Any, tmp_path: Path) -
         (["--every", "2"], "need --checkpoint DIR"),
         (["--checkpoint", "kept", "--every", "0"], "x>=1"),
         (["--checkpoint", "small.toml"], "not a directory"),
-        (["--checkpoint", "link"], "symbolic link"),
+        (["--checkpoint", "link"], "checkpoint is a symbolic link"),
     ],
 )
 def test_mistakes_with_checkpoints(
     symnn: Any, tmp_path: Path, words: list[str], message: str
 ) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "link").symlink_to("elsewhere")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / "checkpoint").symlink_to("elsewhere")
     names = {*os.listdir(tmp_path)}
     code, out, err = symnn(*words)
     assert (code, out) == (2, "")
@@ -801,12 +831,13 @@ def test_mistakes_with_checkpoints(
 def test_a_full_disk_is_said_with_its_path(
     symnn: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
-    """It is full when the first file is complete: what was trained before stays."""
+    """It is full when the first file is complete: what was trained before stays, all of it."""
     assert symnn()[0] == 0
-    before, fsync, calls = weights_and_history(tmp_path), os.fsync, iter(range(100))
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    fsync, calls = os.fsync, iter(range(100))
 
     def full(handle: int) -> None:
-        if next(calls) >= 2:  # the module is written
+        if next(calls) >= (not words):  # the module, or nothing, is complete
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         fsync(handle)
 
@@ -815,8 +846,7 @@ def test_a_full_disk_is_said_with_its_path(
     assert (code, out) == (2, "")
     place = "kept/checkpoint" if words else "small.npz"
     assert err == f"{place}: cannot write: No space left on device; free some space\n"
-    assert weights_and_history(tmp_path) == before
-    assert not words or os.listdir(tmp_path / "kept") == []
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -355,6 +357,109 @@ def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.startswith("net.py: ")
         assert len(done.stderr.splitlines()) == 1
+
+
+def small(tmp_path: Path, target: str = "numpy") -> tuple[Any, Path]:
+    """A module as a file, and data for it; CSV."""
+    net = Network(inputs=1, layers=[Dense(1)], loss="mse", name="small", train={"epochs": 2})
+    (tmp_path / "net.py").write_text(net.generate(target))
+    path = tmp_path / "data.csv"
+    path.write_text("x,y\n1,2\n2,4\n")
+    return net.compile(target), path
+
+
+def run_main(
+    module: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *words: str
+) -> tuple[int, str, str]:
+    """The module's command line, in this process."""
+    monkeypatch.setattr(sys, "argv", ["net.py", *words])
+    code = module.main()
+    return code, *capsys.readouterr()
+
+
+def test_the_program_never_replaces_its_data_and_others_only_by_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, data = small(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "train", lambda *_, **__: pytest.fail("a step was taken"))
+    (tmp_path / "link.csv").symlink_to(data)
+    (tmp_path / "thesis.tex").write_text("mine")
+    np.savez(tmp_path / "w.npz", **module.initialize())
+    before = {p: p.read_bytes() for p in tmp_path.iterdir()}
+    for output, message in (
+        ("data.csv", "data.csv holds the data; name another file with -o"),
+        ("link.csv", "link.csv holds the data; name another file with -o"),
+        ("thesis.tex", "thesis.tex: exists, and is not as save wrote it; .* replaces it"),
+        ("w.npz", "w.npz: exists, and is not as save wrote it; .* replaces it"),
+        ("no/w.npz", "no: is no folder"),
+        (".", r"\.: not a regular file"),
+    ):
+        for force in ((), ("--force",)) if "exists" not in message else ((),):
+            words = ("train", "data.csv", "-o", output, *force)
+            code, out, err = run_main(module, monkeypatch, capsys, *words)
+            assert (code, out) == (2, "") and re.fullmatch(rf"\S+: {message}\n", err), err
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == before
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    words = ("train", "data.csv", "-o", "thesis.tex")
+    for force in (("--force",), ()):  # once it holds weights, it may be replaced
+        assert run_main(module, monkeypatch, capsys, *words, *force)[0] == 0
+        assert set(module.load("thesis.tex")) == {"A_1", "b_1"}
+
+
+def test_save_replaces_weights_that_nobody_has_edited(tmp_path: Path) -> None:
+    module, _ = small(tmp_path)
+    path, params = tmp_path / "w.npz", module.initialize(1)
+    module.save(path, params)
+    module.save(path, module.initialize(2))
+    with np.load(path) as archive:
+        read = dict(archive)
+    assert [*read] == [*params, "generated_by_symnn"]
+    module.save(path, read)  # also with the mark among the arrays
+    assert {k: v.tolist() for k, v in module.load(path).items()} == {
+        k: v.tolist() for k, v in module.initialize(2).items()
+    }
+    np.savez(path, **params, generated_by_symnn=np.uint8(1))  # as an earlier module saved it
+    module.save(path, params)
+    with np.load(path) as archive:
+        read = dict(archive)
+    assert module.train(np.ones((2, 1)), np.ones(2), params=read, epochs=1)[1][0] >= 0
+    for change in ({"A_1": params["A_1"] + 1}, {"generated_by_symnn": np.zeros(8, np.uint8)}):
+        np.savez(path, **{**read, **change})
+        before = path.read_bytes()
+        with pytest.raises(FileExistsError, match="is not as save wrote it"):
+            module.save(path, params)
+        assert path.read_bytes() == before
+    module.save(path, params, force=True)
+    (tmp_path / "link.npz").symlink_to(path)
+    for force in (False, True):
+        with pytest.raises(OSError, match="symbolic link"):
+            module.save(tmp_path / "link.npz", params, force=force)
+
+
+def test_mistakes_on_the_modules_command_line_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, _ = small(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "header.csv").write_text("x,y\n")
+    with zipfile.ZipFile(tmp_path / "lie.npz", "w") as archive:
+        for name in ("x.npy", "y.npy"):
+            head = io.BytesIO()
+            promised = {"descr": "<f8", "fortran_order": False, "shape": (200_000_000_000, 1)}
+            np.lib.format.write_array_header_1_0(head, promised)
+            archive.writestr(name, head.getvalue() + bytes(64))
+    for words, message in (
+        (("data.csv", "--epochs", "0"), "epochs must be at least 1, not 0"),
+        (("empty.csv",), "empty.csv has no rows"),
+        (("header.csv",), "header.csv has no rows"),
+        (("lie.npz",), "lie.npz: damaged: .*"),
+    ):
+        code, out, err = run_main(module, monkeypatch, capsys, "train", *words, "-o", "w.npz")
+        assert (code, out) == (2, "") and re.fullmatch(rf"\S+: {message}\n", err), err
+    assert not (tmp_path / "w.npz").exists()
 
 
 # --- its gradients against differences ---

@@ -1,12 +1,13 @@
-class DivergedError(ArithmeticError):
-    """The loss is no longer finite; ``params`` are the last finite ones."""
+"""The parameters that training starts from."""
 
-    def __init__(self, epoch: int, step: int, params: Arrays) -> None:
-        super().__init__(f"the loss is not finite in epoch {epoch}, step {step}")
-        self.epoch, self.step, self.params = epoch, step, params
+from __future__ import annotations
+
+import numpy as np
+
+from symnn.targets.python.runtime.constants import DTYPE, PARAMETERS, SEED, Arrays
 
 
-def initialize(seed: int = {{ seed }}) -> Arrays:
+def initialize(seed: int = SEED) -> Arrays:
     """Weights uniform within sqrt(6 / (inputs + outputs)) of 0 (Glorot), biases 0."""
     rng = np.random.default_rng(seed)
     params = {}

@@ -1,3 +1,13 @@
+"""The gradients against central differences."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symnn.targets.python.runtime.constants import CLASSES, INPUTS, OUTPUTS, PARAMETERS
+from symnn.targets.python.runtime.model import loss_and_gradients
+
+
 def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     """The largest error of the gradients against central differences.
 
@@ -8,11 +18,9 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     rng = np.random.default_rng(seed)
     drawn = {k: rng.normal(size=s) for k, s in PARAMETERS.items()}
     x = rng.normal(size=(4, INPUTS))
-    {% if classes %}
-    y = rng.integers(OUTPUTS, size=4)
-    {% else %}
-    y = rng.uniform(0.1, 0.9, (4, OUTPUTS))
-    {% endif %}
+    y: np.ndarray = rng.uniform(0.1, 0.9, (4, OUTPUTS))
+    if CLASSES:
+        y = rng.integers(OUTPUTS, size=4)
     # of several sizes of weights that at which the gradients of all layers are most alike:
     # in a deep network others vanish or explode, and then differences show nothing
     best = -1.0
@@ -33,7 +41,7 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     for name, shape in PARAMETERS.items():
         scale = max(float(np.abs(gradients[name]).max()), floor, 1e-300)
         for flat in rng.permutation(int(np.prod(shape)))[:entries]:
-            at, errors = np.unravel_index(flat, shape), []
+            at, errors = np.unravel_index(flat, shape), list[float]()
             # another step where a kink or rounding is near
             for h in (1e-5, 1e-4, 1e-6, 1e-3, 1e-7):
                 losses = []

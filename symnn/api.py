@@ -1,0 +1,134 @@
+"""The objects that users hold: thin methods over the functions of the rooms below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from symnn import interop
+from symnn.checking.compare import Comparison, compare
+from symnn.checking.verify import verify
+from symnn.derivation import derivation, network
+from symnn.drawing.svg import svg
+from symnn.engine import lambdify as lambdify  # registers Line.lambdify
+from symnn.engine.complex_step import Report
+from symnn.formats import registry as formats
+from symnn.formats.figure import picture
+from symnn.formats.showing import show
+from symnn.notation.notation import Notation
+from symnn.spec.reader import load_spec
+from symnn.targets.registry import compile_module, generate
+
+
+class Network(network.Network):
+    __doc__ = network.Network.__doc__
+
+    def derive(self) -> Derivation:
+        """Every gradient by the chain rule, with each step kept."""
+        return Derivation(self)
+
+    def compare(
+        self,
+        grads: Mapping[str, Any],
+        params: Mapping[str, Any],
+        x: Any,
+        y: Any,
+        rtol: float | None = None,
+    ) -> Comparison:
+        """Compare a backpropagation of your own with the derivation, at one batch.
+
+        grads: the gradient of every parameter, and of any other tensors, by the tensor's name
+        ("A_1", "z_2") or the gradient's ("dA_1", "dz_2").  Dropout is off.  rtol: the largest error
+        over the largest entry that counts as right; None: 1e-6, or what rounding in the coarsest
+        type of the arrays explains, where that is more.  The gradients of the samples' values may
+        be those of each sample's own loss, if all of them are.  SpecError for unknown or missing
+        names, shapes and numbers that are not finite.
+        """
+        return compare(self, grads, params, x, y, rtol)
+
+    def generate(self, target: str = "numpy", **options: Any) -> str:
+        """The text of the standalone training module; target: "numpy", "plain", "jax" or "c".
+
+        options, of "c": ``weights``, parameters to bake in; ``training=False``, which leaves
+        training out; ``prefix``, of the names in the file ("net").  Raises ValueError for others,
+        and SpecError for a prefix that is none.
+        """
+        return generate(self, target, **options)
+
+    def compile(self, target: str = "numpy") -> ModuleType:
+        """The same module, live; that of "c" needs a C compiler when it is first used."""
+        return compile_module(self, target)
+
+    def _repr_svg_(self) -> str:
+        """The picture of the network that notebooks show."""
+        return svg(picture(self))
+
+
+class Derivation(derivation.Derivation):
+    __doc__ = derivation.Derivation.__doc__
+
+    def verify(self, seed: int = 0) -> Report:
+        """Every line against an independent derivative, by complex steps."""
+        return verify(self, seed)
+
+    def latex(
+        self,
+        notation: str | Notation | None = None,
+        layout: str | None = None,
+        detail: str = "textbook",
+        language: str = "en",
+        select: str | Iterable[str] = (),
+    ) -> str:
+        """The derivation as a LaTeX fragment.
+
+        notation: a name; None: that of the spec, "affine" by default.  layout: "sample",
+        "columns" or "rows"; None: that of a notation which is given, or else of the spec, or else
+        of its notation.  select: labels of equations that are wanted alone, "delta_1,A_1";
+        notes/labels.py lists them.
+        """
+        return formats.fragment(
+            self,
+            notation=notation,
+            layout=layout,
+            detail=detail,
+            language=language,
+            select=select,
+        )
+
+    def save(
+        self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
+    ) -> Path:
+        """Write the notes; the suffix says the format.
+
+        Known are .tex, .pdf, .html, .md, .qmd (Quarto), .ipynb and .json.
+        options: notation, layout, detail, language, figures (whether there are any), numbers
+        (of a worked example: "none", "decimal" or "pencil"; None: those of the spec), story
+        ("reference" or "tutorial"), method ("chain" or "differential"), select, code.
+        Raises ValueError, OutputError, TexError.
+        """
+        return formats.save(self, Path(path), force=force, bare=fragment, **options)
+
+    def show(self, height: int = 640, **options: Any) -> None:
+        """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
+        elsewhere in the browser.  options: those of :meth:`save`.  OSError where none opens.
+        """
+        show(formats.html(self, **options), self.network.spec.output.module, height)
+
+    def _repr_latex_(self) -> str:
+        rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())
+        return f"$$\\begin{{gathered}} {rows} \\end{{gathered}}$$"
+
+
+def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:
+    """The network of a spec: a path, a mapping, or the name of a shipped example."""
+    return Network.from_spec(load_spec(source))
+
+
+def from_torch(module: Any, loss: str | Mapping[str, Any] = "mse", **options: Any) -> Network:
+    return Network.from_spec(interop.from_torch(module, loss, **options).spec)
+
+
+from_torch.__doc__ = interop.from_torch.__doc__

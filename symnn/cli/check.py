@@ -1,0 +1,95 @@
+"""symnn check: verify derivations and modules, and backpropagations of the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from symnn.checking.compare import compare_file
+from symnn.checking.verify import verify
+from symnn.cli.output import mistake, result
+from symnn.cli.streams import put, say
+from symnn.derivation.derivation import derive
+from symnn.derivation.network import Network
+from symnn.io.exit_codes import FINE, STALE
+from symnn.spec.reader import load_spec
+from symnn.targets.registry import generate, load_module
+
+
+def check(
+    specs: tuple[str, ...],
+    seed: int,
+    against: str | None,
+    rtol: float | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> int:
+    """Verify derivations and modules."""
+    networks = [Network.from_spec(load_spec(source)) for source in specs]
+    if against is not None:
+        return _against(specs, networks, Path(against), rtol, as_json, quiet)
+    code, objects = FINE, []
+    for name, network in zip(specs, networks, strict=True):
+        report = verify(derive(network), seed)
+        module = load_module(generate(network), network.spec.output.module)
+        failure = None
+        try:
+            error = float(module.check(seed))
+        except ArithmeticError as problem:
+            error, failure = float("inf"), str(problem)
+        held = failure is None
+        code = code if report.ok and held else STALE
+        objects.append(
+            {
+                "spec": name,
+                "ok": report.ok and held,
+                "comparisons": len(report.rows),
+                "max_error": report.max_error,
+                "module_error": error if held else None,
+                "module_failure": failure,
+                "failed": [
+                    {"what": r.what, "line": r.line, "error": r.error} for r in report.failed
+                ],
+            }
+        )
+        if not as_json and not quiet:
+            rows = str(report).splitlines()
+            shown = rows if verbose else [*map(_failure, report.failed), rows[-1]]
+            if held:
+                shown.append(f"generated module: central differences agree to {error:.1e}")
+            put("".join(f"{name}: {row}\n" for row in shown))
+        if failure is not None and not as_json:
+            say(f"{name}: the generated module: {failure}")
+    if as_json:
+        result({"checks": objects}, "", as_json, quiet)
+    return code
+
+
+def _against(
+    specs: tuple[str, ...],
+    networks: list[Network],
+    path: Path,
+    rtol: float | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Compare the gradients in a file with the derivation."""
+    if len(networks) > 1:
+        raise mistake("--against", "takes one spec")
+    found = compare_file(networks[0], path, rtol)
+    first = found.first.quantity if found.first else None
+    row = {
+        "spec": specs[0],
+        "ok": found.ok,
+        "first": first,
+        "convention": found.convention,
+        "dtype": found.dtype,
+        "rows": found.objects(),
+    }
+    result({"comparisons": [row]}, str(found), as_json, quiet)
+    return FINE if found.ok else STALE
+
+
+def _failure(row: Any) -> str:
+    return f"does not hold ({row.error:.1e}): {row.what}: {row.line}"

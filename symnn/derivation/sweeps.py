@@ -1,0 +1,144 @@
+"""Sweeps: the gradients of a program's loss, with every step that led to them.
+
+Over a batch, over one sample, with the 1/N of a mean last, and in scalars.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import sympy as sp
+
+from symnn.engine.diff import gradients
+from symnn.engine.ir import (
+    Item,
+    Line,
+    Program,
+    Step,
+    Tensor,
+    Term,
+    entries,
+    lines_of,
+    name_of,
+)
+from symnn.engine.simplify import simplify
+from symnn.nn.layers import SAMPLES
+
+
+@dataclass(frozen=True)
+class Derived:
+    """One reverse sweep over a program.
+
+    raw: the lines as the rule wrote them; simple: after simplification; names: tensor ->
+    name of its gradient; program: forward lines, then the simple gradient lines.  of: the scalar
+    that was differentiated, L or N L; objective: the program that computes it.
+    """
+
+    forward: Program
+    raw: tuple[Item, ...]
+    names: Mapping[str, str]
+    simple: tuple[Item, ...]
+    steps: tuple[Step, ...]
+    of: str = "L"
+
+    @functools.cached_property
+    def objective(self) -> Program:
+        return self.forward if self.of == "L" else with_total(self.forward)
+
+    @functools.cached_property
+    def program(self) -> Program:
+        return self.forward.extend(self.simple)
+
+    @functools.cached_property
+    def gradients(self) -> dict[str, Line]:
+        """Tensor -> the simplified line of its gradient, where it kept one."""
+        lines = {line.lhs.name: line for line in lines_of(self.simple)}
+        return {t: lines[name] for t, name in self.names.items() if name in lines}
+
+    @functools.cached_property
+    def final(self) -> dict[str, Line]:
+        """Tensor -> the last form of its gradient's line, also of one substituted away."""
+        last = {step.after.lhs.name: step.after for step in self.steps}
+        return {t: last[name] for t, name in self.names.items() if name in last}
+
+
+def derived(program: Program) -> Derived:
+    """Differentiate the loss L of a program and simplify."""
+    raw, names = gradients(program)
+    keep = [names[t.name] for t in program.leaves_of("parameter", "state")]
+    simple, steps = simplify(program, raw, keep)
+    return Derived(program, raw, names, simple, steps)
+
+
+TOTAL = "total"  # N L, the sum of the samples' losses where L is their mean
+MEAN = "mean over the samples"
+
+
+def with_total(program: Program) -> Program:
+    """The program with one more line: total = N L."""
+    return program.extend([Line(Tensor(TOTAL), (Term(SAMPLES * Tensor("L").entry),), TOTAL)])
+
+
+def mean_last(program: Program) -> Derived:
+    """The sweep of N L, whose lines hold no 1/N; it stands in the gradients of the parameters.
+
+        dL/dA = 1/N d(N L)/dA
+
+    is the last step of each of them.
+    """
+    leaves = program.leaves_of("parameter", "state")
+    objective = with_total(program)
+    raw, names = gradients(objective, TOTAL)
+    simple, steps = simplify(objective, raw, [names[t.name] for t in leaves])
+    divided = {names[t.name]: t for t in leaves}
+    means: dict[str, Line] = {}
+    for line in lines_of(simple):
+        if line.lhs.name in divided:
+            terms = tuple(Term(t.f / SAMPLES, t.over, t.reduce) for t in line.terms)
+            means[line.lhs.name] = Line(replace(line.lhs, of="L"), terms, MEAN)
+    items = tuple(means.get(i.lhs.name, i) if isinstance(i, Line) else i for i in simple)
+    last = tuple(Step(MEAN, i, means[i.lhs.name]) for i in lines_of(simple) if i.lhs.name in means)
+    return Derived(program, raw, names, items, steps + last, TOTAL)
+
+
+def scalar_tensor(t: Tensor) -> Tensor:
+    """The tensor without axes; ValueError if one of them has several values."""
+    if any(a.size != 1 for a in t.axes):
+        raise ValueError(f"{t} is not a scalar")
+    return replace(t, axes=())
+
+
+def scalar_line(line: Line) -> Line:
+    """The line over scalars; a sum over a single value is its summand."""
+    terms = []
+    for term in line.terms:
+        table = {e: sp.Symbol(name_of(e), real=True) for e in entries(term.f)}
+        terms.append(Term(term.f.xreplace(table)))
+    return Line(scalar_tensor(line.lhs), tuple(terms), line.why)
+
+
+def scalar_program(program: Program) -> Program:
+    """The program over scalars."""
+    leaves = tuple(map(scalar_tensor, program.leaves))
+    return Program(leaves, tuple(map(scalar_line, program.lines)), program.facts)
+
+
+def scalars(sweep: Derived) -> Derived:
+    """The sweep of a network of one unit a layer over scalars: axes of a single value are left out.
+
+    z_1[j1] = sum_{j0} A_1[j1,j0]*x[j0] + b_1[j1]   ->   z_1 = A_1*x + b_1
+    """
+
+    def moved(step: Step) -> Step:
+        before = step.before and scalar_line(step.before)
+        return replace(step, before=before, after=scalar_line(step.after))
+
+    return replace(
+        sweep,
+        forward=scalar_program(sweep.forward),
+        raw=tuple(scalar_line(item) for item in sweep.raw if isinstance(item, Line)),
+        simple=tuple(scalar_line(item) for item in sweep.simple if isinstance(item, Line)),
+        steps=tuple(map(moved, sweep.steps)),
+    )

@@ -1,0 +1,35 @@
+"""The constants of a module; which of them it has depends on the target."""
+
+from __future__ import annotations
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray]
+NAME = "specimen"
+DTYPE = np.float64
+INPUTS = 3
+OUTPUTS = 2
+PARAMETERS: dict[str, tuple[int, ...]] = {
+    "A_1": (2, 3),
+    "b_1": (2,),
+}
+MASKS: dict[str, tuple[int, float]] = {  # units, rate
+    "mask_1": (3, 0.25),
+}
+CLASSES = False  # whether targets may be labels
+KINDS = "f"  # of the types of parameters
+EPOCHS = 100
+BATCH_SIZE: int | None = None
+LEARNING_RATE = 0.1
+SEED = 0
+SHUFFLE = True
+l2 = 0.1
+mu = 0.9
+STATES: tuple[str, ...] = ("velocity",)
+UNITS = (3, 2)
+SIZE = 8  # of all parameters
+MEAN = True  # whether the loss is a mean over samples
+FOLDED = True  # whether gradients are multiplied by the learning rate
+PENALTY = 0.1  # l2, of the whole batch
+BITS = "NET_BITS"  # what says the type of numbers in the C file
+DIGEST = "2894605444ee98b0"  # of the lines: a checkpoint of others is refused

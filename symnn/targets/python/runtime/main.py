@@ -1,0 +1,105 @@
+"""The command line of a module."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from symnn.targets.python.runtime.check import check
+from symnn.targets.python.runtime.constants import (
+    BATCH_SIZE,
+    EPOCHS,
+    LEARNING_RATE,
+    SEED,
+)
+from symnn.targets.python.runtime.data import _read
+from symnn.targets.python.runtime.endings import DivergedError, Interrupted
+from symnn.targets.python.runtime.files import _check_output, load, save
+from symnn.targets.python.runtime.model import predict
+from symnn.targets.python.runtime.planned_train import train
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="train, predict or check this network")
+    commands = parser.add_subparsers(dest="command", required=True)
+    fit = commands.add_parser("train", help="train on DATA and write the weights")
+    fit.add_argument("data")
+    fit.add_argument("-o", "--output", default=str(Path(__file__).with_suffix(".npz")))
+    fit.add_argument("--epochs", type=int, default=EPOCHS)
+    fit.add_argument("--batch-size", type=int, default=BATCH_SIZE)
+    fit.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
+    fit.add_argument("--seed", type=int, default=SEED)
+    fit.add_argument("--checkpoint", metavar="DIR", help="keep a checkpoint there")
+    fit.add_argument("--every", type=int, metavar="EPOCHS", help="between checkpoints")
+    text = "go on from the checkpoint, if there is one"
+    fit.add_argument("--resume", action="store_true", help=text)
+    text = "replace OUTPUT, whatever it holds"
+    fit.add_argument("--force", action="store_true", help=text)
+    ask = commands.add_parser("predict", help="print F(x) for the rows of DATA")
+    ask.add_argument("weights")
+    ask.add_argument("data")
+    commands.add_parser("check", help="compare the gradients with central differences")
+    options = parser.parse_args()
+    code = 0
+    try:
+        if options.command == "check":
+            print(f"gradients hold; largest relative error {check():.1e}")
+        elif options.command == "predict":
+            x, _ = _read(options.data)
+            np.savetxt(sys.stdout, predict(load(options.weights), x))
+        else:
+            code = _fit(options)
+        sys.stdout.flush()
+        return code
+    except OSError as error:
+        if error.filename is not None:
+            return _failed(f"{error.filename}: {error.strerror}", 2)
+        # standard output is full, or nobody reads it: what is left goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141 if isinstance(error, BrokenPipeError) else _failed(error, 2)
+    except ArithmeticError as error:
+        return _failed(error, 4)
+    except (KeyError, ValueError) as error:
+        return _failed(error, 2)
+
+
+def _fit(options: argparse.Namespace) -> int:
+    """Train, and write the weights, also those of a run that ended early."""
+    if options.epochs < 1:
+        raise ValueError(f"epochs must be at least 1, not {options.epochs}")
+    output = options.output
+    if os.path.exists(output) and os.path.samefile(options.data, output):
+        raise ValueError(f"{output} holds the data; name another file with -o")
+    _check_output(output, options.force)
+    x, y = _read(options.data)
+    if y is None:
+        raise ValueError(f"{options.data} has no targets")
+    try:
+        params, history = train(
+            x,
+            y,
+            epochs=options.epochs,
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            seed=options.seed,
+            checkpoint=options.checkpoint,
+            every=options.every,
+            resume=options.resume,
+        )
+    except (DivergedError, Interrupted) as error:
+        save(output, error.params, force=options.force)
+        code = 3 if isinstance(error, DivergedError) else 130
+        return _failed(f"{error}; the last finite weights are in {output}", code)
+    save(output, params, force=options.force)
+    print(f"loss {history[-1]:.6g}; weights in {output}")
+    return 0
+
+
+def _failed(reason: object, code: int) -> int:
+    print(f"{Path(__file__).name}: {reason}", file=sys.stderr)
+    return code

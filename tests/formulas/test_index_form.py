@@ -1,0 +1,103 @@
+"""Index form stands in the place of matrix form, in all that is printed, where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from support.latex_grammar import SAMPLES, indexed
+
+import symnn
+from symnn.engine.complex_step import draw
+from symnn.engine.evaluate import evaluate
+from symnn.engine.ir import Tensor, axis
+from symnn.formats.registry import PRINTERS
+from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError
+from symnn.formulas.numbers import matrix
+from symnn.formulas.shapes import tensor_shape, times
+from symnn.language.options import DETAILS, METHODS
+from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
+from symnn.notes.document import Row
+from symnn.notes.equations import Equations
+from symnn.notes.tell import tell
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No line has a matrix form."""
+
+    def refuse(self: MatrixWriter, line: Any) -> Any:
+        raise NoMatrixFormError(str(line))
+
+    monkeypatch.setattr(MatrixWriter, "line", refuse)
+    monkeypatch.setattr(MatrixWriter, "term", refuse)
+    yield
+    monkeypatch.undo()
+
+
+def network(loss: str = "cross_entropy", depth: int = 1, l2: float = 0.1) -> symnn.Network:
+    layers = [symnn.Dense(3, "tanh"), symnn.Dropout(0.5)] + [symnn.Dense(3, "tanh")] * depth
+    layers.append(symnn.Dense(2, "softmax" if loss == "cross_entropy" else "linear"))
+    return symnn.Network(inputs=2, layers=layers, loss={"name": loss, "l2": l2})
+
+
+@pytest.mark.usefixtures("refused")
+@pytest.mark.parametrize("loss", ["cross_entropy", "sse", "mse", "norm", "huber"])
+def test_every_line_is_told_by_entries_and_is_true(loss: str) -> None:
+    d = network(loss).derive()
+    for layout in ("sample", "columns"):
+        told = Equations(d, AFFINE, layout, "full", "en")
+        program = told.sweep.objective.extend(told.sweep.raw)
+        arrays = evaluate(program, draw(program, np.random.default_rng(2), {"N": SAMPLES}))
+        for line in (*told.sweep.forward.lines, *(s.after for s in told.sweep.steps)):
+            right = told.sides(line, told.notation)[1]
+            found = indexed(right, line, program.tensors.values(), arrays, told.notation)
+            want = arrays[line.lhs.name]
+            assert np.allclose(found, want, rtol=1e-6, atol=1e-8), f"{line}\n{right}"
+            assert told.shapes(line, told.notation) == ""
+
+
+@pytest.mark.usefixtures("refused")
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_notes_hold_no_matrix_form(method: str, layout: str) -> None:
+    for net, details in ((network(), DETAILS), (network("sse", 6), DETAILS[:1])):
+        d = net.derive()
+        for detail in details:
+            notes = tell(d, layout=layout, detail=detail, method=method, numbers="decimal")
+            told = {row.label: row for row in notes.rows() if row.label}
+            assert r"\sum_" in told["z-2"].right and r"\sum_" in told["loss"].right
+            assert "F" not in told and not any(map(in_matrices, notes.rows()))
+            if layout == "sample":
+                assert r"\sum_{n=1}^{N}" in told["samples-A-2"].right
+
+
+def in_matrices(row: Row) -> bool:
+    """Whether a row has a sign that index form lacks; numbers, and what is no line, may."""
+    named = row.label not in ("", "gradient") and r"\begin" not in row.right
+    return named and any(sign in row.right for sign in (r"\odot", r"\top", r"\mathbf{1}", "Vert"))
+
+
+@pytest.mark.usefixtures("refused")
+@pytest.mark.parametrize("kind", [k for k in PRINTERS if k != "pdf"])
+def test_every_format_prints_what_has_no_matrix_form(kind: str) -> None:
+    assert PRINTERS[kind](network().derive())
+
+
+@pytest.mark.usefixtures("refused")
+@pytest.mark.parametrize("notation", NOTATIONS)
+def test_every_notation_prints_what_has_no_matrix_form(notation: str) -> None:
+    for language in ("en", "zh"):
+        notes = tell(network("mse").derive(), notation=notation, language=language)
+        assert not any(map(in_matrices, notes.rows()))
+
+
+def test_a_tensor_with_three_axes_has_its_sizes_and_a_matrix_for_each_of_the_first() -> None:
+    t = Tensor("K", (axis("n", 2), axis("j1", 4), axis("t", 3)))
+    assert times(tensor_shape(t, AFFINE, "rows")) == r"N{\times}n_{1}{\times}3"
+    texts = np.array([[["1", "2"], ["3", "4"]], [["5", "6"], ["7", "8"]]], dtype=object)
+    first, second = (matrix(part) for part in texts)
+    assert first == r"\begin{pmatrix}1 & 2 \\ 3 & 4\end{pmatrix}"
+    assert matrix(texts) == rf"\left({first}, {second}\right)"
