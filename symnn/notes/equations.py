@@ -73,6 +73,10 @@ class Equations:
         self.say = Phrases(language, **words(self.notation))
         self.affine = [line for line in self.forward.lines if line.why == "affine map"]
         self.depth = len(self.affine)
+        self.readers: dict[str, list[Line]] = {}  # of a tensor, among the forward lines
+        for line in lines:
+            for name in read_names(line):
+                self.readers.setdefault(name, []).append(line)
         self.batched = {
             t.name
             for t in self.forward.tensors.values()

@@ -16,7 +16,6 @@ from symnn.formulas.shapes import tensor_shape, times
 from symnn.notation.notation import Notation
 from symnn.notes.document import Box
 from symnn.notes.equations import Equations, Group
-from symnn.notes.reasons import read_names
 
 
 def why_transposed(
@@ -168,11 +167,12 @@ def spoken(eq: Equations, group: Group, notation: Notation) -> str:
 
 def passed(eq: Equations, name: str) -> set[str]:
     """What stands between a pre-activation and the next affine map, by the rules of its lines."""
-    reached, rules = {name}, set[str]()
-    for line in eq.forward.lines:
-        if line.why != "affine map" and reached & set(read_names(line)):
-            reached.add(line.lhs.name)
-            rules.add(line.why)
+    reached, rules = [name], set[str]()
+    for own in reached:  # which grows
+        for line in eq.readers.get(own, ()):
+            if line.why != "affine map":
+                reached.append(line.lhs.name)
+                rules.add(line.why)
     return rules
 
 
