@@ -133,7 +133,7 @@ def test_the_errors_of_a_module_that_is_imported_are_pickled(
     monkeypatch.setitem(sys.modules, "xor_net", module)
     spec.loader.exec_module(module)
     params = module.initialize()
-    for error in (module.DivergedError(2, 7, params), module.Interrupted(params, [0.5], 7)):
+    for error in (module.DivergedError(2, 7, params, [0.5]), module.Interrupted(params, [0.5], 7)):
         again = pickle.loads(pickle.dumps(error))
         assert (type(again), str(again), again.step) == (type(error), str(error), 7)
         assert np.array_equal(again.params["A_1"], params["A_1"])
