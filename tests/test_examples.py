@@ -79,7 +79,7 @@ def test_every_example_holds(name: str) -> None:
 def test_digits_are_learned() -> None:
     net = symnn.load("digits")
     train = net.spec.train
-    data = load_data("digits", inputs=64, outputs=10, classes=True)
+    data = load_data("digits", inputs=64, outputs=10, kind="distribution")
     fit, held = split(data, train.test_fraction, net.spec.model.seed)
     module = net.compile()
     params, history = module.train(fit.x, fit.y)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from symnn.data.datasets import BUILTIN, load_data
+from symnn.nn.losses import LOSSES
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "symnn"
@@ -127,8 +128,7 @@ def test_the_data_of_an_example_fits_its_network(path: Path) -> None:
         inputs=spec["model"]["inputs"],
         outputs=outputs,
         target=spec["train"].get("target", ()),
-        classes=spec["loss"]["name"] == "cross_entropy",
-        unit=spec["loss"]["name"] == "binary_cross_entropy",
+        kind=LOSSES[spec["loss"]["name"]].targets,
     )
     assert data.y.shape == (len(data.x), outputs)
     assert spec["output"]["module"] == f"{path.stem}_net"

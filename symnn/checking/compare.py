@@ -23,6 +23,7 @@ from symnn.engine.evaluate import Array, evaluate
 from symnn.engine.ir import lines_of
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.npz import NpzError, read_npz
+from symnn.nn.losses import LOSSES
 
 if TYPE_CHECKING:
     from symnn.derivation.network import Network
@@ -253,8 +254,8 @@ def _leaves(network: Network, params: Mapping[str, Any], x: Any, y: Any) -> dict
 
 
 def _targets(network: Network, y: Array, count: int) -> Array:
-    m = network.outputs
-    if network.spec.loss.name == "cross_entropy" and y.shape == (count,):
+    m, kind = network.outputs, LOSSES[network.spec.loss.name].targets
+    if kind == "distribution" and y.shape == (count,):
         labels = y.astype(int)
         if (labels != y).any() or labels.min() < 0 or labels.max() >= m:
             raise _fail("y", f"labels must be whole numbers from 0 to {m - 1}")
@@ -262,7 +263,10 @@ def _targets(network: Network, y: Array, count: int) -> Array:
     y = y[:, None] if y.shape == (count,) and m == 1 else y
     if y.shape != (count, m):
         raise _fail("y", f"has the shape {y.shape}, expected ({count}, {m})")
-    if network.spec.loss.name == "cross_entropy" and not np.allclose(y.sum(axis=1), 1.0):
+    if kind != "numbers" and not ((y >= 0) & (y <= 1)).all():
+        hint = "for labels -1 and 1 write (y + 1)/2" if (np.abs(y) == 1).all() else ""
+        raise _fail("y", "the targets must lie in 0..1", hint)
+    if kind == "distribution" and (np.abs(y.sum(axis=1) - 1.0) > 1e-6).any():
         raise _fail("y", "the targets of every sample must sum to 1")
     return y
 

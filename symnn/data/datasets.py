@@ -28,6 +28,7 @@ from symnn.io.files import absent, unreachable
 from symnn.io.npz import NpzError, read_headers, read_npz
 
 Array = NDArray[np.float64]
+SIGNS = "for labels -1 and 1 write (y + 1)/2"
 
 
 @dataclass(frozen=True)
@@ -94,26 +95,26 @@ def load_data(
     outputs: int,
     target: str | Sequence[str] = (),
     folder: Path | None = None,
-    classes: bool = False,
-    unit: bool = False,
+    kind: str = "numbers",
 ) -> Dataset:
     """The data of a network with ``inputs`` features and ``outputs`` components.
 
     name: a name of BUILTIN, or a file (.npz with arrays x and y, else CSV); a relative one is
     looked for in ``folder`` (None: the current one).  target: the columns to predict, in the
     order of the outputs; empty: the last ones.  The columns of an .npz file are called
-    x1, x2, … and y (or y1, y2, …).  classes: y is one column of labels 0 … outputs-1, or
-    ``outputs`` columns of probabilities.  unit: y must lie in 0 … 1.
+    x1, x2, … and y (or y1, y2, …).  kind: of the targets, as a row of nn.losses has it:
+    "distribution" is one column of labels 0 … outputs-1, or ``outputs`` columns of probabilities.
     Raises DataError, whose errors name file, line and column.
     """
     source = find_data(name, folder)
     table = _read(source)
+    classes = kind == "distribution"
     features, wanted = _choose(source, table.columns, inputs, outputs, target, classes)
     y = table.values[:, wanted]
     names = tuple(table.columns[k] for k in wanted)
     if classes and len(wanted) == 1:
         y = np.eye(outputs)[_labels(table, y[:, 0], outputs, source.place, names[0])]
-    elif classes or unit:
+    elif classes or kind == "unit":
         _check_rows(table, y, source.place, names, sums=classes)
     x = np.ascontiguousarray(table.values[:, features] * source.builtin.scale)
     columns = tuple(table.columns[k] for k in features)
@@ -129,7 +130,7 @@ def check_header(
     outputs: int,
     target: str | Sequence[str] = (),
     folder: Path | None = None,
-    classes: bool = False,
+    kind: str = "numbers",
 ) -> list[Problem]:
     """The mistakes that the header of a file shows, without its rows; see :func:`load_data`.
 
@@ -139,10 +140,37 @@ def check_header(
         source = _source(name, folder)
         if not os.path.exists(source.path):
             return []
+        classes = kind == "distribution"
         _choose(source, _columns(source), inputs, outputs, target, classes)
     except DataError as error:
         return error.errors
     return []
+
+
+def column_names(
+    name: str,
+    *,
+    inputs: int,
+    outputs: int,
+    target: str | Sequence[str] = (),
+    folder: Path | None = None,
+    kind: str = "numbers",
+) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """The names of the features and of the targets in a CSV file; see :func:`load_data`.
+
+    The header alone is read.  None where there are no names: of an .npz file, and of a file that
+    is not there (yet) or does not fit.
+    """
+    try:
+        source = find_data(name, folder)
+        if source.npz:
+            return None
+        columns, classes = _columns(source), kind == "distribution"
+        found = _choose(source, columns, inputs, outputs, target, classes)
+    except DataError:
+        return None
+    features, targets = (tuple(columns[k] for k in part) for part in found)
+    return features, targets
 
 
 def split(dataset: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:
@@ -306,6 +334,8 @@ def _labels(table: Table, y: Array, outputs: int, place: str, column: str) -> ND
     hint = f"label the {outputs} classes {', '.join(labels)}"
     if outputs > 1 and y.min() == 1 and y.max() == outputs:
         hint += ": subtract 1 from each"
+    elif _signs(y):
+        hint = SIGNS
     _refuse(table, bad, message, hint, place)
     return y.astype(np.intp)
 
@@ -325,7 +355,14 @@ def _check_rows(
     if sums:
         bad = bad | (np.abs(y.sum(axis=1) - 1) > 1e-6)
     hint = "give one column of class labels, or probabilities" if sums else "give 0 or 1"
+    if _signs(y):
+        hint = SIGNS
     _refuse(table, bad, message, hint, place)
+
+
+def _signs(y: Array) -> bool:
+    """Whether the labels are -1 and 1, rather than 0 and 1."""
+    return bool((np.abs(y) == 1).all())
 
 
 def _refuse(

@@ -24,12 +24,15 @@ class Loss:
 
     forward: adds lines and returns the terms of L.  mean: whether L is a mean over samples
     (then c = 1/N, otherwise c = 1).  final: the activation that the last layer must have.
+    targets: what y may hold: "numbers", "unit" (numbers of 0 … 1), or "distribution" (of 0 … 1,
+    and those of every sample sum to 1; a label stands for the distribution that is certain).
     """
 
     name: str
     forward: Callable[[Build, Tensor, Tensor], list[Term]]
     mean: bool
     final: str | None = None
+    targets: str = "numbers"
 
 
 def _components(f: sp.Expr, out: Tensor) -> list[Term]:
@@ -110,8 +113,8 @@ LOSSES: dict[str, Loss] = {
         Loss("mse", mse, mean=True),
         Loss("mae", mae, mean=True),
         Loss("huber", huber, mean=True),
-        Loss("binary_cross_entropy", binary_cross_entropy, mean=True, final="sigmoid"),
-        Loss("cross_entropy", cross_entropy, mean=True, final="softmax"),
+        Loss("binary_cross_entropy", binary_cross_entropy, True, "sigmoid", "unit"),
+        Loss("cross_entropy", cross_entropy, True, "softmax", "distribution"),
     )
 }
 

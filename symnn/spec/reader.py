@@ -300,7 +300,7 @@ class _Reader:
         if spec.train.momentum and spec.train.optimizer != "sgd":
             self.fail("train.momentum", "belongs to the optimizer sgd", "leave it out, or use sgd")
         outputs, targets = dense[-1].units, len(spec.train.target)
-        labels = spec.loss.name == "cross_entropy" and targets == 1
+        labels = LOSSES[spec.loss.name].targets == "distribution" and targets == 1
         if targets and targets != outputs and not labels:
             self.fail("train.target", f"names {targets} column(s) for {outputs} output(s)")
         self.example_shapes(spec, dense)
@@ -345,17 +345,18 @@ class _Reader:
                 outputs=widths[-1],
                 target=spec.train.target,
                 folder=spec.folder,
-                classes=spec.loss.name == "cross_entropy",
+                kind=LOSSES[spec.loss.name].targets,
             )
 
 
 def _no_target(loss: str, y: Sequence[float]) -> str | None:
     """Why a loss of probabilities cannot have this target; None if it can."""
-    if LOSSES[loss].final is None:
+    kind = LOSSES[loss].targets
+    if kind == "numbers":
         return None
     if not all(0 <= v <= 1 for v in y):
         return f"must hold probabilities, from 0 to 1, as {loss} asks for"
-    if LOSSES[loss].final == "softmax" and abs(sum(y) - 1) > 1e-6:
+    if kind == "distribution" and abs(sum(y) - 1) > 1e-6:
         return f"must sum to 1, as {loss} asks for, not to {sum(y):g}"
     return None
 

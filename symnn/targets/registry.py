@@ -15,12 +15,14 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
 from symnn.io.marks import marked_text
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES, Dropout
+from symnn.nn.losses import LOSSES
 from symnn.targets.c.compiler import compiler, sizes
 from symnn.targets.c.module import c_files
 from symnn.targets.loops import folded, has_loops
@@ -30,6 +32,7 @@ from symnn.targets.python.expressions import JAX, NUMPY, Dialect, helpers, state
 from symnn.targets.python.planned import planned
 from symnn.targets.python.statements import Readable, sweep, table
 from symnn.targets.python.update import common, flat
+from symnn.targets.wrapping import WIDTH, filled
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -57,12 +60,13 @@ class Target:
 
 # the files of runtime/ that are copied into the modules of a target
 _ALL = ("endings", "initial", "data", "files", "check")
-_PLANNED = ("memory", "planned_train", "run", "vectors", "checkpoints", "parts", "main")
+_PROGRAM = ("checkpoints", "reading", "main")
+_PLANNED = ("memory", "planned_train", "run", "vectors", "parts", *_PROGRAM)
 RUNTIME = {
     "numpy": (*_ALL, *_PLANNED, "threads", "steps"),
     "plain": (*_ALL, "train"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
-    "jax": (*_ALL, "checkpoints", "main", "jax_train", "jax_run"),
+    "jax": (*_ALL, *_PROGRAM, "jax_train", "jax_run"),
 }
 
 
@@ -199,11 +203,14 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
     spec, names = network.spec, network.parameters
     dropouts = _masks(network, derivation.stable)
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    columns, targets = _columns(network)
     return {
         "name": literal(spec.model.name),
         "dtype": spec.model.dtype,
         "inputs": network.inputs,
         "outputs": network.outputs,
+        "columns": _names("COLUMNS", columns),
+        "target_columns": _names("TARGET", targets),
         "seed": spec.model.seed,
         "parameters": table({name: str(shape) for name, shape in names.items()}),
         "size": sum(math.prod(shape) for shape in names.values()),
@@ -220,11 +227,38 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "kinds": "f",
         "mean": network.mean_loss,
         "decay": bool(spec.loss.l2),
-        "classes": spec.loss.name == "cross_entropy",
+        "kind": LOSSES[spec.loss.name].targets,
         "target": _target(network),
         "signature": _signature(bool(dropouts)),
         "digest": _digest(derivation, target),
     }
+
+
+def _columns(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names of the columns that are features, and targets, where the spec's data tell them."""
+    spec = network.spec
+    names = None
+    if spec.train.data:
+        names = column_names(
+            spec.train.data,
+            inputs=network.inputs,
+            outputs=network.outputs,
+            target=spec.train.target,
+            folder=spec.folder,
+            kind=LOSSES[spec.loss.name].targets,
+        )
+    return names or ((), spec.train.target)
+
+
+def _names(constant: str, names: Sequence[str]) -> str:
+    """A constant that holds names, which users have written."""
+    values = _tuple(names) or "()"
+    code = f"{constant}: tuple[str, ...] = {values}"
+    if len(code) <= WIDTH:
+        return code
+    # broken between two names alone
+    marked = ", ".join(literal(name).replace(" ", "\0") for name in names) + ","
+    return f"{constant}: tuple[str, ...] = {filled(marked, 0)}".replace("\0", " ")
 
 
 def _digest(derivation: Derivation, target: str) -> str:
@@ -346,7 +380,7 @@ def literal(text: str) -> str:
 
 def _tuple(words: Sequence[str]) -> str:
     """Words as a tuple; nothing if there are none."""
-    listed = ", ".join(f'"{w}"' for w in words)
+    listed = ", ".join(map(literal, words))
     return f"({listed},)" if len(words) == 1 else f"({listed})" if words else ""
 
 
@@ -360,7 +394,7 @@ def _signature(masks: bool) -> str:
 
 def _target(network: Network) -> str:
     m = network.outputs
-    if network.spec.loss.name == "cross_entropy":
+    if LOSSES[network.spec.loss.name].targets == "distribution":
         return f"(N,) labels from 0 to {m - 1}, or (N, {m}) one-hot rows"
     return f"(N, {m})" + (", or (N,)" if m == 1 else "")
 

@@ -28,6 +28,7 @@ from symnn.io.files import (
     write_files,
 )
 from symnn.io.npz import read_npz
+from symnn.nn.losses import LOSSES
 from symnn.targets.registry import generate, load_module
 from symnn.training.scores import Scores, doubts, scores
 
@@ -228,8 +229,7 @@ def _data(network: Network) -> Dataset:
         outputs=network.outputs,
         target=spec.train.target,
         folder=spec.folder,
-        classes=spec.loss.name == "cross_entropy",
-        unit=spec.loss.name == "binary_cross_entropy",
+        kind=LOSSES[spec.loss.name].targets,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from symnn.derivation.network import Network
+from symnn.nn.losses import LOSSES
 
 Scores = dict[str, Any]
 
@@ -22,7 +23,7 @@ def scores(network: Network, output: Any, y: Any) -> Scores:
     overflows is not finite.
     """
     output, y = np.asarray(output, dtype=float), np.asarray(y, dtype=float)
-    if network.spec.loss.name in ("cross_entropy", "binary_cross_entropy"):
+    if LOSSES[network.spec.loss.name].targets != "numbers":
         right = _answers(network, output) == _answers(network, y)
         return {"accuracy": float(np.mean(right.all(axis=1)))}
     with np.errstate(over="ignore", invalid="ignore"):
@@ -39,7 +40,7 @@ def scores(network: Network, output: Any, y: Any) -> Scores:
 
 def _answers(network: Network, values: Any) -> Any:
     """The class of every row; that of each component where these are yes or no."""
-    if network.spec.loss.name == "cross_entropy":
+    if LOSSES[network.spec.loss.name].targets == "distribution":
         return values.argmax(axis=1)[:, None]
     return (values > 0.5).astype(int)
 

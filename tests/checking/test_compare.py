@@ -397,6 +397,20 @@ def test_an_error_names_the_place(change: Any, message: str) -> None:
     assert len(caught.value.errors) == 1
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (2.0, "y: the targets must lie in 0..1"),
+        (-1.0, r"y: the targets must lie in 0..1; for labels -1 and 1 write"),
+        (1 / 3 - 1e-5, "y: the targets of every sample must sum to 1"),
+    ],
+)
+def test_targets_that_the_loss_is_not_made_for_are_refused(value: float, message: str) -> None:
+    grads, (params, x, _) = backward("softmax"), point("softmax")
+    with pytest.raises(symnn.SpecError, match=message):
+        network("softmax").compare(grads, params, x, np.full((len(x), 3), value))
+
+
 def test_gradients_without_names_are_refused() -> None:
     grads, (params, x, y) = backward("sigmoid"), point("sigmoid")
     for given in ((list(grads.values()), params), (grads, np.zeros(3))):

@@ -31,11 +31,11 @@ def load(folder: Path, text: str | bytes, **options: Any) -> Dataset:
 @pytest.mark.parametrize(
     ("name", "options", "x", "y"),
     [
-        ("digits", {"inputs": 64, "outputs": 10, "classes": True}, (1797, 64), (1797, 10)),
-        ("iris", {"inputs": 4, "outputs": 3, "classes": True}, (150, 4), (150, 3)),
+        ("digits", {"inputs": 64, "outputs": 10, "kind": "distribution"}, (1797, 64), (1797, 10)),
+        ("iris", {"inputs": 4, "outputs": 3, "kind": "distribution"}, (150, 4), (150, 3)),
         ("petals", {"inputs": 3, "outputs": 1, "target": "petal_width"}, (150, 3), (150, 1)),
-        ("xor", {"inputs": 2, "outputs": 1, "unit": True}, (4, 2), (4, 1)),
-        ("blobs", {"inputs": 2, "outputs": 1, "unit": True}, (100, 2), (100, 1)),
+        ("xor", {"inputs": 2, "outputs": 1, "kind": "unit"}, (4, 2), (4, 1)),
+        ("blobs", {"inputs": 2, "outputs": 1, "kind": "unit"}, (100, 2), (100, 1)),
     ],
 )
 def test_builtin_data_has_its_shape(
@@ -48,7 +48,7 @@ def test_builtin_data_has_its_shape(
 
 
 def test_digits_are_scaled_and_labelled() -> None:
-    data = load_data("digits", inputs=64, outputs=10, classes=True)
+    data = load_data("digits", inputs=64, outputs=10, kind="distribution")
     assert (data.x.min(), data.x.max()) == (0, 1)
     assert set(np.unique(data.x * 16)) == set(range(17))
     assert (data.y.sum(axis=1) == 1).all()
@@ -58,7 +58,7 @@ def test_digits_are_scaled_and_labelled() -> None:
 
 
 def test_the_split_of_digits_is_the_same_for_every_seed() -> None:
-    data = load_data("digits", inputs=64, outputs=10, classes=True)
+    data = load_data("digits", inputs=64, outputs=10, kind="distribution")
     train, test = split(data, 0.2, seed=1)
     assert (len(train.x), len(test.x)) == (1437, 360)
     held = np.sort(np.random.default_rng(0).permutation(1797)[:360])
@@ -100,10 +100,10 @@ def test_columns_are_chosen_by_name_or_taken_from_the_end(tmp_path: Path) -> Non
 
 
 def test_labels_become_one_hot_rows(tmp_path: Path) -> None:
-    data = load(tmp_path, GOOD, outputs=3, classes=True)
+    data = load(tmp_path, GOOD, outputs=3, kind="distribution")
     assert data.y.tolist() == np.eye(3).tolist()
     text = "x1,x2,a,b\n0,0,1,0\n1,1,0.25,0.75\n"
-    soft = load(tmp_path, text, outputs=2, classes=True)
+    soft = load(tmp_path, text, outputs=2, kind="distribution")
     assert soft.y.tolist() == [[1, 0], [0.25, 0.75]]
 
 
@@ -224,7 +224,7 @@ def test_names_may_be_numbers_and_blank_lines_hold_blanks(tmp_path: Path) -> Non
 def test_labels_are_listed(tmp_path: Path, outputs: int, labels: list[int], hint: str) -> None:
     text = "a,b,y\n" + "".join(f"1,2,{label}\n" for label in labels)
     with pytest.raises(DataError) as caught:
-        load(tmp_path, text, outputs=outputs, classes=True)
+        load(tmp_path, text, outputs=outputs, kind="distribution")
     assert caught.value.errors[0].hint == hint
 
 
@@ -247,17 +247,27 @@ def test_arrays_of_other_names_are_to_be_renamed(tmp_path: Path) -> None:
 )
 def test_labels_outside_the_classes_are_refused(tmp_path: Path, value: str, message: str) -> None:
     with pytest.raises(DataError, match=message) as caught:
-        load(tmp_path, f"x1,x2,y\n0,0,0\n0,1,{value}\n", outputs=3, classes=True)
+        load(tmp_path, f"x1,x2,y\n0,0,0\n0,1,{value}\n", outputs=3, kind="distribution")
     assert caught.value.errors[0].line == 3
     assert caught.value.errors[0].path == "train.target"
 
 
 def test_targets_outside_the_unit_interval_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"column 'y': the target 2\.0 is not in 0\.\.1"):
-        load(tmp_path, GOOD, unit=True)
+        load(tmp_path, GOOD, kind="unit")
     text = "x1,x2,a,b\n0,0,1,0\n1,1,0.5,0.25\n"
     with pytest.raises(DataError, match=r"sum to 0\.75, not to 1"):
-        load(tmp_path, text, outputs=2, classes=True)
+        load(tmp_path, text, outputs=2, kind="distribution")
+
+
+@pytest.mark.parametrize(("outputs", "kind"), [(1, "unit"), (2, "distribution")])
+def test_labels_of_minus_one_and_one_are_told_what_to_do(
+    tmp_path: Path, outputs: int, kind: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        load(tmp_path, "x1,x2,y\n0,0,1\n1,1,-1\n", outputs=outputs, kind=kind)
+    assert [p.line for p in caught.value.errors] == [3]
+    assert caught.value.errors[0].hint == "for labels -1 and 1 write (y + 1)/2"
 
 
 def test_the_target_must_be_there(tmp_path: Path) -> None:
@@ -296,11 +306,11 @@ def test_npz_is_read_like_a_table(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "d.npz", x=np.arange(6, dtype=np.float32).reshape(3, 2), y=np.array([2, 0, 1])
     )
-    data = load_data("d.npz", inputs=2, outputs=3, classes=True, folder=tmp_path)
+    data = load_data("d.npz", inputs=2, outputs=3, kind="distribution", folder=tmp_path)
     assert data.y.tolist() == [[0, 0, 1], [1, 0, 0], [0, 1, 0]]
     assert (data.columns, data.targets) == (("x1", "x2"), ("y",))
     with pytest.raises(DataError, match="row 0: column 'y': the class label 2 is not in"):
-        load_data("d.npz", inputs=2, outputs=2, classes=True, folder=tmp_path)
+        load_data("d.npz", inputs=2, outputs=2, kind="distribution", folder=tmp_path)
 
 
 def entry(header: str, body: bytes) -> bytes:

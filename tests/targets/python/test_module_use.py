@@ -113,6 +113,75 @@ def test_bad_targets_are_one_clear_error(y: Any) -> None:
         module.loss_and_gradients(module.initialize(), np.zeros((1, 3)), y)
 
 
+def yes_or_no() -> Network:
+    return Network(inputs=3, layers=[Dense(1, "sigmoid")], loss="binary_cross_entropy")
+
+
+def three_classes() -> Network:
+    return Network(inputs=3, layers=[Dense(3, "softmax")], loss="cross_entropy")
+
+
+SIGNS = "; for labels -1 and 1 write (y + 1)/2"
+NO_TARGETS = [
+    (yes_or_no, [0, 1, 2, 0], "y[2] holds 2.0, which is not in 0..1"),
+    (yes_or_no, [0, 1, 1, -1e300], "y[3] holds -1e+300, which is not in 0..1"),
+    (yes_or_no, [[1], [-1], [-1], [1]], f"y[1] holds -1.0, which is not in 0..1{SIGNS}"),
+    (three_classes, [0, 2, 3, 0], "y[2] is 3.0; labels must be whole numbers 0 to 2"),
+    (three_classes, [1, 1, -1, 1], f"y[2] is -1.0; labels must be whole numbers 0 to 2{SIGNS}"),
+    (three_classes, [[1, 0, 0]] * 3 + [[2, -1, 0]], "y[3] holds 2.0, which is not in 0..1"),
+    (three_classes, [[1, 0, 0]] * 3 + [[0.5, 0.25, 0]], "y[3] sums to 0.75, not to 1"),
+]
+
+
+@pytest.mark.parametrize("target", ["numpy", "plain", "c", "jax"])
+def test_targets_that_the_loss_is_not_made_for_are_refused(target: str) -> None:
+    """Their losses have no lower bound: -1e300 would be as good as it gets."""
+    pytest.importorskip("jax") if target == "jax" else None
+    x = np.zeros((4, 3))
+    for make, y, message in NO_TARGETS:
+        module = make().compile(target)
+        module.PIECE = 64  # read in parts of two rows, or one
+        calls: list[Any] = [
+            lambda y, module=module: module.train(x, y),
+            lambda y, module=module: module.loss_and_gradients(module.initialize(), x, y),
+        ]
+        for call in calls:
+            with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+                call(np.array(y))
+
+
+def test_the_edges_of_what_a_loss_takes_are_taken() -> None:
+    """Probabilities that were computed in float32 sum to 1 but for rounding."""
+    x = np.zeros((4, 3))
+    for make, y in ((yes_or_no, [0, 1, 0.5, 1]), (three_classes, [[1, 0, 0]] * 4)):
+        assert np.isfinite(make().compile().train(x, np.array(y), epochs=1)[1]).all()
+    soft = np.random.default_rng(0).uniform(size=(4, 3)).astype("f4")
+    soft /= soft.sum(axis=1, keepdims=True)
+    three_classes().compile().train(x, soft, epochs=1)
+    with pytest.raises(ValueError, match=r"y\[0\] sums to 1.000002, not to 1"):
+        three_classes().compile().train(x, np.full((4, 3), 1.000002 / 3))
+    network().compile().train(x, np.full((4, 2), -3.0), epochs=1)
+
+
+@pytest.mark.parametrize("target", ["numpy", "plain", "c", "jax"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_parameters_that_are_not_finite_are_refused(target: str, value: float) -> None:
+    pytest.importorskip("jax") if target == "jax" else None
+    module = network().compile(target)
+    x, y = np.zeros((4, 3)), np.zeros((4, 2))
+    params = {**module.initialize(), "x_mean": np.zeros(3), "x_scale": np.ones(3)}
+    for name in ("A_1", "x_mean"):
+        bad = {**params, name: np.full_like(params[name], value)}
+        calls: list[Any] = [
+            lambda bad: module.train(x, y, params=bad),
+            lambda bad: module.predict(bad, x),
+            lambda bad: module.loss_and_gradients(bad, x, y),
+        ]
+        for call in calls:
+            with pytest.raises(ValueError, match=f"params: {name} holds a value that is not fin"):
+                call(bad)
+
+
 def test_the_shapes_in_a_message_are_those_of_the_whole_arrays() -> None:
     """Though train reads them in pieces."""
     module = network().compile()

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from symnn.targets.python.runtime.constants import CLASSES, INPUTS, OUTPUTS, PARAMETERS
+from symnn.targets.python.runtime.constants import (
+    INPUTS,
+    OUTPUTS,
+    PARAMETERS,
+    TARGETS_ARE,
+)
 from symnn.targets.python.runtime.model import loss_and_gradients
 
 
@@ -19,7 +24,7 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     drawn = {k: rng.normal(size=s) for k, s in PARAMETERS.items()}
     x = rng.normal(size=(4, INPUTS))
     y: np.ndarray = rng.uniform(0.1, 0.9, (4, OUTPUTS))
-    if CLASSES:
+    if TARGETS_ARE == "distribution":
         y = rng.integers(OUTPUTS, size=4)
     # of several sizes of weights that at which the gradients of all layers are most alike:
     # in a deep network others vanish or explode, and then differences show nothing

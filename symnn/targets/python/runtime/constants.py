@@ -9,6 +9,8 @@ NAME = "specimen"
 DTYPE = np.float64
 INPUTS = 3
 OUTPUTS = 2
+COLUMNS: tuple[str, ...] = ()
+TARGET: tuple[str, ...] = ()
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "A_1": (2, 3),
     "b_1": (2,),
@@ -16,7 +18,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
 MASKS: dict[str, tuple[int, float]] = {  # units, rate
     "mask_1": (3, 0.25),
 }
-CLASSES = False  # whether targets may be labels
+TARGETS_ARE = "numbers"  # numbers; unit: of 0..1; distribution: of 0..1, sum 1
 KINDS = "f"  # of the types of parameters
 EPOCHS = 100
 BATCH_SIZE: int | None = None

@@ -1,20 +1,17 @@
-"""What a module takes: parameters, x and y; checked, and read from files."""
+"""What a module takes: parameters, x and y, checked."""
 
 from __future__ import annotations
-
-import warnings
 
 import numpy as np
 
 from symnn.targets.python.runtime.constants import (
-    CLASSES,
     INPUTS,
     KINDS,
     OUTPUTS,
     PARAMETERS,
+    TARGETS_ARE,
     Arrays,
 )
-from symnn.targets.python.runtime.files import _arrays
 
 
 def _dtype(params: Arrays) -> np.dtype:
@@ -32,11 +29,25 @@ def _dtype(params: Arrays) -> np.dtype:
     return dtype.newbyteorder("=")
 
 
-def _features(params: Arrays, x: np.ndarray, part: slice = np.s_[:]) -> np.ndarray:
+def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
     """x as (N, inputs) numbers of the parameters' type, standardised where they say so.
 
-    part: the rows that are wanted.
+    ValueError where x or the parameters are not finite.
     """
+    _check_parameters(params)
+    return _some_features(params, x, np.s_[:])
+
+
+def _check_parameters(params: Arrays) -> None:
+    """Raise ValueError where parameters do not fit, or are not finite."""
+    _dtype(params)
+    for name in {*PARAMETERS, "x_mean", "x_scale"} & params.keys():
+        if not np.isfinite(params[name]).all():
+            raise ValueError(f"params: {name} holds a value that is not finite")
+
+
+def _some_features(params: Arrays, x: np.ndarray, part: slice) -> np.ndarray:
+    """As ``_features``, of these rows; the parameters have been checked."""
     x, dtype = _numbers("x", x), _dtype(params)
     if x.ndim != 2 or x.shape[1] != INPUTS or not len(x):
         raise ValueError(f"x must have the shape (N, {INPUTS}), not {x.shape}")
@@ -51,28 +62,52 @@ def _targets(
 ) -> np.ndarray:
     """y, with so many rows, as (N, outputs) numbers of the parameters' type.
 
-    part: the rows that are wanted.
+    part: the rows that are wanted.  ValueError where the loss is not made for them.
     """
     y = _numbers("y", y)
     shapes: list[tuple[int, ...]] = [(count, OUTPUTS)]
-    if CLASSES or OUTPUTS == 1:
+    if TARGETS_ARE == "distribution" or OUTPUTS == 1:
         shapes += [(count,), (count, 1)]
     if y.shape not in shapes:
         raise ValueError(f"y must have the shape {(count, OUTPUTS)}, not {y.shape}")
-    y = _finite("y", _as_rows(y[part]), _dtype(params))
-    if CLASSES and not np.allclose(y.sum(axis=1), 1.0, atol=1e-6):
-        raise ValueError("the targets of every sample must sum to 1")
-    return y
+    start = part.start or 0
+    y = _as_rows(y[part], start)
+    found = _finite("y", y, _dtype(params))
+    if TARGETS_ARE != "numbers":
+        inside = (y >= 0) & (y <= 1)
+        _refuse(
+            y, ~inside.all(axis=1), start, "holds {!r}, which is not in 0..1", inside
+        )
+    if TARGETS_ARE == "distribution":
+        sums = y.sum(axis=1, dtype=float)
+        _refuse(sums[:, None], abs(sums - 1.0) > 1e-6, start, "sums to {!r}, not to 1")
+    return found
 
 
-def _as_rows(y: np.ndarray) -> np.ndarray:
-    """y as (N, outputs): labels of classes become one-hot rows."""
-    if CLASSES and (y.ndim == 1 or y.shape[1] == 1):
+def _as_rows(y: np.ndarray, start: int = 0) -> np.ndarray:
+    """y as (N, outputs): labels of classes become one-hot rows.  start: the first row."""
+    if TARGETS_ARE == "distribution" and (y.ndim == 1 or y.shape[1] == 1):
         y = y.reshape(-1)
-        if not np.isin(y, np.arange(OUTPUTS)).all():
-            raise ValueError(f"labels must be whole numbers 0 to {OUTPUTS - 1}")
+        text = f"is {{!r}}; labels must be whole numbers 0 to {OUTPUTS - 1}"
+        _refuse(y[:, None], ~np.isin(y, np.arange(OUTPUTS)), start, text)
         y = np.eye(OUTPUTS)[y.astype(int)]
     return y[:, None] if y.ndim == 1 else y
+
+
+def _refuse(
+    y: np.ndarray,
+    bad: np.ndarray | np.bool_,
+    start: int,
+    text: str,
+    fine: np.ndarray | None = None,
+) -> None:
+    """Raise ValueError for the first bad row, with its first entry that is not fine."""
+    if bad.any():
+        row = int(bad.argmax())
+        column = 0 if fine is None else int(fine[row].argmin())
+        hint = "; for labels -1 and 1 write (y + 1)/2" if (abs(y) == 1).all() else ""
+        shown = text.format(float(y[row, column]))
+        raise ValueError(f"y[{start + row}] {shown}{hint}")
 
 
 def _numbers(name: str, values: np.ndarray) -> np.ndarray:
@@ -95,19 +130,3 @@ def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if not np.isfinite(values).all():
         raise ValueError(f"{name} holds a value that is not finite")
     return values
-
-
-def _read(path: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """x, and y where it is there, of an .npz file or of a .csv file with a header."""
-    if path.endswith(".npz"):
-        arrays = _arrays(path)
-        if "x" not in arrays:
-            raise ValueError(f"{path}: x is not there")
-        return arrays["x"], arrays.get("y")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # that there are no rows
-        try:
-            table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
-        except UserWarning:
-            raise ValueError(f"{path} has no rows") from None
-    return table[:, :INPUTS], table[:, INPUTS:] if table.shape[1] > INPUTS else None

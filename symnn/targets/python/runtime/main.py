@@ -16,11 +16,11 @@ from symnn.targets.python.runtime.constants import (
     LEARNING_RATE,
     SEED,
 )
-from symnn.targets.python.runtime.data import _read
 from symnn.targets.python.runtime.endings import DivergedError, Interrupted
 from symnn.targets.python.runtime.files import _check_output, load, save
 from symnn.targets.python.runtime.model import predict
 from symnn.targets.python.runtime.planned_train import train
+from symnn.targets.python.runtime.reading import _read
 
 
 def main() -> int:
@@ -50,7 +50,7 @@ def main() -> int:
         if options.command == "check":
             print(f"gradients hold; largest relative error {check():.1e}")
         elif options.command == "predict":
-            x, _ = _read(options.data)
+            x, _ = _read(options.data, training=False)
             np.savetxt(sys.stdout, predict(load(options.weights), x))
         else:
             code = _fit(options)
@@ -76,9 +76,8 @@ def _fit(options: argparse.Namespace) -> int:
     if os.path.exists(output) and os.path.samefile(options.data, output):
         raise ValueError(f"{output} holds the data; name another file with -o")
     _check_output(output, options.force)
-    x, y = _read(options.data)
-    if y is None:
-        raise ValueError(f"{options.data} has no targets")
+    x, y = _read(options.data, training=True)
+    assert y is not None
     try:
         params, history = train(
             x,
