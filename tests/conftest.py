@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -53,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell starts what runs in the background so; the programs that tests start inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[FOUND] = Errors()
     config.stash[NOTES] = []
     if not config.getoption("hypothesis_profile", None):

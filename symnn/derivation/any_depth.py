@@ -41,7 +41,8 @@ def general(network: Network | None = None, letter: str = "n") -> Network:
     if not re.fullmatch("[A-Za-z]", letter, re.ASCII):
         hint = "write the number of layers as a letter, such as n; a spec says how many there are"
         raise SpecError([Problem("--layers", None, "", f"not a letter: {letter[:40]!r}", hint)])
-    spec = (network or Network.from_spec(load_spec(dict(PLAIN)))).spec
+    own = network or Network.from_spec(load_spec(dict(PLAIN)))
+    spec = own.spec
     dense = [layer for layer in spec.layers if isinstance(layer, Dense)]
     hidden = {(layer.activation, layer.bias) for layer in dense[:-1]}
     if len(dense) < len(spec.layers) or len(hidden) != 1 or "softmax" in str(hidden):
@@ -58,7 +59,7 @@ def general(network: Network | None = None, letter: str = "n") -> Network:
     layers = [Dense(size(k), activation, bias) for k in range(1, LAYERS)]
     last = replace(dense[-1], units=size(LAYERS))
     model = replace(spec.model, inputs=size(0))
-    found = Network.from_spec(replace(spec, model=model, layers=(*layers, last), example=None))
+    found = type(own).from_spec(replace(spec, model=model, layers=(*layers, last), example=None))
     found.count = letter
     return found
 

@@ -74,6 +74,23 @@ class Network:
             for name, text in spec.activations.items()
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What the rest is made of."""
+        return {"spec": self.spec, "count": self.count}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self._set(state["spec"])
+        self.count = state["count"]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the specs say the same, wherever they are from."""
+        if not isinstance(other, Network):
+            return NotImplemented
+        return self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash((self.spec.model, self.layers, self.count))
+
     @functools.cached_property
     def program(self) -> Program:
         """The forward lines for a batch of N samples."""

@@ -162,13 +162,16 @@ class _Sweep:
 
     def run(self) -> tuple[tuple[Item, ...], dict[str, str]]:
         """A leaf's gradient follows the last pullback that adds to it."""
-        last = self._first_readers()
+        last: dict[int, list[Tensor]] = {}  # by the first item that reads the leaf, None if none
+        first = self._first_readers()
+        for t in self.wrt:
+            last.setdefault(id(first.get(t.name)), []).append(t)
         for item in reversed(self.program.items):
             inner = item.lines if isinstance(item, Scan) else (item,)
             if any(line.lhs.name in self.uses for line in inner):
                 self._sweep(item, inner)
-            self.out.extend(self._gradient_line(t) for t in self.wrt if last.get(t.name) is item)
-        self.out.extend(self._gradient_line(t) for t in self.wrt if t.name not in last)
+            self.out.extend(map(self._gradient_line, last.get(id(item), ())))
+        self.out.extend(map(self._gradient_line, last.get(id(None), ())))
         return tuple(self.out), self.names
 
     def _first_readers(self) -> dict[str, Item]:

@@ -62,13 +62,28 @@ class Named(sp.Function):  # type: ignore[misc]
         """The same value, by the definition of the row."""
         return definition(self.row, self.order).xreplace({X: self.args[0]})
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The class is made when it is asked for, so that no module holds it under its name."""
+        known = TABLE.get(self.row.name) == self.row
+        return _applied, (self.row.name if known else self.row, self.order, *self.args)
 
-@functools.cache
+
 def function_class(row: Function, order: int = 0) -> Any:
     """The SymPy function class of a row's derivative of that order (0: the function itself)."""
+    return _function_class(row, order)
+
+
+@functools.cache
+def _function_class(row: Function, order: int) -> Any:
     name = row.name + "_prime" * order
     kind: Any = type(Named)
     return kind(name, (Named,), {"row": row, "order": order})
+
+
+def _applied(row: Function | str, order: int, *args: sp.Expr) -> Named:
+    """What a pickled function of the table, by its name, or of a user is read as."""
+    found: Named = function_class(TABLE[row] if isinstance(row, str) else row, order)(*args)
+    return found
 
 
 @functools.cache

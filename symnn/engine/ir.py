@@ -270,9 +270,15 @@ class Program:
         """The line that defines ``name``; KeyError if there is none."""
         return self.definitions[name]
 
+    @functools.cached_property
+    def _by_roles(self) -> dict[tuple[str, ...], tuple[Tensor, ...]]:
+        return {}
+
     def leaves_of(self, *roles: str) -> tuple[Tensor, ...]:
         """The leaves of these roles, in order."""
-        return tuple(t for t in self.leaves if t.role in roles)
+        if roles not in self._by_roles:
+            self._by_roles[roles] = tuple(t for t in self.leaves if t.role in roles)
+        return self._by_roles[roles]
 
     def extend(self, items: Iterable[Item], leaves: Iterable[Tensor] = ()) -> Program:
         """This program followed by more items (and with more leaves)."""

@@ -12,6 +12,7 @@ All axes here are in the order of a layout: the sample axis first ("rows") or la
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -222,6 +223,7 @@ def primitive(f: sp.Add) -> tuple[sp.Expr, sp.Expr]:
     return content * shared, rest
 
 
+@functools.lru_cache(maxsize=2**14)  # a factor is read in several lines, and by several printers
 def reading_order(g: sp.Expr) -> tuple[int, str, str]:
     """Gradients, differences of several tensors, values, functions, 1 - a, and last logarithms."""
     names = sorted({name_of(e) for e in entries(g)})

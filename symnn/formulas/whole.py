@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -109,9 +109,16 @@ def penalties(line: Line, decays: Sequence[Term], notation: Notation) -> str:
     return rf"{sign}{front} \sum_{{{k}=1}}^{{{last}}} {within(body, ADD + 1)}"
 
 
-def sample_sum(line: Line, program: Program, mean: bool, notation: Notation) -> str:
-    """The gradient of the loss over N samples: c times the sum of one-sample gradients."""
-    per_sample = {t.name for t in program.tensors.values() if _of_sample(t)}
+def of_sample(program: Program) -> frozenset[str]:
+    """The tensors that each sample has its own of."""
+    return frozenset(t.name for t in program.tensors.values() if _of_sample(t))
+
+
+def sample_sum(line: Line, per_sample: Collection[str], mean: bool, notation: Notation) -> str:
+    """The gradient of the loss over N samples: c times the sum of one-sample gradients.
+
+    per_sample: the tensors that :func:`of_sample` names.
+    """
     axes = tuple(a.symbol for a in printed_axes(line, notation, "sample"))
     writer = MatrixWriter(notation, "sample", axes, sample="i", of=per_sample)
     return _summed(separated(line), writer, scale(mean))

@@ -86,22 +86,23 @@ def cross_entropy(net: Build, out: Tensor, y: Tensor) -> list[Term]:
 
 def rows_sum_to_one(y: Tensor) -> Fact:
     """The fact 1ᵀy = 1 of the targets of every sample."""
-
-    def holds(values: np.ndarray) -> bool:
-        return bool(np.allclose(values.sum(axis=-1), 1.0, atol=1e-6))
-
-    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        positive = rng.uniform(0.2, 1.0, shape)
-        return np.asarray(positive / positive.sum(axis=-1, keepdims=True))
-
     return Fact(
         text="the targets of every sample sum to 1",
         tensor=y.name,
         term=Term(y.entry, y.axes[-1:]),
         value=sp.S.One,
-        holds=holds,
-        draw=draw,
+        holds=_sums_are_one,
+        draw=_drawn_shares,
     )
+
+
+def _sums_are_one(values: np.ndarray) -> bool:
+    return bool(np.allclose(values.sum(axis=-1), 1.0, atol=1e-6))
+
+
+def _drawn_shares(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    positive = rng.uniform(0.2, 1.0, shape)
+    return np.asarray(positive / positive.sum(axis=-1, keepdims=True))
 
 
 LOSSES: dict[str, Loss] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -64,15 +65,18 @@ class Equations:
         self.forward = self.sweep.forward
         lines = self.forward.lines
         self.activations = {line.lhs.name: f for line in lines if (f := activation(line))}
+        self.activated = {name_of(f.args[0]): f.row.name for f in self.activations.values()}
         self.notation = notation.of(
-            self.sweep.names,
-            self.forward.tensors.values(),
-            self.scaled(),
-            {name_of(f.args[0]): f.row.name for f in self.activations.values()},
+            self.sweep.names, self.forward.tensors.values(), self.scaled(), self.activated
         )
+        self.kept = {line.lhs.name for line in self.sweep.gradients.values()}
         self.say = Phrases(language, **words(self.notation))
         self.affine = [line for line in self.forward.lines if line.why == "affine map"]
         self.depth = len(self.affine)
+        self.readers: dict[str, list[Line]] = {}  # of a tensor, among the forward lines
+        for line in lines:
+            for name in read_names(line):
+                self.readers.setdefault(name, []).append(line)
         self.batched = {
             t.name
             for t in self.forward.tensors.values()
@@ -189,7 +193,7 @@ class Equations:
         loss = self.notation.symbol("L")
         return f"({self.notation.count} {loss})" if gradient.of not in (None, "L") else loss
 
-    @property
+    @functools.cached_property
     def sweep_gradients(self) -> dict[str, str]:
         """Name of a gradient -> tensor."""
         return {g: t for t, g in self.sweep.names.items()}
@@ -252,9 +256,8 @@ class Equations:
                 continue  # the rewrite moved what is written alike, such as the order of terms
             rows.append(replace(row, left="" if left == before else left, label=""))
             before, same = left, right
-        kept = {line.lhs.name for line in self.sweep.gradients.values()}
         name = group.steps[-1].after.lhs.name
-        rows[-1] = replace(rows[-1], label=self.label(name), result=name in kept)
+        rows[-1] = replace(rows[-1], label=self.label(name), result=name in self.kept)
         return rows
 
     def number(self, layer: int | None) -> str:

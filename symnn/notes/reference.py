@@ -16,7 +16,7 @@ from symnn.engine.repeats import layer_of, line_signature
 from symnn.engine.stabilise import rescaled, stabilise
 from symnn.formulas.index import is_decay, line_sides
 from symnn.formulas.matrix import NoMatrixFormError
-from symnn.formulas.whole import DEEP, batch_product, sample_sum
+from symnn.formulas.whole import DEEP, batch_product, of_sample, sample_sum
 from symnn.nn.optimizers import update_lines
 from symnn.notes.code import Codes, remarks, with_codes
 from symnn.notes.differentials import differential_rows
@@ -174,7 +174,7 @@ class Reference(Opening):
                 stacked=f"${label} = {matrix}$",
             )
         )
-        rows = []
+        rows, own = [], of_sample(self.sweep.program)
         for t in self.forward.leaves_of("parameter"):
             layer = layer_of(t.name)
             if deep and layer != 2:
@@ -183,7 +183,7 @@ class Reference(Opening):
             many = self.derivation.batch.gradients[t.name]
             left = each.symbol(one.lhs.name)
             try:
-                total = sample_sum(one, self.sweep.program, mean, each)
+                total = sample_sum(one, own, mean, each)
                 right = f"{total} = {batch_product(many, mean, notation, 'columns')}"
             except NoMatrixFormError:
                 sums = self.derivation.mean_last if mean else self.derivation.batch

@@ -16,7 +16,6 @@ from symnn.formulas.shapes import tensor_shape, times
 from symnn.notation.notation import Notation
 from symnn.notes.document import Box
 from symnn.notes.equations import Equations, Group
-from symnn.notes.reasons import read_names
 
 
 def why_transposed(
@@ -161,18 +160,19 @@ def spoken(eq: Equations, group: Group, notation: Notation) -> str:
     masked = "dropout" in rules
     if "softmax" in rules:
         return eq.say("spoken_softmax", masked=eq.say("masked") if masked else "", **words)
-    if z.name in {name_of(f.args[0]) for f in eq.activations.values()}:
+    if z.name in eq.activated:
         return eq.say("spoken", masked=eq.say("masked") if masked else "", **words)
     return eq.say("spoken_linear", masked=eq.say("masked_last") if masked else "", **words)
 
 
 def passed(eq: Equations, name: str) -> set[str]:
     """What stands between a pre-activation and the next affine map, by the rules of its lines."""
-    reached, rules = {name}, set[str]()
-    for line in eq.forward.lines:
-        if line.why != "affine map" and reached & set(read_names(line)):
-            reached.add(line.lhs.name)
-            rules.add(line.why)
+    reached, rules = [name], set[str]()
+    for own in reached:  # which grows
+        for line in eq.readers.get(own, ()):
+            if line.why != "affine map":
+                reached.append(line.lhs.name)
+                rules.add(line.why)
     return rules
 
 

@@ -116,7 +116,7 @@ class Spec:
     notes: Notes
     example: Example | None
     output: Output
-    source: str
+    source: str = field(compare=False)
     folder: Path | None = field(default=None)
     lines: Lines = field(default_factory=dict, repr=False, compare=False)
 

@@ -140,9 +140,23 @@ def generate_files(network: Network, target: str = "numpy", **options: Any) -> F
     return {suffix: marked_text(text, suffix) for suffix, text in files.items()}
 
 
-def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
-    """The generated module, live.  Its other files lie in a folder that ends with it."""
-    files, name = generate_files(network, target), network.spec.output.module
+class LiveModule(types.ModuleType):
+    """A generated module, live: pickled and copied as its texts, without what was changed in it."""
+
+    __slots__ = ("files",)
+    files: Files
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return live, (self.files, self.__name__)
+
+
+def compile_module(network: Network, target: str = "numpy") -> LiveModule:
+    """The generated module, live."""
+    return live(generate_files(network, target), network.spec.output.module)
+
+
+def live(files: Files, name: str) -> LiveModule:
+    """The module of generated files; those beside it lie in a folder that ends with it."""
     if len(files) == 1:
         return load_module(files[".py"], name)
     folder = Path(tempfile.mkdtemp(prefix="symnn-"))
@@ -150,6 +164,7 @@ def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
         for suffix, text in files.items():
             (folder / f"{name}{suffix}").write_text(text, encoding="utf-8")
         module = load_module(files[".py"], name, folder / f"{name}.py")
+        module.files = files
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -158,12 +173,28 @@ def compile_module(network: Network, target: str = "numpy") -> types.ModuleType:
     return module
 
 
-def load_module(text: str, name: str, file: Path | None = None) -> types.ModuleType:
+def load_module(text: str, name: str, file: Path | None = None) -> LiveModule:
     """A module from text that this package has built; never from a user's text."""
-    module = types.ModuleType(name)
+    module = LiveModule(name)
+    module.files = {".py": text}
     module.__file__ = str(file or f"{name}.py")
     exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and issubclass(value, Exception | KeyboardInterrupt):
+            _find_by_module(value, module)
     return module
+
+
+def _find_by_module(kind: Any, module: LiveModule) -> None:
+    """Let errors of this kind be pickled: no import finds their class, but the module has it."""
+    if kind.__module__ == module.__name__:
+        plain = kind.__reduce__
+        kind.__reduce__ = lambda error: (_raised, (module, kind.__name__, plain(error)[1]))
+
+
+def _raised(module: LiveModule, kind: str, args: tuple[Any, ...]) -> BaseException:
+    error: BaseException = getattr(module, kind)(*args)
+    return error
 
 
 def _values(derivation: Derivation, target: str) -> dict[str, Any]:

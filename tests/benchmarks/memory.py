@@ -38,6 +38,8 @@ WORKLOADS = (
     Workload("e", (784, 1024, 1024, 10), "relu", 256, 1100),
     Workload("f", (32,) * 21, "tanh", 32, 650),
     Workload("c, all rows at once", (64, 128, 10), "relu", 1797, 1797),
+    Workload("one feature", (1, 1), "tanh", 1000, 1_000_500),
+    Workload("one feature, a row a step", (1, 1), "tanh", 1, 50_000),
 )
 
 
@@ -75,7 +77,8 @@ def bound(w: Workload, optimizer: str) -> int:
     """Without the 3 MB."""
     numbers = sum((a + 1) * b for a, b in zip(w.units, w.units[1:], strict=False))
     data = min(CHUNK, w.samples * (w.units[0] + w.units[-1]) * 8)
-    return data + 8 * ((3 + OPTIMIZERS[optimizer]) * numbers + 3 * w.rows * sum(w.units))
+    order = 4 * w.samples + 40 * -(-w.samples // w.rows)
+    return data + order + 8 * ((3 + OPTIMIZERS[optimizer]) * numbers + 3 * w.rows * sum(w.units))
 
 
 HEAD = """# The memory of train
@@ -84,6 +87,7 @@ The most that `train` holds at once beside x and y as given, its results include
 ({machine}, float64, counted by tracemalloc over two epochs), and the bound on it:
 
     the samples held: as much as x and y, 32 MB at most
+    4 bytes a row, which is the order of an epoch, and 40 a step of it
     3 x the parameters, and the optimizer's states (momentum: 1, adam: 2, each of as many numbers)
     3 x the activations of a batch, x included (elu, softplus: 4; silu: 5; gelu: 13)
 
@@ -95,7 +99,7 @@ with states and more than 1 MB of parameters, by a look at every step.
 
 Measured by `python tests/benchmarks/memory.py`. c: 64-128-10 relu, batches of 32 of 1797 rows.
 d: 784-128-64-10 relu, 64 of 1300. e: 784-1024-1024-10 relu, 256 of 1100. f: 20 tanh layers of 32,
-32 of 650.
+32 of 650. One feature: a line through a million numbers.
 """
 
 

@@ -16,6 +16,7 @@ from symnn.api import Derivation
 from symnn.checking.evidence import LARGE, evidence, twin
 from symnn.engine.ir import Line, Term
 from symnn.formats.registry import document, github, html
+from symnn.formulas.index import line_sides
 from symnn.language.options import DETAILS
 from symnn.notation.books import AFFINE, LAYOUTS
 from symnn.notes.document import Document, Paragraph, Row
@@ -95,7 +96,8 @@ def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
         if wrong.lhs.wrt in ("L", None):
             continue
         assert evidence(d, "sample").error(wrong) is None
-        texts = {told.sides(wrong, told.notation, index)[1] for index in (False, True)} - whole
+        forms = told.sides(wrong, told.notation), line_sides(wrong, told.notation)
+        texts = {right for _, right in forms} - whole
         steps = [row for row in rows(tell(d, detail="full")) if row.reason]
         assert not any(row.checked for row in steps if row.right in texts)
         for row in steps:

@@ -86,6 +86,8 @@ class _Printer:
     def __init__(self, plan: Plan, constants: Constants, dropout: bool = True) -> None:
         self.plan, self.arrays, self.constants = plan, Arrays(plan), constants
         self.scratch = 0
+        self.weights = {b.weights: b for b in plan.blocks}
+        self.axes = {a.symbol: a for t in self.arrays.tensors.values() for a in t.axes}
         self.calls: set[str] = set()
         self.reads: set[str] = set()
         self.pointers: list[tuple[str, str]] = []  # with their types
@@ -127,13 +129,13 @@ class _Printer:
 
     def _setup(self) -> tuple[list[Row], int]:
         """The pointers: into theta, into the gradient, and into the memory of values."""
-        training = any(isinstance(k, Product) and k.out.block for k in self.plan.kernels)
+        training = any(isinstance(k, Zero | Product) and k.out.block for k in self.plan.kernels)
         real, fixed = "net_real", "const net_real"
         rows: list[tuple[list[str], int | None, list[tuple[str, str]]]] = []
         for b in self.plan.blocks:
             k = layer_of(b.weights)
             code, names = [f"W_{k} = theta;", f"theta += {size(b)};"], [(f"W_{k}", fixed)]
-            if training or any(isinstance(x, Zero) for x in self.plan.kernels):
+            if training:
                 code += [f"dW_{k} = gradient;", f"gradient += {size(b)};"]
                 names.append((f"dW_{k}", real))
             rows.append((code, k, names))
@@ -150,7 +152,7 @@ class _Printer:
                 code = [f"{name} = pools[{pools[name]}];"]
             else:
                 code = [f"{name} = place;", f"place += {units} * ld;"]
-                sizes.append(int(self._axis(axes[0]).size) if len(axes) == 2 else 1)
+                sizes.append(int(self.axes[axes[0]].size) if len(axes) == 2 else 1)
             rows.append((code, layer_of(taken[name]), [(name, real)]))
         for mask in self.masks:
             units = f"UNITS[{number_of(columns(mask.axes)[0].name)}]"
@@ -165,10 +167,6 @@ class _Printer:
             first.append(f"place += {count * widest} * ld;")
         layered = [Row(k, tuple(code)) for code, k, _ in rows]
         return [*(Row(None, (text,)) for text in first), *layered], sum(sizes) + count * widest
-
-    def _axis(self, symbol: sp.Symbol) -> Axis:
-        axes = (a for t in self.arrays.tensors.values() for a in t.axes)
-        return next(a for a in axes if a.symbol == symbol)
 
     def _declared(self, name: str, loops: bool) -> str:
         """A pointer as it is declared; with loops, those of all layers are in lists."""
@@ -217,10 +215,9 @@ class _Printer:
             return [self._call(function, f"UNITS[{k}]", _inputs(b), bias, *names, "ld") + ";"]
         if p.out.block:
             return self._slope(p, self.plan.block_of(p.out.name))
-        weights = {b.weights: b for b in self.plan.blocks}
-        if p.left.name not in weights or not p.left.transposed or p.right.transposed:
+        if p.left.name not in self.weights or not p.left.transposed or p.right.transposed:
             raise PlanError(f"no kernel for the product in the line\n  {p.lines[0]}")
-        b = weights[p.left.name]
+        b = self.weights[p.left.name]
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
         k = layer_of(b.weights)

@@ -12,6 +12,7 @@ the last axis ("columns").  It differs from the program in nothing that changes 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -156,9 +157,13 @@ class Plan:
         roles = (x.lines[-1].lhs.role if x.lines else "" for x in self.kernels)
         return next((k for k, role in enumerate(roles) if role == "gradient"), len(self.kernels))
 
-    def block_of(self, weights: str) -> Block:
-        """The block of a weight matrix."""
-        return next(b for b in self.blocks if b.weights == weights)
+    @functools.cached_property
+    def _block_of(self) -> Mapping[str, Block]:
+        return {name: b for b in self.blocks for name in (b.weights, b.bias) if name}
+
+    def block_of(self, parameter: str) -> Block:
+        """The block of a weight matrix, or of a bias; KeyError for what is none of them."""
+        return self._block_of[parameter]
 
 
 def written_by(kernel: Kernel) -> tuple[str, ...]:

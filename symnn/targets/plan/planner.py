@@ -45,9 +45,13 @@ class _Planner:
         self.count = count
         self.program = program
         self.result = Plan(program, {t.name: gradients[t.name] for t in _parameters(program)})
-        affine = [line.lhs.name for line in program.lines if _affine(line)]
-        self.lines = by_sign(needed(program.lines, [*self.result.gradients.values(), *affine]))
+        # no rewrite below changes a line A v + b
+        self.affine = {x.lhs.name: found for x in program.lines if (found := _affine(x))}
+        wanted = [*self.result.gradients.values(), *self.affine]
+        self.lines = by_sign(needed(program.lines, wanted))
         self.names = {line.lhs.name for line in self.lines if line.lhs.role == "gradient"}
+        self.parameters = {g: t for t, g in self.result.gradients.items()}  # by their gradients
+        self.slopes: dict[str, int] = {}  # weights -> the place of the kernel of their gradient
 
     def plan(self) -> Plan:
         self._loss()
@@ -94,10 +98,9 @@ class _Planner:
         blocks: list[Block] = []
         start = 0
         for line in self.lines:
-            found = _affine(line)
-            if found is None:
+            if line.lhs.name not in self.affine:
                 continue
-            weights, source, bias = found
+            weights, source, bias = self.affine[line.lhs.name]
             tensor = self.program.tensors[weights]
             units, inputs = (int(a.size) for a in tensor.axes)
             block = Block(weights, bias, units, inputs, start, bool(blocks))
@@ -112,10 +115,9 @@ class _Planner:
 
     def _line(self, line: Line) -> None:
         """The kernels of one line."""
-        found = _affine(line)
-        if found is not None:
-            self._affine_product(line, *found)
-        elif line.lhs.name in self.result.gradients.values():
+        if line.lhs.name in self.affine:
+            self._affine_product(line, *self.affine[line.lhs.name])
+        elif line.lhs.name in self.parameters:
             self._parameter_gradient(line)
         else:
             self._general(line)
@@ -128,8 +130,8 @@ class _Planner:
 
     def _parameter_gradient(self, line: Line) -> None:
         """dA_k, with db_k beside it; what reads the parameter alone is a penalty."""
-        wrt = next(t for t, g in self.result.gradients.items() if g == line.lhs.name)
-        block = next(b for b in self.result.blocks if wrt in (b.weights, b.bias))
+        wrt = self.parameters[line.lhs.name]
+        block = self.result.block_of(wrt)
         data = []
         for low in lower_line(line, "columns"):
             penalty = _penalty(low, wrt)
@@ -154,16 +156,17 @@ class _Planner:
         if ones and self.result.ones.get(right) != block.bias:
             raise PlanError(f"{right} has no row of ones for {block.bias}:\n  {line}")
         first, second = Operand(left), Operand(right, transposed=True, ones=ones)
+        self.slopes[block.weights] = len(self.result.kernels)
         self.result.kernels.append(Product((line,), first, second, _gradient_of(block)))
 
     def _bias_gradient(self, line: Line, block: Block, data: Sequence[Lowered]) -> None:
         """db_k is computed with dA_k, of which it is the last column: the same dz times ones."""
         kernels, sums = self.result.kernels, _only_factor(data)
-        for k, kernel in reversed(list(enumerate(kernels))):
-            if not isinstance(kernel, Product) or kernel.out != _gradient_of(block):
-                continue
+        k = self.slopes.get(block.weights)
+        kernel = kernels[k] if k is not None else None
+        if k is not None and isinstance(kernel, Product) and isinstance(sums, Reduce):
             source = self.program.tensors[kernel.left.name].entry
-            if isinstance(sums, Reduce) and sums.arg.f == source:
+            if sums.arg.f == source:
                 lines = (*kernel.lines, line)
                 kernels[k] = Product(lines, kernel.left, kernel.right, kernel.out)
                 return

@@ -78,20 +78,18 @@ def _stack(plan: Plan, f: sp.Expr, places: list[int]) -> None:
         sources.append(name)
         outs.append(prime)
         plan.kernels[k] = Map(kernel.lines, kernel.out, prime.entry * kernel.out.entry)
-    last = max(k for k, x in enumerate(plan.kernels) if _writes(x, sources))
+    made = set(sources)
+    last = max(k for k, x in enumerate(plan.kernels) if isinstance(x, Map) and x.out.name in made)
     plan.kernels.insert(last + 1, Stack(tuple(sources), tuple(outs), f))
-
-
-def _writes(kernel: Kernel, names: list[str]) -> bool:
-    return isinstance(kernel, Map) and kernel.out.name in names
 
 
 def _stack_products(plan: Plan) -> None:
     """The gradients of the weights, once the errors of all layers are there."""
     named = {layer_of(s): s for x in plan.kernels if isinstance(x, Stack) for s in x.sources}
+    held = {*plan.ones, *plan.records, *plan.place, *plan.place.values()}
     found: list[tuple[int, Product]] = []
     for k, kernel in enumerate(plan.kernels):
-        if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel):
+        if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel, held):
             source = kernel.right.name
             if named.get(layer_of(source), source) == source:
                 found.append((k, kernel))
@@ -105,7 +103,7 @@ def _stack_products(plan: Plan) -> None:
             del plan.kernels[k]
 
 
-def _late(plan: Plan, kernel: Product) -> bool:
+def _late(plan: Plan, kernel: Product, held: set[str]) -> bool:
     """Whether both factors of a gradient of narrow layers may keep arrays of their own."""
     block, error, source = plan.block_of(kernel.out.name), kernel.left.name, kernel.right.name
     return (
@@ -115,5 +113,5 @@ def _late(plan: Plan, kernel: Product) -> bool:
         and source in plan.tensors
         and layer_of(source) == (layer_of(block.weights) or 0) - 1
         and error in plan.tensors
-        and error not in (*plan.ones, *plan.records, *plan.place, *plan.place.values())
+        and error not in held
     )

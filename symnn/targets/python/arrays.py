@@ -251,6 +251,7 @@ class Arrays:
         """An array for every value that has none in another one's place."""
         rows, given = [], self.views()
         outputs, primes, errors = self._outputs(), self._primes(), self._errors()
+        stacked = set(primes.values())
         for name in sorted(self.plan.tensors, key=lambda name: self.place(name) != name):
             axes = columns(self.tensors[name].axes)
             if name in given:
@@ -263,7 +264,7 @@ class Arrays:
                 rows += [f"{name}_one = outputs{part}", f"{name} = {name}_one[: {units}]"]
                 if name in primes:
                     rows.append(f"{primes[name]} = primes{part}[: {units}]")
-            elif name in primes.values():
+            elif name in stacked:
                 continue
             elif name in errors:
                 rows.append(f"{name} = errors[{errors[name]}]")
@@ -297,13 +298,16 @@ class Arrays:
         turn = self.plan.turn
         fixed = {*self.plan.records, *self.plan.ones, *self._primes().values(), *self._errors()}
         pools: dict[str, int] = {}
+        living: list[str] = []
         for name in sorted(first, key=lambda n: first[n]):
             kept = first[name] < turn <= last[name]
             if kept or name in fixed or len(self.tensors[name].axes) < 2:
                 continue
-            taken = {p for other, p in pools.items() if last[other] >= first[name]}
+            living = [other for other in living if last[other] >= first[name]]
+            taken = {pools[other] for other in living}
             wanted = (layer_of(name) or 0) % 2
             pools[name] = next(p for p in range(wanted, 2 * len(taken) + 2, 2) if p not in taken)
+            living.append(name)
         return pools if len({*pools.values()}) < len(pools) else {}
 
     def _others(self) -> list[str]:

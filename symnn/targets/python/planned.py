@@ -75,6 +75,7 @@ class _Printer:
         self.plan, self.arrays = plan, Arrays(plan)
         # name -> the last kernel that reads it
         self.last = {n: k for k, x in enumerate(plan.kernels) for n in reads_of(x)}
+        self.kept = {*plan.records, *plan.ones}
 
     def steps(self) -> list[Row]:
         """The kernels; one that goes on with the line of the one before shares its row."""
@@ -140,8 +141,7 @@ class _Printer:
         """The memory of values that no later kernel reads."""
         plan = self.plan
         read = {n for n in reads_of(plan.kernels[k]) if self.last[n] == k}
-        mine = {n for n in read if n in plan.tensors and n not in (*plan.records, *plan.ones)}
-        return {self.arrays.place(n) for n in mine}
+        return {self.arrays.place(n) for n in read if n in plan.tensors and n not in self.kept}
 
     def _chain(self, f: sp.Expr, out: Node, k: int) -> list[str]:
         calls = chain(f, out, self.arrays.place, self._dying(k), self.plan.positive)

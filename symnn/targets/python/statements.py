@@ -93,9 +93,10 @@ class Readable:
 
 def sweep(program: Program, gradients: Mapping[str, str], dialect: Dialect = NUMPY) -> Readable:
     """The forward and the backward part of a program; gradients: by parameter."""
-    forward = [x for x in program.lines if x.lhs.role not in ("gradient", "mask")]
-    backward = [x for x in program.lines if x not in forward]
-    return Readable(forward, backward, numbered=[*gradients, *gradients.values()], dialect=dialect)
+    parts: tuple[list[Line], list[Line]] = [], []
+    for line in program.lines:
+        parts[line.lhs.role in ("gradient", "mask")].append(line)
+    return Readable(*parts, numbered=[*gradients, *gradients.values()], dialect=dialect)
 
 
 def table(values: Mapping[str, str]) -> tuple[str, ...]:

@@ -73,16 +73,22 @@ def common(
 
     Arguments and PlanError as for flat.
     """
-    groups = [_of(lines, p, g, states) for p, g in gradients.items()]
+    own: dict[str, list[Line]] = {parameter: [] for parameter in gradients}
+    pending: list[Line] = []
+    for line in lines:  # those of a parameter end with its new value
+        pending.append(line)
+        parameter = line.lhs.name.removesuffix("_next")
+        if parameter in own and line.lhs.name != parameter:
+            own[parameter], pending = pending, []
+    groups = [_of(own[p], p, g, states) for p, g in gradients.items()]
     if any(list(map(str, group)) != list(map(str, groups[0])) for group in groups):
         raise PlanError("the parameters are not all updated by the same lines")
     return groups[0]
 
 
-def _of(lines: Sequence[Line], parameter: str, gradient: str, states: Sequence[str]) -> list[Line]:
+def _of(own: Sequence[Line], parameter: str, gradient: str, states: Sequence[str]) -> list[Line]:
     """The lines of one parameter, for flat vectors."""
     names = {parameter: "theta", gradient: "g", f"{parameter}_next": "theta_next"}
-    own = [line for line in lines if line.lhs.name.startswith(f"{parameter}_")]
     for line in own:
         names.setdefault(line.lhs.name, line.lhs.name.removeprefix(f"{parameter}_"))
     for state in states:

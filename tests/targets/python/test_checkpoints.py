@@ -145,7 +145,7 @@ def test_a_run_goes_on_bit_by_bit(target: str, name: str, folder: Path) -> None:
 def test_data_that_is_read_in_parts(target: str, folder: Path, tmp_path: Path) -> None:
     for name in CASES:
         case = Case(name, target)
-        case.module.CHUNK, case.module.WORK = 400, 1
+        case.module.CHUNK, case.module.WORK = 800, 1
         np.save(tmp_path / "x.npy", case.x)
         case.x = np.load(tmp_path / "x.npy", mmap_mode="r")
         whole = case.train()

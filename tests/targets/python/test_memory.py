@@ -37,13 +37,13 @@ def test_train_keeps_to_its_bound(workload: Workload, optimizer: str, target: st
 
 
 def test_memory_does_not_grow_with_the_rows() -> None:
-    """Beyond what is held of them, but for their order in an epoch and 1 byte a row of marks."""
+    """Beyond what is held of them, but for their order in an epoch."""
     found = []
     for samples in (40_000, 80_000):
         w = Workload("tall", (100, 4, 10), "relu", 1000, samples)
         assert samples * 110 * 8 > 2**25
         found.append(peak(w, "sgd"))
-    assert found[1] - found[0] < 40_000 * 10
+    assert found[1] - found[0] < 40_000 * 4.5
 
 
 def net(update: str, **options: Any) -> Network:
@@ -88,7 +88,7 @@ def test_the_step_that_diverges_is_found_without_a_copy(update: str, target: str
     network = Network(inputs=5, layers=layers, loss="sse", dtype="float32", **options)
     modules = [compiled(network, target, spare) for spare in (None, 64)]
     for module in modules:
-        module.CHUNK = 600  # a part is two batches
+        module.CHUNK = 1000 if target == "c" else 600  # a part is two batches
     x, y = samples()
     for row, rate in [(k, 1e-3) for k in range(0, 23, 2)] + [(None, 10.0**k) for k in (6, 20, 38)]:
         given = x.copy()

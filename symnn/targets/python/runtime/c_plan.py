@@ -11,7 +11,6 @@ import numpy as np
 
 from symnn.targets.python.runtime.c_library import SIZES, _library
 from symnn.targets.python.runtime.constants import (
-    INPUTS,
     MASKS,
     MEAN,
     OUTPUTS,
@@ -225,6 +224,7 @@ class _Plan:
         return done
 
     @staticmethod
-    def numbers(columns: bool) -> int:
-        """How many are held of a sample: x in two layouts."""
-        return 2 * INPUTS + OUTPUTS
+    def bytes_of(rows: int, columns: bool, dtype: np.dtype) -> int:
+        """Bytes that are held of the samples of a step: x in two layouts."""
+        size: int = _library(dtype).net_memory(rows, SIZES["samples"])
+        return size * dtype.itemsize

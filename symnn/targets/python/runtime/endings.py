@@ -23,6 +23,10 @@ class DivergedError(ArithmeticError):
         self.epoch, self.step = epoch, step
         self.params, self.history = params, history
 
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """How another process has it."""
+        return type(self), (self.epoch, self.step, self.params, self.history)
+
 
 class Interrupted(KeyboardInterrupt):
     """Ctrl-C, after the step (of JAX, the epoch) that ran.
@@ -32,7 +36,11 @@ class Interrupted(KeyboardInterrupt):
 
     def __init__(self, params: Arrays, history: list[float], step: int) -> None:
         super().__init__(f"interrupted after {len(history)} epochs, at step {step}")
-        self.params, self.history = params, history
+        self.params, self.history, self.step = params, history, step
+
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        """How another process has it."""
+        return type(self), (self.params, self.history, self.step)
 
 
 @contextlib.contextmanager

@@ -101,9 +101,10 @@ class _Plan(_Steps):
         ]
 
     @staticmethod
-    def numbers(columns: bool) -> int:
-        """How many are held of a sample."""
-        return (2 if columns else 1) * INPUTS + OUTPUTS + UNITS[1]
+    def bytes_of(rows: int, columns: bool, dtype: np.dtype) -> int:
+        """Bytes that are held of the samples of a step."""
+        numbers = (2 if columns else 1) * INPUTS + OUTPUTS + UNITS[1]
+        return rows * numbers * dtype.itemsize
 
 
 def _optimizer(

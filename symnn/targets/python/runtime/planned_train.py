@@ -56,8 +56,9 @@ def train(
     Raises CheckpointError, and after Ctrl-C, once the step is done, Interrupted.
 
     x and y may be memory-mapped: they are read in parts.  Beside them train holds at most
-    as much again, up to CHUNK bytes; 3 x the parameters, and the optimizer's states; 3 x
-    the activations of a batch; and 3 MB.
+    as much again, up to CHUNK bytes; 4 bytes a row, which is the order of an epoch, and 40
+    a step of it; 3 x the parameters, and the optimizer's states; 3 x the activations of a
+    batch; and 3 MB.
     """
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")

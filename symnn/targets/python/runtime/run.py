@@ -23,7 +23,7 @@ from symnn.targets.python.runtime.constants import (
 )
 from symnn.targets.python.runtime.data import _as_rows, _dtype
 from symnn.targets.python.runtime.endings import DivergedError
-from symnn.targets.python.runtime.memory import PIECE, SPARE
+from symnn.targets.python.runtime.memory import PIECE, SPARE, STEPS
 from symnn.targets.python.runtime.plan import _optimizer, _Plan
 from symnn.targets.python.runtime.steps import _room
 from symnn.targets.python.runtime.vectors import _all_finite, _put, _views
@@ -74,13 +74,13 @@ class _Run:
         whole, rest = divmod(len(x), rows)
         # x is held transposed too, for a faster product, where that is cheap
         self.columns = rows == len(x) or rows * INPUTS * dtype.itemsize <= 2**16
-        numbers = _Plan.numbers(self.columns)
+        step = _Plan.bytes_of(rows, self.columns, dtype)
         room = _room(len(x) * (INPUTS + OUTPUTS) * dtype.itemsize)
-        held = max(1, min(whole, room // (rows * numbers * dtype.itemsize)))
+        held = max(1, min(whole, room // step, STEPS))
         # whether every epoch takes the same batches, all of which are held
         self.still = rows == len(x) if SHUFFLE else held == whole and not rest
         # epochs before their losses are computed
-        most = min(1000, PIECE // (held * rows * OUTPUTS * dtype.itemsize))
+        most = min(STEPS, PIECE // (rows * OUTPUTS * dtype.itemsize)) // held
         self.at_once = max(1, most) if self.still and not reduce else 1
         plan = self._plan(rows, held)
         # plan, its first row, its number of batches
@@ -90,7 +90,9 @@ class _Run:
         if rest:
             self.parts.append((self._plan(rest, 1, plan), whole * rows, 1))
         # what the loss of every step counts in the mean of an epoch
-        self.shares = np.array([rows] * whole + [rest] * bool(rest)) / len(x)
+        self.shares = np.full(whole + bool(rest), rows / len(x))
+        if rest:
+            self.shares[-1] = rest / len(x)
         self.steps_per_epoch = len(self.shares)
         self.order: np.ndarray | None = None
         self.drawn = self.rng.bit_generator.state
@@ -169,8 +171,12 @@ class _Run:
     def _shuffle(self) -> None:
         """Draw the order of an epoch's samples; None: as they are."""
         self.drawn = self.rng.bit_generator.state
+        self.order = None  # the memory of the one before is free
         if SHUFFLE and not self.still:
-            self.order = self.rng.permutation(len(self.x))
+            # the numbers of rng.permutation, in 4 bytes each where that is enough
+            kind = np.int32 if len(self.x) < 2**31 else np.int64
+            self.order = np.arange(len(self.x), dtype=kind)
+            self.rng.shuffle(self.order)
 
     def _fill(self, plan: _Plan, start: int, batches: int) -> None:
         """Have the plan take its samples."""
