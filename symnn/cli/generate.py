@@ -10,7 +10,7 @@ from symnn.cli.output import Product, deliver, mistake, paths, tell
 from symnn.cli.streams import say
 from symnn.derivation.network import Network
 from symnn.io.errors import shorten
-from symnn.io.npz import read_npz
+from symnn.io.npz import read_weights
 from symnn.spec.reader import load_spec
 from symnn.targets.registry import TARGETS, generate_files
 from symnn.training.run import files_of
@@ -45,7 +45,8 @@ def generate(
     networks = [Network.from_spec(load_spec(source)) for source in specs]
     options: dict[str, Any] = {"training": False} if only else {}
     if weights:
-        options["weights"] = read_npz(Path(weights), networks[0].parameters)
+        parameters, inputs = networks[0].parameters, networks[0].inputs
+        options["weights"] = read_weights(Path(weights), parameters, inputs)
     if prefix is not None:
         options["prefix"] = prefix
     if chosen.needs is not None and not only and not check:

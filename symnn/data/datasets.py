@@ -190,16 +190,6 @@ def split(dataset: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, D
     return dataset.rows(np.sort(order[held:])), dataset.rows(np.sort(order[:held]))
 
 
-def standardize(x: Array) -> tuple[Array, Array]:
-    """(mean, scale) of the columns, for (x - mean) / scale; scale is 1 where a column is constant.
-
-    scale is the standard deviation with divisor N.
-    """
-    deviation = x.std(axis=0)
-    varies = (x.min(axis=0) < x.max(axis=0)) & (deviation > 0)
-    return x.mean(axis=0), np.where(varies, deviation, 1.0)
-
-
 def _source(name: str | Path, folder: Path | None) -> _Source:
     text = str(name)
     if text in BUILTIN:

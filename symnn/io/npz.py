@@ -96,6 +96,23 @@ def read_npz(
     return arrays
 
 
+def read_weights(
+    path: Path, parameters: Mapping[str, tuple[int, ...]], inputs: int
+) -> dict[str, NDArray[Any]]:
+    """The parameters of a network, by name and shape, as training wrote them.
+
+    With them may stand x_mean and x_scale, of its inputs.  Raises NpzError.
+    """
+    shapes = dict(parameters)
+    scaling = dict.fromkeys(("x_mean", "x_scale"), (inputs,))
+    if scaling.keys() & read_headers(path).keys():
+        shapes |= scaling
+    arrays = read_npz(path, shapes)
+    if "x_scale" in arrays and not arrays["x_scale"].all():
+        raise NpzError(path, "holds 0, by which the inputs would be divided", "x_scale")
+    return arrays
+
+
 def _headers(path: Path, archive: zipfile.ZipFile) -> dict[str, Header]:
     headers: dict[str, Header] = {}
     total = 0

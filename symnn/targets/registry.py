@@ -59,7 +59,7 @@ class Target:
 
 
 # the files of runtime/ that are copied into the modules of a target
-_ALL = ("endings", "initial", "data", "files", "check")
+_ALL = ("endings", "initial", "data", "scaling", "files", "check")
 _PROGRAM = ("checkpoints", "reading", "main")
 _PLANNED = ("memory", "planned_train", "run", "vectors", "parts", *_PROGRAM)
 RUNTIME = {
@@ -224,6 +224,7 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "batch_size": spec.train.batch_size,
         "learning_rate": repr(float(spec.train.learning_rate)),
         "shuffle": spec.train.shuffle,
+        "standardize": spec.train.standardize,
         "kinds": "f",
         "mean": network.mean_loss,
         "decay": bool(spec.loss.l2),

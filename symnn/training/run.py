@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from symnn.data.datasets import Dataset, load_data, split, standardize
+from symnn.data.datasets import Dataset, load_data, split
 from symnn.derivation.network import Network
 from symnn.io.errors import Problem, SpecError, UserError
 from symnn.io.exit_codes import DIVERGED, INTERRUPTED
@@ -27,7 +27,7 @@ from symnn.io.files import (
     write_file,
     write_files,
 )
-from symnn.io.npz import read_npz
+from symnn.io.npz import read_weights
 from symnn.nn.losses import LOSSES
 from symnn.targets.registry import generate, load_module
 from symnn.training.scores import Scores, doubts, scores
@@ -246,12 +246,11 @@ def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
     spec = network.spec
     if spec.train.weights:
         path = (spec.folder or Path()) / spec.train.weights
-        params = dict(read_npz(path, network.parameters))
+        params = read_weights(path, network.parameters, network.inputs)
     else:
-        params = dict(module.initialize(spec.model.seed))
-    if spec.train.standardize and "x_mean" not in params:
-        params["x_mean"], params["x_scale"] = standardize(fit.x)
-    return params
+        params = module.initialize(spec.model.seed)
+    scaled: Arrays = module._with_scaling(params, fit.x)
+    return scaled
 
 
 def _write(files: Files, module: str, weights: bytes, history: str, force: bool) -> None:

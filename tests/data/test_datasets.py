@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symnn.data.datasets import BUILTIN, Dataset, check_header, load_data, split, standardize
+from symnn.data.datasets import BUILTIN, Dataset, check_header, load_data, split
 from symnn.io.csv import DataError
 from symnn.io.errors import Problem
 from symnn.io.npz import NpzError, read_npz
@@ -76,13 +76,6 @@ def test_a_split_depends_on_the_seed_alone_and_loses_no_row() -> None:
     assert len(split(data, 0.0, 0)[1].x) == 0
     with pytest.raises(DataError, match="nothing to train on"):
         split(data, 0.999, 0)
-
-
-def test_standardize_leaves_constant_columns_alone() -> None:
-    x = np.column_stack([[1.0, 2.0, 6.0], [0.1, 0.1, 0.1], [0.0, 0.0, 1e-300]])
-    mean, scale = standardize(x)
-    assert np.allclose(mean[:2], [3.0, 0.1])
-    assert np.allclose(scale, [np.std([1, 2, 6]), 1, 1])
 
 
 # --- CSV ---

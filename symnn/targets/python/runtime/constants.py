@@ -25,6 +25,7 @@ BATCH_SIZE: int | None = None
 LEARNING_RATE = 0.1
 SEED = 0
 SHUFFLE = True
+STANDARDIZE = False  # whether train finds a scaling of x
 l2 = 0.1
 mu = 0.9
 STATES: tuple[str, ...] = ("velocity",)

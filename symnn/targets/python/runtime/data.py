@@ -13,12 +13,14 @@ from symnn.targets.python.runtime.constants import (
     Arrays,
 )
 
+SCALING = ("x_mean", "x_scale")  # of the columns of x, where params have them
+
 
 def _dtype(params: Arrays) -> np.dtype:
     """The parameters' type, in this machine's byte order; ValueError if they do not fit."""
     wanted = dict(PARAMETERS)
-    if "x_mean" in params:
-        wanted |= {"x_mean": (INPUTS,), "x_scale": (INPUTS,)}
+    if any(name in params for name in SCALING):
+        wanted |= dict.fromkeys(SCALING, (INPUTS,))
     for name, shape in wanted.items():
         values = params.get(name)
         if not isinstance(values, np.ndarray) or values.shape != shape:
@@ -41,20 +43,27 @@ def _features(params: Arrays, x: np.ndarray) -> np.ndarray:
 def _check_parameters(params: Arrays) -> None:
     """Raise ValueError where parameters do not fit, or are not finite."""
     _dtype(params)
-    for name in {*PARAMETERS, "x_mean", "x_scale"} & params.keys():
-        if not np.isfinite(params[name]).all():
+    for name in (*PARAMETERS, *SCALING):
+        if name in params and not np.isfinite(params[name]).all():
             raise ValueError(f"params: {name} holds a value that is not finite")
+    if "x_scale" in params and not params["x_scale"].all():
+        raise ValueError("params: x_scale holds 0, by which x would be divided")
 
 
 def _some_features(params: Arrays, x: np.ndarray, part: slice) -> np.ndarray:
     """As ``_features``, of these rows; the parameters have been checked."""
-    x, dtype = _numbers("x", x), _dtype(params)
-    if x.ndim != 2 or x.shape[1] != INPUTS or not len(x):
-        raise ValueError(f"x must have the shape (N, {INPUTS}), not {x.shape}")
-    x = x[part]
+    x, dtype = _matrix(x)[part], _dtype(params)
     if "x_mean" in params:
         x = (x - params["x_mean"]) / params["x_scale"]
     return _finite("x", x, dtype)
+
+
+def _matrix(x: np.ndarray) -> np.ndarray:
+    """x as it is, if it has the shape (N, inputs)."""
+    x = _numbers("x", x)
+    if x.ndim != 2 or x.shape[1] != INPUTS or not len(x):
+        raise ValueError(f"x must have the shape (N, {INPUTS}), not {x.shape}")
+    return x
 
 
 def _targets(

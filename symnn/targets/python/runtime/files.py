@@ -120,12 +120,14 @@ def load(path: str | os.PathLike[str]) -> Arrays:
     """The parameters of an .npz file; ValueError where names or shapes do not fit."""
     params = _arrays(path)
     params.pop(MARK, None)
-    optional = {"x_mean": (INPUTS,), "x_scale": (INPUTS,)}
-    for name, shape in PARAMETERS.items():
+    wanted = dict(PARAMETERS)
+    if "x_mean" in params or "x_scale" in params:
+        wanted |= {"x_mean": (INPUTS,), "x_scale": (INPUTS,)}
+    for name, shape in wanted.items():
         if name not in params or params[name].shape != shape:
             raise ValueError(f"{path}: {name} of shape {shape} is not there")
     for name, values in params.items():
-        if {**PARAMETERS, **optional}.get(name) != values.shape:
+        if wanted.get(name) != values.shape:
             raise ValueError(f"{path}: {name} of shape {values.shape} does not fit")
         if values.dtype.kind != "f" or not np.isfinite(values).all():
             raise ValueError(f"{path}: {name} must hold finite floating-point numbers")

@@ -20,6 +20,7 @@ from symnn.targets.python.runtime.data import _features, _targets
 from symnn.targets.python.runtime.endings import _interruptible
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.jax_run import _native, _Run
+from symnn.targets.python.runtime.scaling import _with_scaling
 
 
 def train(
@@ -38,7 +39,8 @@ def train(
 ) -> tuple[Arrays, list[float]]:
     """Gradient descent; returns the parameters and the mean loss of every epoch.
 
-    params: where to start (default: initialize(seed)); never changed in place.
+    params: where to start (default: initialize(seed)); never changed in place.  If STANDARDIZE
+    is true, x_mean and x_scale of x are added, unless they are there.
     batch_size: rows a step (None: all); the last batch of an epoch may be shorter.
     callback(epoch, loss, params) is called after every epoch.  Raises DivergedError.
     checkpoint: a folder for the file "checkpoint", from which the run goes on bit by bit.
@@ -54,6 +56,7 @@ def train(
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     params = _native(initialize(seed) if params is None else params)
+    params = _with_scaling(params, x)
     x = _features(params, x)
     y = _targets(params, y, len(x))
     with jax.enable_x64(True):

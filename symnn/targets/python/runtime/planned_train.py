@@ -21,6 +21,7 @@ from symnn.targets.python.runtime.endings import _interruptible
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.parts import _checked
 from symnn.targets.python.runtime.run import _Run
+from symnn.targets.python.runtime.scaling import _with_scaling
 from symnn.targets.python.runtime.threads import _threads
 
 
@@ -41,7 +42,8 @@ def train(
 ) -> tuple[Arrays, list[float]]:
     """Gradient descent; returns the parameters and the mean loss of every epoch.
 
-    params: where to start (default: initialize(seed)); never changed in place.
+    params: where to start (default: initialize(seed)); never changed in place.  If STANDARDIZE
+    is true, x_mean and x_scale of x are added, unless they are there.
     batch_size: rows a step (None: all); the last batch of an epoch may be shorter.
     callback(epoch, loss, params) is called after every epoch.
     reduce(vector) sums a flat vector over processes, in place: the unnormalised
@@ -62,6 +64,7 @@ def train(
     if reduce is not None and checkpoint is not None:
         raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = dict(initialize(seed) if params is None else params)
+    params = _with_scaling(params, x, alone=reduce is None)
     x, y = _checked(params, x, y)
     run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
     del params  # the run has a copy

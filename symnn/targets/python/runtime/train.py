@@ -22,6 +22,7 @@ from symnn.targets.python.runtime.data import _dtype, _features, _targets
 from symnn.targets.python.runtime.endings import DivergedError
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.model import _update, loss_and_gradients
+from symnn.targets.python.runtime.scaling import _with_scaling
 
 
 def train(
@@ -37,13 +38,15 @@ def train(
 ) -> tuple[Arrays, list[float]]:
     """Gradient descent; returns the parameters and the mean loss of every epoch.
 
-    params: where to start (default: initialize(seed)); never changed in place.
+    params: where to start (default: initialize(seed)); never changed in place.  If STANDARDIZE
+    is true, x_mean and x_scale of x are added, unless they are there.
     batch_size: rows a step (None: all); the last batch of an epoch may be shorter.
     callback(epoch, loss, params) is called after every epoch.  Raises DivergedError.
     """
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
     params = dict(initialize(seed) if params is None else params)
+    params = _with_scaling(params, x)
     x, y = np.asarray(x), np.asarray(y)
     _targets(params, y, len(_features(params, x)))
     rows, t, history, last = min(batch_size or len(x), len(x)), 0, list[float](), params
