@@ -43,7 +43,7 @@ def save(path: str | os.PathLike[str], params: Arrays, *, force: bool = False) -
 
 
 def _add(archive: zipfile.ZipFile, name: str, values: np.ndarray) -> None:
-    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+    with archive.open(f"{name}.npy", "w", force_zip64=name != MARK) as member:
         np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
 
 
