@@ -1,11 +1,11 @@
-# Needs make and Python >= 3.11, nothing else:  make demo | test | golden | lint | generated | clean
+# Needs make and Python >= 3.11, nothing else:  make demo | test | quick | golden | lint | generated | clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 EXAMPLES := $(basename $(notdir $(wildcard symnn/examples/*.toml)))
 
-.PHONY: demo test golden lint generated clean
+.PHONY: demo test quick golden lint generated clean
 
 demo: .venv/installed
 	mkdir -p demo
@@ -18,6 +18,11 @@ demo: .venv/installed
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# the rooms that all others stand on, with few random cases
+quick: .venv/installed-test
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --networks 4 --fuzz 300 \
+		tests/engine tests/spec tests/io tests/data tests/notation tests/test_project.py
 
 # every output of symnn against its digest; a change of outputs is written with  --write
 golden: .venv/installed-test

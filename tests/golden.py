@@ -6,7 +6,7 @@
     python tests/golden.py xor          of this example (or "random") alone
 
 A change that is meant to leave all outputs as they are leaves the file as it is; one that changes
-some names them in its commit.  The suite looks at one output in thirty (test_golden.py).
+some names them in its commit.
 """
 
 from __future__ import annotations
