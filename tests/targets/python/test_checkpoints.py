@@ -530,8 +530,10 @@ def test_damage_is_found_wherever_it_is(folder: Path, note: Callable[[str], None
         bad.append(data[:k] + bytes([other]) + data[k + 1 :])
     for damaged in bad:
         path.write_bytes(damaged)
-        with pytest.raises(case.module.CheckpointError, match="damaged, or not a checkpoint"):
-            case.module._Keeper(Run(case), folder, 1, 9).start(True)
+        running = case.module._Keeper(Run(case), folder, 1, 9).running(True)
+        found = pytest.raises(case.module.CheckpointError, match="damaged, or not a checkpoint")
+        with found, running:
+            pass
         assert content(folder) == damaged
     note(f"checkpoints damaged in {len(bad)} ways: all refused")
     path.write_bytes(data)

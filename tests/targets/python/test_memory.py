@@ -102,14 +102,12 @@ def test_the_step_that_diverges_is_found_without_a_copy(update: str, target: str
             assert np.array_equal(looked.params[name], value), name
 
 
-@pytest.mark.parametrize("spare", [None, 64])
 @pytest.mark.parametrize("target", TARGETS)
-def test_parameters_that_are_not_finite_fail_the_first_step(target: str, spare: int | None) -> None:
-    module = compiled(net("adam", loss="mse"), target, spare)
+def test_parameters_that_are_not_finite_are_refused(target: str) -> None:
+    module = compiled(net("adam", loss="mse"), target, None)
     params = {k: v * np.nan for k, v in module.initialize().items()}
-    with pytest.raises(module.DivergedError) as caught:
+    with pytest.raises(ValueError, match="finite"):
         module.train(*samples(), params=params, batch_size=4)
-    assert (caught.value.epoch, caught.value.step) == (1, 1)
 
 
 def divergence(module: Any, x: np.ndarray, y: np.ndarray, rate: float) -> Any:
