@@ -11,7 +11,7 @@ import pytest
 from support.random_networks import leaves_of, random_network
 
 import symnn
-from symnn.derivation.network import Network
+from symnn.api import Network
 from symnn.engine.complex_step import complex_step
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import Named
