@@ -53,8 +53,8 @@ class Network(network.Network):
         """The text of the standalone training module; target: "numpy", "plain", "jax" or "c".
 
         options, of "c": ``weights``, parameters to bake in; ``training=False``, which leaves
-        training out; ``prefix``, of the names in the file ("net").  Raises ValueError for others,
-        and SpecError for a prefix that is none.
+        training out; ``prefix``, of the names in the file ("net").  Raises TypeError for others,
+        ValueError for an unknown target, and SpecError for a value that does not fit.
         """
         return generate(self, target, **options)
 

@@ -97,6 +97,9 @@ Item = tuple[str, str, Any]  # place, class and module of a layer
 def _torch_chain(module: Any) -> list[Item]:
     """The layers in the order in which they are run; each is plain."""
     torch, name = sys.modules.get("torch"), type(module).__name__
+    if _class(module, KERAS, "call") is not None:
+        hint = "build the same Network, and take its weights by params_from_keras"
+        raise ValueError(f"{name} is a model of Keras, not of PyTorch; {hint}")
     if torch is None or not isinstance(module, torch.nn.Module):
         hint = "; torch.nn.Sequential(*layers) is one" if isinstance(module, list | tuple) else ""
         raise ValueError(f"{name} is not a torch.nn.Sequential{hint}")

@@ -22,6 +22,7 @@ from symnn.derivation.derivation import derive
 from symnn.engine.evaluate import Array, evaluate
 from symnn.engine.ir import lines_of
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
+from symnn.io.fields import Field, check_argument
 from symnn.io.npz import NpzError, read_npz
 from symnn.nn.losses import LOSSES
 
@@ -100,12 +101,17 @@ class Comparison:
             lines.append(f"rounding in {self.dtype} explains {bound}")
         if self.convention:
             lines.append(f"convention: {self.convention}")
-        first = self.first
-        if first is None:
-            lines.append(f"all {len(self.rows)} quantities are right")
-        else:
-            lines.append(f"first wrong: {first.quantity}; likely cause: {first.cause}")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.verdict])
+
+    def __repr__(self) -> str:
+        return f"<Comparison: {self.verdict}>"
+
+    @property
+    def verdict(self) -> str:
+        """The comparison in one line."""
+        if self.first is None:
+            return f"all {len(self.rows)} quantities are right"
+        return f"first wrong: {self.first.quantity}; likely cause: {self.first.cause}"
 
 
 def compare(
@@ -120,8 +126,8 @@ def compare(
     for place, given_as in (("grads", grads), ("params", params)):
         if not isinstance(given_as, Mapping):
             raise _fail(place, "must be a mapping of names to arrays")
-    if rtol is not None and not (np.isfinite(rtol) and rtol >= 0):
-        raise _fail("rtol", f"must be a number from 0 on, not {rtol}")
+    if rtol is not None:
+        check_argument("compare", "rtol", Field("number", minimum=0), rtol)
     sweep = derive(network).batch
     leaves = _leaves(network, params, x, y)
     with np.errstate(all="ignore"):

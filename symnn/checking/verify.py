@@ -29,6 +29,7 @@ from symnn.engine.complex_step import (
 from symnn.engine.evaluate import Array, Evaluator, evaluate
 from symnn.engine.ir import Line, Program, name_of
 from symnn.engine.stabilise import rescaled
+from symnn.io.fields import Field, check_argument
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -44,8 +45,9 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
 
     Each forward line: its pullback and its derivative are adjoint.  Each step: what it says a
     gradient is, against complex step.  The stable program: equal values.  The batch's
-    gradients: c times the sum of one-sample gradients.
+    gradients: c times the sum of one-sample gradients.  SpecError for a seed that is none.
     """
+    check_argument("verify", "seed", Field("integer", minimum=0), seed)
     rng = np.random.default_rng(seed)
     sizes = {"N": SAMPLES}
     rows = _adjoints(derivation.batch.forward, rng, sizes)

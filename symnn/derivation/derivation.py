@@ -12,6 +12,7 @@ from symnn.derivation.sweeps import Derived, derived, mean_last, scalars
 from symnn.engine.explicit import Explicit
 from symnn.engine.ir import Line, Program, Step
 from symnn.engine.stabilise import stabilise
+from symnn.io.errors import Problem, SpecError, shorten, suggestion
 from symnn.nn.optimizers import update_lines
 
 
@@ -86,10 +87,21 @@ class Derivation:
         return self.batch.gradients
 
     def explicit(self, name: str) -> sp.Matrix:
-        """Every entry of dL/d(name) for one sample, as explicit expressions."""
+        """Every entry of dL/d(name) for one sample, as explicit expressions.
+
+        name: of a tensor that the loss depends on, "A_1" or "z_2".  SpecError for others;
+        ValueError for one of more than 2,000 entries.
+        """
         sweep = self.sample
+        if name not in sweep.names:
+            message = f"the loss has no gradient by {shorten(str(name))!r}"
+            hint = suggestion(str(name), sweep.names)
+            raise SpecError([Problem("explicit", None, "name", message, hint)])
         forms = Explicit(sweep.program, self.network.explicit.constants)
         return forms.matrix(sweep.names[name])
 
     def __str__(self) -> str:
         return str(self.program)
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.network!r} in {len(self.batch.steps)} steps>"

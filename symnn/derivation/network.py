@@ -12,6 +12,8 @@ import sympy as sp
 from symnn.engine.explicit import Explicit
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import Program, axis
+from symnn.io.errors import Problem, SpecError
+from symnn.io.fields import kind_of
 from symnn.nn.layers import LAYERS, SAMPLES, Build
 from symnn.nn.losses import LOSSES, loss_line
 from symnn.nn.optimizers import Optimizer, optimizer
@@ -42,23 +44,24 @@ class Network:
         activations: Mapping[str, str] | None = None,
         **sections: Mapping[str, Any],
     ) -> None:
-        kinds = {kind: word for word, kind in LAYERS.items()}
         model = {"name": name, "inputs": inputs, "dtype": dtype, "seed": seed}
         if description:
             model["description"] = description
         document = {
             "model": model,
-            "layers": [{"type": kinds[type(layer)], **asdict(layer)} for layer in layers],
-            "loss": {"name": loss} if isinstance(loss, str) else dict(loss),
-            **{key: dict(section) for key, section in sections.items()},
+            "layers": _rows(layers),
+            "loss": _row(loss),
+            **sections,
         }
         if activations:
-            document["activations"] = dict(activations)
-        self._set(load_spec(document))
+            document["activations"] = activations
+        self._set(load_spec(document, called="Network"))
 
     @classmethod
     def from_spec(cls, spec: Spec) -> Self:
         """The network of a validated spec."""
+        if not isinstance(spec, Spec):
+            raise TypeError(f"a Spec is needed, not {kind_of(spec)}; symnn.load reads one")
         network = cls.__new__(cls)
         network._set(spec)
         return network
@@ -167,8 +170,35 @@ class Network:
         return self.explicit.value("L", ())
 
     def __repr__(self) -> str:
-        widths = "-".join(str(w) for w in self._widths())
-        return f"<Network {self.name!r} {widths}, loss {self.spec.loss.name}>"
+        widths = list(map(str, self._widths()))
+        if len(widths) > 12:
+            widths[5:-5] = "…"
+        return f"<Network {self.name!r} {'-'.join(widths)}, loss {self.spec.loss.name}>"
 
     def _widths(self) -> list[int]:
         return [self.inputs, *(layer.units for layer in self.layers if hasattr(layer, "units"))]
+
+
+def _row(loss: Any) -> dict[str, Any]:
+    """A loss as the section of a spec; SpecError for what is no loss."""
+    if not isinstance(loss, str | Mapping):
+        message = f"must be the name of a loss or a mapping, not {kind_of(loss)}"
+        raise SpecError([Problem("Network", None, "loss", message)])
+    return {"name": loss} if isinstance(loss, str) else dict(loss)
+
+
+def _rows(layers: Any) -> list[dict[str, Any]]:
+    """Layers as the rows of a spec; SpecError for what is no layer."""
+    kinds = {kind: word for word, kind in LAYERS.items()}
+    known = " or ".join(f"{kind.__name__}(…)" for kind in kinds)
+    if not isinstance(layers, Sequence) or isinstance(layers, str):
+        message = f"must be a list of layers, not {kind_of(layers)}"
+        raise SpecError([Problem("Network", None, "layers", message, f"put {known} into one")])
+    problems = [
+        Problem("Network", None, f"layers[{k}]", f"must be {known}, not {kind_of(layer)}")
+        for k, layer in enumerate(layers)
+        if type(layer) not in kinds
+    ]
+    if problems:
+        raise SpecError(problems)
+    return [{"type": kinds[type(layer)], **asdict(layer)} for layer in layers]

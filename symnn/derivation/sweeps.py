@@ -43,6 +43,9 @@ class Derived:
     steps: tuple[Step, ...]
     of: str = "L"
 
+    def __repr__(self) -> str:
+        return f"<Derived: {len(self.names)} gradients of {self.of} in {len(self.steps)} steps>"
+
     @functools.cached_property
     def objective(self) -> Program:
         return self.forward if self.of == "L" else with_total(self.forward)

@@ -91,10 +91,16 @@ class Report:
         return tuple(row for row in self.rows if not row.ok)
 
     def __str__(self) -> str:
-        rows = list(map(str, self.rows))
+        return "\n".join([*map(str, self.rows), self.verdict])
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.verdict}>"
+
+    @property
+    def verdict(self) -> str:
+        """The report in one line."""
         word = "all hold" if self.ok else f"{len(self.failed)} of them do not hold"
-        end = f"{len(self.rows)} comparisons, {word}; largest error {self.max_error:.1e}"
-        return "\n".join([*rows, end])
+        return f"{len(self.rows)} comparisons, {word}; largest error {self.max_error:.1e}"
 
 
 def draw(

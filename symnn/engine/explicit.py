@@ -21,6 +21,8 @@ class _Symbols(Mapping[str, sp.Matrix]):
         self._leaves = leaves
 
     def __getitem__(self, name: str) -> sp.Matrix:
+        if name not in self._leaves:
+            raise KeyError(f"no leaf {name!r}; known: {', '.join(self._leaves)}")
         return _matrix(self._leaves[name], functools.partial(symbol, name))
 
     def __iter__(self) -> Iterator[str]:

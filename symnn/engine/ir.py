@@ -55,6 +55,12 @@ class Axis:
         """The name of the index symbol."""
         return str(self.symbol.name)
 
+    def __str__(self) -> str:
+        return f"{self.name}<{self.size}"
+
+    def __repr__(self) -> str:
+        return f"<Axis {self}>"
+
 
 @functools.cache
 def axis(name: str, size: Size) -> Axis:
@@ -100,6 +106,9 @@ class Tensor:
     def __str__(self) -> str:
         return self.name + (f"[{','.join(a.name for a in self.axes)}]" if self.axes else "")
 
+    def __repr__(self) -> str:
+        return f"<Tensor {self}, {self.role}>"
+
 
 @dataclass(frozen=True)
 class Term:
@@ -120,6 +129,9 @@ class Term:
         if isinstance(self.f, sp.Add):
             body = f"({body})"
         return f"{self.reduce}_{{{','.join(a.name for a in self.over)}}} {body}"
+
+    def __repr__(self) -> str:
+        return f"<Term {self}>"
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,9 @@ class Line:
     def __str__(self) -> str:
         text = " + ".join(map(str, self.terms)) or "0"
         return f"{self.lhs} = {text}".replace("+ -", "- ")
+
+    def __repr__(self) -> str:
+        return f"<Line {self}>"
 
     def lambdify(self) -> Callable[..., Any]:
         """The line as a NumPy function of the tensors it reads, through SymPy's lambdify.
@@ -178,6 +193,9 @@ class Scan:
         way = f"{self.axis.size}-1 .. 0" if self.reverse else f"0 .. {self.axis.size}-1"
         body = "\n".join(f"    {line}" for line in self.lines)
         return f"for {self.axis.name} = {way}:\n{body}"
+
+    def __repr__(self) -> str:
+        return f"<Scan over {self.axis}: {len(self.lines)} lines>"
 
 
 @dataclass(frozen=True)
@@ -211,6 +229,9 @@ class Fact:
     holds: Callable[[Any], bool] = field(compare=False)
     draw: Callable[[Any, tuple[int, ...]], Any] = field(compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Fact {self.text}>"
+
 
 @dataclass(frozen=True)
 class Step:
@@ -225,6 +246,9 @@ class Step:
     def __str__(self) -> str:
         given = "".join(f", given {fact.text}" for fact in self.facts)
         return f"{self.after}   ({self.rule}{given})"
+
+    def __repr__(self) -> str:
+        return f"<Step {self}>"
 
 
 Item = Line | Scan
@@ -288,13 +312,16 @@ class Program:
         rows = []
         for role in ROLES:
             named = [
-                t.name + (f"[{', '.join(f'{a.name}<{a.size}' for a in t.axes)}]" if t.axes else "")
+                t.name + (f"[{', '.join(map(str, t.axes))}]" if t.axes else "")
                 for t in self.leaves
                 if t.role == role
             ]
             if named:
                 rows.append(f"{role}: {'; '.join(named)}")
         return "\n".join([*rows, *(f"given {f.text}" for f in self.facts), *map(str, self.items)])
+
+    def __repr__(self) -> str:
+        return f"<Program: {len(self.leaves)} leaves, {len(self.lines)} lines>"
 
 
 def _same_size(a: Size, b: Size) -> bool:

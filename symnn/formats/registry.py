@@ -14,6 +14,7 @@ from symnn.formats.json import json_text
 from symnn.formats.latex import fragment_block, latex_document
 from symnn.formats.quarto import quarto
 from symnn.formats.tex import breakable, compile_pdf
+from symnn.io.errors import suggestion
 from symnn.io.files import check_writable, write_file
 from symnn.io.templating import render
 from symnn.language.options import DETAILS
@@ -159,8 +160,8 @@ def save(
     TexError where TeX is not there or fails.
     """
     if path.suffix not in FORMATS.values():
-        known = ", ".join(FORMATS.values())
-        raise ValueError(f"unknown format {path.suffix or path.name!r}; known: {known}")
+        hint = suggestion(path.suffix, set(FORMATS.values()))
+        raise ValueError(f"unknown format {path.suffix or path.name!r}; {hint}")
     kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
     made = (BARE if bare and kind in BARE else PRINTERS)[kind](derivation, **options)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from symnn.io.errors import quoted, shorten, suggestion
+from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 
 REQUIRED = object()
 
@@ -61,6 +61,21 @@ def wrong(field: Field, value: Any) -> tuple[str, str] | None:
         return f"unknown value {quoted(value)}", suggestion(value, field.choices)
     found = field.check(value) if field.check else None
     return (found, "") if found else None
+
+
+def check_argument(function: str, name: str, field: Field, value: Any) -> None:
+    """An argument of a function against a field; SpecError with both names if it is wrong."""
+    if found := wrong(field, value):
+        raise SpecError([Problem(function, None, name, *found)])
+
+
+def check_names(function: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Keywords that a function was given against those it takes; TypeError with the nearest."""
+    known = tuple(known)
+    for name in given:
+        if name not in known:
+            hint = suggestion(name, known) if known else "it takes no options"
+            raise TypeError(f"{function}: no option {shorten(name)!r}; {hint}")
 
 
 def _out_of_range(field: Field, value: Any) -> tuple[str, str] | None:

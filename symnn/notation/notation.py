@@ -91,6 +91,9 @@ class Notation:
 
     # what a program says ------------------------------------------------------------------
 
+    def __repr__(self) -> str:
+        return f"<Notation {self.name!r}>"
+
     def labelled(self, layer: Callable[[int], str]) -> Notation:
         """The same letters with other layer labels: number -> "2", or "k+1" in general."""
         return replace(self, layer=layer)

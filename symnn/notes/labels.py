@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from symnn.io.errors import Problem, UserError, shorten
+from symnn.io.fields import kind_of
 from symnn.notes.document import Document, Equations, Row, Section
 
 
@@ -97,7 +98,9 @@ def labelled(notes: Document) -> dict[str, Row]:
 
 
 def names(select: str | Iterable[str]) -> tuple[str, ...]:
-    """Labels as a user writes them, "delta_1, A_1" or a list, each once."""
+    """Labels as a user writes them, "delta_1, A_1" or a list, each once; TypeError for others."""
+    if not isinstance(select, Iterable):
+        raise TypeError(f"select must be labels of equations, not {kind_of(select)}")
     words = select.split(",") if isinstance(select, str) else list(select)
     return tuple(dict.fromkeys(_plain(word) or word for word in words if word.strip()))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from symnn.checking.evidence import evidence
+from symnn.io.errors import suggestion
 from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
 from symnn.language.phrases import PHRASES
 from symnn.notation.books import LAYOUTS, NOTATIONS
@@ -93,4 +94,4 @@ def letters(network: Network, notation: str | Notation | None = None) -> Notatio
 
 def _known(word: str, value: str, known: Iterable[str]) -> None:
     if value not in known:
-        raise ValueError(f"unknown {word} {value!r}; known: {', '.join(known)}")
+        raise ValueError(f"unknown {word} {value!r}; {suggestion(str(value), known)}")

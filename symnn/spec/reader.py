@@ -5,6 +5,7 @@ Every mistake is collected and reported at once, with file, line and field.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -45,19 +46,30 @@ PARAMETER_LIMIT = 10**8
 def load_spec(
     source: str | os.PathLike[str] | Mapping[str, Any],
     flags: Mapping[str, Any] | None = None,
+    called: str = "<dict>",
     **files: str | None,
 ) -> Spec:
     """The spec of a path, of "-" (standard input), of a shipped example's name, or of a mapping.
 
     flags: values that replace fields, by the names of FLAGS.  Raises SpecError with every
-    mistake at once; a mistake in a flag is reported for the flag.
+    mistake at once; a mistake in a flag is reported for the flag.  called: what errors call a
+    mapping.
 
     files: data or weights in place of those of [train], which are not looked at then; relative
     paths refer to the current folder.
     """
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     other = {name: path for name, path in files.items() if path is not None}
-    return _Reader(read_source(source), given, other).spec()
+    return _Reader(read_source(source, called), given, other).spec()
+
+
+def _section(name: str) -> str:
+    """A hint for a section that is unknown: the nearest one, or that which has such a field."""
+    homes = {field: section for section, fields in SECTIONS.items() for field in fields}
+    near = difflib.get_close_matches(name[:100], homes, n=1, cutoff=0.75)
+    if near and not difflib.get_close_matches(name[:100], TOP, n=1):
+        return f"{near[0]} is a field of the section {homes[near[0]]}"
+    return suggestion(name, TOP)
 
 
 class _Reader:
@@ -91,7 +103,7 @@ class _Reader:
     def spec(self) -> Spec:
         for key in self.data:
             if key not in TOP:
-                self.fail(key, "unknown section", suggestion(key, TOP))
+                self.fail(key, "unknown section", _section(key))
         found = {name: self.section(name, fields) for name, fields in SECTIONS.items()}
         activations = self.activations()
         layers = self.layers(activations)

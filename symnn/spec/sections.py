@@ -120,6 +120,9 @@ class Spec:
     folder: Path | None = field(default=None)
     lines: Lines = field(default_factory=dict, repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        return f"<Spec {self.model.name!r} from {self.source}>"
+
     def problem(self, path: str, message: str, hint: str = "") -> Problem:
         """What is wrong with a field, with its place."""
         return Problem(self.source, nearest(self.lines, path), path, message, hint)

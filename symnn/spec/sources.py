@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from symnn.io.errors import Problem, SpecError, shorten, suggestion
+from symnn.io.fields import kind_of
 from symnn.io.files import InputError, absent, read_text_limited, unreachable
 from symnn.spec.positions import Lines, json_lines, nearest, toml_lines
 
@@ -51,15 +52,21 @@ def example_path(name: str) -> Path:
     return Path(str(files("symnn"))) / "examples" / f"{name}.toml"
 
 
-def read_source(source: str | os.PathLike[str] | Mapping[str, Any]) -> Source:
+def read_source(
+    source: str | os.PathLike[str] | Mapping[str, Any], called: str = "<dict>"
+) -> Source:
     """The data of a path, of "-" (standard input), of an example's name, or of a mapping.
 
-    Raises SpecError: not there, not readable, too large, too deep, or a mistake of syntax.
+    called: what errors call a mapping.  Raises SpecError: not there, not readable, too large, too
+    deep, or a mistake of syntax; TypeError for anything else.
     """
     if isinstance(source, Mapping):
-        data = _plain(source, "<dict>")
-        _check_depth(data, "<dict>")
-        return Source(data, "<dict>", {}, None)
+        data = _plain(source, called)
+        _check_depth(data, called)
+        return Source(data, called, {}, None)
+    if not isinstance(source, str | os.PathLike):
+        what = "a path, a mapping or the name of an example"
+        raise TypeError(f"a spec is {what}, not {kind_of(source)}")
     if source == "-":
         text = _standard_input()
         suffix = ".json" if text.lstrip()[:1] == "{" else ".toml"

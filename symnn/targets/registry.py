@@ -19,6 +19,8 @@ from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import Line, Program, name_of
+from symnn.io.errors import suggestion
+from symnn.io.fields import check_names
 from symnn.io.marks import marked_text
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES, Dropout
@@ -131,11 +133,13 @@ def generate(network: Network, target: str = "numpy", **options: Any) -> str:
 
 
 def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
-    """Suffix -> text of all files of a target, marked, the program first; ValueError as above."""
+    """Suffix -> text of all files of a target, marked, the program first.
+
+    Raises ValueError for an unknown target, and TypeError for an option that it does not take.
+    """
     if target not in TARGETS:
-        raise ValueError(f"unknown target {target!r}; known: {', '.join(TARGETS)}")
-    if unknown := set(options) - set(TARGETS[target].options):
-        raise ValueError(f"the target {target} takes no {', '.join(sorted(unknown))}")
+        raise ValueError(f"unknown target {target!r}; {suggestion(str(target), TARGETS)}")
+    check_names(f"target {target}", options, TARGETS[target].options)
     files = TARGETS[target].files(network, **options)
     return {suffix: marked_text(text, suffix) for suffix, text in files.items()}
 

@@ -371,7 +371,7 @@ def test_whole_numbers_do_not_make_the_type_coarse() -> None:
 
 @pytest.mark.parametrize("rtol", [-1.0, np.nan, np.inf])
 def test_a_tolerance_is_a_number_from_0_on(rtol: float) -> None:
-    with pytest.raises(symnn.SpecError, match="rtol: must be a number from 0 on"):
+    with pytest.raises(symnn.SpecError, match=r"rtol: must be (at least 0|a finite number), not "):
         network("sigmoid").compare(backward("sigmoid"), *point("sigmoid"), rtol=rtol)
 
 
@@ -454,7 +454,7 @@ def test_the_command_takes_a_tolerance(tmp_path: Path, capsys: pytest.CaptureFix
     assert run([*words[:2], "--rtol", "0.5"]) == 2
     assert "--rtol needs --against" in capsys.readouterr().err
     assert run([*words, "--rtol", "nan"]) == 2
-    assert "rtol: must be a number from 0 on" in capsys.readouterr().err
+    assert "rtol: must be a finite number, not nan" in capsys.readouterr().err
 
 
 def test_the_command_says_the_convention(

@@ -7,13 +7,14 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import sympy as sp
 
 from symnn.engine.repeats import layer_of
-from symnn.io.errors import Problem, SpecError, quoted
+from symnn.io.errors import Problem, SpecError, quoted, suggestion
+from symnn.io.fields import Field, check_argument, kind_of
 from symnn.io.templating import render
 from symnn.nn.layers import SAMPLES
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
@@ -50,12 +51,15 @@ def c_files(
 ) -> dict[str, str]:
     """Suffix -> text: .c and .h, and .py, the module that calls them, where it can train.
 
-    values: what every module says.  weights: parameters to bake in.  prefix: of all names that
-    the header declares; those of two networks in one program must differ.  Raises SpecError for
-    a prefix that is none.
+    values: what every module says.  weights: parameters to bake in, and x_mean and x_scale where
+    the inputs are scaled.  prefix: of all names that the header declares; those of two networks in
+    one program must differ.  Raises SpecError for weights that do not fit, and for a prefix that is
+    none.
     """
+    check_argument("generate", "prefix", Field("string"), prefix)
     if problem := _wrong_prefix(prefix):
         raise SpecError([Problem("prefix", None, "", *problem)])
+    weights = None if weights is None else _checked(weights, derivation.network)
     module = derivation.network.spec.output.module
     found = {
         **values,
@@ -72,6 +76,34 @@ def c_files(
     text = _prefixed(render("targets/c/module.c.j2", **found), prefix, NAMES)
     files = {".c": text, ".h": found["header"]}
     return {**files, ".py": render("targets/c/module.py.j2", **found)} if training else files
+
+
+def _checked(weights: Any, network: Network) -> Arrays:
+    """The weights as arrays; SpecError for names, shapes and numbers that do not fit."""
+
+    def fail(place: str, message: str, hint: str = "") -> NoReturn:
+        raise SpecError([Problem("generate", None, place, message, hint)])
+
+    if not isinstance(weights, Mapping):
+        fail("weights", f"must be a mapping of names to arrays, not {kind_of(weights)}")
+    scaling = dict.fromkeys(("x_mean", "x_scale"), (network.inputs,))
+    shapes = {**network.parameters, **(scaling if scaling.keys() & weights.keys() else {})}
+    for name in weights:
+        if name not in shapes:
+            fail(f"weights[{quoted(str(name))}]", "no such parameter", suggestion(name, shapes))
+    found = {}
+    for name, shape in shapes.items():
+        place = f"weights[{quoted(name)}]"
+        if name not in weights:
+            fail(place, "missing")
+        found[name] = np.asarray(weights[name])
+        if found[name].dtype.kind not in "fiub" or found[name].shape != shape:
+            fail(place, f"must be an array of real numbers of the shape {shape}")
+        if not np.isfinite(found[name]).all():
+            fail(place, "holds nan or inf; every entry must be finite")
+    if "x_scale" in found and not found["x_scale"].all():
+        fail('weights["x_scale"]', "holds 0, by which the inputs would be divided")
+    return found
 
 
 def _wrong_prefix(prefix: str) -> tuple[str, str] | None:
