@@ -754,7 +754,7 @@ def test_mistakes_are_tuples() -> None:
     assert [e[2] for e in errors] == ["model.inputs", "loss.name", "layers[1].rate"]
     for error in errors:
         file, line, _, message, hint = error
-        assert (file, line) == ("<dict>", None)
+        assert (file, line) == ("Network", None)
         assert message
         assert isinstance(hint, str)
     assert isinstance(caught.value, ValueError)
