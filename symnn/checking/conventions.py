@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from symnn.engine.evaluate import Array
-from symnn.nn.layers import SAMPLES
 
 if TYPE_CHECKING:
     from symnn.checking.mistakes import Chain
@@ -43,7 +42,7 @@ class Convention:
 def _of_one_sample(chain: Chain, tensor: str) -> bool:
     """A value that each sample has its own of, where the loss is a mean over several."""
     axes = chain.raw[tensor].lhs.axes
-    return chain.network.mean_loss and chain.count > 1 and any(a.size == SAMPLES for a in axes)
+    return chain.network.mean_loss and chain.count > 1 and any(a.samples for a in axes)
 
 
 CONVENTIONS: tuple[Convention, ...] = (

@@ -171,7 +171,7 @@ def one_sample(case: Case) -> Found:
     """The first or the last sample alone, where a line sums over all of them."""
     chain, line = case.chain, case.chain.raw[case.tensor]
     count = chain.count
-    sums = any(a.name == "n" for t in line.terms for a in t.over)
+    sums = any(a.samples for t in line.terms for a in t.over)
     if count < 2 or not sums or any("N" in map(str, t.f.free_symbols) for t in line.terms):
         return
     forward, names = chain.network.program.tensors, chain.tensors
@@ -180,7 +180,7 @@ def one_sample(case: Case) -> Found:
         for name in dict.fromkeys(map(name_of, line.reads)):
             array = chain.evaluator.arrays[name]
             axes = chain.raw[names[name]].lhs.axes if name in names else forward[name].axes
-            batch = bool(axes) and axes[0].name == "n"
+            batch = bool(axes) and axes[0].samples
             inner.arrays[name] = array[:, k : k + 1] if batch else array
         text = f"the sum over the batch is missing: only the {word} sample"
         yield text, chain.run(inner, line)

@@ -130,7 +130,7 @@ def _stable(derivation: Derivation, point: Sweep) -> list[Row]:
 def _samples(derivation: Derivation, point: Sweep) -> list[Row]:
     """dL/dA over N samples is c times the sum of one-sample gradients; the penalty counts once."""
     batch, one, values = derivation.batch, derivation.sample, point.values
-    data = {t.name for t in batch.forward.leaves if any(a.name == "n" for a in t.axes)}
+    data = {t.name for t in batch.forward.leaves if any(a.samples for a in t.axes)}
     decay = float(values["l2"]) if "l2" in values else 0.0
     parts = []
     for i in range(SAMPLES):

@@ -11,10 +11,10 @@ import sympy as sp
 
 from symnn.engine.explicit import Explicit
 from symnn.engine.functions import X, user_function
-from symnn.engine.ir import Program, axis
+from symnn.engine.ir import SAMPLES, Program, axis
 from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import kind_of
-from symnn.nn.layers import LAYERS, SAMPLES, Build
+from symnn.nn.layers import LAYERS, Build
 from symnn.nn.losses import LOSSES, loss_line
 from symnn.nn.optimizers import Optimizer, optimizer
 from symnn.spec.formula import parse_formula
@@ -106,7 +106,7 @@ class Network:
 
     def _build(self, samples: bool) -> Program:
         net = Build(axis("n", SAMPLES) if samples else None, self._functions)
-        out = net.leaf("x", net.batch(axis("j0", self.inputs)), "input")
+        out = net.leaf("x", net.batch(axis("j0", self.inputs, "units", 0)), "input")
         for layer in self.layers:
             out = layer.forward(net, out)
         y = net.leaf("y", out.axes, "target")

@@ -13,6 +13,7 @@ import sympy as sp
 
 from symnn.engine.diff import gradients
 from symnn.engine.ir import (
+    SAMPLES,
     Item,
     Line,
     Program,
@@ -24,7 +25,6 @@ from symnn.engine.ir import (
     name_of,
 )
 from symnn.engine.simplify import simplify
-from symnn.nn.layers import SAMPLES
 
 
 @dataclass(frozen=True)

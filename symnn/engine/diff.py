@@ -118,7 +118,7 @@ def fresh_axis(a: Axis, taken: Iterable[sp.Symbol], bound: Iterable[sp.Symbol]) 
     used, name = {*taken, *bound}, a.name
     while True:
         name += "_"
-        renamed = axis(name, a.size)
+        renamed = axis(name, a.size, a.counts, a.layer)
         if renamed.symbol not in used:
             return renamed
 

@@ -43,17 +43,35 @@ class ProgramError(ValueError):
     """A program, or one of its lines, that breaks an invariant; the message shows the line."""
 
 
+SAMPLES = sp.Symbol("N", integer=True, positive=True)  # the number of samples of a batch
+
+
+class SampleIndex(sp.Symbol):  # type: ignore[misc]
+    """The index of an axis over the samples."""
+
+
 @dataclass(frozen=True)
 class Axis:
-    """A named axis: a summation or output index with its number of values."""
+    """A named axis: a summation or output index with its number of values.
+
+    counts: what its values are, "samples", "units" or "" (nothing that symnn knows).  layer: the
+    number of the layer whose units they are.
+    """
 
     symbol: sp.Symbol
     size: Size
+    counts: str = field(default="", compare=False)
+    layer: int | None = field(default=None, compare=False)
 
     @property
     def name(self) -> str:
         """The name of the index symbol."""
         return str(self.symbol.name)
+
+    @property
+    def samples(self) -> bool:
+        """Whether it counts samples."""
+        return self.counts == "samples"
 
     def __str__(self) -> str:
         return f"{self.name}<{self.size}"
@@ -63,9 +81,14 @@ class Axis:
 
 
 @functools.cache
-def axis(name: str, size: Size) -> Axis:
-    """The axis of that name and size; its index runs over 0 .. size-1."""
-    return Axis(sp.Symbol(name, integer=True), size)
+def axis(name: str, size: Size, counts: str = "", layer: int | None = None) -> Axis:
+    """The axis of that name and size; its index runs over 0 .. size-1.
+
+    One of SAMPLES values counts samples.
+    """
+    if size == SAMPLES:
+        return Axis(SampleIndex(name, integer=True), size, "samples")
+    return Axis(sp.Symbol(name, integer=True), size, counts, layer)
 
 
 @functools.cache

@@ -19,7 +19,16 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symnn.engine.diff import placeholder
-from symnn.engine.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of
+from symnn.engine.ir import (
+    Axis,
+    Line,
+    SampleIndex,
+    Term,
+    entries,
+    indices_of,
+    is_entry,
+    name_of,
+)
 
 Axes = tuple[sp.Symbol, ...]
 
@@ -85,10 +94,10 @@ class Lowered:
 
 
 def in_layout(axes: Sequence[sp.Symbol], layout: str) -> Axes:
-    """Axes in the order of the layout: the sample axis ``n`` goes last in "columns"."""
+    """Axes in the order of the layout: that of the samples goes last in "columns"."""
     if layout != "columns":
         return tuple(axes)
-    return tuple(sorted(axes, key=lambda a: a.name == "n"))
+    return tuple(sorted(axes, key=lambda a: isinstance(a, SampleIndex)))
 
 
 def lower_line(line: Line, layout: str = "rows", out: Axes | None = None) -> tuple[Lowered, ...]:

@@ -16,7 +16,17 @@ import sympy as sp
 from symnn.engine import display
 from symnn.engine.diff import placeholder
 from symnn.engine.functions import Named
-from symnn.engine.ir import Axis, Line, Term, entries, indices_of, is_entry, name_of
+from symnn.engine.ir import (
+    SAMPLES,
+    Axis,
+    Line,
+    SampleIndex,
+    Term,
+    entries,
+    indices_of,
+    is_entry,
+    name_of,
+)
 from symnn.engine.lower import HYPERPARAMETERS, ordered_terms, primitive, reading_order
 from symnn.formulas.pieces import (
     ADD,
@@ -114,7 +124,7 @@ class Writer:
         own: list[str] = []
         samples: list[str] = []
         for index in self.printed(e):
-            above = isinstance(index, sp.Symbol) and index.name.rstrip("_") == "n"
+            above = isinstance(index, SampleIndex)
             (samples if above else own).append(self.index(index))
         joint = "" if all(len(i) == 1 or i.endswith("'") for i in own) else ","
         sub = joint.join(own)
@@ -134,7 +144,7 @@ class Writer:
         if isinstance(index, sp.Symbol):
             if units := re.fullmatch(r"n_(\d+)", index.name):
                 return f"n_{{{self.notation.layer(int(units[1]))}}}"
-            return self.notation.count if index.name == "N" else index_name(index)
+            return self.notation.count if index == SAMPLES else index_name(index)
         return self.expression(index)[0].replace(" ", "")
 
     def expression(self, f: sp.Expr) -> Text:
@@ -318,9 +328,9 @@ def index_letters(axes: Sequence[Axis], notation: Notation) -> dict[sp.Symbol, s
     """The letters of a line's axes: n for the samples, i, j, … for the units of layers."""
     found: dict[sp.Symbol, str] = {}
     for a in axes:
-        if a.name.rstrip("_") == "n":
+        if a.samples:
             found[a.symbol] = notation.sample + "'" * a.name.count("_")
-        elif not re.fullmatch(r"j\d+_*", a.name):
+        elif a.counts != "units":
             found[a.symbol] = index_name(a.symbol)
     every = (c + "'" * primes for primes in itertools.count() for c in notation.indices)
     free = (c for c in every if c not in found.values())

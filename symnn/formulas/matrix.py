@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sympy as sp
 
 from symnn.engine.functions import Named
-from symnn.engine.ir import Line, entries, indices_of, is_entry, name_of
+from symnn.engine.ir import Line, SampleIndex, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import (
     Axes,
     Elementwise,
@@ -156,7 +156,7 @@ class MatrixWriter(Writer):
 
     def upright(self, axes: Axes) -> bool:
         """Whether what has these axes is written as a row: it belongs to no sample."""
-        single = len(axes) == 1 and axes[0].name.rstrip("_") != "n"
+        single = len(axes) == 1 and not isinstance(axes[0], SampleIndex)
         return single and self.notation.upright(self.layout)
 
     def as_row(self, e: Elementwise, axes: Axes) -> str:
@@ -188,7 +188,7 @@ class MatrixWriter(Writer):
     def letter(self, e: sp.Expr, transposed: bool = False) -> str:
         """The letter of an entry's tensor, or the transpose of it."""
         own = indices_of(e)
-        batch = len(own) > 1 and any(i.name.rstrip("_") == "n" for i in own)
+        batch = len(own) > 1 and any(isinstance(i, SampleIndex) for i in own)
         name = name_of(e)
         sup = self.sample if name in self.of else ""
         return self.notation.symbol(name, batch=batch, sup=sup, transposed=transposed)

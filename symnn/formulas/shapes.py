@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 import sympy as sp
@@ -64,9 +63,9 @@ class _Recorder(MatrixWriter):
 
 def size_tex(a: Axis, notation: Notation) -> str:
     """The number of values of an axis: n_{1} of the units of layer 1, N of the samples."""
-    if units := re.fullmatch(r"j(\d+)_*", a.name):
-        return f"n_{{{notation.layer(int(units[1]))}}}"
-    return notation.count if a.name.rstrip("_") == "n" else Writer(notation, {}).tex(sp.S(a.size))
+    if a.layer is not None:
+        return f"n_{{{notation.layer(a.layer)}}}"
+    return notation.count if a.samples else Writer(notation, {}).tex(sp.S(a.size))
 
 
 def line_shapes(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sympy as sp
 
-from symnn.engine.ir import Line, Program, Tensor, Term, name_of
+from symnn.engine.ir import SAMPLES, Line, Program, Tensor, Term, name_of
 from symnn.engine.lower import Lowered, lower_line
 from symnn.engine.stabilise import softmaxes
 from symnn.formulas.index import is_decay, printed_axes, softmax
@@ -135,7 +135,7 @@ def separated(line: Line) -> Line:
 
 def scale(mean: bool) -> sp.Expr:
     """c: 1/N if the loss is a mean over the samples, 1 if it is a sum."""
-    return 1 / sp.Symbol("N", integer=True, positive=True) if mean else sp.S.One
+    return 1 / SAMPLES if mean else sp.S.One
 
 
 def _of_sample(t: Tensor) -> bool:

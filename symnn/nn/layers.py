@@ -17,8 +17,6 @@ from symnn.engine.functions import TABLE, named
 from symnn.engine.ir import Axis, Fact, Line, Program, Tensor, Term, axis
 from symnn.io.fields import Field
 
-SAMPLES = sp.Symbol("N", integer=True, positive=True)  # the number of samples in a batch
-
 
 @dataclass
 class Build:
@@ -96,7 +94,7 @@ class Dense:
         """The affine map, then the activation (none for "linear")."""
         net.dense += 1
         k = net.dense
-        source, units = x.axes[-1], axis(f"j{k}", self.units)
+        source, units = x.axes[-1], axis(f"j{k}", self.units, "units", k)
         weights = net.leaf(f"A_{k}", (units, source), "parameter")
         terms = [Term(weights.entry * x.entry, (source,))]
         if self.bias:

@@ -80,7 +80,7 @@ class Equations:
         self.batched = {
             t.name
             for t in self.forward.tensors.values()
-            if len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
+            if len(t.axes) > 1 and any(a.samples for a in t.axes)
         }
 
     def sweep_kind(self, notation: Notation) -> str:

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
 from symnn.engine.erfc import ERFC_SOURCE
-from symnn.engine.ir import Line, Program, name_of
+from symnn.engine.ir import SAMPLES, Line, Program, name_of
 from symnn.io.errors import suggestion
 from symnn.io.fields import check_names
 from symnn.io.marks import marked_text
 from symnn.io.templating import render
-from symnn.nn.layers import SAMPLES, Dropout
+from symnn.nn.layers import Dropout
 from symnn.nn.losses import LOSSES
 from symnn.targets.c.compiler import compiler, sizes
 from symnn.targets.c.module import c_files

@@ -5,10 +5,10 @@ import pytest
 
 from symnn.engine.diff import gradients
 from symnn.engine.functions import ACTIVATIONS, TABLE
-from symnn.engine.ir import axis
+from symnn.engine.ir import SAMPLES, axis
 from symnn.engine.simplify import simplify
 from symnn.engine.stabilise import stabilise
-from symnn.nn.layers import SAMPLES, Build, Dense
+from symnn.nn.layers import Build, Dense
 from symnn.nn.losses import LOSSES, loss_line
 from symnn.targets.python.expressions import statement
 

@@ -12,7 +12,7 @@ from support.random_networks import N, leaves_of, random_network
 from symnn import Dense, Network
 from symnn.engine.evaluate import Evaluator
 from symnn.engine.functions import named
-from symnn.engine.ir import Line, Tensor, Term, axis
+from symnn.engine.ir import SAMPLES, Line, Tensor, Term, axis
 from symnn.engine.lower import (
     Elementwise,
     Factor,
@@ -28,7 +28,7 @@ from symnn.engine.lower import (
     split,
 )
 
-n, i, j, k = axis("n", N), axis("i", 3), axis("j", 4), axis("k", 2)
+n, i, j, k = axis("n", SAMPLES), axis("i", 3), axis("j", 4), axis("k", 2)
 LAYOUTS = ("rows", "columns")
 
 

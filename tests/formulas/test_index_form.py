@@ -12,6 +12,7 @@ from support.latex_grammar import SAMPLES, indexed
 import symnn
 from symnn.engine.complex_step import draw
 from symnn.engine.evaluate import evaluate
+from symnn.engine.ir import SAMPLES as N
 from symnn.engine.ir import Tensor, axis
 from symnn.formats.registry import PRINTERS
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError
@@ -95,7 +96,7 @@ def test_every_notation_prints_what_has_no_matrix_form(notation: str) -> None:
 
 
 def test_a_tensor_with_three_axes_has_its_sizes_and_a_matrix_for_each_of_the_first() -> None:
-    t = Tensor("K", (axis("n", 2), axis("j1", 4), axis("t", 3)))
+    t = Tensor("K", (axis("n", N), axis("j1", 4, "units", 1), axis("t", 3)))
     assert times(tensor_shape(t, AFFINE, "rows")) == r"N{\times}n_{1}{\times}3"
     texts = np.array([[["1", "2"], ["3", "4"]], [["5", "6"], ["7", "8"]]], dtype=object)
     first, second = (matrix(part) for part in texts)

@@ -18,16 +18,23 @@ from support.latex_grammar import SAMPLES, holds, indexed, matrix, named, size
 
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import named as function
+from symnn.engine.ir import SAMPLES as N
 from symnn.engine.ir import Axis, Line, Program, Tensor, Term, axis
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import line_shapes
-from symnn.nn.layers import SAMPLES as N
 from symnn.notation.books import AFFINE, CS231N, LAYOUTS, NIELSEN
 
 LINES = 150
 # of different sizes, so that a product of the wrong ones cannot be taken for the right one
-AXES = (axis("n", N), axis("j1", 2), axis("j2", 4), axis("t", 3), axis("w", 3), axis("h", 6))
+AXES = (
+    axis("n", N),
+    axis("j1", 2, "units", 1),
+    axis("j2", 4, "units", 2),
+    axis("t", 3),
+    axis("w", 3),
+    axis("h", 6),
+)
 ENTRYWISE = (sp.exp, function("tanh"), function("sigmoid"), sp.log, sp.sqrt)
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import sympy as sp
 
+from symnn.engine.ir import SAMPLES
 from symnn.engine.repeats import layer_of
 from symnn.io.errors import Problem, SpecError, quoted, suggestion
 from symnn.io.fields import Field, check_argument, kind_of
 from symnn.io.templating import render
-from symnn.nn.layers import SAMPLES
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
 from symnn.targets.c.scalars import FUNCTIONS, Constants
 from symnn.targets.c.statements import gradient, layout, prediction, size, update
