@@ -11,7 +11,7 @@ import sympy as sp
 
 from symnn.engine.explicit import Explicit
 from symnn.engine.functions import X, user_function
-from symnn.engine.ir import SAMPLES, Program, axis
+from symnn.engine.ir import SAMPLES, Program, Tensor, axis
 from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import kind_of
 from symnn.nn.layers import LAYERS, Build
@@ -97,28 +97,27 @@ class Network:
     @functools.cached_property
     def program(self) -> Program:
         """The forward lines for a batch of N samples."""
-        return self._build(samples=True)
+        return self._build(samples=True)[0]
 
     @functools.cached_property
     def sample_program(self) -> Program:
         """The forward lines for one sample: N = 1 and no sample axis."""
-        return self._build(samples=False)
+        return self._build(samples=False)[0]
 
-    def _build(self, samples: bool) -> Program:
+    def _build(self, samples: bool) -> tuple[Program, Tensor]:
+        """The forward lines, and F(x)."""
         net = Build(axis("n", SAMPLES) if samples else None, self._functions)
         out = net.leaf("x", net.batch(axis("j0", self.inputs, "units", 0)), "input")
         for layer in self.layers:
             out = layer.forward(net, out)
         y = net.leaf("y", out.axes, "target")
         loss_line(net, self.spec.loss.name, out, y, l2=bool(self.spec.loss.l2))
-        return net.program()
+        return net.program(), out
 
     @functools.cached_property
     def output(self) -> str:
         """The name of the tensor that is F(x)."""
-        values = [line.lhs.name for line in self.program.lines if line.lhs.role == "value"]
-        read = [n for n in values if n.split("_")[0] in ("z", "a", "h")]
-        return read[-1]
+        return self._build(samples=True)[1].name
 
     @property
     def outputs(self) -> int:

@@ -128,7 +128,7 @@ def first_maximiser(line: Line, term: Term, k: int, taken: Iterable[str] = ()) -
     name = f"{line.lhs.name}_first" + (f"_{k}" if k else "")
     while name in taken:
         name += "_"
-    lhs = Tensor(name, line.lhs.axes + term.over, role="mask")
+    lhs = Tensor(name, line.lhs.axes + term.over, role="mask", layer=line.lhs.layer)
     return Line(lhs, (Term(term.f, term.over, "first"),), "indicator of the first maximiser")
 
 
@@ -217,7 +217,9 @@ class _Sweep:
             self.taken.add(name)
             self.names[tensor.name] = name
         name = self.names[tensor.name]
-        return Tensor(name, tensor.axes, "gradient", of=self.of, wrt=tensor.name)
+        return Tensor(
+            name, tensor.axes, "gradient", of=self.of, wrt=tensor.name, layer=tensor.layer
+        )
 
     def _gradient_line(self, tensor: Tensor) -> Line:
         terms = tuple(self.uses.get(tensor.name, ()))

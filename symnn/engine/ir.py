@@ -50,6 +50,10 @@ class SampleIndex(sp.Symbol):  # type: ignore[misc]
     """The index of an axis over the samples."""
 
 
+class Hyperparameter(sp.Symbol):  # type: ignore[misc]
+    """A scalar of the training, which stands with the numbers of a term."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """A named axis: a summation or output index with its number of values.
@@ -100,8 +104,13 @@ def _base(name: str) -> sp.IndexedBase:
 class Tensor:
     """A name with ordered axes.  ``t[i, j]`` is a SymPy entry, ``t.entry`` the one at its own axes.
 
-    A gradient carries its identity: it is the derivative ``of`` one tensor with
-    respect to another (``wrt``), both by name.
+    What it is, is said here and never read from its name.  A gradient is the derivative ``of`` one
+    tensor with respect to another (``wrt``), both by name; an optimizer's state, and the next value
+    of a tensor, are those ``of`` a tensor.
+
+    kind: "weights", "bias", "pre-activation", "activation", "next", … or "".  letter: the letter
+    by which notations know it, "A" of A_1; "" if it has none.  layer: the number that the tensors
+    of its layer share.
     """
 
     name: str
@@ -110,13 +119,17 @@ class Tensor:
     domain: str = "real"
     of: str | None = None
     wrt: str | None = None
+    kind: str = field(default="", compare=False)
+    letter: str = field(default="", compare=False)
+    layer: int | None = field(default=None, compare=False)
 
     def __getitem__(self, index: Any) -> sp.Expr:
         indices = index if isinstance(index, tuple) else (index,)
         if len(indices) != len(self.axes):
             raise ProgramError(f"{self.name} has {len(self.axes)} axes, not {len(indices)}")
         if not indices:
-            return sp.Symbol(self.name, real=True)
+            kind = Hyperparameter if self.role == "hyperparameter" else sp.Symbol
+            return kind(self.name, real=True)
         return sp.Indexed(
             _base(self.name), *(i.symbol if isinstance(i, Axis) else sp.S(i) for i in indices)
         )

@@ -21,6 +21,7 @@ import sympy as sp
 from symnn.engine.diff import placeholder
 from symnn.engine.ir import (
     Axis,
+    Hyperparameter,
     Line,
     SampleIndex,
     Term,
@@ -209,15 +210,11 @@ def split(f: sp.Expr) -> tuple[sp.Expr, list[sp.Expr]]:
         if isinstance(g, sp.Add):
             content, g = primitive(g)
             coefficient.append(content)
-        if all(isinstance(e, sp.Symbol) and e.name in HYPERPARAMETERS for e in entries(g)):
+        if all(isinstance(e, Hyperparameter) for e in entries(g)):
             coefficient.append(g)
         else:
             factors.append(g)
     return sp.Mul(*coefficient), sorted(factors, key=reading_order) or [sp.S.One]
-
-
-# scalars that stand with the numbers of a term
-HYPERPARAMETERS = ("eta", "l2", "mu", "beta_1", "beta_2", "rho", "epsilon", "t")
 
 
 def primitive(f: sp.Add) -> tuple[sp.Expr, sp.Expr]:

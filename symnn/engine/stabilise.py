@@ -117,7 +117,9 @@ def _softmax(program: Program, line: Line) -> _Softmax | None:
     total = s.terms[0]
     if not is_entry(z) or len(s.terms) != 1 or total.f != e.lhs.entry or len(total.over) != 1:
         return None
-    m = Tensor(_fresh(program, "m_" + e.lhs.name.split("_", 1)[-1]), s.lhs.axes)
+    k = e.lhs.layer
+    name = _fresh(program, "m" if k is None else f"m_{k}")
+    m = Tensor(name, s.lhs.axes, letter="m", layer=k)
     return _Softmax(program.tensors[name_of(z)], e.lhs.name, s.lhs, line.lhs.name, m, total)
 
 
@@ -194,7 +196,11 @@ def _norms(program: Program) -> dict[str, _Norm]:
         if squared and square.over and readers == [line]:
             v, axes = Term(square.f.base, square.over), q.lhs.axes
             m, u, s = (_fresh(program, name) for name in "mus")
-            own = Tensor(m, axes), Tensor(u, axes + v.over), Tensor(s, axes)
+            own = (
+                Tensor(m, axes, letter="m"),
+                Tensor(u, axes + v.over, letter="u"),
+                Tensor(s, axes, letter="s"),
+            )
             found[line.lhs.name] = _Norm(q.lhs, line.lhs, v, *own)
     return found
 

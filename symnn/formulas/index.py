@@ -19,6 +19,7 @@ from symnn.engine.functions import Named
 from symnn.engine.ir import (
     SAMPLES,
     Axis,
+    Hyperparameter,
     Line,
     SampleIndex,
     Term,
@@ -27,7 +28,7 @@ from symnn.engine.ir import (
     is_entry,
     name_of,
 )
-from symnn.engine.lower import HYPERPARAMETERS, ordered_terms, primitive, reading_order
+from symnn.engine.lower import ordered_terms, primitive, reading_order
 from symnn.formulas.pieces import (
     ADD,
     ATOM,
@@ -39,6 +40,7 @@ from symnn.formulas.pieces import (
     joined,
     within,
 )
+from symnn.nn.losses import PENALTY
 from symnn.notation.books import AFFINE
 from symnn.notation.notation import Notation
 
@@ -142,8 +144,8 @@ class Writer:
         if index in self.indices:
             return self.indices[index]
         if isinstance(index, sp.Symbol):
-            if units := re.fullmatch(r"n_(\d+)", index.name):
-                return f"n_{{{self.notation.layer(int(units[1]))}}}"
+            if index in self.notation.sizes:
+                return f"n_{{{self.notation.layer(self.notation.sizes[index])}}}"
             return self.notation.count if index == SAMPLES else index_name(index)
         return self.expression(index)[0].replace(" ", "")
 
@@ -285,7 +287,7 @@ class Writer:
 
 def _hyper(g: sp.Expr) -> bool:
     """Whether a factor is made of scalar hyperparameters alone."""
-    return all(isinstance(e, sp.Symbol) and e.name in HYPERPARAMETERS for e in entries(g))
+    return all(isinstance(e, Hyperparameter) for e in entries(g))
 
 
 def _constants_first(g: sp.Expr) -> tuple[int, str]:
@@ -315,10 +317,10 @@ def number(f: sp.Expr) -> Text:
 
 
 def index_name(s: sp.Symbol) -> str:
-    """An index by its own name: t, n', j_{0}."""
+    """An index, or a size, by its own name: t, n', j_{0}."""
     plain = s.name.rstrip("_")
     primes = "'" * (len(s.name) - len(plain))
-    found = re.fullmatch(r"([A-Za-z])(\d+)", plain)
+    found = re.fullmatch(r"([A-Za-z])_?(\d+)", plain)
     if found:
         return f"{found[1]}_{{{found[2]}}}{primes}"
     return (plain if len(plain) == 1 else rf"\mathrm{{{plain}}}") + primes
@@ -350,7 +352,7 @@ def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
     mark: stands before the equals sign, such as ``&``.
     """
     left, right = line_sides(line, notation)
-    sign = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
+    sign = r"\leftarrow" if line.lhs.kind == "next" else "="
     return f"{left} {mark}{sign} {right}"
 
 
@@ -365,7 +367,7 @@ def line_sides(line: Line, notation: Notation = AFFINE, layout: str = "sample") 
 
 def is_decay(term: Term) -> bool:
     """Whether a term belongs to the penalty of the weights; such terms are printed last."""
-    return any(isinstance(e, sp.Symbol) and e.name == "l2" for e in entries(term.f))
+    return PENALTY.entry in entries(term.f)
 
 
 def _bare(term: Term, bound: Collection[sp.Symbol]) -> bool:

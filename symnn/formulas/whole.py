@@ -31,7 +31,8 @@ def nested(program: Program, output: str, notation: Notation, general: bool = Fa
     general: for any number of layers, of which the first and the last are written out.
     """
     lines = inlined(program)
-    sources = [_source(program, line) for line in lines.values() if line.why == "affine map"]
+    affine = (line for line in lines.values() if line.lhs.kind == "pre-activation")
+    sources = [_source(program, line) for line in affine]
     symbols = {}
     if len(sources) > DEEP:
         inner = _written(program, sources[1], notation, lines, {})
@@ -60,7 +61,7 @@ def names(tensors: Iterable[Tensor], notation: Notation) -> str:
     """A_{1}, A_{2}, b_{1}, b_{2}, with dots where there are many."""
     groups: dict[str, list[str]] = {}
     for t in tensors:
-        groups.setdefault(t.name.split("_")[0], []).append(notation.symbol(t.name))
+        groups.setdefault(t.letter, []).append(notation.symbol(t.name))
     return ", ".join(", ".join(shortened(group)) for group in groups.values())
 
 
@@ -111,7 +112,14 @@ def penalties(line: Line, decays: Sequence[Term], notation: Notation) -> str:
 
 def of_sample(program: Program) -> frozenset[str]:
     """The tensors that each sample has its own of."""
-    return frozenset(t.name for t in program.tensors.values() if _of_sample(t))
+    known = program.tensors
+
+    def own(t: Tensor) -> bool:
+        if t.role == "gradient":
+            return t.wrt is None or known[t.wrt].role != "parameter"
+        return t.role in ("input", "target", "mask", "value")
+
+    return frozenset(t.name for t in known.values() if own(t))
 
 
 def sample_sum(line: Line, per_sample: Collection[str], mean: bool, notation: Notation) -> str:
@@ -136,13 +144,6 @@ def separated(line: Line) -> Line:
 def scale(mean: bool) -> sp.Expr:
     """c: 1/N if the loss is a mean over the samples, 1 if it is a sum."""
     return 1 / SAMPLES if mean else sp.S.One
-
-
-def _of_sample(t: Tensor) -> bool:
-    """Whether every sample has its own value of the tensor."""
-    if t.role == "gradient":
-        return not (t.wrt or "").startswith(("A_", "b_"))
-    return t.role in ("input", "target", "mask", "value")
 
 
 def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> str:

@@ -42,15 +42,32 @@ class Build:
         """The axes of a value of every sample."""
         return ((self.samples,) if self.samples else ()) + axes
 
-    def leaf(self, name: str, axes: tuple[Axis, ...], role: str) -> Tensor:
-        """A new leaf, or the one that already has the name."""
-        return self.leaves.setdefault(name, Tensor(name, axes, role))
+    def leaf(
+        self,
+        letter: str,
+        axes: tuple[Axis, ...],
+        role: str,
+        *,
+        kind: str = "",
+        layer: int | None = None,
+    ) -> Tensor:
+        """A new leaf, or the one that already has the name: the letter, and the layer's number."""
+        leaf = Tensor(_name(letter, layer), axes, role, kind=kind, letter=letter, layer=layer)
+        return self.leaves.setdefault(leaf.name, leaf)
 
     def let(
-        self, name: str, axes: tuple[Axis, ...], *terms: Term, why: str, domain: str = "real"
+        self,
+        letter: str,
+        axes: tuple[Axis, ...],
+        *terms: Term,
+        why: str,
+        kind: str = "",
+        layer: int | None = None,
+        domain: str = "real",
     ) -> Tensor:
-        """A new line ``name[axes] = sum of terms``."""
-        lhs = Tensor(name, axes, domain=domain)
+        """A new line ``name[axes] = sum of terms``; its name is made as that of a leaf."""
+        name = _name(letter, layer)
+        lhs = Tensor(name, axes, domain=domain, kind=kind, letter=letter, layer=layer)
         self.lines[name] = Line(lhs, terms, why)
         return lhs
 
@@ -61,6 +78,10 @@ class Build:
     def program(self) -> Program:
         """What was collected, as a program."""
         return Program(tuple(self.leaves.values()), tuple(self.lines.values()), tuple(self.facts))
+
+
+def _name(letter: str, layer: int | None) -> str:
+    return letter if layer is None else f"{letter}_{layer}"
 
 
 class Layer(Protocol):
@@ -95,11 +116,13 @@ class Dense:
         net.dense += 1
         k = net.dense
         source, units = x.axes[-1], axis(f"j{k}", self.units, "units", k)
-        weights = net.leaf(f"A_{k}", (units, source), "parameter")
+        weights = net.leaf("A", (units, source), "parameter", kind="weights", layer=k)
         terms = [Term(weights.entry * x.entry, (source,))]
         if self.bias:
-            terms.append(Term(net.leaf(f"b_{k}", (units,), "parameter").entry))
-        z = net.let(f"z_{k}", net.batch(units), *terms, why="affine map")
+            bias = net.leaf("b", (units,), "parameter", kind="bias", layer=k)
+            terms.append(Term(bias.entry))
+        axes = net.batch(units)
+        z = net.let("z", axes, *terms, why="affine map", kind="pre-activation", layer=k)
         if self.activation == "linear":
             return z
         if self.activation == "softmax":
@@ -107,17 +130,20 @@ class Dense:
         function = net.function(self.activation)
         domain = function.row.domain if self.activation in TABLE else "real"
         value = Term(function(z.entry))
-        return net.let(f"a_{k}", z.axes, value, why=self.activation, domain=domain)
+        return net.let(
+            "a", z.axes, value, why=self.activation, kind="activation", layer=k, domain=domain
+        )
 
 
 def softmax(net: Build, z: Tensor, k: int) -> Tensor:
     """e = exp(z), s = the sum of e, a = e/s."""
     units = z.axes[-1]
     exp = Term(sp.exp(z.entry))
-    e = net.let(f"e_{k}", z.axes, exp, why="exponentials of softmax", domain="positive")
+    e = net.let("e", z.axes, exp, why="exponentials of softmax", layer=k, domain="positive")
     total = Term(e.entry, (units,))
-    s = net.let(f"s_{k}", z.axes[:-1], total, why="sum of softmax", domain="positive")
-    return net.let(f"a_{k}", z.axes, Term(e.entry / s.entry), why="softmax", domain="unit")
+    s = net.let("s", z.axes[:-1], total, why="sum of softmax", layer=k, domain="positive")
+    value = Term(e.entry / s.entry)
+    return net.let("a", z.axes, value, why="softmax", kind="activation", layer=k, domain="unit")
 
 
 @dataclass(frozen=True)
@@ -135,9 +161,9 @@ class Dropout:
     def forward(self, net: Build, x: Tensor) -> Tensor:
         """h = x * mask; the mask is a leaf, drawn by who trains."""
         net.dropouts += 1
-        mask = net.leaf(f"mask_{net.dropouts}", x.axes, "mask")
+        mask = net.leaf("mask", x.axes, "mask", layer=net.dropouts)
         product = Term(x.entry * mask.entry)
-        return net.let(f"h_{net.dropouts}", x.axes, product, why="dropout")
+        return net.let("h", x.axes, product, why="dropout", layer=net.dropouts)
 
 
 LAYERS: dict[str, type[Any]] = {"dense": Dense, "dropout": Dropout}

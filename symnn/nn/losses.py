@@ -17,6 +17,9 @@ from symnn.engine.functions import named
 from symnn.engine.ir import Fact, Tensor, Term
 from symnn.nn.layers import Build
 
+# the factor of the penalty of the weights
+PENALTY = Tensor("l2", (), "hyperparameter", letter="l2")
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -123,7 +126,7 @@ def loss_line(net: Build, name: str, out: Tensor, y: Tensor, l2: bool) -> Tensor
     """L, with the penalty lambda/2 sum_k ||A_k||^2 of the weights added once if ``l2``."""
     terms = LOSSES[name].forward(net, out, y)
     if l2:
-        rate = net.leaf("l2", (), "hyperparameter").entry
-        weights = [t for t in net.leaves.values() if t.role == "parameter" and len(t.axes) == 2]
+        rate = net.leaf(PENALTY.letter, (), PENALTY.role).entry
+        weights = [t for t in net.leaves.values() if t.kind == "weights"]
         terms += [Term(rate * w.entry**2 / 2, w.axes) for w in weights]
     return net.let("L", (), *terms, why=f"loss ({name})")

@@ -7,13 +7,13 @@ leaf ``A_1_velocity`` with its own ``A_1_velocity_next``.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from symnn.engine.ir import Line, Tensor, Term
+from symnn.engine.ir import Hyperparameter, Line, Tensor, Term
 
-ETA = Tensor("eta", (), "hyperparameter")  # the learning rate
+ETA = Tensor("eta", (), "hyperparameter", letter="eta")  # the learning rate
 
 
 @dataclass
@@ -27,19 +27,23 @@ class Update:
 
     def state(self, suffix: str) -> sp.Expr:
         """The entry of a state of the parameter, zero at the start of training."""
-        name = f"{self.parameter.name}_{suffix}"
-        leaf = Tensor(name, self.parameter.axes, "state")
+        leaf = replace(self._own(suffix), role="state")
         self.leaves.append(leaf)
         return leaf.entry
 
     def let(self, suffix: str, f: sp.Expr, why: str) -> sp.Expr:
         """The line of the next value of the parameter ("") or of one of its states."""
-        name = self.parameter.name + (f"_{suffix}" if suffix else "")
-        if not suffix or any(leaf.name == name for leaf in self.leaves):
-            name += "_next"
-        lhs = Tensor(name, self.parameter.axes)
+        lhs = self._own(suffix) if suffix else self.parameter
+        if not suffix or lhs.name in {leaf.name for leaf in self.leaves}:
+            lhs = replace(lhs, name=f"{lhs.name}_next", kind="next", letter="", of=lhs.name)
+        lhs = replace(lhs, role="value", domain="real")
         self.lines.append(Line(lhs, (Term(f),), why))
         return lhs.entry
+
+    def _own(self, kind: str) -> Tensor:
+        """What the optimizer keeps, or computes, of the parameter."""
+        t = self.parameter
+        return Tensor(f"{t.name}_{kind}", t.axes, of=t.name, kind=kind, layer=t.layer)
 
 
 def _h(name: str) -> sp.Expr:
@@ -113,7 +117,7 @@ def update_lines(
         row.rule(u)
         leaves += u.leaves
         lines += u.lines
-    read = {e.name for line in lines for e in line.reads if isinstance(e, sp.Symbol)}
+    read = {e.name for line in lines for e in line.reads if isinstance(e, Hyperparameter)}
     order = ("eta", *row.constants, "t")
-    leaves += [Tensor(h, (), "hyperparameter") for h in order if h in read]
+    leaves += [Tensor(h, (), "hyperparameter", letter=h) for h in order if h in read]
     return tuple(leaves), tuple(lines)

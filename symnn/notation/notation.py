@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+import sympy as sp
+
 from symnn.engine.ir import Tensor
 
 GREEK = frozenset(
@@ -31,6 +33,7 @@ STATES = {"velocity": "v", "m": "m", "v": "v", "m_hat": r"\hat{m}", "v_hat": r"\
 LAST = {"z": "scores", "a": "output"}  # letters of the last layer, where it has its own
 _NAME = re.compile(r"(?P<base>[A-Za-z]+?)(?:_(?P<layer>\d+))?(?:_(?P<rest>[a-z_]+))?$")
 _GRADIENT = re.compile(r"d(?:L_d)?(?P<wrt>[A-Za-z](?:_\d+)?|theta|mask_\d+)_*$")
+_KINDS = {"A": "weights", "b": "bias", "z": "pre-activation", "a": "activation"}
 ACCENTED = re.compile(r"\\(hat|tilde|bar)\b")
 _BOLD = re.compile(r"\\(?:mathbf|boldsymbol)\{([^{}]*)\}")
 
@@ -55,8 +58,8 @@ class Notation:
     units.  activation: letter of every activation ("": each by its name).  functions: name of a
     function -> TeX.
 
-    The rest is what a program says of it, see :meth:`of`; each: a sample's gradients are those
-    of its own loss.
+    The rest is what a program says of it, see :meth:`of`.  sizes: the number of a layer's units,
+    where it is a symbol -> the layer.  each: a sample's gradients are those of its own loss.
     """
 
     name: str
@@ -81,9 +84,9 @@ class Notation:
     activation: str = ""
     functions: Mapping[str, str] = field(default_factory=dict)
     layer: Callable[[int], str] = _plain
-    sources: Mapping[str, str] = field(default_factory=dict)
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
     scaled: frozenset[str] = frozenset()
-    scalars: frozenset[str] = frozenset()
     sole: frozenset[str] = frozenset()
     last: int = 0
     activations: Mapping[str, str] = field(default_factory=dict)
@@ -100,31 +103,44 @@ class Notation:
 
     def of(
         self,
-        gradients: Mapping[str, str],
-        tensors: Iterable[Tensor] = (),
+        tensors: Iterable[Tensor],
         scaled: Iterable[str] = (),
         activations: Mapping[str, str] | None = None,
     ) -> Notation:
-        """The same letters, for a program with these tensors and names of gradients.
+        """The same letters, for a program with these tensors.
 
-        gradients: tensor -> name.  scaled: names of gradients of N L, not of L.  activations: name
-        of a pre-activation -> name of the function that is applied to it.
+        scaled: names of gradients of N L, not of L.  activations: name of a pre-activation -> name
+        of the function that is applied to it.
         """
-        tensors = list(tensors)
-        numbers = [layer for t in tensors if (layer := _parsed(t.name)[1])]
+        known = {t.name: t for t in tensors}
+        numbers = [t.layer for t in known.values() if t.kind == "pre-activation" and t.layer]
+        axes = [a for t in known.values() for a in t.axes if a.layer is not None]
         bound = replace(
             self,
-            sources={name: t for t, name in gradients.items()},
+            tensors=known,
+            sizes={a.size: a.layer or 0 for a in axes if isinstance(a.size, sp.Symbol)},
             scaled=frozenset(scaled),
-            scalars=frozenset(t.name for t in tensors if not t.axes),
-            last=max(map(int, numbers), default=0),
+            last=max(numbers, default=0),
             activations=dict(activations or {}),
         )
         if self.sole_mark:
             return bound
-        letters = {t.name: bound._named(t.name)[0] for t in tensors if _parsed(t.name)[1]}
+        letters = {t.name: bound._named(t)[0] for t in known.values() if t.letter and t.layer}
         count = Counter(letters.values())
         return replace(bound, sole=frozenset(n for n, c in letters.items() if count[c] == 1))
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of this name, with a letter and the number of a layer.
+
+        Where no program is bound, or one that gives it no letter, they are what its name says.
+        """
+        t = self.tensors.get(name)
+        if t is None:
+            return _read(name)
+        if t.letter or t.of or t.wrt:
+            return t
+        said = _read(name)
+        return replace(t, letter=said.letter, layer=said.layer)
 
     @property
     def alike(self) -> bool:
@@ -136,32 +152,38 @@ class Notation:
         """Whether the last layer has letters of its own."""
         return any(word in self.letters for word in LAST.values())
 
-    def wrt(self, name: str) -> str | None:
-        """What ``name`` is the gradient of the loss with respect to; None if it is none."""
-        if name in self.sources:
-            return self.sources[name]
-        found = _GRADIENT.match(name)
-        return found["wrt"] if found else None
-
     def own(self, name: str) -> bool:
         """Whether a tensor has a letter of the last layer's own."""
-        base, layer, rest = _parsed(name)
-        word = LAST.get(base, "")
-        return word in self.letters and not rest and bool(layer) and int(layer) == self.last
+        return self._own(self.tensor(name))
+
+    def _own(self, t: Tensor) -> bool:
+        word = LAST.get(t.letter, "")
+        return (
+            word in self.letters
+            and t.kind != "next"
+            and t.layer is not None
+            and (t.layer == self.last)
+        )
 
     def prefixed(self, name: str) -> bool:
         """Whether the symbol of a gradient is more than a letter: dW, but not \\delta."""
-        source = None if name in self.letters else self.wrt(name)
-        errors = self.error and _parsed(source or "")[0] == "z"
-        return source is not None and self.gradients != "partial" and not errors
+        t = self.tensor(name)
+        return t.wrt is not None and self.gradients != "partial" and not self._error(t.wrt)
+
+    def _error(self, name: str, batch: bool = False) -> str:
+        """The letter of the gradient by a pre-activation; "" where it has none, or is another."""
+        own = self.tensor(name).kind == "pre-activation"
+        return (self.batch_error if batch else self.error) if own else ""
 
     def turned(self, name: str, layout: str) -> bool:
         """Whether the printed matrix is the transpose of the tensor: weights, and what is theirs.
 
         The tensor of the weights has a row for each output.
         """
-        base = _parsed(self.wrt(name) or name)[0]
-        return base == "A" and self.inward(layout)
+        t = self.tensor(name)
+        while owner := t.wrt or t.of:
+            t = self.tensor(owner)
+        return t.kind == "weights" and self.inward(layout)
 
     def inward(self, layout: str) -> bool:
         """Whether the matrix of the weights has a row for each input."""
@@ -189,33 +211,36 @@ class Notation:
 
         component: of one entry, whose letter is not bold.  inline: fractions on one line.
         """
-        component = component or bool(sub) or name in self.scalars
+        t = self.tensor(name)
+        component = component or bool(sub) or self._scalar(name)
         how = _How(sub, sup, batch, component, transposed)
-        if name in self.letters:
-            return self._marked(self._styled(name, how) or name, "", how)
-        source = self.wrt(name)
-        if source is not None:
-            return self._gradient(name, source, how, inline)
-        base, _, rest = _parsed(name)
-        if rest.endswith("next"):
-            rest = rest.removesuffix("next").rstrip("_")
-            name = name.removesuffix("_next")
+        if t.wrt is not None:
+            return self._gradient(t, t.wrt, how, inline)
         above = _some(sup and f"({sup})")
-        if rest in STATES:
-            owner = self.symbol(name[: -len(rest) - 1])
-            return self._flipped(_attach(STATES[rest], [owner, *_some(sub)], above), how)
-        if rest.strip("_") or self._letter(base, batch) is None:
+        if t.kind == "next" and t.of:
+            return self.symbol(
+                t.of, batch=batch, sub=sub, sup=sup, component=component, transposed=transposed
+            )
+        if t.kind in STATES and t.of:
+            return self._flipped(
+                _attach(STATES[t.kind], [self.symbol(t.of), *_some(sub)], above), how
+            )
+        if self._letter(t.letter, batch) is None:
             return self._flipped(_attach(_words(name), _some(sub), above), how)
-        letter, layer = self._named(name, how)
+        letter, layer = self._named(t, how)
         return self._marked(letter, layer, how)
+
+    def _scalar(self, name: str) -> bool:
+        t = self.tensors.get(name)
+        return t is not None and not t.axes and t.wrt is None
 
     def applied(self, name: str, tex: str, argument: str | None, primes: str) -> str:
         """A function's symbol; argument: the tensor that it is applied to, if it is one."""
         tex = self.functions.get(name, tex)
         if not self.activation or argument is None or self.activations.get(argument) != name:
             return tex + (f"^{{{primes}}}" if primes else "")
-        layer = _parsed(argument)[1]
-        mark = "" if self.alike else self.layer(int(layer))
+        layer = self.tensor(argument).layer
+        mark = "" if self.alike or layer is None else self.layer(layer)
         text = _attach(self.activation, *self._places(mark))
         if not primes:
             return text
@@ -229,18 +254,16 @@ class Notation:
             return text
         return f"{f'({text})' if '^' in text else text}^{{{self.transpose}}}"
 
-    def _gradient(self, name: str, source: str, how: _How, inline: bool) -> str:
-        base, layer, rest = _parsed(source)
-        error = self.batch_error if how.batch else self.error
-        if base == "z" and layer and not rest and error:
-            return self._marked(error, self._label(source, layer), how)
+    def _gradient(self, t: Tensor, source: str, how: _How, inline: bool) -> str:
+        if error := self._error(source, how.batch):
+            return self._marked(error, self._label(self.tensor(source)), how)
         if self.gradients == "d":
-            letter, label = self._named(source, how)
+            letter, label = self._named(self.tensor(source), how)
             return self._marked(f"d{letter}", label, how)
         loss = self.letters["L"] + (f"^{{({how.sup})}}" if self.each and how.sup else "")
-        component = how.component or source in self.scalars
+        component = how.component or self._scalar(source)
         below = self.symbol(source, batch=how.batch, sub=how.sub, sup=how.sup, component=component)
-        top = rf"({self.count} {loss})" if name in self.scaled else loss
+        top = rf"({self.count} {loss})" if t.name in self.scaled else loss
         if self.gradients == "nabla" and not component:
             text = rf"\nabla_{{{below}}} {top}"
             return f"({text})^{{{self.transpose}}}" if how.transposed else text
@@ -249,11 +272,10 @@ class Notation:
         text = rf"\frac{{\partial {top}}}{{\partial {below}}}"
         return rf"\left({text}\right)^{{{self.transpose}}}" if how.transposed else text
 
-    def _named(self, name: str, how: _How | None = None) -> tuple[str, str]:
+    def _named(self, t: Tensor, how: _How | None = None) -> tuple[str, str]:
         """The letter of a tensor, and the label of its layer ("" for none)."""
-        base, layer, _ = _parsed(name)
-        letter = self._styled(LAST[base] if self.own(name) else base, how or _How())
-        return letter or _words(name), self._label(name, layer)
+        letter = self._styled(LAST[t.letter] if self._own(t) else t.letter, how or _How())
+        return letter or _words(t.name), self._label(t)
 
     def _styled(self, base: str, how: _How) -> str | None:
         """A letter as an array or as one of its components, which is not bold."""
@@ -261,6 +283,8 @@ class Notation:
         return _BOLD.sub(r"\1", letter) if letter and how.component else letter
 
     def _letter(self, base: str, batch: bool) -> str | None:
+        if not base:
+            return None
         table = self.batch if batch and base in self.batch else self.letters
         if base in table:
             return table[base]
@@ -268,12 +292,12 @@ class Notation:
             return "\\" + base
         return base if len(base) == 1 else None
 
-    def _label(self, name: str, layer: str) -> str:
-        if not layer or name in self.sole:
+    def _label(self, t: Tensor) -> str:
+        if t.layer is None or t.name in self.sole:
             return ""
-        if not self.first_mark and layer == "1" and self.layer is _plain:
+        if not self.first_mark and t.layer == 1 and self.layer is _plain:
             return ""
-        return self.layer(int(layer))
+        return self.layer(t.layer)
 
     def _above(self) -> bool:
         return self.layer_mark != "subscript"
@@ -311,10 +335,21 @@ class _How:
     transposed: bool = False
 
 
-def _parsed(name: str) -> tuple[str, str, str]:
-    """The base of a name, its layer's number and the rest."""
-    found = _NAME.match(name)
-    return (found["base"], found["layer"] or "", found["rest"] or "") if found else (name, "", "")
+def _read(name: str) -> Tensor:
+    """What the name of a tensor says by itself, by the rule that the engine names tensors by."""
+    if found := _GRADIENT.match(name):
+        return Tensor(name, role="gradient", of="L", wrt=found["wrt"])
+    parts = _NAME.match(name)
+    if parts is None:
+        return Tensor(name, letter=name)
+    base, layer, rest = parts["base"], parts["layer"], (parts["rest"] or "").strip("_")
+    if name.endswith("_next"):
+        return Tensor(name, of=name.removesuffix("_next"), kind="next")
+    if rest:
+        return Tensor(name, of=f"{base}_{layer}" if layer else base, kind=rest)
+    if not layer:
+        return Tensor(name, letter=name.strip("_"))
+    return Tensor(name, kind=_KINDS.get(base, ""), letter=base, layer=int(layer))
 
 
 def _some(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from symnn.derivation.any_depth import counted
 from symnn.engine.functions import Named
-from symnn.engine.ir import Fact, Line, Step, Tensor, is_entry, name_of
+from symnn.engine.ir import Fact, Line, Step, Tensor, is_entry, lines_of, name_of
 from symnn.engine.repeats import layer_of, line_signature, runs
 from symnn.formulas.index import is_decay, line_sides
 from symnn.formulas.matrix import ONES, NoMatrixFormError, matrix_sides
@@ -66,9 +66,10 @@ class Equations:
         lines = self.forward.lines
         self.activations = {line.lhs.name: f for line in lines if (f := activation(line))}
         self.activated = {name_of(f.args[0]): f.row.name for f in self.activations.values()}
-        self.notation = notation.of(
-            self.sweep.names, self.forward.tensors.values(), self.scaled(), self.activated
-        )
+        updated = (line.lhs for line in derivation.update_lines)
+        gradients = (line.lhs for line in lines_of(self.sweep.raw))
+        tensors = (*self.forward.tensors.values(), *gradients, *updated, *derivation.state_leaves)
+        self.notation = notation.of(tensors, self.scaled(), self.activated)
         self.kept = {line.lhs.name for line in self.sweep.gradients.values()}
         self.say = Phrases(language, **words(self.notation))
         self.affine = [line for line in self.forward.lines if line.why == "affine map"]

@@ -201,7 +201,7 @@ def test_gradients_read_like_a_textbook(layout, weights, bias):
     layers = [symnn.Dense(3, "sigmoid"), symnn.Dense(1, "sigmoid")]
     d = symnn.Network(inputs=2, layers=layers, loss="sse").derive()
     sweep = d.sample if layout == "sample" else d.batch
-    notation = AFFINE.of(sweep.names)
+    notation = AFFINE.of(sweep.program.tensors.values())
     sides = [matrix_sides(sweep.gradients[n], notation, layout) for n in ("A_1", "b_1")]
     assert [right for _, right in sides] == [weights, bias]
     if layout == "sample":

@@ -23,6 +23,7 @@ from symnn.engine.ir import Axis, Line, Program, Tensor, Term, axis
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import line_shapes
+from symnn.nn.optimizers import ETA
 from symnn.notation.books import AFFINE, CS231N, LAYOUTS, NIELSEN
 
 LINES = 150
@@ -58,7 +59,9 @@ class Draw:
         if len(axes) == 2 and axes[0].name != "n":
             names.append("A_1")  # what a notation may turn
         free = [c for c in names if self.unused(c)]
-        t = Tensor(self.random.choice(free), tuple(axes), "parameter")
+        name = self.random.choice(free)
+        kind = {"A_1": "weights", "z_2": "pre-activation"}.get(name, "")
+        t = Tensor(name, tuple(axes), "parameter", kind=kind)
         self.leaves.append(t)
         return t
 
@@ -105,7 +108,7 @@ class Draw:
     def term(self, own: Sequence[Axis], pool: Sequence[Axis]) -> Term:
         over = self.some([a for a in pool if a not in own], 0, 3)
         axes = [*own, *over]
-        number = self.random.choice((1, 1, -1, 2, sp.Rational(-1, 3), 1 / N, Tensor("eta").entry))
+        number = self.random.choice((1, 1, -1, 2, sp.Rational(-1, 3), 1 / N, ETA.entry))
         f = number * sp.Mul(*(self.factor(axes) for _ in range(self.random.randint(1, 3))))
         reduce = "max" if over and self.random.random() < 0.1 else "sum"
         return Term(f, tuple(over), reduce)
@@ -114,7 +117,7 @@ class Draw:
         pool = self.some(AXES, 1, 4)
         own = sorted(self.some(pool, 0, 3), key=lambda a: a.name != "n")
         terms = tuple(self.term(own, pool) for _ in range(self.random.randint(1, 3)))
-        read = [*self.leaves, Tensor("eta", (), "hyperparameter"), Tensor("K", AXES[:1])]
+        read = [*self.leaves, ETA, Tensor("K", AXES[:1])]
         return Program(tuple(read), (Line(Tensor("y", tuple(own)), terms),))
 
 
@@ -159,7 +162,7 @@ def test_matrix_form_says_what_a_line_is_or_is_refused(notation: Any, layout: st
     printed = 0
     for bare in (True, False):
         for line, program, arrays in drawn(bare):
-            bound = notation.of({}, program.tensors.values())
+            bound = notation.of(program.tensors.values())
             symbols = named(bound, program.tensors.values(), arrays, layout)
             try:
                 left, right = matrix_sides(line, bound, layout)
