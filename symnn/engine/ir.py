@@ -95,9 +95,13 @@ def axis(name: str, size: Size, counts: str = "", layer: int | None = None) -> A
     return Axis(sp.Symbol(name, integer=True), size, counts, layer)
 
 
+class GradientBase(sp.IndexedBase):  # type: ignore[misc]
+    """What the entries of a gradient are entries of."""
+
+
 @functools.cache
-def _base(name: str) -> sp.IndexedBase:
-    return sp.IndexedBase(name, real=True)
+def _base(name: str, gradient: bool) -> sp.IndexedBase:
+    return (GradientBase if gradient else sp.IndexedBase)(name, real=True)
 
 
 @dataclass(frozen=True)
@@ -131,7 +135,8 @@ class Tensor:
             kind = Hyperparameter if self.role == "hyperparameter" else sp.Symbol
             return kind(self.name, real=True)
         return sp.Indexed(
-            _base(self.name), *(i.symbol if isinstance(i, Axis) else sp.S(i) for i in indices)
+            _base(self.name, self.role == "gradient"),
+            *(i.symbol if isinstance(i, Axis) else sp.S(i) for i in indices),
         )
 
     @functools.cached_property

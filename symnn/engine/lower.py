@@ -21,6 +21,7 @@ import sympy as sp
 from symnn.engine.diff import placeholder
 from symnn.engine.ir import (
     Axis,
+    GradientBase,
     Hyperparameter,
     Line,
     SampleIndex,
@@ -234,7 +235,7 @@ def reading_order(g: sp.Expr) -> tuple[int, str, str]:
     """Gradients, differences of several tensors, values, functions, 1 - a, and last logarithms."""
     names = sorted({name_of(e) for e in entries(g)})
     if is_entry(g):
-        rank = 0 if names[0].startswith("d") and "_" in names[0] else 2
+        rank = 0 if isinstance(g, sp.Indexed) and isinstance(g.base, GradientBase) else 2
     elif isinstance(g, sp.Add):
         rank = 1 if len(names) > 1 else 4
     else:
