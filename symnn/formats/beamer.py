@@ -15,7 +15,7 @@ from itertools import pairwise
 
 from symnn.drawing.tikz import tikz
 from symnn.formulas.breaking import broken, fitted
-from symnn.formulas.pieces import visible
+from symnn.formulas.width import visible
 from symnn.notes.document import (
     Block,
     Box,

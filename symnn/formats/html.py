@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from symnn.drawing.svg import style, svg
 from symnn.formats.worksheet import Worksheet
-from symnn.formulas.pieces import visible
+from symnn.formulas.width import visible
 from symnn.io.templating import folder, render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from symnn.drawing.tikz import tikz
 from symnn.formats.tex import breakable, escape, in_fandol
 from symnn.formulas.breaking import broken, fitted, room
-from symnn.formulas.pieces import visible
+from symnn.formulas.width import visible
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from symnn.formulas.pieces import visible
+from symnn.formulas.width import visible
 
 WIDTH = 68  # of a right side on a page, in characters
 LEFT = 10  # of the column of left sides

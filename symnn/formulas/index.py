@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import itertools
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -29,15 +29,33 @@ from symnn.engine.ir import (
     name_of,
 )
 from symnn.engine.lower import ordered_terms, primitive, reading_order
-from symnn.formulas.pieces import (
-    ADD,
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import (
     ATOM,
     MUL,
-    POWER,
-    Text,
-    bracketed,
-    fraction,
-    joined,
+    ONE,
+    ZERO,
+    Absolute,
+    Apply,
+    BigSum,
+    Braced,
+    Condition,
+    Constant,
+    Extreme,
+    Formula,
+    Fraction,
+    Group,
+    Letter,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Root,
+    Symbol,
+    front_of,
+    signed,
+    times,
+    total,
     within,
 )
 from symnn.nn.losses import PENALTY
@@ -109,53 +127,58 @@ FUNCTIONS[softmax] = r"\mathrm{softmax}"
 
 
 class Writer:
-    """Scalar expressions as LaTeX; ``entry`` says how an entry of a tensor is written."""
+    """Scalar expressions as formulas; ``entry`` says how an entry of a tensor is written."""
+
+    printer: type[Printer] = Printer
 
     def __init__(
         self, notation: Notation, indices: Mapping[sp.Symbol, str], layout: str = "sample"
     ) -> None:
         self.notation, self.layout = notation, layout
         self.indices = indices
+        self.print = self.printer(notation)
 
     def tex(self, f: sp.Expr) -> str:
         """The expression as LaTeX."""
-        return self.expression(with_brackets(f))[0]
+        return self.print.tex(self.expression(with_brackets(f)))
 
-    def entry(self, e: sp.Expr) -> Text:
+    def sum_of(self, terms: Iterable[sp.Expr]) -> str:
+        """The sum of expressions as LaTeX, in this order."""
+        return self.print.tex(total(self.expression(with_brackets(f)) for f in terms))
+
+    def entry(self, e: sp.Expr) -> Formula:
         """z_1[n, j1] as z_{1,i}^{(n)}."""
-        own: list[str] = []
-        samples: list[str] = []
+        own: list[Formula] = []
+        samples: list[Formula] = []
         for index in self.printed(e):
-            above = isinstance(index, SampleIndex)
-            (samples if above else own).append(self.index(index))
-        joint = "" if all(len(i) == 1 or i.endswith("'") for i in own) else ","
-        sub = joint.join(own)
-        sup = ",".join(samples)
-        text = self.notation.symbol(name_of(e), sub=sub, sup=sup, component=True)
-        return text, POWER if self.notation.prefixed(name_of(e)) else ATOM
+            (samples if isinstance(index, SampleIndex) else own).append(self.index(index))
+        name = name_of(e)
+        prefixed = self.notation.prefixed(name)
+        return Symbol(name, tuple(own), tuple(samples), component=True, prefixed=prefixed)
 
     def printed(self, e: sp.Expr) -> tuple[sp.Expr, ...]:
         """The indices of an entry in the order in which the notation writes them."""
         own = indices_of(e)
         return own[::-1] if self.notation.turned(name_of(e), self.layout) else own
 
-    def index(self, index: sp.Expr) -> str:
+    def index(self, index: sp.Expr) -> Formula:
         """An index expression."""
         if index in self.indices:
-            return self.indices[index]
+            return Letter(index, self.indices[index])
         if isinstance(index, sp.Symbol):
             if index in self.notation.sizes:
-                return f"n_{{{self.notation.layer(self.notation.sizes[index])}}}"
-            return self.notation.count if index == SAMPLES else index_name(index)
-        return self.expression(index)[0].replace(" ", "")
+                layer = self.notation.layer(self.notation.sizes[index])
+                return Letter(index, f"n_{{{layer}}}")
+            return Letter(index, self.notation.count if index == SAMPLES else index_name(index))
+        return self.expression(index)
 
-    def expression(self, f: sp.Expr) -> Text:
-        """TeX and how tightly it binds."""
+    def expression(self, f: sp.Expr) -> Formula:
+        """A formula."""
         if is_entry(f):
             return self.entry(f)
         match f:
             case sp.Symbol():
-                return self.index(f), ATOM
+                return self.index(f)
             case sp.Number():
                 return number(f)
             case sp.Add():
@@ -163,32 +186,32 @@ class Writer:
             case sp.Mul():
                 return self.product(*self.parted(f))
             case sp.exp():
-                return f"e^{{{self.expression(f.args[0])[0]}}}", POWER
+                return Power(Constant("e"), self.expression(f.args[0]))
             case sp.Pow():
                 return self.power(f)
             case bracket():
-                return self.condition(f.args[0]), ATOM
+                return self.condition(f.args[0])
             case sp.KroneckerDelta():
-                left, right = (self.index(i) for i in f.args)
-                return f"[{left} = {right}]", ATOM
+                left, right = map(self.index, f.args)
+                return Condition(left, "=", right)
             case sp.Piecewise():
                 return self.expression(with_brackets(f))
             case sp.Function():
                 return self.applied(f)
         if f is sp.pi or f is sp.E:
-            return (r"\pi" if f is sp.pi else "e"), ATOM
+            return Constant(r"\pi" if f is sp.pi else "e")
         raise ValueError(f"no LaTeX for {f}")
 
-    def condition(self, c: sp.Basic) -> str:
+    def condition(self, c: sp.Basic) -> Formula:
         """A comparison in brackets."""
-        left, right = (self.expression(a)[0] for a in c.args)
-        return f"[{left} {RELATIONS[type(c)]} {right}]"
+        left, right = map(self.expression, c.args)
+        return Condition(left, RELATIONS[type(c)], right)
 
-    def sum(self, f: sp.Add) -> Text:
+    def sum(self, f: sp.Add) -> Formula:
         content, inner = (sp.S.One, f) if f.has(bracket) else primitive(f)
         if content not in (1, -1) and not content.is_Integer:
             return self.product(content, [inner], [])
-        return joined(self.expression(t)[0] for t in ordered_terms(f)), ADD
+        return total(map(self.expression, ordered_terms(f)))
 
     def parted(self, f: sp.Mul) -> tuple[sp.Expr, list[sp.Expr], list[sp.Expr]]:
         """The coefficient of a product, and the factors above and below its fraction line."""
@@ -208,81 +231,79 @@ class Writer:
         above.sort(key=reading_order)
         return sp.Mul(*coefficient), above, sorted(below, key=reading_order)
 
-    def product(self, coefficient: sp.Expr, above: list[sp.Expr], below: list[sp.Expr]) -> Text:
+    def product(self, coefficient: sp.Expr, above: list[sp.Expr], below: list[sp.Expr]) -> Formula:
         """coefficient * above / below."""
-        sign, front = self.coefficient(coefficient)
+        negative_, front = self.coefficient(coefficient)
         plain = not entries(sp.fraction(coefficient)[1])
-        if not below and front and above and plain:
-            text = front + " " + self.row(above, True)
-        elif below or (above and not plain):
+        if len(above) == 1 and not below and front is None and not negative_:
+            return self.expression(above[0])
+        if not below and front is not None and above and plain:
+            return signed(negative_, Product((front, self.row(above, True))))
+        if below or (above and not plain):
             top, bottom = sp.fraction(abs_(coefficient))
             over = [g for g in (top, *above) if g != 1]
             under = [g for g in (bottom, *below) if g != 1]
-            text = fraction(self.row(over, False), self.row(under, False))
-        else:
-            text = front or self.row(above, bool(sign))
-        if len(above) == 1 and not below and not front and not sign:
-            return self.expression(above[0])
-        return sign + text, ADD if sign else MUL
+            return signed(negative_, Fraction(self.row(over, False), self.row(under, False)))
+        return signed(negative_, front or self.row(above, negative_))
 
-    def coefficient(self, c: sp.Expr) -> tuple[str, str]:
-        """The sign and the absolute value of a coefficient; the value 1 is not written."""
-        sign = "-" if negative(c) else ""
-        value = -c if sign else c
+    def coefficient(self, c: sp.Expr) -> tuple[bool, Formula | None]:
+        """Whether a coefficient is negative, and its absolute value; the value 1 is not written."""
+        value = -c if negative(c) else c
         if value == 1:
-            return sign, ""
+            return negative(c), None
         top, bottom = sp.fraction(value)
         if bottom == 1:
-            factors = sorted(sp.Mul.make_args(top), key=_constants_first)
-            return sign, " ".join(within(self.expression(g), MUL) for g in factors)
-        return sign, fraction(self._constants(top), self._constants(bottom))
+            return negative(c), self._factors(top)
+        return negative(c), Fraction(self._constants(top), self._constants(bottom))
 
-    def _constants(self, f: sp.Expr) -> str:
-        if f.is_Add:
-            return self.expression(f)[0]
+    def _constants(self, f: sp.Expr) -> Formula:
+        return self.expression(f) if f.is_Add else self._factors(f)
+
+    def _factors(self, f: sp.Expr) -> Formula:
         factors = sorted(sp.Mul.make_args(f), key=_constants_first)
-        return " ".join(within(self.expression(g), MUL) for g in factors)
+        return times([within(self.expression(g), MUL) for g in factors])
 
-    def row(self, factors: Sequence[sp.Expr], guarded: bool) -> str:
+    def row(self, factors: Sequence[sp.Expr], guarded: bool) -> Formula:
         """Factors side by side; one alone needs brackets only if something stands before it."""
         if not factors:
-            return "1"
+            return ONE
         if len(factors) == 1 and not guarded:
-            return self.expression(factors[0])[0]
-        return r" \, ".join(within(self.expression(g), MUL) for g in factors)
+            return self.expression(factors[0])
+        return times([within(self.expression(g), MUL) for g in factors], "thin")
 
-    def power(self, f: sp.Pow) -> Text:
+    def power(self, f: sp.Pow) -> Formula:
         base, exponent = f.as_base_exp()
         if exponent == sp.S.Half:
-            return rf"\sqrt{{{self.expression(base)[0]}}}", ATOM
+            return Root(self.expression(base))
         if exponent.could_extract_minus_sign():
             return self.product(sp.S.One, [], [sp.Pow(base, -exponent)])
-        return f"{self.base(base)}^{{{self.expression(exponent)[0]}}}", POWER
+        return Power(self.base(base), self.expression(exponent))
 
-    def base(self, f: sp.Expr) -> str:
+    def base(self, f: sp.Expr) -> Formula:
         """The base of a power: brackets unless it is a letter without a superscript."""
-        text, binds = self.expression(f)
-        if binds < ATOM or text.startswith(r"\frac"):
-            return bracketed(text)
-        if "^" not in text:
-            return text
-        return bracketed(text) if self.notation.layer_mark == "superscript" else f"{{{text}}}"
+        found = self.expression(f)
+        if not self.print.raised(found):
+            return self.print.base(found)
+        letter = found.binding == ATOM and not self.print.fraction_first(found)
+        return (
+            Braced(found) if letter and self.notation.layer_mark != "superscript" else Group(found)
+        )
 
-    def applied(self, f: sp.Function) -> Text:
+    def applied(self, f: sp.Function) -> Formula:
         """A function with its argument in brackets; the root and |.| have signs of their own."""
-        argument = self.expression(f.args[0])[0]
+        argument = self.expression(f.args[0])
         if isinstance(f, Named):
             if f.row.name == "root" and not f.order:
-                return rf"\sqrt{{{argument}}}", ATOM
+                return Root(argument)
             if f.row.name == "absolute" and not f.order:
-                return rf"\lvert {argument} \rvert", ATOM
+                return Absolute(argument)
             tex = {"root": r"\mathrm{sqrt}"}.get(f.row.name, f.row.tex)
             source = name_of(f.args[0]) if is_entry(f.args[0]) else None
             symbol = self.notation.applied(f.row.name, tex, source, r"\prime" * f.order)
-            return f"{symbol}{bracketed(argument)}", POWER
+            return Apply(type(f), symbol, argument)
         if type(f) not in FUNCTIONS:
             raise ValueError(f"no LaTeX for the function {f.func.__name__}")
-        return FUNCTIONS[type(f)] + bracketed(argument), POWER
+        return Apply(type(f), FUNCTIONS[type(f)], argument)
 
 
 def _hyper(g: sp.Expr) -> bool:
@@ -304,16 +325,25 @@ def negative(c: sp.Expr) -> bool:
     return bool(c.as_coeff_Mul()[0].is_negative)
 
 
-def number(f: sp.Expr) -> Text:
+def number(f: sp.Expr) -> Formula:
     """A number; a rational as a fraction."""
+    if f < 0:
+        return Negative(number(-f))
     if f.is_Rational and not f.is_Integer:
-        sign = "-" if f < 0 else ""
-        return sign + fraction(str(abs(f.p)), str(f.q)), ADD if sign else ATOM
-    text = str(f)
-    if "e" in text:
-        mantissa, exponent = text.split("e")
-        return rf"{mantissa} \cdot 10^{{{int(exponent)}}}", MUL
-    return text, ADD if text.startswith("-") else ATOM
+        return Fraction(Number(str(f.p)), Number(str(f.q)))
+    mantissa, _, exponent = str(f).partition("e")
+    return with_exponent(mantissa, int(exponent)) if exponent else Number(mantissa)
+
+
+def with_exponent(mantissa: str, exponent: int) -> Formula:
+    """mantissa * 10^exponent; the mantissa 1 is not written."""
+    ten = Power(Number("10"), signed_number(exponent))
+    return ten if mantissa == "1" else Product((Number(mantissa), ten), "dot")
+
+
+def signed_number(value: int) -> Formula:
+    """A whole number."""
+    return Negative(Number(str(-value))) if value < 0 else Number(str(value))
 
 
 def index_name(s: sp.Symbol) -> str:
@@ -357,12 +387,21 @@ def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
 
 
 def line_sides(line: Line, notation: Notation = AFFINE, layout: str = "sample") -> tuple[str, str]:
+    """The two sides of a line in index notation, as LaTeX."""
+    left, right = line_formulas(line, notation, layout)
+    printer = Printer(notation)
+    return printer.tex(left), printer.tex(right)
+
+
+def line_formulas(
+    line: Line, notation: Notation = AFFINE, layout: str = "sample"
+) -> tuple[Formula, Formula]:
     """The two sides of a line in index notation."""
     axes = dict.fromkeys((*printed_axes(line, notation, layout), *line.axes))
     writer = Writer(notation, index_letters(tuple(axes), notation), layout)
     plain = all(_bare(t, [a.symbol for a in axes]) for t in line.terms)
     terms = sorted(line.terms, key=is_decay)
-    return writer.tex(line.lhs.entry), joined(_term(t, writer, plain) for t in terms)
+    return writer.entry(line.lhs.entry), total(_term(t, writer, plain) for t in terms)
 
 
 def is_decay(term: Term) -> bool:
@@ -381,25 +420,25 @@ def _bare(term: Term, bound: Collection[sp.Symbol]) -> bool:
     return plain and not numbers & set(bound)
 
 
-def _term(term: Term, writer: Writer, from_one: bool) -> str:
+def _term(term: Term, writer: Writer, from_one: bool) -> Formula:
     f = with_brackets(term.f)
     if not term.over:
-        return writer.expression(f)[0]
+        return writer.expression(f)
     letters = [(writer.index(a.symbol), a.size) for a in term.over]
     if term.reduce != "sum":
-        word = r"\max" if term.reduce == "max" else r"\operatorname{first}"
-        return rf"{word}_{{{','.join(s for s, _ in letters)}}} {within(writer.expression(f), MUL)}"
-    low, shift = (1, 0) if from_one else (0, 1)
-    sums = "".join(
-        rf"\sum_{{{s}={low}}}^{{{writer.tex(sp.S(size) - shift)}}} " for s, size in letters
-    )
+        indices = tuple(letter for letter, _ in letters)
+        return Extreme(term.reduce, indices, within(writer.expression(f), MUL))
+    low, shift = (ONE, 0) if from_one else (ZERO, 1)
     coefficient, above, below = writer.parted(f)
     # what reads a summed index, such as a guard, stands behind the sums that bind it
     over = {a.symbol for a in term.over}
     factors = sp.Mul.make_args(coefficient)
     inner = sp.Mul(*(g for g in factors if g.free_symbols & over))
-    sign, front = writer.coefficient(sp.Mul(*(g for g in factors if not g.free_symbols & over)))
+    minus, front = writer.coefficient(sp.Mul(*(g for g in factors if not g.free_symbols & over)))
     if inner == 1 and not above and not below:
-        return f"{sign}{sums}{front or '1'}"
-    body = writer.product(inner, above, below)
-    return f"{sign}{front}{' ' if front else ''}{sums}{within(body, MUL)}"
+        body, front = front or ONE, None
+    else:
+        body = within(writer.product(inner, above, below), MUL)
+    for letter, size in reversed(letters):
+        body = BigSum(letter, low, writer.expression(sp.S(size) - shift), body)
+    return signed(minus, front_of(front, body))

@@ -27,23 +27,34 @@ from symnn.engine.lower import (
     lower_line,
 )
 from symnn.formulas.index import Writer, is_decay, printed_axes, with_brackets
-from symnn.formulas.pieces import (
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import (
     ADD,
-    ATOM,
     HADAMARD,
     MUL,
+    ONE,
     POWER,
-    Text,
-    bracketed,
-    joined,
-    operand,
-    raised,
+    ZERO,
+    Diagonal,
+    Formula,
+    Fraction,
+    Group,
+    Norm,
+    Ones,
+    Power,
+    Product,
+    Root,
+    Symbol,
+    Transpose,
+    core,
+    front_of,
+    signed,
+    times,
+    total,
     within,
 )
 from symnn.notation.books import AFFINE
 from symnn.notation.notation import Notation
-
-ONES = r"\mathbf{1}"
 
 
 class NoMatrixFormError(ValueError):
@@ -57,7 +68,7 @@ class NoMatrixFormError(ValueError):
 class Piece(NamedTuple):
     """A printed factor and the axes that it has."""
 
-    text: Text
+    formula: Formula
     axes: Axes
 
 
@@ -75,8 +86,8 @@ class MatrixWriter(Writer):
         layout: str,
         axes: Axes = (),
         inline: Mapping[str, Line] | None = None,
-        symbols: Mapping[str, str] | None = None,
-        sample: str = "",
+        symbols: Mapping[str, Formula] | None = None,
+        sample: Formula | None = None,
         of: Collection[str] = (),
     ) -> None:
         super().__init__(notation, {}, layout)
@@ -91,25 +102,24 @@ class MatrixWriter(Writer):
 
     # terms and factors ---------------------------------------------------------------
 
-    def line(self, line: Line) -> Text:
+    def line(self, line: Line) -> Formula:
         """The right side of a line."""
         lowered = zip(line.terms, lower_line(line, self.layout, self.axes), strict=True)
         terms = [low for _, low in sorted(lowered, key=lambda pair: is_decay(pair[0]))]
-        texts = [self.term(low) for low in terms]
-        if not texts:
-            return "0", ATOM
-        text = (joined(t for t, _ in texts), ADD) if len(texts) > 1 else texts[0]
-        return text if any(map(_spread, terms)) else self.repeated(text)
+        if not terms:
+            return ZERO
+        found = total(map(self.term, terms))
+        return found if any(map(_spread, terms)) else self.repeated(found)
 
-    def repeated(self, number: Text) -> Text:
+    def repeated(self, number: Formula) -> Formula:
         """A number as the column, or the matrix, that holds it everywhere."""
         if not self.axes:
             return number
-        row = f"{ONES}^{{{self.notation.transpose}}}"
-        ones = f"{ONES} {row}" if len(self.axes) > 1 else row if self.upright(self.axes) else ONES
-        return (ones if number[0] == "1" else f"{within(number, MUL)} {ones}"), MUL
+        both = len(self.axes) > 1
+        ones = [Ones(), Ones(True)] if both else [Ones(self.upright(self.axes))]
+        return Product(tuple(ones) if core(number) == ONE else (within(number, MUL), *ones))
 
-    def term(self, low: Lowered) -> Text:
+    def term(self, low: Lowered) -> Formula:
         """One lowered term."""
         above: list[Piece] = []
         below: list[Piece] = []
@@ -131,39 +141,38 @@ class MatrixWriter(Writer):
             case MatMul(left, right, k, own):
                 if not own:
                     pair = self.as_row(left, (k,)), self.as_column(right, (k,))
-                    return Piece((" ".join(pair), MUL), ())
+                    return Piece(Product(pair), ())
                 if self.upright(own):
                     pair = self.as_row(right, (k,)), self.side(left, (k, *own))
-                    return Piece((" ".join(pair), MUL), own)
+                    return Piece(Product(pair), own)
                 side = self.side(right, (k, own[1])) if own[1:] else self.as_column(right, (k,))
-                return Piece((f"{self.side(left, (own[0], k))} {side}", MUL), own)
+                return Piece(Product((self.side(left, (own[0], k)), side)), own)
             case Outer(left, right, own):
-                text = f"{self.as_column(left, own[:1])} {self.as_row(right, own[1:])}"
-                return Piece((text, MUL), own)
+                pair = self.as_column(left, own[:1]), self.as_row(right, own[1:])
+                return Piece(Product(pair), own)
             case Reduce("sum", arg, over, own):
                 return Piece(self.total(with_brackets(arg.f), arg.axes, over), own)
         raise NoMatrixFormError(str(factor))
 
-    def side(self, e: Elementwise, axes: Axes) -> str:
+    def side(self, e: Elementwise, axes: Axes) -> Formula:
         """An operand of a matrix product."""
         if is_entry(e.f) and name_of(e.f) in self.inlined:
-            text = self.at(axes).entry(e.f)[0]
-            return rf"\left[{text}\right]" if r"\left" in text else f"[{text}]"
+            return Group(self.at(axes).entry(e.f), square=True)
         stored = self.stored(e.f)
         if len(axes) == 2 and stored == axes[::-1] and not is_entry(e.f):
             return self.flip(self.at(stored).expression(with_brackets(e.f)))
-        return operand(self.at(axes).expression(with_brackets(e.f)))
+        return self.print.operand(self.at(axes).expression(with_brackets(e.f)))
 
     def upright(self, axes: Axes) -> bool:
         """Whether what has these axes is written as a row: it belongs to no sample."""
         single = len(axes) == 1 and not isinstance(axes[0], SampleIndex)
         return single and self.notation.upright(self.layout)
 
-    def as_row(self, e: Elementwise, axes: Axes) -> str:
+    def as_row(self, e: Elementwise, axes: Axes) -> Formula:
         """A row of what has one axis."""
         return self.side(e, axes) if self.upright(axes) else self.transposed(e, axes)
 
-    def as_column(self, e: Elementwise, axes: Axes) -> str:
+    def as_column(self, e: Elementwise, axes: Axes) -> Formula:
         """A column of what has one axis."""
         return self.transposed(e, axes) if self.upright(axes) else self.side(e, axes)
 
@@ -172,93 +181,94 @@ class MatrixWriter(Writer):
         own = max((self.printed(e) for e in entries(f)), key=len, default=())
         return in_layout(own, self.layout)
 
-    def transposed(self, e: Elementwise, axes: Axes) -> str:
+    def transposed(self, e: Elementwise, axes: Axes) -> Formula:
         """The transpose of an operand."""
         if is_entry(e.f):
             return self.flipped(e.f)
         return self.flip(self.at(axes).expression(with_brackets(e.f)))
 
-    def flipped(self, e: sp.Expr) -> str:
+    def flipped(self, e: sp.Expr) -> Formula:
         """The transpose of an entry's tensor."""
         own = in_layout(self.printed(e), self.layout)
         if name_of(e) in self.symbols or name_of(e) in self.inlined:
             return self.flip(self.at(own).entry(e))
         return self.letter(e, transposed=True)
 
-    def letter(self, e: sp.Expr, transposed: bool = False) -> str:
+    def letter(self, e: sp.Expr, transposed: bool = False) -> Formula:
         """The letter of an entry's tensor, or the transpose of it."""
-        own = indices_of(e)
-        batch = len(own) > 1 and any(isinstance(i, SampleIndex) for i in own)
-        name = name_of(e)
-        sup = self.sample if name in self.of else ""
-        return self.notation.symbol(name, batch=batch, sup=sup, transposed=transposed)
+        own, name = indices_of(e), name_of(e)
+        return Symbol(
+            name,
+            sup=(self.sample,) if self.sample and name in self.of else (),
+            batch=len(own) > 1 and any(isinstance(i, SampleIndex) for i in own),
+            transposed=transposed,
+            prefixed=self.notation.prefixed(name),
+        )
 
-    def flip(self, text: Text) -> str:
+    def flip(self, f: Formula) -> Formula:
         """The transpose of a formula."""
-        return f"{raised(text)}^{{{self.notation.transpose}}}"
+        return Transpose(self.print.base(f))
 
-    def total(self, f: sp.Expr, axes: Axes, over: Axes) -> Text:
+    def total(self, f: sp.Expr, axes: Axes, over: Axes) -> Formula:
         """The sum of ``f`` over all of its axes, or over one of two."""
         axes = self.stored(f) if len(self.stored(f)) == len(axes) else axes
         writer = self.at(axes)
         if len(over) == len(axes):
             return writer.full_total(f)
-        text = writer.expression(f)
+        found = writer.expression(f)
         if over == axes[1:] and not self.upright(axes[:1]):
-            return f"{operand(text)} {ONES}", MUL
+            return Product((self.print.operand(found), Ones()))
         if over == axes[:1] and self.upright(axes[1:]):
-            return f"{ONES}^{{{self.notation.transpose}}} {operand(text)}", MUL
+            return Product((Ones(True), self.print.operand(found)))
         if over == axes[:1]:
-            return f"{writer.flipped(f) if is_entry(f) else writer.flip(text)} {ONES}", MUL
+            flipped = writer.flipped(f) if is_entry(f) else writer.flip(found)
+            return Product((flipped, Ones()))
         raise NoMatrixFormError(str(f))
 
-    def full_total(self, f: sp.Expr) -> Text:
+    def full_total(self, f: sp.Expr) -> Formula:
         """1ᵀf, as a norm or an inner product where it is one."""
-        frobenius = "_{F}" if len(self.axes) == 2 else ""
         if isinstance(f, sp.Pow) and f.exp == 2:
-            return rf"\lVert {self.expression(f.base)[0]} \rVert{frobenius}^{{2}}", POWER
+            return Norm(self.expression(f.base), "F" if len(self.axes) == 2 else "")
         if self.upright(self.axes):
             raise NoMatrixFormError(str(f))
         if len(self.axes) == 1:
             if isinstance(f, Named) and f.row.name == "absolute" and not f.order:
-                return rf"\lVert {self.expression(f.args[0])[0]} \rVert_{{1}}", POWER
+                return Norm(self.expression(f.args[0]), "1", squared=False)
             if isinstance(f, sp.Add):
                 if not all(entries(t) and all(map(indices_of, entries(t))) for t in f.args):
                     raise NoMatrixFormError(str(f))  # a number is added for every entry
-                parts = [self.full_total(t) for t in f.args]
-                return joined(sorted((t for t, _ in parts), key=len)), ADD
+                parts = map(self.full_total, f.args)
+                return total(sorted(parts, key=lambda part: len(self.print.tex(part))))
             coefficient, above, below = self.parted(f) if isinstance(f, sp.Mul) else (1, [f], [])
             if len(above) > 1 and not below:
-                sign, front = self.coefficient(coefficient)
+                negative, front = self.coefficient(coefficient)
                 left = self.transposed(Elementwise(above[0], self.axes), self.axes)
                 right = within(self.product(sp.S.One, above[1:], []), MUL)
-                return f"{sign}{front}{' ' if front else ''}{left} {right}", ADD if sign else MUL
-        text = within(self.expression(f), MUL)
-        end = f" {ONES}" if len(self.axes) == 2 else ""
-        return f"{ONES}^{{{self.notation.transpose}}} {text}{end}", MUL
+                return signed(negative, front_of(front, Product((left, right))))
+        end = (Ones(),) if len(self.axes) == 2 else ()
+        return Product((Ones(True), within(self.expression(f), MUL), *end))
 
     # scalar expressions, component by component --------------------------------------
 
-    def entry(self, e: sp.Expr) -> Text:
+    def entry(self, e: sp.Expr) -> Formula:
         """A letter, transposed or repeated as the axes ask for."""
         name, own = name_of(e), in_layout(self.printed(e), self.layout)
         if name in self.symbols:
-            text: Text = (self.symbols[name], POWER)
+            found = self.symbols[name]
         elif name in self.inlined:
-            text = self.at(in_layout(_own(self.inlined[name]), self.layout)).line(
-                self.inlined[name]
-            )
+            line = self.inlined[name]
+            found = self.at(in_layout(_own(line), self.layout)).line(line)
         else:
-            text = self.letter(e), POWER if self.notation.prefixed(name) else ATOM
+            found = self.letter(e)
         if not own or own == self.axes:
-            return text
+            return found
         if own == self.axes[::-1]:
-            return self.flipped(e), POWER
+            return self.flipped(e)
         if len(own) == 1 and len(self.axes) == 2 and own[0] in self.axes:
             if own[0] == self.axes[0] and not self.upright(own):
-                return f"{within(text, MUL)} {ONES}^{{{self.notation.transpose}}}", MUL
+                return Product((within(found, MUL), Ones(True)))
             if own[0] == self.axes[1]:
-                return f"{ONES} {self.as_row(Elementwise(e, own), own)}", MUL
+                return Product((Ones(), self.as_row(Elementwise(e, own), own)))
         raise NoMatrixFormError(f"{e} has the axes {own}, not {self.axes}")
 
     def piece(self, f: sp.Expr) -> Piece:
@@ -269,65 +279,68 @@ class MatrixWriter(Writer):
             raise NoMatrixFormError(str(f))
         return Piece(self.at(own).expression(f), own)
 
-    def product(self, coefficient: sp.Expr, above: list[sp.Expr], below: list[sp.Expr]) -> Text:
+    def product(self, coefficient: sp.Expr, above: list[sp.Expr], below: list[sp.Expr]) -> Formula:
         return self.combined(
             coefficient, [self.piece(g) for g in above], [self.piece(g) for g in below]
         )
 
-    def combined(self, coefficient: sp.Expr, above: list[Piece], below: list[Piece]) -> Text:
+    def combined(self, coefficient: sp.Expr, above: list[Piece], below: list[Piece]) -> Formula:
         """Scalars, then diagonal · (the product by components) · diagonal."""
-        sign, front = self.scalars(coefficient, above, below)
+        negative, front = self.scalars(coefficient, above, below)
         body = self.body(above, below)
         if body is None:
             if len(above) == 1 and coefficient == 1 and not below:
-                return above[0].text
-            return f"{sign}{front or '1'}", ADD if sign else MUL
-        if not sign and not front:
+                return above[0].formula
+            return signed(negative, front or ONE)
+        if not negative and front is None:
             return body
-        text = f"{front} {within(body, HADAMARD)}" if front else within(body, HADAMARD)
-        return sign + text, ADD if sign else min(MUL, body[1]) if body[1] > ADD else MUL
+        return signed(negative, front_of(front, within(body, HADAMARD)))
 
     def scalars(
         self, coefficient: sp.Expr, above: list[Piece], below: list[Piece]
-    ) -> tuple[str, str]:
+    ) -> tuple[bool, Formula | None]:
         """The sign, and everything without axes as one factor or fraction."""
-        over = [p.text for p in above if not p.axes]
-        under = [p.text for p in below if not p.axes]
-        sign, front = self.coefficient(coefficient)
+        over = [p.formula for p in above if not p.axes]
+        under = [p.formula for p in below if not p.axes]
+        negative, front = self.coefficient(coefficient)
         if not over and not under:
-            return sign, front
+            return negative, front
         if not under:
             # a scalar before an array stands in brackets unless it is one symbol
-            guard = POWER if self.axes else MUL if front or len(over) > 1 or sign else ADD
-            texts = [within(t, guard) for t in over]
-            return sign, " ".join([front, *texts] if front else texts)
-        top, bottom = sp.fraction(-coefficient if sign else coefficient)
-        tops = [(self.tex(top), MUL)] if top != 1 else []
-        bottoms = [(self.tex(bottom), MUL)] if bottom != 1 else []
-        return sign, rf"\frac{{{_row(tops + over)}}}{{{_row(bottoms + under)}}}"
+            alone = front is None and len(over) == 1 and not negative
+            guard = POWER if self.axes else ADD if alone else MUL
+            fronts = [] if front is None else [front]
+            return negative, times([*fronts, *(within(f, guard) for f in over)])
+        top, bottom = sp.fraction(-coefficient if negative else coefficient)
+        tops = [Product((self.expression(top),))] if top != 1 else []
+        bottoms = [Product((self.expression(bottom),))] if bottom != 1 else []
+        return negative, Fraction(_row(tops + over), _row(bottoms + under))
 
-    def body(self, above: list[Piece], below: list[Piece]) -> Text | None:
+    def body(self, above: list[Piece], below: list[Piece]) -> Formula | None:
         """The factors that have axes."""
-        sides = [[p.text for p in part] for k in (0, 1) for part in self._single(above, below, k)]
-        full = [p.text for p in above if len(p.axes) == len(self.axes) > 0]
-        under = [p.text for p in below if len(p.axes) == len(self.axes) > 0]
+        sides = [
+            [p.formula for p in part] for k in (0, 1) for part in self._single(above, below, k)
+        ]
+        full = [p.formula for p in above if len(p.axes) == len(self.axes) > 0]
+        under = [p.formula for p in below if len(p.axes) == len(self.axes) > 0]
         left, right = (
             (self.hadamard(*sides[:2]), self.hadamard(*sides[2:])) if any(sides) else (None, None)
         )
         if left and self.upright(self.axes[:1]):
-            raise NoMatrixFormError(f"a row stands for the rows, {left[0]}")
+            raise NoMatrixFormError(f"a row stands for the rows, {self.print.tex(left)}")
         middle = self.hadamard(full, under)
         if middle is None:
+            operand = self.print.operand
             row = right and (operand(right) if self.upright(self.axes[1:]) else self.flip(right))
             if left:
-                return f"{operand(left)} {row or f'{ONES}^{{{self.notation.transpose}}}'}", MUL
-            return (f"{ONES} {row}", MUL) if row else None
+                return Product((operand(left), row or Ones(True)))
+            return Product((Ones(), row)) if row else None
         if not left and not right:
             return middle
         parts = [self._diagonal(*sides[:2])] if left else []
         parts.append(within(middle, MUL))
         parts += [self._diagonal(*sides[2:])] if right else []
-        return " ".join(parts), MUL
+        return Product(tuple(parts))
 
     def _single(
         self, above: Sequence[Piece], below: Sequence[Piece], k: int
@@ -338,46 +351,38 @@ class MatrixWriter(Writer):
         own = self.axes[k : k + 1]
         return [p for p in above if p.axes == own], [p for p in below if p.axes == own]
 
-    def _diagonal(self, above: list[Text], below: list[Text]) -> str:
-        if not above:
-            inner = self.hadamard(below, [])
-            assert inner is not None
-            return rf"\operatorname{{diag}}{bracketed(inner[0])}^{{-1}}"
-        inner = self.hadamard(above, below)
+    def _diagonal(self, above: list[Formula], below: list[Formula]) -> Formula:
+        inner = self.hadamard(above, below) if above else self.hadamard(below, [])
         assert inner is not None
-        return rf"\operatorname{{diag}}{bracketed(inner[0])}"
+        return Diagonal(inner, inverse=not above)
 
-    def power(self, f: sp.Pow) -> Text:
+    def power(self, f: sp.Pow) -> Formula:
         base, exponent = f.as_base_exp()
         array = any(indices_of(e) for e in entries(base))
         if not array or exponent == sp.S.Half or exponent.could_extract_minus_sign():
             return super().power(f)
         sign = self.notation.hadamard
-        return rf"{raised(self.expression(base))}^{{{sign} {self.tex(exponent)}}}", POWER
+        return Power(self.print.base(self.expression(base)), self.expression(exponent), sign)
 
-    def hadamard(self, above: Sequence[Text], below: Sequence[Text]) -> Text | None:
+    def hadamard(self, above: Sequence[Formula], below: Sequence[Formula]) -> Formula | None:
         """above ⊙ … ⊘ below, component by component."""
         if not above and not below:
             return None
         if len(above) == 1 and not below:
             return above[0]
-        sign = f" {self.notation.hadamard} "
-        top = sign.join(within(t, POWER) for t in above) or "1"
+        top = times([within(f, POWER) for f in above], "hadamard") if above else ONE
         if not below:
-            return top, HADAMARD
-        bottom = sign.join(within(t, POWER) for t in below)
-        if len(below) > 1:
-            bottom = bracketed(bottom)
-        if len(above) > 1:
-            top = bracketed(top)
-        return rf"{top} \oslash {bottom}", HADAMARD
+            return top
+        bottom = times([within(f, POWER) for f in below], "hadamard")
+        bottom = Group(bottom) if len(below) > 1 else bottom
+        return Product((Group(top) if len(above) > 1 else top, bottom), "oslash")
 
-    def applied(self, f: sp.Function) -> Text:
-        tex, binds = super().applied(f)
-        inside = tex.removeprefix(r"\sqrt{\lVert").removesuffix(r"\rVert^{2}}")
-        if len(inside) < len(tex) - 15 and "Vert" not in inside:
-            return rf"\lVert{inside}\rVert", POWER  # the root of a squared norm
-        return tex, binds
+    def applied(self, f: sp.Function) -> Formula:
+        found = super().applied(f)
+        square = core(found.arg) if isinstance(found, Root) else None
+        if isinstance(square, Norm) and square.squared and not square.order:
+            return Norm(square.arg, squared=False)  # the root of a squared norm
+        return found
 
 
 def _two(axes: Axes) -> Axes:
@@ -396,16 +401,23 @@ def _own(line: Line) -> Axes:
     return tuple(a.symbol for a in line.lhs.axes)
 
 
-def _row(texts: Sequence[Text]) -> str:
-    if len(texts) == 1:
-        return texts[0][0]
-    return " ".join(within(t, MUL) for t in texts) or "1"
+def _row(factors: Sequence[Formula]) -> Formula:
+    return times([within(f, MUL) for f in factors] if factors[1:] else factors) if factors else ONE
 
 
 def matrix_sides(
     line: Line, notation: Notation = AFFINE, layout: str = "sample"
 ) -> tuple[str, str]:
+    """The two sides of a line in matrix notation, as LaTeX; NoMatrixFormError as below."""
+    left, right = matrix_formulas(line, notation, layout)
+    printer = Printer(notation)
+    return printer.tex(left), printer.tex(right)
+
+
+def matrix_formulas(
+    line: Line, notation: Notation = AFFINE, layout: str = "sample"
+) -> tuple[Formula, Formula]:
     """The two sides of a line in matrix notation; NoMatrixFormError where there is none."""
     axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
     writer = MatrixWriter(notation, layout, axes)
-    return writer.entry(line.lhs.entry)[0], writer.line(line)[0]
+    return writer.entry(line.lhs.entry), writer.line(line)

@@ -5,10 +5,9 @@ A printed number either is the value, or is the value rounded; which of the two 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
+from fractions import Fraction as Rational
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,22 +15,31 @@ import sympy as sp
 
 from symnn.engine.ir import Line, Tensor, entries, indices_of, name_of
 from symnn.engine.lower import Axes, in_layout
-from symnn.formulas.index import printed_axes
+from symnn.formulas.index import printed_axes, with_exponent
 from symnn.formulas.matrix import MatrixWriter
-from symnn.formulas.pieces import ADD, ATOM, MUL, POWER, Text, bracketed, fraction
+from symnn.formulas.tex import NumberPrinter
+from symnn.formulas.tree import (
+    ZERO,
+    Apply,
+    Formula,
+    Fraction,
+    Listed,
+    Matrix,
+    Negative,
+    Number,
+)
 from symnn.notation.notation import Notation
 
 LONGER = 2  # digits that an exact value may have beyond those of a rounded one
 PENCIL = 100  # largest denominator of a fraction that is printed as one
 TINY, LARGE = -5, 6  # powers of ten below and above which a number is printed with its own
-FRACTION = re.compile(r"\\frac\{(\d+)\}\{(\d+)\}")
 SURE = 2  # digits that every entry keeps, beside a large one
 
 
 class Numeral(NamedTuple):
     """A printed number, and whether it is the value itself."""
 
-    text: Text
+    formula: Formula
     exact: bool
 
 
@@ -43,7 +51,7 @@ class Style:
     fractions: bool = False
 
     def array(self, values: Any) -> tuple[Any, bool]:
-        """The texts of the entries of an array, and whether all are exact.
+        """The entries of an array as formulas, and whether all are exact.
 
         values: Rationals where they are exact, Floats elsewhere.
         """
@@ -52,16 +60,16 @@ class Style:
         known = all(rational for _, rational in flat)
         decimals = self._decimals([v for v, _ in flat], known)
         found = [self._entry(v, rational, decimals) for v, rational in flat]
-        inline = [FRACTION.sub(r"\1/\2", n.text[0]) for n in found]
-        texts = np.array(inline, dtype=object).reshape(array.shape)
-        return texts, all(n.exact for n in found)
+        shown = np.empty(len(found), dtype=object)
+        shown[:] = [_inline(n.formula) for n in found]
+        return shown.reshape(array.shape), all(n.exact for n in found)
 
     def number(self, value: sp.Expr) -> Numeral:
         """One number."""
         v, known = _fraction(value), bool(value.is_Rational)
         return self._entry(v, known, self._decimals([v], known))
 
-    def _decimals(self, values: list[Fraction], known: bool) -> int:
+    def _decimals(self, values: list[Rational], known: bool) -> int:
         """The decimals of all entries of an array."""
         top = max((_power(v) for v in values if v), default=0)
         rounded = max(0, self.digits - 1 - top)
@@ -72,50 +80,48 @@ class Style:
                 return needed
         return rounded
 
-    def _entry(self, v: Fraction, known: bool, decimals: int) -> Numeral:
+    def _entry(self, v: Rational, known: bool, decimals: int) -> Numeral:
         if v == 0:
-            return Numeral(("0", ATOM), known)
+            return Numeral(ZERO, known)
         if known and self.fractions and _plain(v):
-            top, bottom = str(abs(v.numerator)), str(v.denominator)
-            return Numeral(_signed(v, top if bottom == "1" else fraction(top, bottom)), True)
+            top, bottom = Number(str(abs(v.numerator))), Number(str(v.denominator))
+            whole = v.denominator == 1
+            return Numeral(_signed(v, top if whole else Fraction(top, bottom)), True)
         power = _power(v)
         if power < TINY or power > max(self.digits, LARGE):
             return self._scientific(v, known, power)
         text, value = _rounded(abs(v), decimals)
         if value != abs(v):
             text, value = _rounded(abs(v), max(decimals, SURE - 1 - power))
-        return Numeral(_signed(v, text), known and value == abs(v))
+        return Numeral(_signed(v, Number(text)), known and value == abs(v))
 
-    def _scientific(self, v: Fraction, known: bool, power: int) -> Numeral:
-        mantissa = abs(v) / Fraction(10) ** power
+    def _scientific(self, v: Rational, known: bool, power: int) -> Numeral:
+        mantissa = abs(v) / Rational(10) ** power
         ends = _ending(mantissa) if known else None
         short = ends is not None and ends < self.digits + LONGER
         text, value = _rounded(mantissa, ends if short and ends is not None else self.digits - 1)
-        ten = f"10^{{{power}}}"
-        shown = ten if text == "1" else rf"{text} \cdot {ten}"
-        binds = ADD if v < 0 else POWER if text == "1" else MUL
-        return Numeral((("-" if v < 0 else "") + shown, binds), known and value == mantissa)
+        return Numeral(_signed(v, with_exponent(text, power)), known and value == mantissa)
 
 
-def _fraction(value: Any) -> Fraction:
+def _fraction(value: Any) -> Rational:
     exact = sp.Rational(value)
-    return Fraction(int(exact.p), int(exact.q))
+    return Rational(int(exact.p), int(exact.q))
 
 
-def _plain(v: Fraction) -> bool:
+def _plain(v: Rational) -> bool:
     """Whether a value is a whole number, or a fraction for a pencil."""
     return v.denominator == 1 or (v.denominator <= PENCIL and abs(v.numerator) < 10 * PENCIL)
 
 
-def _power(v: Fraction) -> int:
+def _power(v: Rational) -> int:
     """The power of ten of the first digit; 0 for 0."""
     if v == 0:
         return 0
     power = len(str(abs(v.numerator))) - len(str(v.denominator))
-    return power if abs(v) >= Fraction(10) ** power else power - 1
+    return power if abs(v) >= Rational(10) ** power else power - 1
 
 
-def _ending(v: Fraction) -> int | None:
+def _ending(v: Rational) -> int | None:
     """After how many decimals a number ends; None if it never does."""
     rest, count = v.denominator, {2: 0, 5: 0}
     for prime in count:
@@ -125,33 +131,39 @@ def _ending(v: Fraction) -> int | None:
     return max(count.values()) if rest == 1 else None
 
 
-def _rounded(v: Fraction, decimals: int) -> tuple[str, Fraction]:
+def _rounded(v: Rational, decimals: int) -> tuple[str, Rational]:
     """A positive number to so many decimals, and what that text says."""
-    whole = int(v * 10**decimals + Fraction(1, 2))
+    whole = int(v * 10**decimals + Rational(1, 2))
     text = str(whole).rjust(decimals + 1, "0")
     point = len(text) - decimals
-    return (f"{text[:point]}.{text[point:]}" if decimals else text), Fraction(whole, 10**decimals)
+    return (f"{text[:point]}.{text[point:]}" if decimals else text), Rational(whole, 10**decimals)
 
 
-def _signed(v: Fraction, text: str) -> Text:
-    return (f"-{text}", ADD) if v < 0 else (text, ATOM)
+def _signed(v: Rational, f: Formula) -> Formula:
+    return Negative(f) if v < 0 else f
+
+
+def _inline(f: Formula) -> Formula:
+    """An entry of a matrix: a fraction on one line."""
+    if isinstance(f, Negative):
+        return Negative(_inline(f.arg))
+    return replace(f, inline=True) if isinstance(f, Fraction) else f
 
 
 # lines in numbers --------------------------------------------------------------------------
 
 
-def matrix(texts: Any) -> str:
-    """An array as a matrix, one axis as a column; a scalar as it is.
+def matrix(entries: Any) -> Formula:
+    """An array of formulas as a matrix, one axis as a column; a scalar as it is.
 
     Of more than two axes: one such matrix for each index of the first, in brackets.
     """
-    if not texts.shape:
-        return str(texts[()])
-    if len(texts.shape) > 2:
-        return rf"\left({', '.join(map(matrix, texts))}\right)"
-    rows = texts.reshape(texts.shape[0], -1)
-    body = r" \\ ".join(" & ".join(row) for row in rows)
-    return rf"\begin{{pmatrix}}{body}\end{{pmatrix}}"
+    if not entries.shape:
+        found: Formula = entries[()]
+        return found
+    if len(entries.shape) > 2:
+        return Listed(tuple(map(matrix, entries)))
+    return Matrix(tuple(map(tuple, entries.reshape(entries.shape[0], -1))))
 
 
 class NumberWriter(MatrixWriter):
@@ -160,6 +172,8 @@ class NumberWriter(MatrixWriter):
     values: name -> array of numbers.  exact: whether every number written so far is the value
     itself.
     """
+
+    printer = NumberPrinter
 
     def __init__(
         self,
@@ -177,49 +191,33 @@ class NumberWriter(MatrixWriter):
         """Whether every number written so far is the value itself."""
         return not self.rounded
 
-    def tensor(self, name: str, transposed: bool = False) -> Text:
+    def tensor(self, name: str, transposed: bool = False) -> Formula:
         """The numbers of a tensor, in the notation's orientation of weights."""
         array = self.values(name)
         if not array.shape:
-            text, exact = self.style.number(array[()])
+            found, exact = self.style.number(array[()])
             if not exact:
                 self.rounded.add(name)
-            return text
-        texts, exact = self.style.array(array)
+            return found
+        shown, exact = self.style.array(array)
         if not exact:
             self.rounded.add(name)
         turned = len(array.shape) == 2 and self.notation.turned(name, self.layout)
         if len(array.shape) == 1:
-            return matrix(texts[None] if transposed else texts), ATOM
-        return matrix(texts.T if turned != transposed else texts), ATOM
+            return matrix(shown[None] if transposed else shown)
+        return matrix(shown.T if turned != transposed else shown)
 
-    def letter(self, e: sp.Expr, transposed: bool = False) -> str:
-        return self.tensor(name_of(e), transposed)[0]
+    def letter(self, e: sp.Expr, transposed: bool = False) -> Formula:
+        return self.tensor(name_of(e), transposed)
 
-    def entry(self, e: sp.Expr) -> Text:
+    def entry(self, e: sp.Expr) -> Formula:
         return super().entry(e) if indices_of(e) else self.tensor(name_of(e))
 
-    def expression(self, f: sp.Expr) -> Text:
+    def expression(self, f: sp.Expr) -> Formula:
         """As for letters, but an exponential of a column is not an exponent."""
         if isinstance(f, sp.exp) and any(indices_of(e) for e in entries(f)):
-            return rf"\exp{bracketed(self.expression(f.args[0])[0])}", POWER
+            return Apply(sp.exp, r"\exp", self.expression(f.args[0]))
         return super().expression(f)
-
-    def condition(self, c: sp.Basic) -> str:
-        text = super().condition(c)
-        return rf"\left[{text[1:-1]}\right]" if r"\begin" in text else text
-
-
-def tidy(tex: str) -> str:
-    """A dot between numbers, brackets of the size of what they hold, and none around a matrix."""
-    tex = re.sub(rf"(?<=\\frac\{{){FRACTION.pattern}(?=\}})", r"\1/\2", tex)
-    tex = re.sub(r"(?<=[\d}]) (?=\d)", r" \\cdot ", tex)
-    tex = re.sub(
-        r"\\left\((\\begin\{pmatrix\}(?:(?!\\begin).)*?\\end\{pmatrix\})\\right\)", r"\1", tex
-    )
-    for side, word in (("l", "left"), ("r", "right")):
-        tex = re.sub(rf"(?<!\\{word})\\({side}[vV]ert)(?![A-Za-z])", rf"\\{word}\\\1", tex)
-    return tex
 
 
 def in_numbers(
@@ -232,8 +230,7 @@ def in_numbers(
     own = printed_axes(line, notation, "sample")
     axes = in_layout([a.symbol for a in own], "sample")
     writer = NumberWriter(notation, axes, values, style)
-    text = writer.line(line)[0]
-    return tidy(text), writer.exact
+    return writer.print.tex(writer.line(line)), writer.exact
 
 
 def result(
@@ -241,4 +238,4 @@ def result(
 ) -> tuple[str, bool]:
     """The value of a tensor, and whether it is exact."""
     writer = NumberWriter(notation, (), values, style)
-    return writer.tensor(tensor.name)[0], writer.exact
+    return writer.print.tex(writer.tensor(tensor.name)), writer.exact

@@ -11,9 +11,25 @@ from symnn.engine.lower import Lowered, lower_line
 from symnn.engine.stabilise import softmaxes
 from symnn.formulas.index import is_decay, printed_axes, softmax
 from symnn.formulas.matrix import MatrixWriter
-from symnn.formulas.pieces import ADD, joined, within
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import (
+    ADD,
+    ONE,
+    BigSum,
+    Dots,
+    Formula,
+    Letter,
+    Lettered,
+    Symbol,
+    Text,
+    front_of,
+    signed,
+    total,
+    within,
+)
 from symnn.notation.notation import Notation
 
+SAMPLE = Letter(sp.Symbol("i", integer=True), "i")  # of the sums over samples
 DEEP = 4  # layers that are written out; deeper networks are printed with dots
 
 
@@ -33,11 +49,11 @@ def nested(program: Program, output: str, notation: Notation, general: bool = Fa
     lines = inlined(program)
     affine = (line for line in lines.values() if line.lhs.kind == "pre-activation")
     sources = [_source(program, line) for line in affine]
-    symbols = {}
+    symbols: dict[str, Formula] = {}
     if len(sources) > DEEP:
         inner = _written(program, sources[1], notation, lines, {})
-        symbols[sources[-1 if general else -2]] = rf"\cdots {inner} \cdots"
-    return _written(program, output, notation, lines, symbols)
+        symbols[sources[-1 if general else -2]] = Dots(inner)
+    return Printer(notation).tex(_written(program, output, notation, lines, symbols))
 
 
 def _source(program: Program, line: Line) -> str:
@@ -51,10 +67,10 @@ def _written(
     name: str,
     notation: Notation,
     lines: Mapping[str, Line],
-    symbols: Mapping[str, str],
-) -> str:
+    symbols: Mapping[str, Formula],
+) -> Formula:
     axes = tuple(a.symbol for a in program.tensors[name].axes)
-    return MatrixWriter(notation, "sample", axes, lines, symbols).line(lines[name])[0]
+    return MatrixWriter(notation, "sample", axes, lines, symbols).line(lines[name])
 
 
 def names(tensors: Iterable[Tensor], notation: Notation) -> str:
@@ -76,38 +92,46 @@ def loss_formula(program: Program, output: str, mean: bool, notation: Notation) 
     program: of one sample; its loss is summed over the samples, and divided by N if ``mean``.
     """
     left = rf"{notation.symbol('L')}({names(program.leaves_of('parameter'), notation)})"
-    x, y = notation.symbol("x", sup="i"), notation.symbol("y", sup="i")
+    x, y = (Symbol(name, sup=(SAMPLE,)) for name in ("x", "y"))
+    f = Text(f"F({Printer(notation).tex(x)})")
     lines = {n: line for n, line in inlined(program).items() if n != output}
-    writer = MatrixWriter(notation, "sample", (), lines, {output: f"F({x})", "y": y})
-    return left, _summed(program.line("L"), writer, scale(mean))
+    writer = MatrixWriter(notation, "sample", (), lines, {output: f, "y": y})
+    return left, writer.print.tex(_summed(program.line("L"), writer, scale(mean)))
 
 
-def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> str:
+def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> Formula:
     """c * sum over the samples of the terms of ``line``; the penalty stands outside."""
-    texts = []
+    found = []
     decays = [t for t in line.terms if is_decay(t)]
     for term, low in zip(line.terms, lower_line(line, "sample", writer.axes), strict=True):
         if is_decay(term):
             if len(decays) <= DEEP:
-                texts.append(writer.term(low)[0])
+                found.append(writer.term(low))
             continue
-        sign, front = writer.coefficient(low.coefficient * c)
-        body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
-        total = rf"\sum_{{i=1}}^{{{writer.notation.count}}} {within(body, ADD + 1)}"
-        texts.append(f"{sign}{front}{' ' if front else ''}{total}")
+        negative, front = writer.coefficient(low.coefficient * c)
+        body = within(writer.term(Lowered(sp.S.One, low.factors, low.axes)), ADD + 1)
+        count = Letter(SAMPLES, writer.notation.count)
+        found.append(signed(negative, front_of(front, BigSum(SAMPLE, ONE, count, body))))
     if len(decays) > DEEP:
-        texts.append(penalties(line, decays, writer.notation))
-    return joined(texts)
+        found.append(penalty(line, decays, writer.notation))
+    return total(found)
 
 
 def penalties(line: Line, decays: Sequence[Term], notation: Notation) -> str:
     """The penalties of the weights of all layers, a term each, as one sum over the layers."""
+    return Printer(notation).tex(penalty(line, decays, notation))
+
+
+def penalty(line: Line, decays: Sequence[Term], notation: Notation) -> Formula:
+    """The same as a formula, in the letters of a layer in general."""
     k, last = notation.layer_letter, notation.layer(len(decays))
-    writer = MatrixWriter(notation.labelled(lambda _: k), "sample")
+    general = notation.labelled(lambda _: k)
+    writer = MatrixWriter(general, "sample")
     (low,) = lower_line(Line(line.lhs, (decays[1],)), "sample", ())
-    sign, front = writer.coefficient(low.coefficient)
-    body = writer.term(Lowered(sp.S.One, low.factors, low.axes))
-    return rf"{sign}{front} \sum_{{{k}=1}}^{{{last}}} {within(body, ADD + 1)}"
+    negative, front = writer.coefficient(low.coefficient)
+    body = within(writer.term(Lowered(sp.S.One, low.factors, low.axes)), ADD + 1)
+    found = BigSum(Letter(sp.Symbol(k, integer=True), k), ONE, Text(last), body)
+    return signed(negative, Lettered(front_of(front, found), general))
 
 
 def of_sample(program: Program) -> frozenset[str]:
@@ -128,8 +152,8 @@ def sample_sum(line: Line, per_sample: Collection[str], mean: bool, notation: No
     per_sample: the tensors that :func:`of_sample` names.
     """
     axes = tuple(a.symbol for a in printed_axes(line, notation, "sample"))
-    writer = MatrixWriter(notation, "sample", axes, sample="i", of=per_sample)
-    return _summed(separated(line), writer, scale(mean))
+    writer = MatrixWriter(notation, "sample", axes, sample=SAMPLE, of=per_sample)
+    return writer.print.tex(_summed(separated(line), writer, scale(mean)))
 
 
 def separated(line: Line) -> Line:
@@ -151,9 +175,8 @@ def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> st
     axes = tuple(a.symbol for a in printed_axes(line, notation, layout))
     writer = MatrixWriter(notation, layout, axes)
     line = separated(line)
-    texts = []
+    found = []
     for term, low in zip(line.terms, lower_line(line, layout, axes), strict=True):
         factor = sp.S.One if is_decay(term) else scale(mean)
-        low = Lowered(low.coefficient * factor, low.factors, low.axes)
-        texts.append(writer.term(low)[0])
-    return joined(texts)
+        found.append(writer.term(Lowered(low.coefficient * factor, low.factors, low.axes)))
+    return writer.print.tex(total(found))

@@ -170,6 +170,18 @@ class Notation:
         t = self.tensor(name)
         return t.wrt is not None and self.gradients != "partial" and not self._error(t.wrt)
 
+    def fraction(self, name: str, component: bool = False) -> bool:
+        """Whether the symbol of a gradient is written as a fraction."""
+        t = self.tensor(name)
+        if t.wrt is None or self._error(t.wrt) or self.gradients == "d":
+            return False
+        return self.gradients == "partial" or component or self._scalar(t.wrt)
+
+    def nabla(self, name: str, component: bool = False) -> bool:
+        """Whether the symbol of a gradient begins with a nabla."""
+        own = self.prefixed(name) and self.gradients == "nabla"
+        return own and not self.fraction(name, component)
+
     def _error(self, name: str, batch: bool = False) -> str:
         """The letter of the gradient by a pre-activation; "" where it has none, or is another."""
         own = self.tensor(name).kind == "pre-activation"

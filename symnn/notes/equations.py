@@ -14,8 +14,9 @@ from symnn.engine.functions import Named
 from symnn.engine.ir import Fact, Line, Step, Tensor, is_entry, lines_of, name_of
 from symnn.engine.repeats import layer_of, line_signature, runs
 from symnn.formulas.index import is_decay, line_sides
-from symnn.formulas.matrix import ONES, NoMatrixFormError, matrix_sides
+from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import shape_tex
+from symnn.formulas.tex import ONES
 from symnn.formulas.whole import DEEP, penalties
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation

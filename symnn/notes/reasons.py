@@ -145,7 +145,7 @@ def cases(f: sp.Piecewise, writer: Writer, say: Phrases) -> str:
         if condition == sp.true:
             when = rf"\text{{{say('otherwise')}}}"
         else:
-            when = rf"\text{{{say('if')} }} {writer.condition(condition)[1:-1]}"
+            when = rf"\text{{{say('if')} }} {writer.print.tex(writer.condition(condition))[1:-1]}"
         rows.append(f"{writer.tex(value)} & {when}")
     body = r" \\ ".join(rows)
     return rf"\begin{{cases}} {body} \end{{cases}}"

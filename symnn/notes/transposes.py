@@ -11,8 +11,8 @@ from symnn.engine.lower import in_layout
 from symnn.engine.repeats import layer_of
 from symnn.formulas.index import Writer, index_letters, printed_axes
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
-from symnn.formulas.pieces import joined
 from symnn.formulas.shapes import tensor_shape, times
+from symnn.formulas.tree import Text
 from symnn.notation.notation import Notation
 from symnn.notes.document import Box
 from symnn.notes.equations import Equations, Group
@@ -90,7 +90,7 @@ class _Account:
         texts = {word: writer.tex(t.entry) for word, t in words.items()}
         left = writer.tex(Tensor(self.back.lhs.name, self.own.axes).entry)
         right = rf"{sums}{texts['d']} \, {writer.tex(other.entry)}"
-        rest = joined(writer.tex(t.f) for t in self.rest)
+        rest = writer.sum_of(t.f for t in self.rest)
         phrase = f"why_{self.kind}_entry{self.also}"
         return self.eq.say(phrase, **texts, left=left, right=right, rest=rest)
 
@@ -131,8 +131,8 @@ def with_change(eq: Equations, line: Line, notation: Notation, name: str, change
     """
     own = printed_axes(line, notation, eq.layout)
     axes = in_layout([a.symbol for a in own], eq.layout)
-    writer = MatrixWriter(notation, eq.layout, axes, symbols={name: change})
-    return writer.line(line)[0].replace(f"{change} ", f"({change}) ")
+    writer = MatrixWriter(notation, eq.layout, axes, symbols={name: Text(change)})
+    return writer.print.tex(writer.line(line)).replace(f"{change} ", f"({change}) ")
 
 
 def transposed(notation: Notation, tex: str) -> bool:

@@ -19,7 +19,8 @@ from symnn.engine.repeats import layer_of
 from symnn.formulas.breaking import room
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.numbers import Style, in_numbers, result
-from symnn.formulas.pieces import visible
+from symnn.formulas.tex import Printer
+from symnn.formulas.width import visible
 from symnn.notation.notation import Notation
 from symnn.notes.document import Block, Builder, Row
 from symnn.notes.equations import Equations, Group
@@ -104,7 +105,9 @@ class Numbers:
     def number(self, value: sp.Expr) -> tuple[str, str]:
         """A number within a sentence: "about" or "exactly", and its digits."""
         shown = self.style.number(value)
-        return self.eq.say("exactly" if shown.exact else "about"), shown.text[0]
+        return self.eq.say("exactly" if shown.exact else "about"), Printer(self.eq.notation).tex(
+            shown.formula
+        )
 
     def nudge(self, name: str) -> str:
         """How the loss follows one entry of z: "" where nothing small enough shows it."""

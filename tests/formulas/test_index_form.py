@@ -18,6 +18,8 @@ from symnn.formats.registry import PRINTERS
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError
 from symnn.formulas.numbers import matrix
 from symnn.formulas.shapes import tensor_shape, times
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import Number
 from symnn.language.options import DETAILS, METHODS
 from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
 from symnn.notes.document import Row
@@ -98,7 +100,8 @@ def test_every_notation_prints_what_has_no_matrix_form(notation: str) -> None:
 def test_a_tensor_with_three_axes_has_its_sizes_and_a_matrix_for_each_of_the_first() -> None:
     t = Tensor("K", (axis("n", N), axis("j1", 4, "units", 1), axis("t", 3)))
     assert times(tensor_shape(t, AFFINE, "rows")) == r"N{\times}n_{1}{\times}3"
-    texts = np.array([[["1", "2"], ["3", "4"]], [["5", "6"], ["7", "8"]]], dtype=object)
-    first, second = (matrix(part) for part in texts)
+    entries = np.array([Number(str(k)) for k in range(1, 9)], dtype=object).reshape(2, 2, 2)
+    tex = Printer(AFFINE).tex
+    first, second = (tex(matrix(part)) for part in entries)
     assert first == r"\begin{pmatrix}1 & 2 \\ 3 & 4\end{pmatrix}"
-    assert matrix(texts) == rf"\left({first}, {second}\right)"
+    assert tex(matrix(entries)) == rf"\left({first}, {second}\right)"

@@ -18,9 +18,10 @@ from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
 from symnn.formats import registry as notes
 from symnn.formulas.numbers import Style
+from symnn.formulas.tex import NumberPrinter
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS
-from symnn.notation.books import NOTATIONS
+from symnn.notation.books import AFFINE, NOTATIONS
 from symnn.notes.document import Equations as EquationBlock
 from symnn.notes.document import Paragraph
 from symnn.notes.equations import Equations
@@ -44,6 +45,7 @@ MAZUR: dict[str, Any] = {
         },
     },
 }
+TEX = NumberPrinter(AFFINE).tex
 LITERAL = re.compile(r"\d+\.\d+")
 SIGN = re.compile(r" (=|\\approx) ")
 
@@ -218,17 +220,17 @@ def test_a_pencil_follows_straight_lines_exactly() -> None:
 )
 def test_a_number_is_exact_or_rounded(value: Any, digits: int, text: str, exact: bool) -> None:
     shown = Style(digits).number(value)
-    assert (shown.text[0], shown.exact) == (text, exact)
+    assert (TEX(shown.formula), shown.exact) == (text, exact)
 
 
 def test_a_small_entry_keeps_two_digits_beside_a_large_one() -> None:
-    texts, exact = Style(4).array(np.array([sp.Float("1.23456"), sp.Float("0.000123456")]))
-    assert list(texts) == ["1.235", "0.00012"] and not exact
+    shown, exact = Style(4).array(np.array([sp.Float("1.23456"), sp.Float("0.000123456")]))
+    assert list(map(TEX, shown)) == ["1.235", "0.00012"] and not exact
 
 
 def test_fractions_are_printed_for_a_pencil_alone() -> None:
-    assert Style(4, fractions=True).number(sp.Rational(-1, 3)).text[0] == r"-\frac{1}{3}"
-    assert Style(4).number(sp.Rational(-1, 3)).text[0] == "-0.3333"
+    assert TEX(Style(4, fractions=True).number(sp.Rational(-1, 3)).formula) == r"-\frac{1}{3}"
+    assert TEX(Style(4).number(sp.Rational(-1, 3)).formula) == "-0.3333"
 
 
 # Mazur's network -----------------------------------------------------------------------------

@@ -1,0 +1,372 @@
+"""Formulas as trees: what is printed, before it has become characters.
+
+Each node says how tightly it binds.  Brackets are nodes too (:class:`Group`): who builds a formula
+puts them where an operand binds less tightly than what surrounds it, by :func:`within` and its
+like; printers add none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+
+import sympy as sp
+
+from symnn.notation.notation import Notation
+
+ADD, HADAMARD, MUL, POWER, ATOM = range(5)
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A node; its fields that are formulas, or tuples of them, are its parts."""
+
+    @property
+    def binding(self) -> int:
+        """How tightly it binds: ADD, HADAMARD, MUL, POWER or ATOM."""
+        return ATOM
+
+    @property
+    def parts(self) -> Iterator[Formula]:
+        """The formulas that it is made of, in order."""
+        pending: list[object] = [getattr(self, field.name) for field in fields(self)]
+        while pending:
+            value = pending.pop(0)
+            if isinstance(value, Formula):
+                yield value
+            elif isinstance(value, tuple):
+                pending[:0] = value
+
+    def walk(self) -> Iterator[Formula]:
+        """It and everything within it, from left to right."""
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+
+# leaves ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number(Formula):
+    """A number that is not negative, by its digits."""
+
+    digits: str
+
+
+@dataclass(frozen=True)
+class Constant(Formula):
+    """e or pi."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Letter(Formula):
+    """An index, or a size, by its letter."""
+
+    symbol: sp.Symbol
+    tex: str
+
+
+@dataclass(frozen=True)
+class Symbol(Formula):
+    """A tensor by its letter, or one entry of it.
+
+    sub, sup: indices below the letter, and that of a sample above it.  batch: the matrix of all
+    samples.  component: an entry.  prefixed: more than a letter, such as dW.
+    """
+
+    name: str
+    sub: tuple[Formula, ...] = ()
+    sup: tuple[Formula, ...] = ()
+    batch: bool = False
+    component: bool = False
+    transposed: bool = False
+    prefixed: bool = False
+
+    @property
+    def binding(self) -> int:
+        return POWER if self.prefixed or self.transposed else ATOM
+
+
+@dataclass(frozen=True)
+class Ones(Formula):
+    """A column of ones, or a row."""
+
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
+class Text(Formula):
+    """What stands for something that is no tensor: F(x), or dots.  It has no value."""
+
+    tex: str
+    bound: int = POWER
+
+    @property
+    def binding(self) -> int:
+        return self.bound
+
+
+# operations --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Negative(Formula):
+    """-x."""
+
+    arg: Formula
+
+    @property
+    def binding(self) -> int:
+        return ADD
+
+
+@dataclass(frozen=True)
+class Sum(Formula):
+    """Terms, with the sign of a negative one before it."""
+
+    terms: tuple[Formula, ...]
+
+    @property
+    def binding(self) -> int:
+        return ADD
+
+
+@dataclass(frozen=True)
+class Product(Formula):
+    """Factors side by side, or with a sign between them.
+
+    kind: "plain" (numbers, and products of matrices), "thin" (factors of one entry), "dot",
+    "hadamard" or "oslash" (component by component).
+    """
+
+    factors: tuple[Formula, ...]
+    kind: str = "plain"
+
+    @property
+    def binding(self) -> int:
+        if self.kind == "plain" and len(self.factors) == 2 and _by_components(self.factors[1]):
+            return HADAMARD
+        return HADAMARD if self.kind in ("hadamard", "oslash") else MUL
+
+
+def _by_components(f: Formula) -> bool:
+    return isinstance(f, Product) and f.binding == HADAMARD
+
+
+@dataclass(frozen=True)
+class Fraction(Formula):
+    """One over the other; inline: on one line, a/b."""
+
+    top: Formula
+    bottom: Formula
+    inline: bool = False
+
+
+@dataclass(frozen=True)
+class Power(Formula):
+    """base^exponent; sign: the operation that is repeated, where it is not the product."""
+
+    base: Formula
+    exponent: Formula
+    sign: str = ""
+
+    @property
+    def binding(self) -> int:
+        return POWER
+
+
+@dataclass(frozen=True)
+class Braced(Formula):
+    """A base whose superscript an exponent follows, in braces that do not show."""
+
+    arg: Formula
+
+
+@dataclass(frozen=True)
+class Transpose(Formula):
+    """The transpose."""
+
+    arg: Formula
+
+    @property
+    def binding(self) -> int:
+        return POWER
+
+
+@dataclass(frozen=True)
+class Root(Formula):
+    """The square root."""
+
+    arg: Formula
+
+
+@dataclass(frozen=True)
+class Absolute(Formula):
+    """|x|."""
+
+    arg: Formula
+
+
+@dataclass(frozen=True)
+class Norm(Formula):
+    """A norm; order: "" (the length of a column), "F" (of a matrix) or "1"."""
+
+    arg: Formula
+    order: str = ""
+    squared: bool = True
+
+    @property
+    def binding(self) -> int:
+        return POWER
+
+
+@dataclass(frozen=True)
+class Apply(Formula):
+    """A function of what stands in its brackets; tex: its symbol."""
+
+    function: type
+    tex: str
+    arg: Formula
+
+    @property
+    def binding(self) -> int:
+        return POWER
+
+
+@dataclass(frozen=True)
+class Diagonal(Formula):
+    """The matrix with a column as its diagonal, or the inverse of it."""
+
+    arg: Formula
+    inverse: bool = False
+
+    @property
+    def binding(self) -> int:
+        return POWER
+
+
+@dataclass(frozen=True)
+class Condition(Formula):
+    """[left < right]: 1 where it holds, else 0."""
+
+    left: Formula
+    sign: str
+    right: Formula
+
+
+@dataclass(frozen=True)
+class BigSum(Formula):
+    """The sum of ``body`` for an index from ``low`` to ``high``."""
+
+    index: Formula
+    low: Formula
+    high: Formula
+    body: Formula
+
+    @property
+    def binding(self) -> int:
+        return MUL
+
+
+@dataclass(frozen=True)
+class Extreme(Formula):
+    """The largest value of ``body``, or the indicator of its first place; word: max or first."""
+
+    word: str
+    indices: tuple[Formula, ...]
+    body: Formula
+
+    @property
+    def binding(self) -> int:
+        return MUL
+
+
+@dataclass(frozen=True)
+class Dots(Formula):
+    """What stands between dots: a part of many that are alike.  It has no value."""
+
+    arg: Formula
+
+    @property
+    def binding(self) -> int:
+        return POWER
+
+
+@dataclass(frozen=True)
+class Lettered(Formula):
+    """A formula in the letters of another notation, such as those of a layer in general."""
+
+    arg: Formula
+    notation: Notation
+
+    @property
+    def binding(self) -> int:
+        return self.arg.binding
+
+
+@dataclass(frozen=True)
+class Listed(Formula):
+    """Formulas in brackets, with commas."""
+
+    items: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Matrix(Formula):
+    """Rows of entries."""
+
+    rows: tuple[tuple[Formula, ...], ...]
+
+
+@dataclass(frozen=True)
+class Group(Formula):
+    """Brackets, round or square."""
+
+    arg: Formula
+    square: bool = False
+
+
+ONE, ZERO = Number("1"), Number("0")
+
+
+# building ----------------------------------------------------------------------------------
+
+
+def within(f: Formula, binding: int) -> Formula:
+    """The formula, in brackets if it binds less tightly than what surrounds it."""
+    return Group(f) if f.binding < binding else f
+
+
+def total(terms: Iterable[Formula]) -> Formula:
+    """The sum of terms; those of a sum among them stand beside the others."""
+    found: list[Formula] = []
+    for term in terms:
+        found += term.terms if isinstance(term, Sum) else [term]
+    return found[0] if len(found) == 1 else Sum(tuple(found)) if found else ZERO
+
+
+def times(factors: Sequence[Formula], kind: str = "plain") -> Formula:
+    """The product of factors; one alone is itself."""
+    return factors[0] if len(factors) == 1 else Product(tuple(factors), kind)
+
+
+def signed(negative: bool, f: Formula) -> Formula:
+    """-f, or f as a product."""
+    if negative:
+        return Negative(f)
+    return f if f.binding in (MUL, HADAMARD) else Product((f,))
+
+
+def front_of(front: Formula | None, f: Formula) -> Formula:
+    """A number before what it multiplies, if there is one."""
+    return f if front is None else Product((front, f))
+
+
+def core(f: Formula) -> Formula:
+    """A formula that is a product of nothing else, itself."""
+    while isinstance(f, Product) and len(f.factors) == 1:
+        (f,) = f.factors
+    return f
