@@ -214,6 +214,10 @@ class Evaluator:
         full = (len(found) if found.ndim else 1, *map(self.size, grid))
         return np.broadcast_to(found, full)
 
+    def value_of(self, f: sp.Expr) -> Array:
+        """``f`` of arrays that broadcast, without a grid."""
+        return self._walk(f, ())
+
     def _walk(self, f: sp.Basic, grid: tuple[Axis, ...]) -> Array:
         if is_entry(f):
             return self.entry(f, grid)
@@ -322,6 +326,13 @@ def _power(base: Array, exponent: sp.Expr, value: Array) -> Array:
     if exponent == sp.S.Half:
         return np.sqrt(base)
     return base**value
+
+
+def apply(function: type, argument: Array) -> Array:
+    """A function of the table, or of SymPy, of every component of an array."""
+    evaluator = Evaluator([], {})
+    evaluator.arrays = {"argument": argument}
+    return evaluator.value_of(function(sp.Symbol("argument", real=True)))
 
 
 def evaluate(

@@ -148,13 +148,19 @@ class Writer:
 
     def entry(self, e: sp.Expr) -> Formula:
         """z_1[n, j1] as z_{1,i}^{(n)}."""
-        own: list[Formula] = []
-        samples: list[Formula] = []
-        for index in self.printed(e):
-            (samples if isinstance(index, SampleIndex) else own).append(self.index(index))
-        name = name_of(e)
-        prefixed = self.notation.prefixed(name)
-        return Symbol(name, tuple(own), tuple(samples), component=True, prefixed=prefixed)
+        name, indices = name_of(e), indices_of(e)
+        turned = self.notation.turned(name, self.layout)
+        order = range(len(indices))[:: -1 if turned else 1]
+        samples = [k for k in order if isinstance(indices[k], SampleIndex)]
+        own = [k for k in order if k not in samples]
+        return Symbol(
+            name,
+            sub=tuple(self.index(indices[k]) for k in own),
+            sup=tuple(self.index(indices[k]) for k in samples),
+            places=(*own, *samples),
+            component=True,
+            prefixed=self.notation.prefixed(name),
+        )
 
     def printed(self, e: sp.Expr) -> tuple[sp.Expr, ...]:
         """The indices of an entry in the order in which the notation writes them."""

@@ -116,7 +116,12 @@ class MatrixWriter(Writer):
         if not self.axes:
             return number
         both = len(self.axes) > 1
-        ones = [Ones(), Ones(True)] if both else [Ones(self.upright(self.axes))]
+        first, *_ = self.axes
+        ones = (
+            [Ones(first), Ones(self.axes[1], True)]
+            if both
+            else [Ones(first, self.upright(self.axes))]
+        )
         return Product(tuple(ones) if core(number) == ONE else (within(number, MUL), *ones))
 
     def term(self, low: Lowered) -> Formula:
@@ -197,8 +202,11 @@ class MatrixWriter(Writer):
     def letter(self, e: sp.Expr, transposed: bool = False) -> Formula:
         """The letter of an entry's tensor, or the transpose of it."""
         own, name = indices_of(e), name_of(e)
+        order = in_layout(self.printed(e), self.layout)
         return Symbol(
             name,
+            places=tuple(map(own.index, order)),
+            row=self.upright(order),
             sup=(self.sample,) if self.sample and name in self.of else (),
             batch=len(own) > 1 and any(isinstance(i, SampleIndex) for i in own),
             transposed=transposed,
@@ -217,12 +225,12 @@ class MatrixWriter(Writer):
             return writer.full_total(f)
         found = writer.expression(f)
         if over == axes[1:] and not self.upright(axes[:1]):
-            return Product((self.print.operand(found), Ones()))
+            return Product((self.print.operand(found), Ones(axes[1])))
         if over == axes[:1] and self.upright(axes[1:]):
-            return Product((Ones(True), self.print.operand(found)))
+            return Product((Ones(axes[0], True), self.print.operand(found)))
         if over == axes[:1]:
             flipped = writer.flipped(f) if is_entry(f) else writer.flip(found)
-            return Product((flipped, Ones()))
+            return Product((flipped, Ones(axes[0])))
         raise NoMatrixFormError(str(f))
 
     def full_total(self, f: sp.Expr) -> Formula:
@@ -245,8 +253,9 @@ class MatrixWriter(Writer):
                 left = self.transposed(Elementwise(above[0], self.axes), self.axes)
                 right = within(self.product(sp.S.One, above[1:], []), MUL)
                 return signed(negative, front_of(front, Product((left, right))))
-        end = (Ones(),) if len(self.axes) == 2 else ()
-        return Product((Ones(True), within(self.expression(f), MUL), *end))
+        first, *rest = self.axes
+        end = map(Ones, rest)
+        return Product((Ones(first, True), within(self.expression(f), MUL), *end))
 
     # scalar expressions, component by component --------------------------------------
 
@@ -266,9 +275,9 @@ class MatrixWriter(Writer):
             return self.flipped(e)
         if len(own) == 1 and len(self.axes) == 2 and own[0] in self.axes:
             if own[0] == self.axes[0] and not self.upright(own):
-                return Product((within(found, MUL), Ones(True)))
+                return Product((within(found, MUL), Ones(self.axes[1], True)))
             if own[0] == self.axes[1]:
-                return Product((Ones(), self.as_row(Elementwise(e, own), own)))
+                return Product((Ones(self.axes[0]), self.as_row(Elementwise(e, own), own)))
         raise NoMatrixFormError(f"{e} has the axes {own}, not {self.axes}")
 
     def piece(self, f: sp.Expr) -> Piece:
@@ -333,8 +342,8 @@ class MatrixWriter(Writer):
             operand = self.print.operand
             row = right and (operand(right) if self.upright(self.axes[1:]) else self.flip(right))
             if left:
-                return Product((operand(left), row or Ones(True)))
-            return Product((Ones(), row)) if row else None
+                return Product((operand(left), row or Ones(self.axes[1], True)))
+            return Product((Ones(self.axes[0]), row)) if row else None
         if not left and not right:
             return middle
         parts = [self._diagonal(*sides[:2])] if left else []

@@ -73,13 +73,17 @@ class Letter(Formula):
 class Symbol(Formula):
     """A tensor by its letter, or one entry of it.
 
-    sub, sup: indices below the letter, and that of a sample above it.  batch: the matrix of all
-    samples.  component: an entry.  prefixed: more than a letter, such as dW.
+    sub, sup: indices below the letter, and that of a sample above it.  places: the numbers of the
+    tensor's axes that the indices below, then those above, are of; of a matrix, those of its rows
+    and columns.  row: a single axis lies in a row.  batch: the matrix of all samples.  component:
+    an entry.  prefixed: more than a letter, such as dW.
     """
 
     name: str
     sub: tuple[Formula, ...] = ()
     sup: tuple[Formula, ...] = ()
+    places: tuple[int, ...] = ()
+    row: bool = False
     batch: bool = False
     component: bool = False
     transposed: bool = False
@@ -92,8 +96,9 @@ class Symbol(Formula):
 
 @dataclass(frozen=True)
 class Ones(Formula):
-    """A column of ones, or a row."""
+    """A column of ones, or a row; axis: the index whose values it counts."""
 
+    axis: sp.Symbol
     transposed: bool = False
 
 

@@ -1,0 +1,222 @@
+"""The value of a formula under arrays for its tensors: what is printed, computed.
+
+In matrix form every value is a matrix: a scalar is 1 x 1, a column n x 1.  In index form it is an
+array over the indices of the left side.  Nothing here reads a line of a program.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symnn.engine.evaluate import Array, apply
+from symnn.formulas.tree import (
+    Absolute,
+    Apply,
+    BigSum,
+    Braced,
+    Condition,
+    Constant,
+    Diagonal,
+    Extreme,
+    Formula,
+    Fraction,
+    Group,
+    Letter,
+    Matrix,
+    Negative,
+    Norm,
+    Number,
+    Ones,
+    Power,
+    Product,
+    Root,
+    Sum,
+    Symbol,
+    Transpose,
+)
+
+CONSTANTS = {"e": math.e, r"\pi": math.pi}
+COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    ">": np.greater,
+    "<": np.less,
+    r"\ge": np.greater_equal,
+    r"\le": np.less_equal,
+    "=": np.equal,
+    r"\ne": np.not_equal,
+}
+
+
+class NoValueError(ValueError):
+    """A formula that stands for more than arrays say: F(x), dots, a layer in general."""
+
+
+def value(
+    f: Formula,
+    arrays: Mapping[str, Array],
+    sizes: Mapping[sp.Symbol, int],
+    indices: Sequence[sp.Symbol] | None = None,
+) -> Array:
+    """The value of a formula.
+
+    arrays: by the names of tensors.  sizes: of the axes by their indices, and of symbols that are
+    sizes.  indices: of the left side, in the order of its tensor's axes; None: in matrix form.
+    Raises NoValueError.
+    """
+    if indices is None:
+        return np.atleast_2d(_Matrices(arrays, sizes).value(f))
+    found = _Entries(arrays, sizes, indices).value(f)
+    return np.broadcast_to(found, [sizes[i] for i in indices])
+
+
+class _Values:
+    """Values by the class of a node."""
+
+    def __init__(self, arrays: Mapping[str, Array], sizes: Mapping[sp.Symbol, int]) -> None:
+        self.arrays, self.sizes = arrays, sizes
+
+    def value(self, f: Formula) -> Array:
+        """The value of a formula."""
+        method = getattr(self, type(f).__name__.lower(), None)
+        if method is None:
+            raise NoValueError(f"no value for {type(f).__name__}")
+        return np.asarray(method(f))
+
+    def number(self, f: Number) -> Any:
+        return float(f.digits)
+
+    def constant(self, f: Constant) -> Any:
+        return CONSTANTS[f.name]
+
+    def letter(self, f: Letter) -> Any:
+        return float(self.sizes[f.symbol])
+
+    def negative(self, f: Negative) -> Any:
+        return -self.value(f.arg)
+
+    def sum(self, f: Sum) -> Any:
+        return sum(map(self.value, f.terms))
+
+    def product(self, f: Product) -> Any:
+        first, *rest = map(self.value, f.factors)
+        if f.kind == "oslash":
+            return first / rest[0]
+        return math.prod(rest, start=first)
+
+    def fraction(self, f: Fraction) -> Any:
+        return self.value(f.top) / self.value(f.bottom)
+
+    def power(self, f: Power) -> Any:
+        return self.value(f.base) ** self.value(f.exponent)
+
+    def root(self, f: Root) -> Any:
+        return np.sqrt(self.value(f.arg))
+
+    def absolute(self, f: Absolute) -> Any:
+        return np.abs(self.value(f.arg))
+
+    def apply(self, f: Apply) -> Any:
+        return apply(f.function, self.value(f.arg))
+
+    def condition(self, f: Condition) -> Any:
+        return COMPARE[f.sign](self.value(f.left), self.value(f.right)).astype(float)
+
+    def group(self, f: Group) -> Any:
+        return self.value(f.arg)
+
+    def braced(self, f: Braced) -> Any:
+        return self.value(f.arg)
+
+
+class _Matrices(_Values):
+    """In matrix form."""
+
+    def symbol(self, f: Symbol) -> Any:
+        array = self.arrays[f.name]
+        if f.sup or f.sub:
+            raise NoValueError(f"{f.name} is that of one sample")
+        if array.ndim < 2:
+            return array.reshape((1, -1) if f.row != f.transposed else (-1, 1))
+        array = array.transpose(f.places)
+        return array.T if f.transposed else array
+
+    def ones(self, f: Ones) -> Any:
+        return np.ones((1, self.sizes[f.axis]) if f.transposed else (self.sizes[f.axis], 1))
+
+    def product(self, f: Product) -> Any:
+        if f.kind != "plain":
+            return super().product(f)
+        first, *rest = map(self.value, f.factors)
+        for other in rest:
+            scalar = first.size == 1 or other.size == 1
+            first = first * other if scalar else first @ other
+        return first
+
+    def transpose(self, f: Transpose) -> Any:
+        return self.value(f.arg).T
+
+    def norm(self, f: Norm) -> Any:
+        array = self.value(f.arg)
+        found = np.abs(array).sum() if f.order == "1" else np.sqrt((array**2).sum())
+        return found**2 if f.squared else found
+
+    def diagonal(self, f: Diagonal) -> Any:
+        array = self.value(f.arg).reshape(-1)
+        return np.diag(1 / array if f.inverse else array)
+
+    def matrix(self, f: Matrix) -> Any:
+        return np.array([[self.value(entry).item() for entry in row] for row in f.rows])
+
+
+class _Entries(_Values):
+    """In index form; a sum adds an axis in front, over which it then runs."""
+
+    def __init__(
+        self,
+        arrays: Mapping[str, Array],
+        sizes: Mapping[sp.Symbol, int],
+        indices: Sequence[sp.Symbol],
+    ) -> None:
+        super().__init__(arrays, sizes)
+        self.depth = len(indices)
+        grids = np.ix_(*(range(sizes[i]) for i in indices))
+        self.numbers = dict(zip(indices, grids, strict=True))
+
+    def letter(self, f: Letter) -> Any:
+        return self.numbers[f.symbol] if f.symbol in self.numbers else super().letter(f)
+
+    def symbol(self, f: Symbol) -> Any:
+        array = self.arrays[f.name]
+        found: dict[int, Array] = {}
+        for place, index in zip(f.places, (*f.sub, *f.sup), strict=True):
+            found[place] = np.rint(self.value(index)).astype(int)
+        at = [found[k] for k in range(array.ndim)]
+        inside = [(k >= 0) & (k < n) for k, n in zip(at, array.shape, strict=True)]
+        clipped = tuple(np.clip(k, 0, n - 1) for k, n in zip(at, array.shape, strict=True))
+        return np.where(np.all(np.broadcast_arrays(True, *inside), axis=0), array[clipped], 0.0)
+
+    def bigsum(self, f: BigSum) -> Any:
+        return self._over((f.index,), f.body, lambda values: values.sum(axis=0))
+
+    def extreme(self, f: Extreme) -> Any:
+        if f.word != "max":
+            raise NoValueError(f"no value for {f.word}")
+        return self._over(f.indices, f.body, lambda values: values.max(axis=0))
+
+    def _over(self, indices: Sequence[Formula], body: Formula, take: Callable[[Any], Any]) -> Any:
+        if not indices:
+            return self.value(body)
+        first, *rest = indices
+        if not isinstance(first, Letter):
+            raise NoValueError("no index")
+        count = self.sizes[first.symbol]
+        self.numbers[first.symbol] = np.arange(count).reshape(count, *(1,) * self.depth)
+        self.depth += 1
+        found = self._over(rest, body, take)
+        self.depth -= 1
+        shape = np.broadcast_shapes(found.shape, (count, *(1,) * self.depth))
+        return take(np.broadcast_to(found, shape))
