@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from symnn.drawing.tikz import tikz
+from symnn.formats.visitor import Visitor
 from symnn.formulas.breaking import broken, fitted
 from symnn.formulas.pieces import visible
 from symnn.notes.document import (
-    Block,
     Box,
     Document,
     Equations,
@@ -56,33 +55,59 @@ class Frame:
 
 def frames(notes: Document) -> list[tuple[str, list[str]]]:
     """Section -> its frames."""
-    return [(s.title, [_frame(f) for f in _section(s)]) for s in notes.sections]
+    return [(s.title, [_frame(f) for f in _Frames(s).frames]) for s in notes.sections]
 
 
-def _section(section: Section) -> Iterator[Frame]:
-    """The frames of a section: a heading and a figure begin a new one."""
-    subtitle, groups = "", list[list[Item]]()
+class _Frames(Visitor[None]):
+    """The frames of a section: a heading and a figure begin a new one.
 
-    def closed() -> list[Frame]:
-        made = [Frame(section.title, subtitle, tuple(own)) for own in split(groups)]
-        groups.clear()
-        return made
+    groups: of the frames that are not closed yet, items that stay together.
+    """
 
-    for before, block in zip((None, *section.blocks), section.blocks, strict=False):
-        if isinstance(block, Heading | Figure):
-            yield from closed()
-        if isinstance(block, Heading):
-            subtitle = block.text
-            continue
-        for group in groups_of(block):
-            introduced = isinstance(before, Paragraph) and groups and not groups[-1][-1].row
-            if introduced and group[0].row:
-                groups[-1] += group  # a sentence stays with the equation that it introduces
+    def __init__(self, section: Section) -> None:
+        self.title, self.subtitle = section.title, ""
+        self.frames: list[Frame] = []
+        self.groups: list[list[Item]] = []
+        self.sentence: list[Item] | None = None  # the group of a paragraph just before
+        self.visit(section.blocks)
+        self.close()
+
+    def close(self) -> None:
+        """Put what there is on frames."""
+        self.frames += [Frame(self.title, self.subtitle, tuple(g)) for g in split(self.groups)]
+        self.groups = []
+
+    def add(self, item: Item) -> None:
+        """A group of one item."""
+        self.groups.append([item])
+        self.sentence = None
+
+    def visit_heading(self, block: Heading) -> None:
+        self.close()
+        self.subtitle = block.text
+
+    def visit_figure(self, block: Figure) -> None:
+        self.close()
+        self.add(Item(_figure(tikz(block.drawing), block.caption), LINES))
+        self.close()
+
+    def visit_paragraph(self, block: Paragraph) -> None:
+        self.add(Item(block.text, _lines(block.text) + 0.5))
+        self.sentence = self.groups[-1]
+
+    def visit_box(self, block: Box) -> None:
+        self.add(_aside(block.title, block.texts))
+
+    def visit_table(self, block: Table) -> None:
+        self.add(Item(_table((block.header, *block.rows)), 1.1 * len(block.rows) + 1.6))
+
+    def visit_equations(self, block: Equations) -> None:
+        for group in equations_of(block.rows):
+            if self.groups and self.groups[-1] is self.sentence:
+                self.groups[-1] += group  # a sentence stays with the equation that it introduces
             else:
-                groups.append(group)
-        if isinstance(block, Figure):
-            yield from closed()
-    yield from closed()
+                self.groups.append(group)
+            self.sentence = None
 
 
 def split(groups: list[list[Item]]) -> list[list[Item]]:
@@ -100,20 +125,10 @@ def split(groups: list[list[Item]]) -> list[list[Item]]:
     return out
 
 
-def groups_of(block: Block) -> Iterator[list[Item]]:
-    """The items of a block that stay together."""
-    match block:
-        case Paragraph(text):
-            yield [Item(text, _lines(text) + 0.5)]
-        case Box(title, texts):
-            yield [_aside(title, texts)]
-        case Table(header, rows):
-            yield [Item(_table((header, *rows)), 1.1 * len(rows) + 1.6)]
-        case Figure(_, drawing, caption):
-            yield [Item(_figure(tikz(drawing), caption), LINES)]
-        case Equations(rows):
-            for first, more in pairwise([*(k for k, r in enumerate(rows) if r.left), len(rows)]):
-                yield from _together(rows[first:more])
+def equations_of(rows: tuple[Row, ...]) -> list[list[Item]]:
+    """The items of these rows that stay together: those of each equation."""
+    starts = [*(k for k, row in enumerate(rows) if row.left), len(rows)]
+    return [group for own in pairwise(starts) for group in _together(rows[slice(*own)])]
 
 
 def _together(rows: tuple[Row, ...]) -> list[list[Item]]:

@@ -20,12 +20,12 @@ from typing import Any
 from markupsafe import Markup
 
 from symnn.drawing.svg import style, svg
+from symnn.formats.visitor import Visitor
 from symnn.formats.worksheet import Worksheet
 from symnn.formulas.pieces import visible
 from symnn.io.templating import folder, render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
-    Block,
     Box,
     Document,
     Equations,
@@ -33,7 +33,6 @@ from symnn.notes.document import (
     Heading,
     Paragraph,
     Row,
-    Section,
     Table,
 )
 
@@ -54,7 +53,14 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
                 for shown, said in (("numbers", notes.numbers), ("code", notes.remarks))
                 if said
             },
-            "sections": [_section(s, sheet) for s in notes.sections],
+            "sections": [
+                {
+                    "title": words(s.title),
+                    "given": s.given,
+                    "blocks": _Blocks(sheet.say, None if s.given else sheet).visit(s.blocks),
+                }
+                for s in notes.sections
+            ],
         }
         for name, notes in documents.items()
         for sheet in (Worksheet(notes),)
@@ -119,41 +125,41 @@ def katex_style() -> str:
 # the blocks, as the template knows them ------------------------------------------------------
 
 
-def _section(section: Section, sheet: Worksheet) -> dict[str, Any]:
-    asking = None if section.given else sheet
-    return {
-        "title": words(section.title),
-        "given": section.given,
-        "blocks": [_block(block, sheet.say, asking) for block in section.blocks],
-    }
+class _Blocks(Visitor[dict[str, Any]]):
+    """The blocks of a section; sheet: that which asks for its equations, if one does."""
 
+    def __init__(self, say: Phrases, sheet: Worksheet | None) -> None:
+        self.say, self.sheet = say, sheet
 
-def _block(block: Block, say: Phrases, sheet: Worksheet | None) -> dict[str, Any]:
-    match block:
-        case Paragraph(text):
-            return {"kind": "paragraph", "text": words(text), "small": block.small}
-        case Box(title, texts):
-            return {"kind": "box", "title": words(title), "texts": [words(t) for t in texts]}
-        case Heading(text):
-            return {"kind": "heading", "text": words(text)}
-        case Table(header, rows, names, values):
-            return {
-                "kind": "table",
-                "symbols": bool(names),
-                "header": [words(cell) for cell in header],
-                "rows": [[words(cell) for cell in row] for row in rows],
-                "known": [json.dumps(dict(v)) if v else "" for v in values] or [""] * len(rows),
-            }
-        case Figure(number, drawing, caption):
-            return {
-                "kind": "figure",
-                "picture": Markup(svg(drawing, alone=False)),
-                "label": say("figure_number", number=number),
-                "caption": words(caption),
-            }
-        case Equations(rows):
-            return {"kind": "equations", "rows": [_row(row, sheet) for row in rows]}
-    raise TypeError(block)
+    def visit_paragraph(self, block: Paragraph) -> dict[str, Any]:
+        return {"kind": "paragraph", "text": words(block.text), "small": block.small}
+
+    def visit_box(self, block: Box) -> dict[str, Any]:
+        return {"kind": "box", "title": words(block.title), "texts": list(map(words, block.texts))}
+
+    def visit_heading(self, block: Heading) -> dict[str, Any]:
+        return {"kind": "heading", "text": words(block.text)}
+
+    def visit_table(self, block: Table) -> dict[str, Any]:
+        known = [json.dumps(dict(v)) if v else "" for v in block.values]
+        return {
+            "kind": "table",
+            "symbols": bool(block.names),
+            "header": [words(cell) for cell in block.header],
+            "rows": [[words(cell) for cell in row] for row in block.rows],
+            "known": known or [""] * len(block.rows),
+        }
+
+    def visit_figure(self, block: Figure) -> dict[str, Any]:
+        return {
+            "kind": "figure",
+            "picture": Markup(svg(block.drawing, alone=False)),
+            "label": self.say("figure_number", number=block.number),
+            "caption": words(block.caption),
+        }
+
+    def visit_equations(self, block: Equations) -> dict[str, Any]:
+        return {"kind": "equations", "rows": [_row(row, self.sheet) for row in block.rows]}
 
 
 def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:

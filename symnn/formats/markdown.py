@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from symnn.drawing.svg import svg
+from symnn.formats.visitor import Visitor
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
-    Block,
     Box,
     Document,
     Equations,
@@ -24,9 +23,6 @@ from symnn.notes.document import (
     Table,
 )
 
-Display: TypeAlias = Callable[[str], str]
-Picture: TypeAlias = Callable[[Figure], str]
-
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|$~&@:])")
 _LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
 
@@ -36,20 +32,15 @@ def markdown(notes: Document) -> str:
     parts = [f"# {literal(notes.title)}"]
     if notes.description:
         parts.append(literal(notes.description))
-    # GitHub shows no picture that is part of the text
-    parts += [_section(section, _fenced, lambda figure: "") for section in notes.sections]
+    parts += [_section(section, _GitHub()) for section in notes.sections]
     return "\n\n".join(parts) + "\n"
 
 
 def notebook(notes: Document, module: str, text: str) -> str:
     """A Jupyter notebook (format 4.5): the notes, a cell a section, then the module, to run."""
-
-    def attached(figure: Figure) -> str:
-        name = Phrases(notes.language)("figure_number", number=figure.number)
-        return f"![{name}](attachment:{_file(figure)})\n\n**{name}** {figure.caption}"
-
+    write = _Notebook(Phrases(notes.language))
     texts = [f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()]
-    texts += [_section(section, displayed, attached) for section in notes.sections]
+    texts += [_section(section, write) for section in notes.sections]
     figures = [[], *([b for b in s.blocks if isinstance(b, Figure)] for s in notes.sections)]
     codes = [f"%%writefile {module}.py\n{text}", f"import {module}\n\n{module}.check()"]
     cells = [
@@ -61,6 +52,65 @@ def notebook(notes: Document, module: str, text: str) -> str:
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     book = {"metadata": metadata, "nbformat": 4, "nbformat_minor": 5, "cells": cells}
     return json.dumps(book, indent=1, ensure_ascii=True) + "\n"
+
+
+class Markdown(Visitor[str]):
+    """The blocks in Markdown, which has dialects; a blank line stands between them."""
+
+    heading = "###"  # of a group within a section
+
+    def display(self, tex: str) -> str:
+        """A formula on lines of its own."""
+        return f"$$\n{tex}\n$$"
+
+    def visit_paragraph(self, block: Paragraph) -> str:
+        return f"<sub>{block.text}</sub>" if block.small else block.text
+
+    def visit_box(self, block: Box) -> str:
+        """As a quotation."""
+        return "\n>\n".join(f"> {text}" for text in (f"**{block.title}**", *block.texts))
+
+    def visit_heading(self, block: Heading) -> str:
+        return f"{self.heading} {block.text}"
+
+    def visit_table(self, block: Table) -> str:
+        """With a ruler below its header."""
+        ruler = ("---",) * len(block.header)
+        rows = (block.header, ruler, *block.rows)
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+    def visit_equations(self, block: Equations) -> str:
+        return self.display(aligned(block.rows))
+
+    def visit_listing(self, block: Listing) -> str:
+        """Every equation, and its code below it."""
+        rows = (f"{self.display(row.tex)}\n\n```python\n{row.code}\n```" for row in block.rows)
+        return "\n\n".join(rows)
+
+
+class _GitHub(Markdown):
+    """The dialect of GitHub, which shows no picture that is part of the text."""
+
+    def display(self, tex: str) -> str:
+        return f"```math\n{tex}\n```"
+
+    def visit_figure(self, block: Figure) -> str:
+        return ""
+
+
+class _Notebook(Markdown):
+    """The dialect of Jupyter, with the pictures attached to the cells."""
+
+    def __init__(self, say: Phrases) -> None:
+        self.say = say
+
+    def visit_figure(self, block: Figure) -> str:
+        name = self.say("figure_number", number=block.number)
+        return f"![{name}](attachment:{_file(block)})\n\n**{name}** {block.caption}"
+
+
+def _section(section: Section, write: Markdown) -> str:
+    return "\n\n".join([f"## {section.title}", *filter(None, write.visit(section.blocks))])
 
 
 def _cell(kind: str, name: str, source: str) -> dict[str, object]:
@@ -86,60 +136,6 @@ def _encoded(figure: Figure) -> str:
 def literal(text: str) -> str:
     """User text that Markdown prints as these very characters, on one line."""
     return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
-
-
-def _fenced(tex: str) -> str:
-    return f"```math\n{tex}\n```"
-
-
-def displayed(tex: str) -> str:
-    return f"$$\n{tex}\n$$"
-
-
-def _section(section: Section, display: Display, picture: Picture) -> str:
-    blocks = [_block(block, display, picture) for block in section.blocks]
-    return "\n\n".join([f"## {section.title}", *filter(None, blocks)])
-
-
-def _block(block: Block, display: Display, picture: Picture) -> str:
-    match block:
-        case Figure():
-            return picture(block)
-        case Paragraph():
-            return paragraph(block)
-        case Box():
-            return box(block)
-        case Heading(text):
-            return f"### {text}"
-        case Table():
-            return table(block)
-        case Equations(rows):
-            return display(aligned(rows))
-        case Listing():
-            return listing(block, display)
-    raise TypeError(block)
-
-
-def listing(block: Listing, display: Display) -> str:
-    """Every equation, and its code below it."""
-    return "\n\n".join(f"{display(tex)}\n\n```python\n{code}\n```" for tex, code in block.rows)
-
-
-def table(block: Table) -> str:
-    """A table with a ruler below its header."""
-    ruler = ("---",) * len(block.header)
-    rows = (block.header, ruler, *block.rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-
-
-def paragraph(block: Paragraph) -> str:
-    """A paragraph; a footnote in small letters."""
-    return f"<sub>{block.text}</sub>" if block.small else block.text
-
-
-def box(block: Box) -> str:
-    """An aside as a quotation."""
-    return "\n>\n".join(f"> {text}" for text in (f"**{block.title}**", *block.texts))
 
 
 def aligned(rows: Sequence[Row]) -> str:

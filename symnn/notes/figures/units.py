@@ -9,7 +9,7 @@ from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.whole import inlined
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
-from symnn.notes.equations import Equations
+from symnn.notes.context import Context
 from symnn.notes.figures.abbreviate import by_layer, corners, drawn, measure
 
 MANY = 6  # units of a column that are all drawn
@@ -18,9 +18,9 @@ SOFTMAX_PARTS = ("exponentials of softmax", "sum of softmax")
 ROW, GAP = 1.0, 1.5  # cm between the units of a column, and before and after dots
 
 
-def network(eq: Equations) -> Drawing:
+def network(context: Context) -> Drawing:
     """The network of a derivation, with the forward lines of one sample below their layer."""
-    return units(eq.network, eq.notation, eq.say)
+    return units(context.network, context.notation, context.say)
 
 
 def units(net: Network, notation: Notation, say: Phrases) -> Drawing:

@@ -1,0 +1,31 @@
+"""How every format reads a document: block by block, with a method for each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from symnn.notes.document import Block
+
+T = TypeVar("T")
+
+
+class Visitor(Generic[T]):
+    """A format: ``visit_box`` prints a Box, and so on for the other kinds of blocks.
+
+    A kind for which a format has no method is told by its parts, simpler blocks.
+    """
+
+    def visit(self, blocks: Iterable[Block]) -> list[T]:
+        """Every block in print, in order; TypeError for a kind that cannot be printed."""
+        found: list[T] = []
+        for block in blocks:
+            kind = type(block).__name__
+            method: Callable[[Block], T] | None = getattr(self, f"visit_{kind.lower()}", None)
+            if method is not None:
+                found.append(method(block))
+            elif parts := block.parts():
+                found += self.visit(parts)
+            else:
+                raise TypeError(f"{type(self).__name__} does not print a {kind}")
+        return found
