@@ -44,18 +44,9 @@ class Item:
     row: bool = False
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A frame: its titles, and what it reveals."""
-
-    title: str
-    subtitle: str
-    items: tuple[Item, ...]
-
-
 def frames(notes: Document) -> list[tuple[str, list[str]]]:
     """Section -> its frames."""
-    return [(s.title, [_frame(f) for f in _Frames(s).frames]) for s in notes.sections]
+    return [(s.title, _Frames(s).frames) for s in notes.sections]
 
 
 class _Frames(Visitor[None]):
@@ -66,7 +57,7 @@ class _Frames(Visitor[None]):
 
     def __init__(self, section: Section) -> None:
         self.title, self.subtitle = section.title, ""
-        self.frames: list[Frame] = []
+        self.frames: list[str] = []
         self.groups: list[list[Item]] = []
         self.sentence: list[Item] | None = None  # the group of a paragraph just before
         self.visit(section.blocks)
@@ -74,7 +65,8 @@ class _Frames(Visitor[None]):
 
     def close(self) -> None:
         """Put what there is on frames."""
-        self.frames += [Frame(self.title, self.subtitle, tuple(g)) for g in split(self.groups)]
+        title = f"{{{self.title}}}" + (f"{{{self.subtitle}}}" if self.subtitle else "")
+        self.frames += [_frame(title, items) for items in split(self.groups)]
         self.groups = []
 
     def add(self, item: Item) -> None:
@@ -209,21 +201,20 @@ def _figure(picture: str, caption: str) -> str:
     return f"\\begin{{center}}\n{shown}\n\\end{{center}}\n{{\\footnotesize {caption}\\par}}"
 
 
-def _frame(frame: Frame) -> str:
+def _frame(title: str, items: list[Item]) -> str:
     """The text of a frame: a row and the sentence before it are revealed together."""
     step, parts, rows = 1, [], []
-    for k, item in enumerate(frame.items):
-        last = k + 1 == len(frame.items)
+    for k, item in enumerate(items):
+        last = k + 1 == len(items)
         if item.row:
             rows.append(item.tex.replace("@@", str(step)))
             step += 1
-            if last or not frame.items[k + 1].row:
+            if last or not items[k + 1].row:
                 parts.append(_array(rows))
                 rows = []
         else:
             parts.append(item.tex if step == 1 else f"\\uncover<{step}->{{{item.tex}}}")
-            step += not last and not frame.items[k + 1].row
-    title = f"{{{frame.title}}}" + (f"{{{frame.subtitle}}}" if frame.subtitle else "")
+            step += not last and not items[k + 1].row
     body = "\n\n\\medskip\n".join(parts)
     return f"\\begin{{frame}}{title}\n{body}\n\\end{{frame}}\n"
 

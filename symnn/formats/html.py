@@ -20,21 +20,12 @@ from typing import Any
 from markupsafe import Markup
 
 from symnn.drawing.svg import style, svg
-from symnn.formats.visitor import Visitor
+from symnn.formats.visitor import ObjectVisitor
 from symnn.formats.worksheet import Worksheet
 from symnn.formulas.pieces import visible
 from symnn.io.templating import folder, render
 from symnn.language.phrases import Phrases
-from symnn.notes.document import (
-    Box,
-    Document,
-    Equations,
-    Figure,
-    Heading,
-    Paragraph,
-    Row,
-    Table,
-)
+from symnn.notes.document import Document, Equations, Figure, Row, Table
 
 SHOWN = ("symbols", "numbers", "code")  # what is shown of the equations, besides themselves
 LONG = 12  # characters of a left side that has a line to itself on a phone
@@ -125,20 +116,14 @@ def katex_style() -> str:
 # the blocks, as the template knows them ------------------------------------------------------
 
 
-class _Blocks(Visitor[dict[str, Any]]):
+class _Blocks(ObjectVisitor):
     """The blocks of a section; sheet: that which asks for its equations, if one does."""
 
     def __init__(self, say: Phrases, sheet: Worksheet | None) -> None:
         self.say, self.sheet = say, sheet
 
-    def visit_paragraph(self, block: Paragraph) -> dict[str, Any]:
-        return {"kind": "paragraph", "text": words(block.text), "small": block.small}
-
-    def visit_box(self, block: Box) -> dict[str, Any]:
-        return {"kind": "box", "title": words(block.title), "texts": list(map(words, block.texts))}
-
-    def visit_heading(self, block: Heading) -> dict[str, Any]:
-        return {"kind": "heading", "text": words(block.text)}
+    def text(self, text: str) -> list[tuple[bool, str]]:
+        return words(text)
 
     def visit_table(self, block: Table) -> dict[str, Any]:
         known = [json.dumps(dict(v)) if v else "" for v in block.values]

@@ -6,18 +6,8 @@ import json
 from typing import Any
 
 from symnn.drawing.svg import svg
-from symnn.formats.visitor import Visitor
-from symnn.notes.document import (
-    Box,
-    Document,
-    Equations,
-    Figure,
-    Heading,
-    Listing,
-    Paragraph,
-    Row,
-    Table,
-)
+from symnn.formats.visitor import ObjectVisitor
+from symnn.notes.document import Document, Equations, Figure, Listing, Row, Table
 
 
 def json_text(notes: Document) -> str:
@@ -46,17 +36,8 @@ def json_text(notes: Document) -> str:
     return json.dumps(found, indent=1, ensure_ascii=True) + "\n"
 
 
-class _Objects(Visitor[dict[str, Any]]):
+class _Objects(ObjectVisitor):
     """The blocks as objects."""
-
-    def visit_paragraph(self, block: Paragraph) -> dict[str, Any]:
-        return {"kind": "paragraph", "text": block.text, "small": block.small}
-
-    def visit_box(self, block: Box) -> dict[str, Any]:
-        return {"kind": "box", "title": block.title, "texts": block.texts}
-
-    def visit_heading(self, block: Heading) -> dict[str, Any]:
-        return {"kind": "heading", "text": block.text}
 
     def visit_table(self, block: Table) -> dict[str, Any]:
         return {"kind": "table", "header": block.header, "rows": block.rows}

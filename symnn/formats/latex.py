@@ -9,13 +9,12 @@ from typing import Any
 
 from symnn.drawing.tikz import tikz
 from symnn.formats.tex import breakable, escape, in_fandol
-from symnn.formats.visitor import Visitor
+from symnn.formats.visitor import ObjectVisitor, Visitor
 from symnn.formulas.breaking import broken, fitted, room
 from symnn.formulas.pieces import visible
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
-    Box,
     Document,
     Equations,
     Figure,
@@ -51,21 +50,12 @@ def latex_document(notes: Document) -> str:
     )
 
 
-class _Blocks(Visitor[dict[str, Any]]):
+class _Blocks(ObjectVisitor):
     """The blocks of a document as its template knows them: labelled, and with links."""
 
     def __init__(self, notes: Document) -> None:
         self.prefix = notes.prefix
         self.link = linker(notes, r"\symbollink{%s}{%s}")
-
-    def visit_paragraph(self, block: Paragraph) -> dict[str, Any]:
-        return {"kind": "paragraph", "text": block.text, "small": block.small}
-
-    def visit_box(self, block: Box) -> dict[str, Any]:
-        return {"kind": "box", "title": block.title, "texts": block.texts}
-
-    def visit_heading(self, block: Heading) -> dict[str, Any]:
-        return {"kind": "heading", "text": block.text}
 
     def visit_table(self, block: Table) -> dict[str, Any]:
         pairs = zip_longest(block.rows, block.names, fillvalue="")

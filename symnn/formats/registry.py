@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import TypeAlias
 
 from symnn.derivation.derivation import Derivation
-from symnn.formats import markdown
 from symnn.formats.beamer import frames
 from symnn.formats.html import page
 from symnn.formats.json import json_text
 from symnn.formats.latex import latex_document, latex_fragment
+from symnn.formats.markdown import markdown, notebook
 from symnn.formats.quarto import quarto
 from symnn.formats.tex import breakable, compile_pdf
 from symnn.io.files import check_writable, write_file
 from symnn.io.templating import render
 from symnn.language.options import DETAILS
 from symnn.language.phrases import Phrases
+from symnn.notes.document import Document
 from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.targets.registry import generate
@@ -52,9 +53,19 @@ def fragment_to_input(derivation: Derivation, options: NotesOptions = DEFAULT) -
     return f"\\begingroup\n{settings}\n{text}\\par\n\\endgroup\n"
 
 
-def document(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
-    """A complete LaTeX document."""
-    return latex_document(tell(derivation, options))
+Printer: TypeAlias = Callable[[Derivation, NotesOptions], str | bytes]
+
+
+def _told(printer: Callable[[Document], str]) -> Callable[..., str]:
+    """The format that prints the notes as they are told."""
+
+    def printed(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
+        return printer(tell(derivation, options))
+
+    return printed
+
+
+document, github, qmd, objects = map(_told, (latex_document, markdown, quarto, json_text))
 
 
 def pdf(derivation: Derivation, options: NotesOptions = DEFAULT) -> bytes:
@@ -73,16 +84,11 @@ def html(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     return page(told, options.detail)
 
 
-def github(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
-    """The notes in Markdown, as GitHub shows it."""
-    return markdown.markdown(tell(derivation, options))
-
-
 def ipynb(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
     notes = tell(derivation, options)
-    return markdown.notebook(notes, network.spec.output.module, generate(network))
+    return notebook(notes, network.spec.output.module, generate(network))
 
 
 def beamer(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
@@ -102,19 +108,6 @@ def bare_frames(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """The frames alone, for a talk of one's own."""
     options = replace(options, figures=bool(options.figures), ticks=False, code=False)
     return "\n".join(frame for _, own in frames(tell(derivation, options)) for frame in own)
-
-
-def qmd(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
-    """The notes for Quarto."""
-    return quarto(tell(derivation, options))
-
-
-def objects(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
-    """The notes as JSON."""
-    return json_text(tell(derivation, options))
-
-
-Printer: TypeAlias = Callable[[Derivation, NotesOptions], str | bytes]
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from symnn.notes.document import Block
+from symnn.notes.document import Block, Box, Heading, Paragraph
 
 T = TypeVar("T")
 
@@ -29,3 +29,21 @@ class Visitor(Generic[T]):
             else:
                 raise TypeError(f"{type(self).__name__} does not print a {kind}")
         return found
+
+
+class ObjectVisitor(Visitor[dict[str, Any]]):
+    """A format that prints blocks as objects, for a template or another program."""
+
+    def text(self, text: str) -> Any:
+        """A text with formulas in it."""
+        return text
+
+    def visit_paragraph(self, block: Paragraph) -> dict[str, Any]:
+        return {"kind": "paragraph", "text": self.text(block.text), "small": block.small}
+
+    def visit_box(self, block: Box) -> dict[str, Any]:
+        texts = list(map(self.text, block.texts))
+        return {"kind": "box", "title": self.text(block.title), "texts": texts}
+
+    def visit_heading(self, block: Heading) -> dict[str, Any]:
+        return {"kind": "heading", "text": self.text(block.text)}

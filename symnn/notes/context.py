@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from symnn.checking.evidence import Evidence, evidence
 from symnn.derivation.any_depth import counted
-from symnn.engine.functions import Named
-from symnn.engine.ir import Fact, Line, Tensor, entries, is_entry, name_of
+from symnn.derivation.derivation import Derivation
+from symnn.derivation.network import Network
+from symnn.derivation.sweeps import Derived
+from symnn.engine.functions import Function, Named
+from symnn.engine.ir import Fact, Line, Program, Tensor, entries, is_entry, name_of
 from symnn.engine.repeats import layer_of, runs
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import ONES, NoMatrixFormError, matrix_sides
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
 from symnn.notes.labels import label_of
-
-if TYPE_CHECKING:
-    from symnn.derivation.derivation import Derivation
-    from symnn.derivation.network import Network
-    from symnn.derivation.sweeps import Derived
-    from symnn.engine.ir import Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +75,6 @@ class Context:
         return {g: t for t, g in self.sweep.names.items()}
 
     @functools.cached_property
-    def kept(self) -> set[str]:
-        """The names of the gradients in their last form."""
-        return {line.lhs.name for line in self.sweep.gradients.values()}
-
-    @functools.cached_property
     def activations(self) -> dict[str, Named]:
         """Value a_k -> the function h(z_k)."""
         return {line.lhs.name: f for line in self.forward.lines if (f := activation(line))}
@@ -116,13 +107,11 @@ class Context:
     def layers(self) -> dict[str, int]:
         """Tensor -> the number of the dense layer it belongs to."""
         found: dict[str, int] = {}
-        layer = 0
-        for line in self.forward.lines:
-            if line.why == "affine map":
-                layer = layer_of(line.lhs.name) or layer
-                found |= {n: layer for n in read_names(line) if n[:2] in ("A_", "b_")}
-            if layer_of(line.lhs.name) is not None:
+        for layer, lines in by_layer(self.forward.lines).items():
+            for line in lines:
                 found[line.lhs.name] = layer
+                if line.why == "affine map":
+                    found |= {n: layer for n in read_names(line) if n[:2] in ("A_", "b_")}
         return found
 
     @functools.cached_property
@@ -215,16 +204,19 @@ class Context:
             return ()
         return layer == self.depth, layer + 1 == self.depth
 
-    def stretches(self, keys: Sequence[tuple[int | None, object]]) -> Iterator[tuple[int, int]]:
-        """Where layers begin that are told at once, and how many they are: 1, or equal ones.
+    def stretches(
+        self, keys: Sequence[tuple[int | None, object]]
+    ) -> Iterator[tuple[int, int, Notation]]:
+        """Where layers begin that are told at once, how many: 1, or equal ones, and their letters.
 
         keys: of each layer its number, and what must agree for layers to be equal.
         """
         lengths = dict(runs(keys, 3)) if self.fold else {}
         at = 0
         while at < len(keys):
-            yield at, lengths.get(at, 1)
-            at += lengths.get(at, 1)
+            length = lengths.get(at, 1)
+            yield at, length, self.labelled(keys[at][0] if length > 1 else None)
+            at += length
 
     def number(self, layer: int | None) -> str:
         """The number of a layer as it is written: 2, or n - 1."""
@@ -258,3 +250,28 @@ def activation(line: Line) -> Named | None:
 def read_names(line: Line) -> list[str]:
     """The tensors whose values a line reads, in order of appearance."""
     return list(dict.fromkeys(name_of(e) for t in line.terms for e in entries(t.f)))
+
+
+def by_layer(lines: Sequence[Line]) -> dict[int, list[Line]]:
+    """The lines of each dense layer; what comes before the first, such as dropout, is layer 0.
+
+    Lines without a layer number, those of the loss, are left out.
+    """
+    found: dict[int, list[Line]] = {}
+    layer = 0
+    for line in lines:
+        number = layer_of(line.lhs.name)
+        if number is not None:
+            layer = number if line.why == "affine map" else layer
+            found.setdefault(layer, []).append(line)
+    return found
+
+
+def functions(lines: Iterable[Line]) -> list[Function]:
+    """The named functions of some lines, in order of appearance."""
+    found: dict[str, Function] = {}
+    for line in lines:
+        for term in line.terms:
+            for f in sorted(term.f.atoms(Named), key=str):
+                found.setdefault(f.row.name, f.row)
+    return list(found.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,6 @@ from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import shape_tex
 from symnn.formulas.whole import DEEP, penalties
 from symnn.notation.notation import Notation
-from symnn.notes import labels
 from symnn.notes.context import Context, read_names
 from symnn.notes.document import Row
 from symnn.notes.reasons import reason_of
@@ -53,11 +51,18 @@ def error_of(context: Context, line: Line) -> float | None:
 
 
 def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
-    """Rows of the first of these layers with the labels of all of them, or of layer k."""
-    if context.network.count and len(layers) > 1:
-        k, number = context.notation.layer_letter, f"-{layers[0]}"
-        return [replace(r, label=re.sub(f"{number}$", f"-{k}", r.label)) for r in rows]
-    return labels.alike(rows, layers)
+    """Rows of the first of these layers, with the labels of the others too, or that of layer k."""
+    first, *others = layers
+
+    def named(row: Row) -> Row:
+        stem = row.label.removesuffix(f"-{first}")
+        if stem == row.label or not others:
+            return row
+        if context.network.count:
+            return replace(row, label=f"{stem}-{context.notation.layer_letter}")
+        return replace(row, also=tuple(f"{stem}-{k}" for k in others))
+
+    return [named(row) for row in rows]
 
 
 def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
@@ -68,9 +73,8 @@ def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
         for k, block in found
     ]
     rows: list[Row] = []
-    for at, length in context.stretches(keys):
+    for at, length, notation in context.stretches(keys):
         layer, block = found[at]
-        notation = context.labelled(layer) if length > 1 else context.notation
         span = context.span(layer, found[at + length - 1][0]) if length > 1 else ""
         own = [row_of(context, line, notation, span) for line in block]
         rows += alike(context, own, [k for k, _ in found[at : at + length]])
@@ -154,5 +158,6 @@ def derivation_rows(context: Context, group: Group, notation: Notation | None = 
         rows.append(replace(row, left="" if left == before else left, label=""))
         before, same = left, right
     name = group.steps[-1].after.lhs.name
-    rows[-1] = replace(rows[-1], label=context.label(name), result=name in context.kept)
+    kept = any(name == line.lhs.name for line in context.sweep.gradients.values())
+    rows[-1] = replace(rows[-1], label=context.label(name), result=kept)
     return rows

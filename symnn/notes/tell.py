@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from symnn.derivation.derivation import Derivation
+from symnn.derivation.network import Network
 from symnn.notation.books import NOTATIONS
 from symnn.notation.letters import with_symbols
 from symnn.notation.notation import Notation
@@ -27,10 +28,6 @@ from symnn.notes.sections.tutorial import tutorial_sections
 from symnn.notes.sections.update import update_section
 from symnn.notes.worked_example import small
 from symnn.notes.worked_numbers import Numbers, with_numbers
-
-if TYPE_CHECKING:
-    from symnn.derivation.derivation import Derivation
-    from symnn.derivation.network import Network
 
 
 def tell(derivation: Derivation, options: NotesOptions | None = None) -> Document:

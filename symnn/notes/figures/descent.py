@@ -20,7 +20,7 @@ from symnn.drawing.drawing import Canvas, Drawing, Label, Path
 from symnn.engine.complex_step import draw
 from symnn.engine.evaluate import evaluate
 from symnn.notes.context import Context
-from symnn.notes.figures.abbreviate import corners
+from symnn.notes.figures.abbreviate import titled
 from symnn.notes.figures.plot import Plot, ticks
 
 SAMPLES, SEEDS, POINTS = 4, 12, 121
@@ -73,9 +73,7 @@ def descent(context: Context) -> Drawing | None:
         x, y = plot.mark(step, profile.loss(step))
         text = say(word, eta=f"${eta}$")
         canvas.add(Label(x + dx, y + dy, text, "ink", "small", anchor))
-    labels = [s for s in canvas.shapes if isinstance(s, Label)]
-    title = say("figure_descent_title", name=say.titled(context.network.name))
-    return canvas.drawing("descent", title, corners(labels), 0.1)
+    return titled(canvas, "descent", say, context.network.name)
 
 
 @functools.lru_cache(maxsize=1)  # the levels of a page ask for the same one

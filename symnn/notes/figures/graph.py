@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from symnn.drawing.drawing import Canvas, Drawing, Label, Node, Path, Point
 from symnn.engine.functions import Named
 from symnn.engine.ir import is_entry, lines_of, name_of
-from symnn.notes.context import Context
-from symnn.notes.figures.abbreviate import by_layer, corners, drawn, measure
+from symnn.notes.context import Context, by_layer
+from symnn.notes.figures.abbreviate import drawn, measure, titled
 
 MANY = 11  # values that are all drawn
 PITCH, ABOVE, SPREAD = 1.85, 1.75, 1.5  # cm: between values, up to the leaves, between leaves
@@ -72,10 +72,7 @@ class _Graph:
         self._bus(far)
         self.canvas.add(*self.place.values())
         self._leaf_labels({leaf for leaf, _ in far})
-        labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        say = self.context.say
-        title = say("figure_graph_title", name=say.titled(self.context.network.name))
-        return self.canvas.drawing("graph", title, corners(labels), 0.12)
+        return titled(self.canvas, "graph", self.context.say, self.context.network.name, 0.12)
 
     # nodes ---------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.whole import inlined
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
-from symnn.notes.context import Context
-from symnn.notes.figures.abbreviate import by_layer, corners, drawn, measure
+from symnn.notes.context import Context, by_layer
+from symnn.notes.figures.abbreviate import drawn, measure, titled
 
 MANY = 6  # units of a column that are all drawn
 COLUMNS = 6  # layers that are all drawn
@@ -60,9 +60,7 @@ class _Columns:
             for k in stretch[1:]:
                 at += self._pitch(last, k)
                 before, last = self._joined(before, k, at), k
-        labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        title = self.say("figure_network_title", name=self.say.titled(self.net.name))
-        return self.canvas.drawing("network", title, corners(labels), 0.1)
+        return titled(self.canvas, "network", self.say, self.net.name)
 
     # sizes ---------------------------------------------------------------------------------
 

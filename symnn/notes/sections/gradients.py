@@ -9,12 +9,11 @@ from symnn.engine.ir import Tensor
 from symnn.engine.repeats import layer_of
 from symnn.formulas.index import Writer, index_letters
 from symnn.notation.notation import Notation
-from symnn.notes.context import Context
+from symnn.notes.context import Context, functions
 from symnn.notes.differentials import differential_rows
 from symnn.notes.document import Block, Equations, Heading, Paragraph, Section
 from symnn.notes.figures import figures
 from symnn.notes.rows import Group, alike, derivation_rows, group_signature, groups
-from symnn.notes.sections.network import functions
 from symnn.notes.transposes import why_transposed
 
 
@@ -30,7 +29,7 @@ def _blocks(context: Context, by_chain: bool) -> Iterator[Block]:
     said = [*_conventions(context), say("sweep")]
     said += [] if by_chain else [say("differentials")]
     yield Paragraph(say("join_sentences").join(said))
-    if kinks := [f.kink for f in functions(context) if f.kink]:
+    if kinks := [f.kink for f in functions(context.forward.lines) if f.kink]:
         yield Paragraph(say("kinks", kinks=say.listed(kinks)))
     yield from figures(context, "graph")
     by_layer: dict[int | None, list[Group]] = {}
@@ -40,10 +39,9 @@ def _blocks(context: Context, by_chain: bool) -> Iterator[Block]:
     keys = [(k, k and (context.lettered(k), group_signature(by_layer[k], k))) for k in layers]
     rows_of = derivation_rows if by_chain else differential_rows
     explained: set[str] = set()
-    for at, length in context.stretches(keys):
+    for at, length, notation in context.stretches(keys):
         own = layers[at : at + length]
         yield _heading(context, own)
-        notation = context.labelled(own[0]) if length > 1 else context.notation
         for group in by_layer[own[0]]:
             if sentence := _spoken(context, group, notation):
                 yield Paragraph(sentence)

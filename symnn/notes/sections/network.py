@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from symnn.engine.functions import Function, Named, X
+from symnn.engine.functions import X
 from symnn.engine.ir import Line, name_of
 from symnn.engine.repeats import layer_of, line_signature
 from symnn.engine.stabilise import softmaxes
@@ -14,7 +14,7 @@ from symnn.formulas.index import Writer
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.shapes import tensor_shape
 from symnn.formulas.whole import nested
-from symnn.notes.context import Context
+from symnn.notes.context import Context, by_layer, functions
 from symnn.notes.document import Block, Equations, Paragraph, Row, Section, Table, shown
 from symnn.notes.figures import figures
 from symnn.notes.reasons import definition_tex, derivative_tex, how_found
@@ -74,24 +74,15 @@ def _whole(context: Context) -> Iterator[Block]:
 
 def _forward_lines(context: Context) -> Iterator[Block]:
     """The forward lines by layer; equal layers of a deep network once."""
-    groups: dict[int, list[Line]] = {}
-    layer = 0
-    for line in context.forward.lines:
-        number = layer_of(line.lhs.name)
-        if number is None:
-            continue
-        if line.why == "affine map":
-            layer = number
-        groups.setdefault(layer, []).append(line)
+    groups = by_layer(context.forward.lines)
     keys = [
         (k, (context.lettered(k), *(line_signature(x, k, sizes=False) for x in block)))
         for k, block in groups.items()
     ]
     layers = list(groups)
     rows: list[Row] = []
-    for at, length in context.stretches(keys):
+    for at, length, notation in context.stretches(keys):
         first, last = layers[at], layers[at + length - 1]
-        notation = context.labelled(first) if length > 1 else context.notation
         own = [row_of(context, line, notation, _why(context, line)) for line in groups[first]]
         own = alike(context, own, layers[at : at + length])
         if length == 1:
@@ -177,7 +168,7 @@ def _activations(context: Context) -> Iterator[Row]:
     notation, say = context.notation, context.say
     if notation.activation:
         yield from _activation_letters(context)
-    for row in functions(context):
+    for row in functions(context.forward.lines):
         left, right = definition_tex(row, notation, say)
         if left != right:
             yield Row(left, right, free=True)
@@ -190,20 +181,8 @@ def _activation_letters(context: Context) -> Iterator[Row]:
     if context.notation.alike:
         found = found[:1]
     writer = Writer(context.notation, {})
-    for at, count in context.stretches([(k, f.row.name) for k, f in found]):
+    for at, count, notation in context.stretches([(k, f.row.name) for k, f in found]):
         k, f = found[at]
-        notation = context.labelled(k) if count > 1 else context.notation
         letter = notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
         span = context.span(k, found[at + count - 1][0]) if count > 1 else ""
         yield Row(f"{letter}({writer.tex(X)})", writer.tex(f.func(X)), span, free=True)
-
-
-def functions(context: Context) -> list[Function]:
-    """The named functions of the forward lines, in order of appearance."""
-    found = {
-        f.row.name: f.row
-        for line in context.forward.lines
-        for t in line.terms
-        for f in sorted(t.f.atoms(Named), key=str)
-    }
-    return list(found.values())
