@@ -19,6 +19,7 @@ from symnn.formats import registry as formats
 from symnn.formats.figure import picture
 from symnn.formats.showing import show
 from symnn.notation.notation import Notation
+from symnn.notes.options import NotesOptions
 from symnn.spec.reader import load_spec
 from symnn.targets.registry import compile_module, generate
 
@@ -89,14 +90,10 @@ class Derivation(derivation.Derivation):
         of its notation.  select: labels of equations that are wanted alone, "delta_1,A_1";
         notes/labels.py lists them.
         """
-        return formats.fragment(
-            self,
-            notation=notation,
-            layout=layout,
-            detail=detail,
-            language=language,
-            select=select,
+        options = NotesOptions(
+            notation=notation, layout=layout, detail=detail, language=language, select=select
         )
+        return formats.fragment(self, options)
 
     def save(
         self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
@@ -109,13 +106,13 @@ class Derivation(derivation.Derivation):
         ("reference" or "tutorial"), method ("chain" or "differential"), select, code.
         Raises ValueError, OutputError, TexError.
         """
-        return formats.save(self, Path(path), force=force, bare=fragment, **options)
+        return formats.save(self, Path(path), NotesOptions(**options), force=force, bare=fragment)
 
     def show(self, height: int = 640, **options: Any) -> None:
         """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
         elsewhere in the browser.  options: those of :meth:`save`.  OSError where none opens.
         """
-        show(formats.html(self, **options), self.network.spec.output.module, height)
+        show(formats.html(self, NotesOptions(**options)), self.network.spec.output.module, height)
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())

@@ -24,11 +24,12 @@ from support.random_networks import random_network
 import symnn
 from symnn.api import Network
 from symnn.formats.figure import figure, printed
-from symnn.formats.registry import BARE, PRINTERS
+from symnn.formats.registry import FORMATS
 from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
 from symnn.language.phrases import PHRASES
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.figures import FIGURES
+from symnn.notes.options import NotesOptions
 from symnn.spec.sources import example_names
 from symnn.targets.registry import TARGETS, generate_files
 
@@ -36,14 +37,16 @@ DIGESTS = Path(__file__).with_name("golden.txt")
 SHOWN = 40  # names of outputs
 RANDOM = 24  # networks by number, in every target
 # a PDF holds a date of its TeX; its text is that of the format latex
-TEXTS = {name: printer for name, printer in PRINTERS.items() if name != "pdf"}
+TEXTS = {name: form for name, form in FORMATS.items() if name != "pdf"}
 
 Made = Callable[[], str]
 
 
 def written(network: Network, kind: str, bare: bool, **options: str | bool) -> str:
     """The notes in one format."""
-    text = (BARE if bare else TEXTS)[kind](network.derive(), **options)
+    form = TEXTS[kind]
+    printed = form.bare if bare and form.bare else form.printed
+    text = printed(network.derive(), NotesOptions(**options))
     assert isinstance(text, str)
     return text
 
@@ -71,7 +74,8 @@ def of_example(name: str) -> Iterator[tuple[str, Made]]:
     for (notation, layout, detail), (method, language) in zip(places, turns, strict=False):
         options = {"notation": notation, "layout": layout, "detail": detail}
         yield notes("latex", **options, method=method, language=language)
-    kinds = [(kind, False) for kind in TEXTS if kind != "latex"] + [(kind, True) for kind in BARE]
+    kinds = [(kind, False) for kind in TEXTS if kind != "latex"]
+    kinds += [(kind, True) for kind, form in TEXTS.items() if form.bare]
     for (kind, bare), language in itertools.product(kinds, PHRASES):
         yield notes(kind, bare, language=language, detail="full")
         yield notes(kind, bare, language=language, notation="cs231n", layout="rows")

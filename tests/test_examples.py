@@ -12,6 +12,7 @@ import symnn
 from symnn.data.datasets import load_data, split
 from symnn.formats.registry import document
 from symnn.io.marks import marked_text
+from symnn.notes.options import NotesOptions
 from symnn.spec.sources import example_names
 
 ROOT = Path(__file__).parents[1]
@@ -45,16 +46,18 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     notes = net.spec.notes
     text = document(
         net.derive(),
-        notation=notes.notation,
-        layout=notes.layout,
-        detail=notes.detail,
-        language=notes.language,
+        NotesOptions(
+            notation=notes.notation,
+            layout=notes.layout,
+            detail=notes.detail,
+            language=notes.language,
+        ),
     )
     compare(GENERATED / f"{name}.tex", marked_text(text, ".tex"))
 
 
 def test_the_committed_chinese_notes_are_what_is_derived() -> None:
-    text = document(symnn.load("xor").derive(), language="zh")
+    text = document(symnn.load("xor").derive(), NotesOptions(language="zh"))
     compare(GENERATED / "xor.zh.tex", marked_text(text, ".tex"))
 
 

@@ -9,11 +9,12 @@ from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.derivation.derivation import derive as derived
 from symnn.derivation.network import Network
-from symnn.formats.registry import BARE, FORMATS, PRINTERS
+from symnn.formats.registry import FORMATS
 from symnn.formats.tex import compile_pdf
 from symnn.io.errors import shorten
 from symnn.io.processes import open_file
 from symnn.notes.labels import names
+from symnn.notes.options import NotesOptions
 from symnn.spec.reader import load_spec
 
 
@@ -38,8 +39,10 @@ def derive(
     compiled = suffix == ".pdf"
     if compiled and (output in (None, "-") or fragment or check):
         raise mistake("--format", "pdf needs -o FILE, without --fragment and --check")
-    if fragment and kind not in BARE:
-        raise mistake("--fragment", f"a fragment is {' or '.join(BARE)}, not {kind}")
+    form = FORMATS[kind]
+    if fragment and form.bare is None:
+        bare = " or ".join(name for name, row in FORMATS.items() if row.bare)
+        raise mistake("--fragment", f"a fragment is {bare}, not {kind}")
     if select and not names(select):
         raise mistake("--select", "names no equation", "write labels, such as delta_1,A_1")
     if launch and (output in (None, "-") or check):
@@ -49,23 +52,23 @@ def derive(
         if kind == "ipynb":
             raise mistake("--layers", "a notebook runs a module, which needs a number of layers")
         networks = [general(network, layers) for network in networks]
-    printed = (BARE if fragment else PRINTERS)[kind]
+    printed = form.bare if fragment and form.bare else form.printed
 
     def made(network: Network) -> str | bytes:
         chosen = network.spec.notes
-        text = printed(
-            derived(network),
+        options = NotesOptions(
             notation=chosen.notation,
             layout=chosen.layout,
             detail=chosen.detail,
             story=chosen.story,
             method=chosen.method,
             language=chosen.language,
-            figures=(not fragment) if chosen.figures is None else chosen.figures,
+            figures=chosen.figures,
             numbers=chosen.numbers,
             select=select,
             code=chosen.code,
         )
+        text = printed(derived(network), options)
         return compile_pdf(text) if compiled and isinstance(text, str) else text
 
     places = paths(networks, output, suffix)
@@ -86,15 +89,16 @@ def _form(count: int, output: str | None, kind: str | None) -> tuple[str, str]:
     Every kind that is TeX can be compiled, to .pdf.
     """
     suffixes: dict[str, str] = {}
-    for name, suffix in FORMATS.items():
-        suffixes.setdefault(suffix, name)
+    for name, form in FORMATS.items():
+        suffixes.setdefault(form.suffix, name)
     suffix = Path(output or "").suffix
     if output in (None, "-") or count > 1 or is_folder(output or ""):
-        suffix = FORMATS[kind or "latex"]
+        suffix = FORMATS[kind or "latex"].suffix
     elif suffix not in suffixes:
         known = ", ".join(suffixes)
         raise mistake(shorten(output or ""), "unknown kind of file", f"notes end in {known}")
     kind = kind or suffixes[suffix]
-    if FORMATS[kind] not in (suffix, ".tex") or (FORMATS[kind] != suffix and suffix != ".pdf"):
+    own = FORMATS[kind].suffix
+    if own not in (suffix, ".tex") or (own != suffix and suffix != ".pdf"):
         raise mistake("--format", f"{kind} does not fit the file {shorten(output or '')}")
     return "latex" if kind == "pdf" else kind, suffix

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from symnn.drawing.tikz import tikz
+from symnn.formats.visitor import Visitor
 from symnn.formulas.breaking import broken, fitted
 from symnn.formulas.width import visible
 from symnn.notes.document import (
-    Block,
     Box,
     Document,
     Equations,
@@ -34,6 +33,8 @@ TEXT = 54  # characters of a line of text
 RIGHT = 46  # characters of a right side on one line
 BESIDE = 34  # characters of an equation that leaves room for its reason beside it
 REASON = 22  # characters of a line of such a reason
+# before a figure: no higher than half a frame
+HIGH = r"\resizebox{!}{\ifdim\totalheight>0.5\textheight 0.5\textheight\else\totalheight\fi}{%"
 
 
 @dataclass(frozen=True)
@@ -45,44 +46,72 @@ class Item:
     row: bool = False
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A frame: its titles, and what it reveals."""
-
-    title: str
-    subtitle: str
-    items: tuple[Item, ...]
-
-
 def frames(notes: Document) -> list[tuple[str, list[str]]]:
     """Section -> its frames."""
-    return [(s.title, [_frame(f) for f in _section(s)]) for s in notes.sections]
+    return [(s.title, _Frames(s).frames) for s in notes.sections]
 
 
-def _section(section: Section) -> Iterator[Frame]:
-    """The frames of a section: a heading and a figure begin a new one."""
-    subtitle, groups = "", list[list[Item]]()
+class _Frames(Visitor[None]):
+    """The frames of a section: a heading and a figure begin a new one.
 
-    def closed() -> list[Frame]:
-        made = [Frame(section.title, subtitle, tuple(own)) for own in split(groups)]
-        groups.clear()
-        return made
+    groups: of the frames that are not closed yet, items that stay together.
+    """
 
-    for before, block in zip((None, *section.blocks), section.blocks, strict=False):
-        if isinstance(block, Heading | Figure):
-            yield from closed()
-        if isinstance(block, Heading):
-            subtitle = block.text
-            continue
-        for group in groups_of(block):
-            introduced = isinstance(before, Paragraph) and groups and not groups[-1][-1].row
-            if introduced and group[0].row:
-                groups[-1] += group  # a sentence stays with the equation that it introduces
+    def __init__(self, section: Section) -> None:
+        self.title, self.subtitle = section.title, ""
+        self.frames: list[str] = []
+        self.groups: list[list[Item]] = []
+        self.sentence: list[Item] | None = None  # the group of a paragraph just before
+        self.visit(section.blocks)
+        self.close()
+
+    def close(self) -> None:
+        """Put what there is on frames."""
+        title = f"{{{self.title}}}" + (f"{{{self.subtitle}}}" if self.subtitle else "")
+        self.frames += [_frame(title, items) for items in split(self.groups)]
+        self.groups = []
+
+    def add(self, item: Item) -> None:
+        """A group of one item."""
+        self.groups.append([item])
+        self.sentence = None
+
+    def visit_heading(self, block: Heading) -> None:
+        self.close()
+        self.subtitle = block.text
+
+    def visit_figure(self, block: Figure) -> None:
+        self.close()
+        picture = fitted(tikz(block.drawing).rstrip())
+        shown = f"\\begin{{center}}\n{HIGH}\n{picture}}}\n\\end{{center}}"
+        self.add(Item(f"{shown}\n{{\\footnotesize {block.caption}\\par}}", LINES))
+        self.close()
+
+    def visit_paragraph(self, block: Paragraph) -> None:
+        self.add(Item(block.text, _lines(block.text) + 0.5))
+        self.sentence = self.groups[-1]
+
+    def visit_box(self, block: Box) -> None:
+        """A box of the theme, in small letters."""
+        body = "\n\n\\smallskip\n".join(block.texts)
+        made = f"\\begin{{block}}{{{block.title}}}\\footnotesize\n{body}\n\\end{{block}}"
+        height = 1.6 + 0.85 * sum(map(_lines, block.texts)) + 0.4 * len(block.texts)
+        self.add(Item(made, height))
+
+    def visit_table(self, block: Table) -> None:
+        first, *others = (" & ".join(cells) for cells in (block.header, *block.rows))
+        body, columns = " \\\\\n".join(others), "l" * len(block.header)
+        body = f"{first} \\\\ \\hline\n{body}"
+        made = f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}"
+        self.add(Item(fitted(made), 1.1 * len(block.rows) + 1.6))
+
+    def visit_equations(self, block: Equations) -> None:
+        for group in equations_of(block.rows):
+            if self.groups and self.groups[-1] is self.sentence:
+                self.groups[-1] += group  # a sentence stays with the equation that it introduces
             else:
-                groups.append(group)
-        if isinstance(block, Figure):
-            yield from closed()
-    yield from closed()
+                self.groups.append(group)
+            self.sentence = None
 
 
 def split(groups: list[list[Item]]) -> list[list[Item]]:
@@ -100,20 +129,10 @@ def split(groups: list[list[Item]]) -> list[list[Item]]:
     return out
 
 
-def groups_of(block: Block) -> Iterator[list[Item]]:
-    """The items of a block that stay together."""
-    match block:
-        case Paragraph(text):
-            yield [Item(text, _lines(text) + 0.5)]
-        case Box(title, texts):
-            yield [_aside(title, texts)]
-        case Table(header, rows):
-            yield [Item(_table((header, *rows)), 1.1 * len(rows) + 1.6)]
-        case Figure(_, drawing, caption):
-            yield [Item(_figure(tikz(drawing), caption), LINES)]
-        case Equations(rows):
-            for first, more in pairwise([*(k for k, r in enumerate(rows) if r.left), len(rows)]):
-                yield from _together(rows[first:more])
+def equations_of(rows: tuple[Row, ...]) -> list[list[Item]]:
+    """The items of these rows that stay together: those of each equation."""
+    starts = [*(k for k, row in enumerate(rows) if row.left), len(rows)]
+    return [group for own in pairwise(starts) for group in _together(rows[slice(*own)])]
 
 
 def _together(rows: tuple[Row, ...]) -> list[list[Item]]:
@@ -156,13 +175,6 @@ def _row(row: Row) -> Item:
     return Item(f"{left} & " + " \\tabularnewline\n & ".join(cells), height, row=True)
 
 
-def _aside(title: str, texts: tuple[str, ...]) -> Item:
-    """A box of the theme, in small letters."""
-    body = "\n\n\\smallskip\n".join(texts)
-    made = f"\\begin{{block}}{{{title}}}\\footnotesize\n{body}\n\\end{{block}}"
-    return Item(made, 1.6 + 0.85 * sum(map(_lines, texts)) + 0.4 * len(texts))
-
-
 def _lines(text: str, width: int = TEXT) -> int:
     """About how many lines a text with formulas fills."""
     return math.ceil(visible(text.replace("$", "")) * 1.2 / width)
@@ -180,35 +192,17 @@ def _height(tex: str) -> float:
     return 2.2 if r"\frac" in tex else 1.4
 
 
-def _table(rows: tuple[tuple[str, ...], ...]) -> str:
-    body = " \\\\\n".join(" & ".join(cells) for cells in rows).replace(
-        "\\\\\n", "\\\\ \\hline\n", 1
-    )
-    columns = "l" * len(rows[0])
-    return fitted(f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}")
-
-
-def _figure(picture: str, caption: str) -> str:
-    high = r"\resizebox{!}{\ifdim\totalheight>0.5\textheight 0.5\textheight\else\totalheight\fi}{%"
-    shown = f"{high}\n{fitted(picture.rstrip())}}}"
-    return f"\\begin{{center}}\n{shown}\n\\end{{center}}\n{{\\footnotesize {caption}\\par}}"
-
-
-def _frame(frame: Frame) -> str:
+def _frame(title: str, items: list[Item]) -> str:
     """The text of a frame: a row and the sentence before it are revealed together."""
-    step, parts, rows = 1, [], []
-    for k, item in enumerate(frame.items):
-        last = k + 1 == len(frame.items)
-        if item.row:
-            rows.append(item.tex.replace("@@", str(step)))
-            step += 1
-            if last or not frame.items[k + 1].row:
-                parts.append(_array(rows))
-                rows = []
+    step, parts = 1, list[str]()
+    for row, group in groupby(items, key=lambda item: item.row):
+        texts = [item.tex for item in group]
+        if row:
+            parts.append(_array([t.replace("@@", str(k)) for k, t in enumerate(texts, step)]))
+            step += len(texts)
         else:
-            parts.append(item.tex if step == 1 else f"\\uncover<{step}->{{{item.tex}}}")
-            step += not last and not frame.items[k + 1].row
-    title = f"{{{frame.title}}}" + (f"{{{frame.subtitle}}}" if frame.subtitle else "")
+            parts += [t if k == 1 else f"\\uncover<{k}->{{{t}}}" for k, t in enumerate(texts, step)]
+            step += len(texts) - 1
     body = "\n\n\\medskip\n".join(parts)
     return f"\\begin{{frame}}{title}\n{body}\n\\end{{frame}}\n"
 

@@ -10,7 +10,7 @@ from symnn.drawing.tikz import number, tikz
 from symnn.formats.tex import compile_pdf
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
-from symnn.notes.equations import Equations
+from symnn.notes.context import Context
 from symnn.notes.figures import FIGURES
 from symnn.notes.figures.units import units
 from symnn.notes.tell import letters
@@ -35,8 +35,8 @@ def figure(network: Network, name: str) -> Drawing | None:
     notes = network.spec.notes
     notation = letters(network)
     layout = notes.layout or notation.layout
-    eq = Equations(derive(network), notation, layout, notes.detail, notes.language)
-    return FIGURES[name](eq)
+    context = Context(derive(network), notation, layout, notes.detail, notes.language)
+    return FIGURES[name](context)
 
 
 def printed(

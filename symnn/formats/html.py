@@ -20,22 +20,12 @@ from typing import Any
 from markupsafe import Markup
 
 from symnn.drawing.svg import style, svg
+from symnn.formats.visitor import ObjectVisitor
 from symnn.formats.worksheet import Worksheet
 from symnn.formulas.width import visible
 from symnn.io.templating import folder, render
 from symnn.language.phrases import Phrases
-from symnn.notes.document import (
-    Block,
-    Box,
-    Document,
-    Equations,
-    Figure,
-    Heading,
-    Paragraph,
-    Row,
-    Section,
-    Table,
-)
+from symnn.notes.document import Document, Equations, Figure, Row, Table
 
 SHOWN = ("symbols", "numbers", "code")  # what is shown of the equations, besides themselves
 LONG = 12  # characters of a left side that has a line to itself on a phone
@@ -54,7 +44,14 @@ def page(documents: Mapping[str, Document], chosen: str = "") -> str:
                 for shown, said in (("numbers", notes.numbers), ("code", notes.remarks))
                 if said
             },
-            "sections": [_section(s, sheet) for s in notes.sections],
+            "sections": [
+                {
+                    "title": words(s.title),
+                    "given": s.given,
+                    "blocks": _Blocks(sheet.say, None if s.given else sheet).visit(s.blocks),
+                }
+                for s in notes.sections
+            ],
         }
         for name, notes in documents.items()
         for sheet in (Worksheet(notes),)
@@ -116,44 +113,39 @@ def katex_style() -> str:
     return style
 
 
-# the blocks, as the template knows them ------------------------------------------------------
+def words(text: str) -> list[tuple[bool, str]]:
+    """The parts of a text, each with whether it is mathematics."""
+    return [(k % 2 == 1, part) for k, part in enumerate(text.split("$")) if part]
 
 
-def _section(section: Section, sheet: Worksheet) -> dict[str, Any]:
-    asking = None if section.given else sheet
-    return {
-        "title": words(section.title),
-        "given": section.given,
-        "blocks": [_block(block, sheet.say, asking) for block in section.blocks],
-    }
+class _Blocks(ObjectVisitor):
+    """The blocks of a section; sheet: that which asks for its equations, if one does."""
 
+    text = staticmethod(words)
 
-def _block(block: Block, say: Phrases, sheet: Worksheet | None) -> dict[str, Any]:
-    match block:
-        case Paragraph(text):
-            return {"kind": "paragraph", "text": words(text), "small": block.small}
-        case Box(title, texts):
-            return {"kind": "box", "title": words(title), "texts": [words(t) for t in texts]}
-        case Heading(text):
-            return {"kind": "heading", "text": words(text)}
-        case Table(header, rows, names, values):
-            return {
-                "kind": "table",
-                "symbols": bool(names),
-                "header": [words(cell) for cell in header],
-                "rows": [[words(cell) for cell in row] for row in rows],
-                "known": [json.dumps(dict(v)) if v else "" for v in values] or [""] * len(rows),
-            }
-        case Figure(number, drawing, caption):
-            return {
-                "kind": "figure",
-                "picture": Markup(svg(drawing, alone=False)),
-                "label": say("figure_number", number=number),
-                "caption": words(caption),
-            }
-        case Equations(rows):
-            return {"kind": "equations", "rows": [_row(row, sheet) for row in rows]}
-    raise TypeError(block)
+    def __init__(self, say: Phrases, sheet: Worksheet | None) -> None:
+        self.say, self.sheet = say, sheet
+
+    def visit_table(self, block: Table) -> dict[str, Any]:
+        known = [json.dumps(dict(v)) if v else "" for v in block.values]
+        return {
+            "kind": "table",
+            "symbols": bool(block.names),
+            "header": [words(cell) for cell in block.header],
+            "rows": [[words(cell) for cell in row] for row in block.rows],
+            "known": known or [""] * len(block.rows),
+        }
+
+    def visit_figure(self, block: Figure) -> dict[str, Any]:
+        return {
+            "kind": "figure",
+            "picture": Markup(svg(block.drawing, alone=False)),
+            "label": self.say("figure_number", number=block.number),
+            "caption": words(block.caption),
+        }
+
+    def visit_equations(self, block: Equations) -> dict[str, Any]:
+        return {"kind": "equations", "rows": [_row(row, self.sheet) for row in block.rows]}
 
 
 def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
@@ -173,8 +165,3 @@ def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
         "nudge": words(row.nudge),
         "code": row.code,
     }
-
-
-def words(text: str) -> list[tuple[bool, str]]:
-    """The parts of a text, each with whether it is mathematics."""
-    return [(k % 2 == 1, part) for k, part in enumerate(text.split("$")) if part]

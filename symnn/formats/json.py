@@ -6,18 +6,8 @@ import json
 from typing import Any
 
 from symnn.drawing.svg import svg
-from symnn.notes.document import (
-    Block,
-    Box,
-    Document,
-    Equations,
-    Figure,
-    Heading,
-    Listing,
-    Paragraph,
-    Row,
-    Table,
-)
+from symnn.formats.visitor import ObjectVisitor
+from symnn.notes.document import Document, Equations, Figure, Listing, Row, Table
 
 
 def json_text(notes: Document) -> str:
@@ -40,30 +30,28 @@ def json_text(notes: Document) -> str:
             for row in table.rows
         ],
         "sections": [
-            {"title": s.title, "blocks": [_block(b) for b in s.blocks]} for s in notes.sections
+            {"title": s.title, "blocks": _Objects().visit(s.blocks)} for s in notes.sections
         ],
     }
     return json.dumps(found, indent=1, ensure_ascii=True) + "\n"
 
 
-def _block(block: Block) -> dict[str, Any]:
-    match block:
-        case Paragraph(text, small):
-            return {"kind": "paragraph", "text": text, "small": small}
-        case Box(title, texts):
-            return {"kind": "box", "title": title, "texts": texts}
-        case Heading(text):
-            return {"kind": "heading", "text": text}
-        case Table(header, rows):
-            return {"kind": "table", "header": header, "rows": rows}
-        case Figure(number, drawing, caption):
-            shown = {"number": number, "name": drawing.name, "caption": caption}
-            return {"kind": "figure", **shown, "svg": svg(drawing)}
-        case Equations(rows):
-            return {"kind": "equations", "rows": [_row(r) for r in rows]}
-        case Listing(rows):
-            return {"kind": "listing", "rows": [{"tex": t, "code": code} for t, code in rows]}
-    raise TypeError(block)
+class _Objects(ObjectVisitor):
+    """The blocks as objects."""
+
+    def visit_table(self, block: Table) -> dict[str, Any]:
+        return {"kind": "table", "header": block.header, "rows": block.rows}
+
+    def visit_figure(self, block: Figure) -> dict[str, Any]:
+        drawing = block.drawing
+        shown = {"number": block.number, "name": drawing.name, "caption": block.caption}
+        return {"kind": "figure", **shown, "svg": svg(drawing)}
+
+    def visit_equations(self, block: Equations) -> dict[str, Any]:
+        return {"kind": "equations", "rows": [_row(row) for row in block.rows]}
+
+    def visit_listing(self, block: Listing) -> dict[str, Any]:
+        return {"kind": "listing", "rows": [{"tex": r.tex, "code": r.code} for r in block.rows]}
 
 
 def _row(row: Row) -> dict[str, Any]:

@@ -1,21 +1,20 @@
-"""Derivation -> documents: LaTeX fragments, and every format of whole documents."""
+"""The notes in LaTeX: as a document, and as a fragment of one."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from symnn.drawing.tikz import tikz
 from symnn.formats.tex import breakable, escape, in_fandol
+from symnn.formats.visitor import ObjectVisitor, Visitor
 from symnn.formulas.breaking import broken, fitted, room
 from symnn.formulas.width import visible
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
-    Block,
-    Box,
     Document,
     Equations,
     Figure,
@@ -26,9 +25,6 @@ from symnn.notes.document import (
     Table,
 )
 from symnn.notes.links import linker
-
-if TYPE_CHECKING:
-    pass
 
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
 NARROW = 49  # characters of a right side
@@ -42,9 +38,7 @@ def latex_document(notes: Document) -> str:
     say = Phrases(notes.language)
     program = say("tex_program")
     write = _Blocks(notes)
-    sections = [
-        {"title": s.title, "blocks": [write.block(b) for b in s.blocks]} for s in notes.sections
-    ]
+    sections = [{"title": s.title, "blocks": write.visit(s.blocks)} for s in notes.sections]
     return render(
         "formats/latex/notes.tex.j2",
         program=program,
@@ -56,32 +50,25 @@ def latex_document(notes: Document) -> str:
     )
 
 
-class _Blocks:
+class _Blocks(ObjectVisitor):
     """The blocks of a document as its template knows them: labelled, and with links."""
 
     def __init__(self, notes: Document) -> None:
         self.prefix = notes.prefix
         self.link = linker(notes, r"\symbollink{%s}{%s}")
 
-    def block(self, block: Block) -> dict[str, Any]:
-        """A block."""
-        match block:
-            case Paragraph(text):
-                return {"kind": "paragraph", "text": text, "small": block.small}
-            case Box(title, texts):
-                return {"kind": "box", "title": title, "texts": texts}
-            case Heading(text):
-                return {"kind": "heading", "text": text}
-            case Table(header, rows, names):
-                marked = [self.marked(*pair) for pair in zip_longest(rows, names, fillvalue="")]
-                return {"kind": "table", "header": header, "rows": marked}
-            case Figure(_, drawing, caption):
-                return {"kind": "figure", "text": figure(tikz(drawing), caption)}
-            case Equations(rows):
-                return {"kind": "equations", "rows": [self.row(r) for r in rows]}
-            case Listing(rows):
-                return {"kind": "listing", "rows": [beside(*pair) for pair in rows]}
-        raise TypeError(block)
+    def visit_table(self, block: Table) -> dict[str, Any]:
+        pairs = zip_longest(block.rows, block.names, fillvalue="")
+        return {"kind": "table", "header": block.header, "rows": [self.marked(*p) for p in pairs]}
+
+    def visit_figure(self, block: Figure) -> dict[str, Any]:
+        return {"kind": "figure", "text": figure(block)}
+
+    def visit_equations(self, block: Equations) -> dict[str, Any]:
+        return {"kind": "equations", "rows": [self.row(row) for row in block.rows]}
+
+    def visit_listing(self, block: Listing) -> dict[str, Any]:
+        return {"kind": "listing", "rows": [beside(row) for row in block.rows]}
 
     def marked(self, cells: Sequence[str], name: str) -> list[str]:
         """The cells of a row, the first one the end of the links to that name."""
@@ -105,42 +92,61 @@ class _Blocks:
         }
 
 
-def fragment_block(block: Block, prefix: str) -> str:
-    match block:
-        case Paragraph(text):
-            return text + "\n"
-        case Box(title, texts):
-            return "\n\n".join([rf"\paragraph{{{title}}}", *texts]) + "\n"
-        case Heading(text):
-            return rf"\paragraph{{{text}}}" + "\n"
-        case Table(header, rows):
-            columns = "l" * len(header)
-            body = "\n".join(" & ".join(cells) + r" \\" for cells in (header, *rows))
-            return rf"\begin{{center}}\begin{{tabular}}{{{columns}}}" + (
-                f"\n{body}\n" + r"\end{tabular}\end{center}" + "\n"
-            )
-        case Figure(_, drawing, caption):
-            return figure(tikz(drawing), caption)
-        case Equations(rows):
-            return align(rows, prefix)
-        case Listing(rows):
-            listed = "".join(
-                f"\\item ${tex}$\\newline\n{{\\small {typed(code)}}}\n" for tex, code in rows
-            )
-            return f"\\begin{{itemize}}\\raggedright\n{listed}\\end{{itemize}}\n"
-    raise TypeError(block)
+def latex_fragment(notes: Document, labels: bool, titles: bool) -> str:
+    """The text of the notes without a preamble, of constructs that KaTeX and MathJax know.
+
+    labels: whether the equations are numbered and labelled.  titles: of the sections.
+    """
+    write = _Fragment(f"eq:{notes.prefix}" if labels else "")
+    heads = [f"\\subsection*{{{s.title}}}\n" if titles else "" for s in notes.sections]
+    texts = ["".join(write.visit(s.blocks)) for s in notes.sections]
+    return "\n".join(map(str.__add__, heads, texts))
 
 
-def figure(picture: str, caption: str) -> str:
+class _Fragment(Visitor[str]):
+    """The blocks of a fragment.
+
+    Each begins with a blank line; but equations continue a paragraph, which it would end.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+
+    def visit_paragraph(self, block: Paragraph) -> str:
+        return f"\n{block.text}\n"
+
+    def visit_heading(self, block: Heading) -> str:
+        return f"\n\\paragraph{{{block.text}}}\n"
+
+    def visit_table(self, block: Table) -> str:
+        columns = "l" * len(block.header)
+        body = "\n".join(" & ".join(cells) + r" \\" for cells in (block.header, *block.rows))
+        begin = rf"\begin{{center}}\begin{{tabular}}{{{columns}}}"
+        return f"\n{begin}\n{body}\n\\end{{tabular}}\\end{{center}}\n"
+
+    def visit_figure(self, block: Figure) -> str:
+        return f"\n{figure(block)}"
+
+    def visit_equations(self, block: Equations) -> str:
+        return align(block.rows, self.prefix)
+
+    def visit_listing(self, block: Listing) -> str:
+        rows = "".join(
+            f"\\item ${row.tex}$\\newline\n{{\\small {typed(row.code)}}}\n" for row in block.rows
+        )
+        return f"\n\\begin{{itemize}}\\raggedright\n{rows}\\end{{itemize}}\n"
+
+
+def figure(block: Figure) -> str:
     """A picture, scaled down if it is wider than the text, with its caption as a float."""
-    head = "\\begin{figure}[!htb]\n\\centering\n"
-    return f"{head}{fitted(picture.rstrip())}\n\\caption{{{caption}}}\n\\end{{figure}}\n"
+    head, picture = "\\begin{figure}[!htb]\n\\centering\n", tikz(block.drawing).rstrip()
+    return f"{head}{fitted(picture)}\n\\caption{{{block.caption}}}\n\\end{{figure}}\n"
 
 
-def beside(tex: str, code: str) -> dict[str, Any]:
+def beside(row: Row) -> dict[str, Any]:
     """An equation and its code, side by side if both are short."""
-    wide = max(map(len, code.split("\n"))) > CODE or visible(tex) > EQUATION
-    return {"equation": tex, "code": typed(code), "wide": wide}
+    wide = max(map(len, row.code.split("\n"))) > CODE or visible(row.tex) > EQUATION
+    return {"equation": row.tex, "code": typed(row.code), "wide": wide}
 
 
 def typed(code: str) -> str:

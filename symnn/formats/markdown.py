@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
 from symnn.drawing.svg import svg
+from symnn.formats.visitor import Visitor
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
-    Block,
     Box,
     Document,
     Equations,
@@ -24,9 +23,6 @@ from symnn.notes.document import (
     Table,
 )
 
-Display: TypeAlias = Callable[[str], str]
-Picture: TypeAlias = Callable[[Figure], str]
-
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|$~&@:])")
 _LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
 
@@ -36,26 +32,19 @@ def markdown(notes: Document) -> str:
     parts = [f"# {literal(notes.title)}"]
     if notes.description:
         parts.append(literal(notes.description))
-    # GitHub shows no picture that is part of the text
-    parts += [_section(section, _fenced, lambda figure: "") for section in notes.sections]
+    parts += [_section(section, _GitHub()) for section in notes.sections]
     return "\n\n".join(parts) + "\n"
 
 
 def notebook(notes: Document, module: str, text: str) -> str:
     """A Jupyter notebook (format 4.5): the notes, a cell a section, then the module, to run."""
-
-    def attached(figure: Figure) -> str:
-        name = Phrases(notes.language)("figure_number", number=figure.number)
-        return f"![{name}](attachment:{_file(figure)})\n\n**{name}** {figure.caption}"
-
-    texts = [f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()]
-    texts += [_section(section, displayed, attached) for section in notes.sections]
-    figures = [[], *([b for b in s.blocks if isinstance(b, Figure)] for s in notes.sections)]
+    title = f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()
+    cells = [_cell("markdown", "notes-0", title)]
+    for k, section in enumerate(notes.sections, 1):
+        write = _Notebook(Phrases(notes.language))
+        cell = _cell("markdown", f"notes-{k}", _section(section, write))
+        cells.append({**cell, "attachments": write.attachments} if write.attachments else cell)
     codes = [f"%%writefile {module}.py\n{text}", f"import {module}\n\n{module}.check()"]
-    cells = [
-        {**_cell("markdown", f"notes-{k}", source), **_attachments(own)}
-        for k, (source, own) in enumerate(zip(texts, figures, strict=True))
-    ]
     cells += [_cell("code", f"code-{k}", source) for k, source in enumerate(codes)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
@@ -63,83 +52,77 @@ def notebook(notes: Document, module: str, text: str) -> str:
     return json.dumps(book, indent=1, ensure_ascii=True) + "\n"
 
 
+class Markdown(Visitor[str]):
+    """The blocks in Markdown, which has dialects; a blank line stands between them."""
+
+    heading = "###"  # of a group within a section
+
+    def display(self, tex: str) -> str:
+        """A formula on lines of its own."""
+        return f"$$\n{tex}\n$$"
+
+    def visit_paragraph(self, block: Paragraph) -> str:
+        return f"<sub>{block.text}</sub>" if block.small else block.text
+
+    def visit_box(self, block: Box) -> str:
+        """As a quotation."""
+        return "\n>\n".join(f"> {text}" for text in (f"**{block.title}**", *block.texts))
+
+    def visit_heading(self, block: Heading) -> str:
+        return f"{self.heading} {block.text}"
+
+    def visit_table(self, block: Table) -> str:
+        """With a ruler below its header."""
+        ruler = ("---",) * len(block.header)
+        rows = (block.header, ruler, *block.rows)
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
+
+    def visit_equations(self, block: Equations) -> str:
+        return self.display(aligned(block.rows))
+
+    def visit_listing(self, block: Listing) -> str:
+        """Every equation, and its code below it."""
+        rows = (f"{self.display(row.tex)}\n\n```python\n{row.code}\n```" for row in block.rows)
+        return "\n\n".join(rows)
+
+
+class _GitHub(Markdown):
+    """The dialect of GitHub, which shows no picture that is part of the text."""
+
+    def display(self, tex: str) -> str:
+        return f"```math\n{tex}\n```"
+
+    def visit_figure(self, block: Figure) -> str:
+        return ""
+
+
+class _Notebook(Markdown):
+    """The dialect of Jupyter; attachments: the pictures of a cell, by what its text calls them."""
+
+    def __init__(self, say: Phrases) -> None:
+        self.say = say
+        self.attachments: dict[str, dict[str, str]] = {}
+
+    def visit_figure(self, block: Figure) -> str:
+        file = f"{block.drawing.name}-{block.number}.svg"
+        encoded = base64.b64encode(svg(block.drawing).encode()).decode("ascii")
+        self.attachments[file] = {"image/svg+xml": encoded}
+        name = self.say("figure_number", number=block.number)
+        return f"![{name}](attachment:{file})\n\n**{name}** {block.caption}"
+
+
+def _section(section: Section, write: Markdown) -> str:
+    return "\n\n".join([f"## {section.title}", *filter(None, write.visit(section.blocks))])
+
+
 def _cell(kind: str, name: str, source: str) -> dict[str, object]:
     ran: dict[str, object] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     return {"cell_type": kind, "id": name, "metadata": {}, "source": source, **ran}
 
 
-def _file(figure: Figure) -> str:
-    return f"{figure.drawing.name}-{figure.number}.svg"
-
-
-def _attachments(figures: Sequence[Figure]) -> dict[str, object]:
-    """The pictures of a cell, by the names that its text calls them."""
-    if not figures:
-        return {}
-    return {"attachments": {_file(f): {"image/svg+xml": _encoded(f)} for f in figures}}
-
-
-def _encoded(figure: Figure) -> str:
-    return base64.b64encode(svg(figure.drawing).encode()).decode("ascii")
-
-
 def literal(text: str) -> str:
     """User text that Markdown prints as these very characters, on one line."""
     return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
-
-
-def _fenced(tex: str) -> str:
-    return f"```math\n{tex}\n```"
-
-
-def displayed(tex: str) -> str:
-    return f"$$\n{tex}\n$$"
-
-
-def _section(section: Section, display: Display, picture: Picture) -> str:
-    blocks = [_block(block, display, picture) for block in section.blocks]
-    return "\n\n".join([f"## {section.title}", *filter(None, blocks)])
-
-
-def _block(block: Block, display: Display, picture: Picture) -> str:
-    match block:
-        case Figure():
-            return picture(block)
-        case Paragraph():
-            return paragraph(block)
-        case Box():
-            return box(block)
-        case Heading(text):
-            return f"### {text}"
-        case Table():
-            return table(block)
-        case Equations(rows):
-            return display(aligned(rows))
-        case Listing():
-            return listing(block, display)
-    raise TypeError(block)
-
-
-def listing(block: Listing, display: Display) -> str:
-    """Every equation, and its code below it."""
-    return "\n\n".join(f"{display(tex)}\n\n```python\n{code}\n```" for tex, code in block.rows)
-
-
-def table(block: Table) -> str:
-    """A table with a ruler below its header."""
-    ruler = ("---",) * len(block.header)
-    rows = (block.header, ruler, *block.rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
-
-
-def paragraph(block: Paragraph) -> str:
-    """A paragraph; a footnote in small letters."""
-    return f"<sub>{block.text}</sub>" if block.small else block.text
-
-
-def box(block: Box) -> str:
-    """An aside as a quotation."""
-    return "\n>\n".join(f"> {text}" for text in (f"**{block.title}**", *block.texts))
 
 
 def aligned(rows: Sequence[Row]) -> str:

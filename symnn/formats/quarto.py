@@ -7,24 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from symnn.drawing.svg import svg
 from symnn.drawing.tikz import tikz
-from symnn.formats.markdown import aligned, box, displayed, listing, literal, paragraph, table
+from symnn.formats.markdown import Markdown, aligned, literal
 from symnn.formulas.breaking import fitted
 from symnn.language.phrases import Phrases
-from symnn.notes.document import (
-    Block,
-    Box,
-    Document,
-    Equations,
-    Figure,
-    Heading,
-    Listing,
-    Paragraph,
-    Row,
-    Table,
-)
+from symnn.notes.document import Document, Equations, Figure, Row
 
 HEADER = """\
 ---
@@ -42,7 +32,7 @@ header-includes: |
 
 def quarto(notes: Document) -> str:
     """The notes as .qmd."""
-    say = Phrases(notes.language)
+    write = _Quarto(notes.prefix, Phrases(notes.language))
     head = HEADER.format(
         title=_yaml(notes.title),
         subtitle=_yaml(notes.description),
@@ -51,7 +41,7 @@ def quarto(notes: Document) -> str:
     parts = [head]
     for section in notes.sections:
         parts.append(f"# {section.title}")
-        parts += [text for b in section.blocks for text in _block(b, notes.prefix, say)]
+        parts += write.visit(section.blocks)
     return "\n\n".join(parts) + "\n"
 
 
@@ -60,42 +50,34 @@ def _yaml(text: str) -> str:
     return json.dumps(literal(text))
 
 
-def _block(block: Block, prefix: str, say: Phrases) -> Iterator[str]:
-    match block:
-        case Paragraph():
-            yield paragraph(block)
-        case Box():
-            yield box(block)
-        case Heading(text):
-            yield f"## {text}"
-        case Table():
-            yield table(block)
-        case Listing():
-            yield listing(block, displayed)
-        case Figure():
-            yield _figure(block, prefix)
-        case Equations(rows):
-            for own, label in displays(rows):
-                yield displayed(aligned(own)) + (f" {{#eq-{prefix}{label}}}" if label else "")
-            repeated = [f"@eq-{prefix}{row.repeats}" for row in rows if row.repeats]
-            if repeated:
-                yield say("derived_in", places=", ".join(dict.fromkeys(repeated)))
+class _Quarto(Markdown):
+    """The dialect of Quarto; prefix: of its labels."""
+
+    heading = "##"
+
+    def __init__(self, prefix: str, say: Phrases) -> None:
+        self.prefix, self.say = prefix, say
+
+    def visit_figure(self, block: Figure) -> str:
+        """A figure for pages and one for PDF, from the same drawing."""
+        page = f"```{{=html}}\n{svg(block.drawing).strip()}\n```"
+        paper = f"```{{=latex}}\n{fitted(tikz(block.drawing).rstrip())}\n```"
+        name = f"#fig-{self.prefix}{block.number}"
+        return f"::: {{{name}}}\n{page}\n\n{paper}\n\n{block.caption}\n:::"
+
+    def visit_equations(self, block: Equations) -> str:
+        parts = [
+            self.display(aligned(own)) + (f" {{#eq-{self.prefix}{label}}}" if label else "")
+            for own, label in displays(block.rows)
+        ]
+        repeated = [f"@eq-{self.prefix}{row.repeats}" for row in block.rows if row.repeats]
+        if repeated:
+            parts.append(self.say("derived_in", places=", ".join(dict.fromkeys(repeated))))
+        return "\n\n".join(parts)
 
 
-def displays(rows: Sequence[Row]) -> Iterator[tuple[list[Row], str]]:
+def displays(rows: Sequence[Row]) -> Iterator[tuple[Sequence[Row], str]]:
     """The rows up to each one with a label, and what is left, by neighbours."""
-    own: list[Row] = []
-    for row in rows:
-        own.append(row)
-        if row.label:
-            yield own, row.label
-            own = []
-    if own:
-        yield own, ""
-
-
-def _figure(figure: Figure, prefix: str) -> str:
-    """A figure for pages and one for PDF, from the same drawing."""
-    page = f"```{{=html}}\n{svg(figure.drawing).strip()}\n```"
-    paper = f"```{{=latex}}\n{fitted(tikz(figure.drawing).rstrip())}\n```"
-    return f"::: {{#fig-{prefix}{figure.number}}}\n{page}\n\n{paper}\n\n{figure.caption}\n:::"
+    ends = (k for k, row in enumerate(rows, 1) if row.label)
+    for first, last in pairwise(sorted({0, *ends, len(rows)})):
+        yield rows[first:last], rows[last - 1].label

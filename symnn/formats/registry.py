@@ -1,17 +1,18 @@
-"""Formats: how a derivation becomes a document, a row of the tables for each."""
+"""Formats: how a derivation becomes a document, a row of one table for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from symnn.derivation.derivation import Derivation
-from symnn.formats import markdown
 from symnn.formats.beamer import frames
 from symnn.formats.html import page
 from symnn.formats.json import json_text
-from symnn.formats.latex import fragment_block, latex_document
+from symnn.formats.latex import latex_document, latex_fragment
+from symnn.formats.markdown import markdown, notebook
 from symnn.formats.quarto import quarto
 from symnn.formats.tex import breakable, compile_pdf
 from symnn.io.errors import suggestion
@@ -19,93 +20,79 @@ from symnn.io.files import check_writable, write_file
 from symnn.io.templating import render
 from symnn.language.options import DETAILS
 from symnn.language.phrases import Phrases
-from symnn.notes.document import (
-    Equations,
-)
+from symnn.notes.document import Document
+from symnn.notes.options import DEFAULT, NotesOptions
 from symnn.notes.tell import tell
 from symnn.targets.registry import generate
 
-FORMATS = {
-    "latex": ".tex",
-    "pdf": ".pdf",
-    "html": ".html",
-    "markdown": ".md",
-    "ipynb": ".ipynb",
-    "beamer": ".tex",
-    "quarto": ".qmd",
-    "json": ".json",
-}
 
-
-def fragment(derivation: Derivation, *, labels: bool = False, **options: Any) -> str:
+def fragment(
+    derivation: Derivation, options: NotesOptions = DEFAULT, *, labels: bool = False
+) -> str:
     """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know.
 
-    Figures, which need TikZ, are there only if ``figures`` asks for them.  labels: whether the
+    Figures, which need TikZ, are there only if they are asked for.  labels: whether the
     equations are numbered and labelled, for \\input in a document; KaTeX knows no labels.
     Equations that were selected stand alone, without a title.
     """
-    notes = tell(derivation, **{"figures": False, "ticks": False, **options})
-    prefix = f"eq:{notes.prefix}" if labels else ""
-    sections = []
-    for section in notes.sections:
-        text = "" if options.get("select") else f"\\subsection*{{{section.title}}}\n"
-        for block in section.blocks:
-            # equations continue a paragraph: with a blank line they would begin one of their own
-            text += "" if isinstance(block, Equations) else "\n"
-            text += fragment_block(block, prefix)
-        sections.append(text)
-    return "\n".join(sections)
+    options = replace(options, figures=bool(options.figures), ticks=bool(options.ticks))
+    return latex_fragment(tell(derivation, options), labels, titles=not options.select)
 
 
-def fragment_to_input(derivation: Derivation, **options: Any) -> str:
+def fragment_to_input(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """The fragment for \\input in a document, with labels.
 
     In a narrow text a line may be loose, so that none runs off it with a formula; long
     derivations go on to the next page.
     """
-    text = fragment(derivation, labels=True, **options)
-    if options.get("select"):
+    text = fragment(derivation, options, labels=True)
+    if options.select:
         return text  # equations, perhaps within a paragraph
     settings = "\\sloppy\\setlength{\\emergencystretch}{5em}\n\\allowdisplaybreaks"
     return f"\\begingroup\n{settings}\n{text}\\par\n\\endgroup\n"
 
 
-def document(derivation: Derivation, **options: Any) -> str:
-    """A complete LaTeX document."""
-    return latex_document(tell(derivation, **options))
+Printer: TypeAlias = Callable[[Derivation, NotesOptions], str | bytes]
 
 
-def pdf(derivation: Derivation, **options: Any) -> bytes:
+def _told(printer: Callable[[Document], str]) -> Callable[..., str]:
+    """The format that prints the notes as they are told."""
+
+    def printed(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
+        return printer(tell(derivation, options))
+
+    return printed
+
+
+document, github, qmd, objects = map(_told, (latex_document, markdown, quarto, json_text))
+
+
+def pdf(derivation: Derivation, options: NotesOptions = DEFAULT) -> bytes:
     """The LaTeX document as a PDF."""
-    return compile_pdf(document(derivation, **options))
+    return compile_pdf(document(derivation, options))
 
 
-def html(derivation: Derivation, **options: Any) -> str:
+def html(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """The interactive page: every level of detail, that of the options first.
 
     The code is beside the equations in any case, not at the end.
     """
-    options = {"beside": True, **options, "code": False}
-    chosen = options.get("detail", "textbook")
-    levels = (chosen,) if options.get("select") else DETAILS
-    return page({k: tell(derivation, **{**options, "detail": k}) for k in levels}, chosen)
+    options = replace(options, beside=True, code=False)
+    levels = (options.detail,) if options.select else DETAILS
+    told = {detail: tell(derivation, replace(options, detail=detail)) for detail in levels}
+    return page(told, options.detail)
 
 
-def github(derivation: Derivation, **options: Any) -> str:
-    """The notes in Markdown, as GitHub shows it."""
-    return markdown.markdown(tell(derivation, **options))
-
-
-def ipynb(derivation: Derivation, **options: Any) -> str:
+def ipynb(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
-    notes = tell(derivation, **options)
-    return markdown.notebook(notes, network.spec.output.module, generate(network))
+    notes = tell(derivation, options)
+    return notebook(notes, network.spec.output.module, generate(network))
 
 
-def beamer(derivation: Derivation, **options: Any) -> str:
+def beamer(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """Slides, for the class beamer; they show no code and no ticks."""
-    notes = tell(derivation, **{**options, "ticks": False, "code": False})
+    notes = tell(derivation, replace(options, ticks=False, code=False))
     program = Phrases(notes.language)("tex_program")
     return render(
         "formats/beamer/slides.tex.j2",
@@ -116,54 +103,52 @@ def beamer(derivation: Derivation, **options: Any) -> str:
     )
 
 
-def bare_frames(derivation: Derivation, **options: Any) -> str:
+def bare_frames(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """The frames alone, for a talk of one's own."""
-    notes = tell(derivation, **{"figures": False, **options, "ticks": False, "code": False})
-    return "\n".join(frame for _, own in frames(notes) for frame in own)
+    options = replace(options, figures=bool(options.figures), ticks=False, code=False)
+    return "\n".join(frame for _, own in frames(tell(derivation, options)) for frame in own)
 
 
-def qmd(derivation: Derivation, **options: Any) -> str:
-    """The notes for Quarto."""
-    return quarto(tell(derivation, **options))
+@dataclass(frozen=True)
+class Format:
+    """A format: the suffix of its files, what prints it, and what prints it for a document of the
+    reader's own, if anything does."""
+
+    suffix: str
+    printed: Printer
+    bare: Printer | None = None
 
 
-def objects(derivation: Derivation, **options: Any) -> str:
-    """The notes as JSON."""
-    return json_text(tell(derivation, **options))
-
-
-PRINTERS: Mapping[str, Callable[..., str | bytes]] = {
-    "latex": document,
-    "pdf": pdf,
-    "html": html,
-    "markdown": github,
-    "ipynb": ipynb,
-    "beamer": beamer,
-    "quarto": qmd,
-    "json": objects,
+FORMATS: Mapping[str, Format] = {
+    "latex": Format(".tex", document, fragment_to_input),
+    "pdf": Format(".pdf", pdf),
+    "html": Format(".html", html),
+    "markdown": Format(".md", github),
+    "ipynb": Format(".ipynb", ipynb),
+    "beamer": Format(".tex", beamer, bare_frames),
+    "quarto": Format(".qmd", qmd),
+    "json": Format(".json", objects),
 }
-# what is put into a document of the reader's own
-BARE: Mapping[str, Callable[..., str]] = {"latex": fragment_to_input, "beamer": bare_frames}
 
 
 def save(
     derivation: Derivation,
     path: Path,
+    options: NotesOptions = DEFAULT,
     *,
     force: bool = False,
     bare: bool = False,
-    **options: Any,
 ) -> Path:
     """Write the notes; the suffix says the format.  bare: the fragment alone.
 
     Raises ValueError for an unknown suffix, OutputError where the file cannot be written,
     TexError where TeX is not there or fails.
     """
-    if path.suffix not in FORMATS.values():
-        hint = suggestion(path.suffix, set(FORMATS.values()))
+    found = next((f for f in FORMATS.values() if f.suffix == path.suffix), None)
+    if found is None:
+        hint = suggestion(path.suffix, {f.suffix for f in FORMATS.values()})
         raise ValueError(f"unknown format {path.suffix or path.name!r}; {hint}")
-    kind = next(name for name, suffix in FORMATS.items() if suffix == path.suffix)
     check_writable(path, force=force)
-    made = (BARE if bare and kind in BARE else PRINTERS)[kind](derivation, **options)
-    write_file(path, made, force=force)
+    printed = (bare and found.bare) or found.printed
+    write_file(path, printed(derivation, options), force=force)
     return path

@@ -7,17 +7,17 @@ from dataclasses import replace
 
 from symnn.engine.ir import Line
 from symnn.engine.repeats import line_layer
-from symnn.notes.document import Document, Listing, Paragraph, Row, Section
-from symnn.notes.equations import Equations
-from symnn.notes.labels import label_of, labelled
+from symnn.notes.context import Context
+from symnn.notes.document import Document, Row
+from symnn.notes.labels import label_of
 from symnn.targets.python.statements import sweep
 
 
 class Codes:
     """The statements of ``loss_and_gradients``, in stable form, by the labels of their lines."""
 
-    def __init__(self, told: Equations) -> None:
-        derivation = told.derivation
+    def __init__(self, context: Context) -> None:
+        derivation = context.derivation
         names = derivation.batch.names
         self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
         self.written = _bare("\n".join(row for part in self.text.parts for row in part))
@@ -49,35 +49,22 @@ def _bare(code: str) -> str:
     return re.sub(r"\s+", "", _shown(code))
 
 
-def with_codes(notes: Document, codes: Codes) -> Document:
-    """The notes with the code of every equation that has some."""
-
-    def coded(row: Row) -> Row:
-        return replace(row, code=codes.of(row))
-
-    return replace(notes, sections=tuple(s.rewritten(coded) for s in notes.sections))
+def with_codes(notes: Document, context: Context) -> Document:
+    """The notes with the code of every equation that has some, and what is to be known of it."""
+    codes = Codes(context)
+    coded = (s.rewritten(lambda row: replace(row, code=codes.of(row))) for s in notes.sections)
+    return replace(notes, sections=tuple(coded), remarks=_remarks(context))
 
 
-def remarks(told: Equations) -> str:
+def _remarks(context: Context) -> str:
     """What is to be known to read notes and code side by side."""
-    say, notation = told.say, told.notation
-    parts = [say(f"code_{told.layout}"), say("code_names")]
-    alone = told.layout == "sample" or notation.mean == "parameters"
-    if told.network.mean_loss and alone:
+    say, notation = context.say, context.notation
+    parts = [say(f"code_{context.layout}"), say("code_names")]
+    alone = context.layout == "sample" or notation.mean == "parameters"
+    if context.network.mean_loss and alone:
         parts.append(say("code_mean"))
-    if notation.inward(told.layout):
+    if notation.inward(context.layout):
         parts.append(say("code_turned", A=notation.symbol("A_1")))
-    if len(told.derivation.stable.lines) > len(told.derivation.batch.program.lines):
+    if len(context.derivation.stable.lines) > len(context.derivation.batch.program.lines):
         parts.append(say("code_stable"))
     return say("join_sentences").join(parts)
-
-
-def appendix(notes: Document, title: str) -> Document:
-    """The notes with a section at the end: every equation, and its code."""
-    pairs: dict[str, tuple[str, str]] = {}
-    for row in labelled(notes).values():
-        if row.code and (row.code not in pairs or row.label.startswith("stable-")):
-            # the code computes the stable form, where there is one
-            pairs[row.code] = f"{row.left} {row.relation} {row.right}", row.code
-    section = Section(title, (Paragraph(notes.remarks), Listing(tuple(pairs.values()))))
-    return replace(notes, sections=(*notes.sections, section))

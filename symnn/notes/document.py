@@ -6,7 +6,8 @@ and descriptions are the user's own and are escaped by whoever prints them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from symnn.drawing.drawing import Drawing
@@ -22,7 +23,7 @@ class Row:
     definition, not the tensors of the network.  code: what computes it in the generated module.
     numbers: the same in the numbers of the example, from its relation on, for a page.  nudge:
     what is said of them.  shape: of what is multiplied and of the left side, as TeX.
-    checked: whether this very line was evaluated, and held.
+    error: of this very line, relative, where it was evaluated and held.
     """
 
     left: str
@@ -31,7 +32,7 @@ class Row:
     relation: str = "="
     result: bool = False
     shape: str = ""
-    checked: bool = False
+    error: float | None = None
     numbers: str = ""
     nudge: str = ""
     label: str = ""
@@ -41,20 +42,39 @@ class Row:
     code: str = ""
 
     @property
+    def tex(self) -> str:
+        """The whole line."""
+        return f"{self.left} {self.relation} {self.right}"
+
+    @property
+    def checked(self) -> bool:
+        """Whether this very line was evaluated, and held."""
+        return self.error is not None
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """All labels of the row."""
         return (self.label, *self.also) if self.label else ()
 
 
 @dataclass(frozen=True)
-class Equations:
+class Block:
+    """A part of a section.  A further kind is a subclass; formats print it by its name."""
+
+    def parts(self) -> tuple[Block, ...]:
+        """Simpler blocks that say the same, for a format that has nothing better; or none."""
+        return ()
+
+
+@dataclass(frozen=True)
+class Equations(Block):
     """Rows that belong together."""
 
     rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
-class Paragraph:
+class Paragraph(Block):
     """A sentence or two; small: a footnote, which says what the ticks mean."""
 
     text: str
@@ -62,22 +82,25 @@ class Paragraph:
 
 
 @dataclass(frozen=True)
-class Box:
+class Box(Block):
     """An aside: a question, and a paragraph for each account that answers it."""
 
     title: str
     texts: tuple[str, ...]
 
+    def parts(self) -> tuple[Block, ...]:
+        return (Heading(self.title), *map(Paragraph, self.texts))
+
 
 @dataclass(frozen=True)
-class Heading:
+class Heading(Block):
     """The title of a group of equations within a section."""
 
     text: str
 
 
 @dataclass(frozen=True)
-class Table:
+class Table(Block):
     """A table with a header.
 
     names: of its rows, for links to them.  values: of the symbol of each row, by layer, for a page.
@@ -90,22 +113,22 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A drawing with its caption; figures are numbered through the document, from 1."""
+class Figure(Block):
+    """A drawing with its caption; number: in a document, through which it counts from 1."""
 
-    number: int
     drawing: Drawing
     caption: str
+    number: int = 0
 
 
 @dataclass(frozen=True)
-class Listing:
+class Listing(Block):
     """Equations, each with the code that computes it."""
 
-    rows: tuple[tuple[str, str], ...]
+    rows: tuple[Row, ...]
 
-
-Block = Equations | Paragraph | Box | Heading | Table | Figure | Listing
+    def parts(self) -> tuple[Block, ...]:
+        return (Equations(self.rows),)
 
 
 @dataclass(frozen=True)
@@ -116,13 +139,19 @@ class Section:
     blocks: tuple[Block, ...]
     given: bool = False
 
+    def mapped(self, block: Callable[[Block], Block]) -> Section:
+        """The section with every block replaced, in order."""
+        return replace(self, blocks=tuple(map(block, self.blocks)))
+
     def rewritten(self, row: Callable[[Row], Row]) -> Section:
         """The section with every row of its equations replaced, in order."""
-        blocks = (
-            Equations(tuple(map(row, block.rows))) if isinstance(block, Equations) else block
-            for block in self.blocks
+        return self.mapped(
+            lambda b: Equations(tuple(map(row, b.rows))) if isinstance(b, Equations) else b
         )
-        return replace(self, blocks=tuple(blocks))
+
+    def rows(self) -> Iterator[Row]:
+        """All rows of equations, in order."""
+        return (row for b in self.blocks if isinstance(b, Equations) for row in b.rows)
 
 
 @dataclass(frozen=True)
@@ -147,61 +176,26 @@ class Document:
 
     def rows(self) -> Iterator[Row]:
         """All rows of equations, in order."""
-        for section in self.sections:
-            for block in section.blocks:
-                if isinstance(block, Equations):
-                    yield from block.rows
+        return (row for section in self.sections for row in section.rows())
 
     def places(self) -> Iterator[str]:
         """Where links may lead: the labels of the equations, and the rows of tables."""
         yield from (f"eq:{self.prefix}{label}" for row in self.rows() for label in row.labels)
-        for section in self.sections:
-            for block in section.blocks:
-                if isinstance(block, Table):
-                    yield from (f"sym:{self.prefix}{name}" for name in block.names if name)
+        tables = (b for s in self.sections for b in s.blocks if isinstance(b, Table))
+        yield from (f"sym:{self.prefix}{name}" for t in tables for name in t.names if name)
 
 
-@dataclass
-class Builder:
-    """Collects sections and blocks."""
+def shown(rows: Iterable[Row]) -> Iterator[Equations]:
+    """Rows as a block; none if there are no rows."""
+    if own := tuple(rows):
+        yield Equations(own)
 
-    sections: list[Section] = field(default_factory=list)
-    blocks: list[Block] = field(default_factory=list)
-    figures: int = 0
 
-    def say(self, text: str, small: bool = False) -> None:
-        """Add a paragraph."""
-        self.blocks.append(Paragraph(text, small))
+def numbered(sections: Iterable[Section]) -> tuple[Section, ...]:
+    """The sections with their figures counted through, from 1."""
+    count = itertools.count(1)
 
-    def box(self, box: Box) -> None:
-        """Add an aside."""
-        self.blocks.append(box)
+    def block(block: Block) -> Block:
+        return replace(block, number=next(count)) if isinstance(block, Figure) else block
 
-    def head(self, text: str) -> None:
-        """Add a heading within the section."""
-        self.blocks.append(Heading(text))
-
-    def show(self, *rows: Row) -> None:
-        """Add equations."""
-        if rows:
-            self.blocks.append(Equations(rows))
-
-    def table(
-        self,
-        header: tuple[str, ...],
-        rows: Sequence[tuple[str, ...]],
-        names: Sequence[str] = (),
-        values: Sequence[Mapping[str, str]] = (),
-    ) -> None:
-        """Add a table."""
-        self.blocks.append(Table(header, tuple(rows), tuple(names), tuple(values)))
-
-    def figure(self, drawing: Drawing, caption: str) -> None:
-        """Add a figure, the next one of the document."""
-        self.figures += 1
-        self.blocks.append(Figure(self.figures, drawing, caption))
-
-    def end(self, title: str, given: bool = False) -> None:
-        """Close the section under its title."""
-        self.sections.append(Section(title, tuple(self.blocks), given))
-        self.blocks = []
+    return tuple(section.mapped(block) for section in sections)

@@ -62,18 +62,6 @@ def prefix_of(module: str) -> str:
     return f"symnn-{_plain(module)}-"
 
 
-def alike(rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
-    """Rows of the first of these layers, with the labels of the others too."""
-    first, *others = layers
-
-    def named(row: Row) -> Row:
-        stem = row.label.removesuffix(f"-{first}")
-        also = tuple(f"{stem}-{k}" for k in others) if stem != row.label else ()
-        return replace(row, also=also)
-
-    return [named(row) for row in rows]
-
-
 def unique(sections: Iterable[Section]) -> tuple[Section, ...]:
     """The sections with every label at the first of the equations that have it."""
     seen: set[str] = set()

@@ -8,39 +8,39 @@ from typing import TypeAlias
 
 from symnn.engine.repeats import layer_of
 from symnn.notation.notation import Notation
+from symnn.notes.context import Context
 from symnn.notes.document import Document, Row
-from symnn.notes.equations import Equations
 
 INDEX = "@"  # in a symbol: any index
 EXPLAINED = ("x", "y", "A", "b", "z", "a")  # the letters in the table of symbols, and delta
 
 
-def symbols(told: Equations, labels: Collection[str], prefix: str) -> dict[str, str]:
+def symbols(context: Context, labels: Collection[str], prefix: str) -> dict[str, str]:
     """Symbol, with INDEX for its indices -> where it leads.
 
     A value and a gradient lead to the equation that defines them, if it is among the labels;
     all other symbols to their row of the table of symbols.
     """
-    gradients = told.sweep_gradients
+    sources = context.sources
     found: dict[str, str] = {}
 
     def add(name: str, notation: Notation, place: str) -> None:
         for tex in _written(name, notation):
             found.setdefault(tex, place)
 
-    leaves = {t.name for t in told.forward.leaves}
-    for name in [*told.forward.tensors, *gradients]:
-        label = told.label(name)
+    leaves = {t.name for t in context.forward.leaves}
+    for name in [*context.forward.tensors, *sources]:
+        label = context.label(name)
         defined = label in labels and name not in leaves
-        row = _row(gradients.get(name, name), name in gradients)
+        row = _row(sources.get(name, name), name in sources)
         if defined:
-            add(name, told.notation, f"eq:{prefix}{label}")
+            add(name, context.notation, f"eq:{prefix}{label}")
         elif row:
-            add(name, told.notation, f"sym:{prefix}{row}")
-        layer = layer_of(gradients.get(name, name))
+            add(name, context.notation, f"sym:{prefix}{row}")
+        layer = layer_of(sources.get(name, name))
         if row and layer:
             for k in (layer, layer - 1, layer + 1):  # as a layer in general, and its neighbours
-                add(name, told.labelled(k), f"sym:{prefix}{row}")
+                add(name, context.labelled(k), f"sym:{prefix}{row}")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 
 import sympy as sp
 
@@ -16,90 +16,61 @@ from symnn.engine.functions import (
     found_derivative,
     function_class,
 )
-from symnn.engine.ir import Fact, Line, Step, entries, name_of
+from symnn.engine.ir import Line, Step
 from symnn.engine.simplify import CHAIN, DERIVATIVE, FACT, FOLD, SUBSTITUTE
 from symnn.formulas.index import Writer
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
+from symnn.notes.context import Context, read_names
 
 
-def read_names(line: Line) -> list[str]:
-    """The tensors whose values a line reads, in order of appearance."""
-    return list(dict.fromkeys(name_of(e) for t in line.terms for e in entries(t.f)))
+def reason_of(context: Context, step: Step) -> str:
+    """The reason of one step."""
+    say, before, after = context.say, step.before, step.after
+    if step.rule == "chain rule":
+        return _chain(context, after)
+    if step.rule == "use the fact":
+        return say(FACT, fact=", ".join(map(context.fact, step.facts)))
+    if before is None:
+        return say(step.rule)
+    gone = [n for n in read_names(before) if n not in read_names(after) and n in context.sources]
+    new = [n for n in read_names(after) if n not in read_names(before)]
+
+    def letters(names: Iterable[str]) -> str:
+        return ", ".join(context.letter(n, inline=True) for n in names)
+
+    match step.rule:
+        case "substitute" if [context.sources[n] for n in gone] == ["L"]:
+            return say("derivative of the loss")
+        case "substitute":
+            return say(SUBSTITUTE, inserted=letters(gone))
+        case "derivative of the activation":
+            found = (_derivative(context, *prime) for prime in primes(before))
+            return say("join_items").join(found)
+        case "use the forward value":
+            return say(FOLD, value=letters(new)) if new else say("cancel and collect")
+    return say(step.rule)
 
 
-class Reasons:
-    """Puts the reason of a step into words.
+def _chain(context: Context, line: Line) -> str:
+    say, sources = context.say, context.sources
+    through = [sources[n] for n in read_names(line) if n in sources]
+    if through == ["L"] or not through:
+        return say("derivative of the loss")
+    letters = (context.letter(n) for n in through if n != "L")
+    chain = say(CHAIN, through=", ".join(letters))
+    return say("directly", chain=chain) if "L" in through else chain
 
-    gradients: name of a gradient -> tensor.  batched: tensors with the letters of a batch.
-    fact: a side condition as TeX.
-    """
 
-    def __init__(
-        self,
-        say: Phrases,
-        notation: Notation,
-        gradients: Mapping[str, str],
-        batched: set[str],
-        fact: Callable[[Fact], str],
-    ) -> None:
-        self.say, self.notation, self.fact = say, notation, fact
-        self.gradients, self.batched = gradients, batched
-
-    def letter(self, name: str) -> str:
-        """A tensor's symbol."""
-        source = self.gradients.get(name, name)
-        return self.notation.symbol(name, batch=source in self.batched, inline=True)
-
-    def of(self, step: Step) -> str:
-        """The reason of one step."""
-        match step.rule:
-            case "chain rule":
-                return self._chain(step.after)
-            case "substitute":
-                assert step.before is not None
-                return self._inserted(step.before, step.after)
-            case "derivative of the activation":
-                assert step.before is not None
-                found = (self.derivative(row, order) for row, order in primes(step.before))
-                return self.say("join_items").join(found)
-            case "use the forward value":
-                assert step.before is not None
-                known = read_names(step.before)
-                new = [n for n in read_names(step.after) if n not in known]
-                if not new:
-                    return self.say("cancel and collect")
-                return self.say(FOLD, value=", ".join(map(self.letter, new)))
-            case "use the fact":
-                return self.say(FACT, fact=", ".join(map(self.fact, step.facts)))
-        return self.say(step.rule)
-
-    def _chain(self, line: Line) -> str:
-        through = [self.gradients[n] for n in read_names(line) if n in self.gradients]
-        if through == ["L"] or not through:
-            return self.say("derivative of the loss")
-        letters = [self.notation.symbol(n, batch=n in self.batched) for n in through if n != "L"]
-        chain = self.say(CHAIN, through=", ".join(letters))
-        return self.say("directly", chain=chain) if "L" in through else chain
-
-    def _inserted(self, before: Line, after: Line) -> str:
-        gone = [n for n in read_names(before) if n not in read_names(after) and self._gradient(n)]
-        if [self.gradients[n] for n in gone] == ["L"]:
-            return self.say("derivative of the loss")
-        return self.say(SUBSTITUTE, inserted=", ".join(self.letter(n) for n in gone))
-
-    def _gradient(self, name: str) -> bool:
-        return name in self.gradients
-
-    def derivative(self, row: Function, order: int = 1) -> str:
-        """\\sigma' = a(1 - a), with what a is where it occurs."""
-        value, _ = found_derivative(row, order)
-        writer = Writer(self.notation, {})
-        prime = writer.tex(function_class(row, order)(X))
-        if value.has(A):
-            function = writer.tex(function_class(row)(X))
-            return self.say("with", prime=prime, value=writer.tex(value), function=function)
-        return self.say(DERIVATIVE, prime=prime, value=writer.tex(value))
+def _derivative(context: Context, row: Function, order: int) -> str:
+    """\\sigma' = a(1 - a), with what a is where it occurs."""
+    value, _ = found_derivative(row, order)
+    say, writer = context.say, Writer(context.notation, {})
+    prime = writer.tex(function_class(row, order)(X))
+    if value.has(A):
+        function = writer.tex(function_class(row)(X))
+        return say("with", prime=prime, value=writer.tex(value), function=function)
+    return say(DERIVATIVE, prime=prime, value=writer.tex(value))
 
 
 def primes(line: Line) -> list[tuple[Function, int]]:
@@ -131,9 +102,7 @@ def definition_tex(row: Function, notation: Notation, say: Phrases) -> tuple[str
 def derivative_tex(row: Function, notation: Notation, say: Phrases) -> tuple[str, str]:
     """The two sides of a function's derivative, as it was found."""
     writer = Writer(notation, {})
-    value, _ = found_derivative(row)
-    value = value.xreplace({A: function_class(row)(X)})
-    value = expand_primes(value)
+    value = expand_primes(found_derivative(row)[0].xreplace({A: function_class(row)(X)}))
     right = cases(value, writer, say) if isinstance(value, sp.Piecewise) else writer.tex(value)
     return writer.tex(function_class(row, 1)(X)), right
 

@@ -2,96 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from dataclasses import replace
 
-from symnn.checking.evidence import evidence
-from symnn.io.errors import suggestion
-from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
-from symnn.language.phrases import PHRASES
-from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.derivation.derivation import Derivation
+from symnn.derivation.network import Network
+from symnn.notation.books import NOTATIONS
 from symnn.notation.letters import with_symbols
 from symnn.notation.notation import Notation
-from symnn.notation.own import chosen
-from symnn.notes.code import appendix
-from symnn.notes.document import Document
-from symnn.notes.labels import names, selected
-from symnn.notes.reference import Reference
-from symnn.notes.tutorial import Tutorial
+from symnn.notes.code import with_codes
+from symnn.notes.context import Context
+from symnn.notes.document import Document, Section, numbered
+from symnn.notes.labels import labelled, names, prefix_of, selected, unique
+from symnn.notes.links import symbols
+from symnn.notes.options import DEFAULT, NotesOptions
+from symnn.notes.sections.code import code_section
+from symnn.notes.sections.gradients import gradients_section
+from symnn.notes.sections.loss import loss_section
+from symnn.notes.sections.network import network_section, signs
+from symnn.notes.sections.numbers import numbers_section
+from symnn.notes.sections.result import result_section, ticks
+from symnn.notes.sections.samples import samples_section
+from symnn.notes.sections.stable import stable_section
+from symnn.notes.sections.tutorial import tutorial_sections
+from symnn.notes.sections.update import update_section
+from symnn.notes.worked_example import small
+from symnn.notes.worked_numbers import Numbers, with_numbers
 
-if TYPE_CHECKING:
-    from symnn.derivation.derivation import Derivation
-    from symnn.derivation.network import Network
 
-
-def tell(
-    derivation: Derivation,
-    *,
-    notation: str | Notation | None = None,
-    layout: str | None = None,
-    detail: str = "textbook",
-    language: str = "en",
-    figures: bool = True,
-    ticks: bool = True,
-    story: str = "reference",
-    method: str = "chain",
-    numbers: str | None = None,
-    beside: bool = False,
-    select: str | Iterable[str] = (),
-    code: bool | None = None,
-) -> Document:
-    """The notes of a derivation; ValueError for an option that is not known.
-
-    notation: a row, or its name; None: the spec's.  layout: None is that of a notation which is
-    given here, or else the spec's, or else that of its notation.  ticks: whether lines are
-    evaluated, and those that hold are marked.
-    story: "reference" goes straight to the network; "tutorial" first tells what leads to it,
-    unless the detail is "answer".  method: "chain", or "differential" for dL = ⟨g, dv⟩.
-    numbers: of a worked example; None: the spec's, or else none in the reference, and decimal
-    ones in the tutorial of a small network.  beside: whether equations carry theirs, for a page
-    that shows them when asked to.  select: labels of equations, which are then told alone (see
-    labels.py).  code: whether the equations stand once more at the end, each with its code; None:
-    in the tutorial.
-    """
-    own = letters(derivation.network, notation)
-    given = {"notation": notation, "layout": layout}
-    fields = {"layout": derivation.network.spec.notes.layout}
-    fields = chosen(fields, {key: value for key, value in given.items() if value is not None})
-    layout = fields.get("layout") or own.layout
-    _known("layout", layout, LAYOUTS)
-    _known("detail", detail, DETAILS)
-    _known("language", language, PHRASES)
-    _known("story", story, STORIES)
-    _known("method", method, METHODS)
-    numbers = numbers or derivation.network.spec.notes.numbers
-    _known("numbers", numbers or "none", NUMBERS)
-    if derivation.network.count and numbers not in (None, "none"):
+def tell(derivation: Derivation, options: NotesOptions = DEFAULT) -> Document:
+    """The notes of a derivation; ValueError for options that do not go together."""
+    network, labels = derivation.network, names(options.select)
+    tutorial = options.story == "tutorial" and options.detail != "answer"
+    numbers = options.numbers or network.spec.notes.numbers
+    if network.count and numbers not in (None, "none"):
         raise ValueError("the numbers of an example need a number of layers")
-    if derivation.network.count and code:
+    if network.count and options.code:
         raise ValueError("the code needs a number of layers")
-    labels = names(select)
-    kind = Tutorial if story == "tutorial" and detail != "answer" else Reference
-    if code is None:
-        code = kind is Tutorial and not (labels or derivation.network.count)
-    drawn = figures and not labels
-    told = kind(derivation, own, layout, detail, language, drawn, method, not labels)
-    if ticks and detail != "answer" and not labels:
-        told.evidence = evidence(derivation, told.kind)
-    notes = told.document(numbers, beside)
+    book = letters(network, options.notation)
+    own = network.spec.notes.layout if options.notation is None else None
+    context = Context(
+        derivation,
+        book,
+        layout=options.layout or own or book.layout,
+        detail=options.detail,
+        language=options.language,
+        method=options.method,
+        numbers=numbers or ("decimal" if tutorial and small(network) else "none"),
+        figures=options.figures is not False and not labels,
+        fold=not labels,
+        ticks=options.ticks is not False and options.detail != "answer" and not labels,
+    )
+    beside: Numbers | None = None
+    if options.beside and numbers != "none" and context.layout == "sample":
+        beside = Numbers.of(context, numbers or "decimal", network.spec.notes.digits)
+    if beside:  # which are those of each layer
+        context = replace(context, fold=False)
+    notes = _document(context, tuple(filter(None, _sections(context, tutorial))), beside)
+    code = tutorial and not (labels or network.count) if options.code is None else options.code
     if labels:
-        notes = selected(notes, labels, told.say("selected"))
-    return appendix(notes, told.say("code")) if code else notes
+        notes = selected(notes, labels, context.say("selected"))
+    if not code:
+        return notes
+    return replace(notes, sections=(*notes.sections, code_section(notes, context.say("code"))))
 
 
 def letters(network: Network, notation: str | Notation | None = None) -> Notation:
     """A notation, by its name or (None) the spec's, with the letters of the spec's own."""
     own = network.spec.notes
-    if isinstance(notation, str):
-        _known("notation", notation, NOTATIONS)
-        notation = NOTATIONS[notation]
-    return with_symbols(notation or own.notation, own.symbols)
+    book = NOTATIONS[notation] if isinstance(notation, str) else notation
+    return with_symbols(book or own.notation, own.symbols)
 
 
-def _known(word: str, value: str, known: Iterable[str]) -> None:
-    if value not in known:
-        raise ValueError(f"unknown {word} {value!r}; {suggestion(str(value), known)}")
+def _sections(context: Context, tutorial: bool) -> Iterator[Section | None]:
+    """The sections in order."""
+    if tutorial:
+        yield from tutorial_sections(context)
+    else:
+        yield network_section(context)
+        yield loss_section(context)
+    if context.detail != "answer":
+        yield gradients_section(context)
+    yield result_section(context)
+    if context.layout == "sample":
+        yield samples_section(context)
+    # the tutorial has drawn the step where it explained it
+    yield update_section(replace(context, figures=False) if tutorial else context)
+    yield numbers_section(context)
+    if context.detail != "answer":
+        yield stable_section(context)
+
+
+def _document(context: Context, sections: tuple[Section, ...], beside: Numbers | None) -> Document:
+    """The sections with what is found out of all of them: numbers, labels, links, footnotes."""
+    say, network = context.say, context.network
+    footnotes = {say("network"): signs(context, sections), say("result"): ticks(context, sections)}
+    sections = tuple(
+        replace(s, blocks=(*s.blocks, note)) if (note := footnotes.get(s.title)) else s
+        for s in sections
+    )
+    sections = unique(numbered(sections))
+    if beside:
+        sections = with_numbers(sections, beside)
+    prefix = prefix_of(network.spec.output.module)
+    notes = Document(
+        say.titled(network.name),
+        say.titled(network.spec.model.description),
+        sections,
+        context.language,
+        layer=context.notation.layer_letter,
+        numbers=beside.origin() if beside else "",
+        prefix=prefix,
+    )
+    notes = replace(notes, symbols=symbols(context, labelled(notes), prefix))
+    # no module computes a number of layers that is not known
+    return notes if network.count else with_codes(notes, context)

@@ -19,16 +19,17 @@ from symnn.formats.registry import document, github, html
 from symnn.formulas.index import line_sides
 from symnn.language.options import DETAILS
 from symnn.notation.books import AFFINE, LAYOUTS
-from symnn.notes.document import Document, Paragraph, Row
-from symnn.notes.document import Equations as EquationBlock
-from symnn.notes.equations import Equations
+from symnn.notes.context import Context
+from symnn.notes.document import Document, Equations, Paragraph, Row
+from symnn.notes.options import NotesOptions
+from symnn.notes.rows import sides
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
 
 def rows(notes: Document) -> list[Row]:
     blocks = [b for section in notes.sections for b in section.blocks]
-    return [row for block in blocks if isinstance(block, EquationBlock) for row in block.rows]
+    return [row for block in blocks if isinstance(block, Equations) for row in block.rows]
 
 
 def ticks(notes: Document) -> list[bool]:
@@ -53,7 +54,9 @@ def spoiled(d: Derivation, at: int, factor: str) -> Line:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_a_wide_line_without_shape_and_tick_takes_one_line(tmp_path: Path) -> None:
-    start = document(symnn.load("xor").derive(), figures=False).partition("\\begin{document}")[0]
+    start = document(symnn.load("xor").derive(), NotesOptions(figures=False)).partition(
+        "\\begin{document}"
+    )[0]
     text = start + r"\begin{document}"
     for remark in ("{}{}", "{a reason}{}", "{}{$1$}"):
         text += rf"\setbox0\vbox{{\derivationline{{z}}{{\hspace{{8cm}}$x$}}{{{remark}}}{{}}}}"
@@ -70,16 +73,16 @@ def test_a_wide_line_without_shape_and_tick_takes_one_line(tmp_path: Path) -> No
 def test_every_step_of_every_example_has_a_tick(name: str, layout: str) -> None:
     d = symnn.load(name).derive()
     for detail in ("textbook", "full"):
-        notes = tell(d, detail=detail, layout=layout)
+        notes = tell(d, NotesOptions(detail=detail, layout=layout))
         section = next(s for s in notes.sections if "chain rule" in s.title)
-        shown = [r for b in section.blocks if isinstance(b, EquationBlock) for r in b.rows]
+        shown = [r for b in section.blocks if isinstance(b, Equations) for r in b.rows]
         assert shown and all(row.checked for row in shown)
         assert len(notes_of(notes)) == 1
 
 
 def test_the_shortest_notes_and_fragments_have_none() -> None:
     d = symnn.load("xor").derive()
-    answer = tell(d, detail=DETAILS[0])
+    answer = tell(d, NotesOptions(detail=DETAILS[0]))
     assert not any(ticks(answer)) and not notes_of(answer)
     assert not any(row.shape for row in rows(answer))
     assert "checkmark" not in d.latex(detail="full")
@@ -87,8 +90,10 @@ def test_the_shortest_notes_and_fragments_have_none() -> None:
 
 @pytest.mark.parametrize("factor", ["1001/1000", "-1"])
 def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
-    whole = {row.right for row in rows(tell(symnn.load("xor").derive(), detail="full"))}
-    told = Equations(symnn.load("xor").derive(), AFFINE, "sample", "full", "en")
+    whole = {
+        row.right for row in rows(tell(symnn.load("xor").derive(), NotesOptions(detail="full")))
+    }
+    told = Context(symnn.load("xor").derive(), AFFINE, "sample", "full", "en")
     seen = 0
     for at in range(len(told.sweep.steps)):
         d = symnn.load("xor").derive()
@@ -96,9 +101,9 @@ def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
         if wrong.lhs.wrt in ("L", None):
             continue
         assert evidence(d, "sample").error(wrong) is None
-        forms = told.sides(wrong, told.notation), line_sides(wrong, told.notation)
+        forms = sides(told, wrong, told.notation), line_sides(wrong, told.notation)
         texts = {right for _, right in forms} - whole
-        steps = [row for row in rows(tell(d, detail="full")) if row.reason]
+        steps = [row for row in rows(tell(d, NotesOptions(detail="full"))) if row.reason]
         assert not any(row.checked for row in steps if row.right in texts)
         for row in steps:
             seen += row.right in texts

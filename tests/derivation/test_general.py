@@ -19,9 +19,9 @@ from symnn.formats.registry import html
 from symnn.io.errors import SpecError
 from symnn.language.chinese import CHINESE
 from symnn.notation.books import LAYOUTS, NOTATIONS
-from symnn.notes.document import Equations as EquationBlock
-from symnn.notes.document import Heading, Paragraph
-from symnn.notes.equations import Equations
+from symnn.notes.context import Context
+from symnn.notes.document import Equations, Heading, Paragraph
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 
 KINDS = {
@@ -45,7 +45,7 @@ def derived(kind: str) -> Derivation:
 
 def rows(kind: str, detail: str) -> list[tuple[str, str, str, str]]:
     """left, right and the two ends of k ("" for a line of one layer) of every gradient."""
-    notes = tell(derived(kind), detail=detail, figures=False)
+    notes = tell(derived(kind), NotesOptions(detail=detail, figures=False))
     wanted = ("The gradients, by the chain rule", "The gradient of the loss")
     found = []
     for section in (s for s in notes.sections if s.title in wanted):
@@ -54,7 +54,7 @@ def rows(kind: str, detail: str) -> list[tuple[str, str, str, str]]:
             if isinstance(block, Heading):
                 span = SPAN.search(block.text)
                 first, last = span.groups() if span else ("", "")
-            if not isinstance(block, EquationBlock):
+            if not isinstance(block, Equations):
                 continue
             for row in block.rows:
                 left = row.left or left
@@ -86,9 +86,9 @@ def instantiated(text: str, n: int, k: int | None) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
     own = network(kind, n).derive()
-    eq = Equations(own, NOTATIONS["affine"], "sample", "full", "en")
+    context = Context(own, NOTATIONS["affine"], "sample", "full", "en")
     rng = np.random.default_rng(n)
-    program = eq.sweep.objective.extend(eq.sweep.raw)
+    program = context.sweep.objective.extend(context.sweep.raw)
     values: dict[str, Any] = {
         t.name: rng.uniform(0.2, 1.0, [a.size for a in t.axes]) for t in program.leaves
     }
@@ -97,9 +97,9 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
     arrays = evaluate(program, values)
     symbols = {"n_{n}": np.full((1, 1), 3.0)}
     for t in program.tensors.values():
-        value = matrix(t, arrays[t.name], eq.notation, "sample")
+        value = matrix(t, arrays[t.name], context.notation, "sample")
         for turned in (False, True) if t.axes else (False,):
-            key = eq.notation.symbol(t.name, transposed=turned)
+            key = context.notation.symbol(t.name, transposed=turned)
             symbols[key] = value.T if turned else value
     symbols[f"n_{{{n}}}"] = symbols["n_{n}"]
     printed = set()
@@ -116,7 +116,7 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
             assert np.allclose(found, want, rtol=1e-6), f"{left} = {right} for k = {k}"
             printed.add(texts[0])
     parameters = own.network.parameters
-    assert {eq.notation.symbol(own.sample.names[name]) for name in parameters} <= printed
+    assert {context.notation.symbol(own.sample.names[name]) for name in parameters} <= printed
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -124,14 +124,17 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
 def test_nothing_tells_how_long_the_network_is_that_was_folded(notation: str, layout: str) -> None:
     for kind in KINDS:
         for options in ({"method": "differential"}, {"story": "tutorial"}):
-            notes = tell(derived(kind), notation=notation, layout=layout, detail="full", **options)
+            notes = tell(
+                derived(kind),
+                NotesOptions(notation=notation, layout=layout, detail="full", **options),
+            )
             texts = [
                 text
                 for section in notes.sections
                 for block in section.blocks
                 for text in (
                     [f"{row.left} {row.right} {row.shape}" for row in block.rows]
-                    if isinstance(block, EquationBlock)
+                    if isinstance(block, Equations)
                     else [block.text]
                     if isinstance(block, Paragraph) and not block.small
                     else []
@@ -142,9 +145,9 @@ def test_nothing_tells_how_long_the_network_is_that_was_folded(notation: str, la
 
 def test_lines_have_ticks_and_the_page_opens() -> None:
     for kind in KINDS:
-        notes = tell(derived(kind), detail="full")
+        notes = tell(derived(kind), NotesOptions(detail="full"))
         section = next(s for s in notes.sections if "chain rule" in s.title)
-        shown = [r for b in section.blocks if isinstance(b, EquationBlock) for r in b.rows]
+        shown = [r for b in section.blocks if isinstance(b, Equations) for r in b.rows]
         assert shown and all(row.checked for row in shown)
     assert "holds for every" in html(derived("tanh"))
 
@@ -164,10 +167,10 @@ def test_numbers_need_a_number_of_layers() -> None:
     with pytest.raises(SpecError, match="need a number of layers; write --numbers none"):
         general(symnn.load(spec))
     d = general(symnn.load({**PLAIN, "notes": {"numbers": "none"}})).derive()
-    assert tell(d, language="zh").title == CHINESE["general_title"]
+    assert tell(d, NotesOptions(language="zh")).title == CHINESE["general_title"]
     with pytest.raises(ValueError, match="need a number of layers"):
-        tell(d, numbers="decimal")
-    page = html(d, story="tutorial")
+        tell(d, NotesOptions(numbers="decimal"))
+    page = html(d, NotesOptions(story="tutorial"))
     assert 'data-values="numbers"' not in page and "The same with numbers" not in page
 
 

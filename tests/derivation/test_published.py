@@ -19,8 +19,9 @@ from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
 from symnn.formulas.index import line_sides
 from symnn.notation.books import NOTATIONS
+from symnn.notes.context import Context
 from symnn.notes.document import Equations as Block
-from symnn.notes.equations import Equations
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 
 Told = dict[str, list[str]]  # left side -> its right sides, from the first to the last
@@ -39,7 +40,7 @@ def normal(tex: str) -> str:
 def told(d: Derivation, notation: Any, layout: str, detail: str = "full") -> Told:
     """Every equation of the notes; one with two signs of equality is two."""
     found: Told = {}
-    notes = tell(d, notation=notation, layout=layout, detail=detail)
+    notes = tell(d, NotesOptions(notation=notation, layout=layout, detail=detail))
     for block in (b for section in notes.sections for b in section.blocks):
         left = ""
         for row in block.rows if isinstance(block, Block) else ():
@@ -140,7 +141,7 @@ def test_d2l_softmax_regression() -> None:
         r"=\frac{\exp(o_j)}{\sum_{k=1}^q\exp(o_k)}-y_j=\mathrm{softmax}(\mathbf o)_j-y_j"
     )
     d = derived((4, 3), "linear", "softmax", "cross_entropy")
-    notation = Equations(d, NOTATIONS["d2l"], "sample", "full", "en").notation
+    notation = Context(d, NOTATIONS["d2l"], "sample", "full", "en").notation
     sweep = d.sample
     left, right = map(normal, line_sides(sweep.gradients["z_1"], notation))
     p, e, s = (line_sides(sweep.forward.line(n), notation) for n in ("a_1", "e_1", "s_1"))
@@ -253,7 +254,7 @@ def test_ng_logistic_regression() -> None:
 
 def test_cs231n_softmax() -> None:
     d = derived((4, 3), "linear", "softmax", "cross_entropy")
-    notation = Equations(d, NOTATIONS["cs231n"], "sample", "full", "en").notation
+    notation = Context(d, NOTATIONS["cs231n"], "sample", "full", "en").notation
     line = d.sample.gradients["z_1"]
     left, right = (normal(side).replace("_ i", "_ k") for side in line_sides(line, notation))
     # df means dL/df, L_i being the loss of the sample; the target of a label is its indicator

@@ -12,6 +12,7 @@ import pytest
 from symnn import Dense, Network
 from symnn.engine.evaluate import evaluate
 from symnn.formats.registry import document
+from symnn.notes.options import NotesOptions
 
 # activation -> point -> the derivative that is chosen there
 CHOICES = {
@@ -75,8 +76,8 @@ def test_the_derivative_at_a_kink_is_the_chosen_one(
     ids=["relu", "leaky_relu", "mae", "norm"],
 )
 def test_the_notes_print_the_choice(net: Network, choice: str) -> None:
-    assert choice in document(net.derive(), detail="full")
-    assert choice not in document(single("tanh").derive(), detail="full")
+    assert choice in document(net.derive(), NotesOptions(detail="full"))
+    assert choice not in document(single("tanh").derive(), NotesOptions(detail="full"))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -10,6 +10,7 @@ import pytest
 
 import symnn
 from symnn.formats.registry import html
+from symnn.notes.options import NotesOptions
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -69,7 +70,7 @@ def test_nothing_is_requested_and_the_console_is_quiet(
     browser: Browser, tmp_path: Path, name: str, options: dict[str, str]
 ) -> None:
     path = tmp_path / "notes.html"
-    path.write_text(html(symnn.load(name).derive(), **options), encoding="utf-8")
+    path.write_text(html(symnn.load(name).derive(), NotesOptions(**options)), encoding="utf-8")
     page = browser.new_page(viewport=WIDE)
     said: list[str] = []
     requested: list[str] = []

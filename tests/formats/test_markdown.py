@@ -14,14 +14,14 @@ import pytest
 import symnn
 from symnn.cli.main import KINDS
 from symnn.formats.markdown import literal
-from symnn.formats.registry import FORMATS, PRINTERS, github, ipynb, objects, qmd
+from symnn.formats.registry import FORMATS, github, ipynb, objects, qmd
 from symnn.notes.labels import labelled
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
 
 def test_the_command_line_knows_every_format() -> None:
-    assert list(KINDS) == list(FORMATS) == list(PRINTERS)
+    assert list(KINDS) == list(FORMATS)
 
 
 @pytest.mark.parametrize("name", example_names())

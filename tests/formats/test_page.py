@@ -18,6 +18,7 @@ from symnn.formats.html import katex_style, words
 from symnn.formats.registry import html
 from symnn.language.options import DETAILS, METHODS
 from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
@@ -49,7 +50,7 @@ def formulas(
 ) -> set[str]:
     """Every piece of mathematics of the notes."""
     options = {"layout": layout, "detail": detail, "notation": notation, "story": story}
-    notes = tell(derived(name), **options, method=method)
+    notes = tell(derived(name), NotesOptions(**options, method=method))
     found: set[str] = set()
     for block in [b for section in notes.sections for b in section.blocks]:
         texts = [getattr(block, name, "") for name in ("text", "caption", "title")]
@@ -96,7 +97,7 @@ def test_the_page_loads_nothing_and_is_small() -> None:
 
 
 def test_every_level_is_in_the_page_and_the_chosen_one_is_shown() -> None:
-    text = html(symnn.load("xor").derive(), detail="answer")
+    text = html(symnn.load("xor").derive(), NotesOptions(detail="answer"))
     shown = re.findall(r'<article id="level-(\w+)" class="level"( hidden)?>', text)
     assert shown == [("answer", ""), ("textbook", " hidden"), ("full", " hidden")]
 
@@ -117,7 +118,7 @@ def test_the_scripts_run_and_typeset(tmp_path: Path, notation: str, language: st
     if browser is None:
         pytest.skip("chromium is not installed")
     path = tmp_path / "notes.html"
-    text = html(symnn.load("xor").derive(), notation=notation, language=language)
+    text = html(symnn.load("xor").derive(), NotesOptions(notation=notation, language=language))
     path.write_text(text, encoding="utf-8")
 
     def shown(fragment: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 import symnn
 from symnn.formats.registry import document
 from symnn.formats.tex import compile_pdf
+from symnn.notes.options import NotesOptions
 
 FEW = 3  # rows of a last page that is nearly empty
 
@@ -25,7 +26,7 @@ def needs_tex() -> None:
 
 def rows_by_page(folder: Path, count: int) -> list[int]:
     """How many of this many rows stand on each page, after one more run in the folder."""
-    start, begin, _ = document(symnn.load("xor").derive(), figures=False).partition(
+    start, begin, _ = document(symnn.load("xor").derive(), NotesOptions(figures=False)).partition(
         r"\begin{document}"
     )
     text = start + begin + "\nrow\\par" * count + "\n\\end{document}\n"
@@ -67,7 +68,7 @@ def test_a_last_page_that_holds_enough_leaves_the_others_full(tmp_path: Path) ->
 
 
 def test_the_pdf_does_not_end_in_a_page_of_a_few_lines(tmp_path: Path) -> None:
-    pdf = compile_pdf(document(symnn.load("deep").derive(), detail="answer"))
+    pdf = compile_pdf(document(symnn.load("deep").derive(), NotesOptions(detail="answer")))
     (tmp_path / "notes.pdf").write_bytes(pdf)
     command = ["pdftotext", "-bbox", "notes.pdf", "-"]
     done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)

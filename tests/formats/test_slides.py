@@ -11,10 +11,11 @@ import pytest
 
 import symnn
 from symnn.cli.main import run
-from symnn.formats.beamer import LINES, Item, groups_of, split
+from symnn.formats.beamer import LINES, Item, equations_of, split
 from symnn.formats.registry import bare_frames, beamer
-from symnn.notes.document import Equations, Row
+from symnn.notes.document import Row
 from symnn.notes.labels import labelled
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
@@ -43,7 +44,7 @@ def compiled(folder: Path, text: str) -> str:
 def test_every_equation_is_revealed_once(name: str) -> None:
     d = symnn.load(name).derive()
     text = bare_frames(d)
-    for row in labelled(tell(d, figures=False)).values():
+    for row in labelled(tell(d, NotesOptions(figures=False))).values():
         assert row.right[:20] in text
     for frame in re.findall(r"\\begin\{frame\}.*?\\end\{frame\}", text, re.DOTALL):
         steps = list(map(int, re.findall(r"\\uncover<(\d+)->", frame)))
@@ -55,7 +56,9 @@ def test_every_equation_is_revealed_once(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "layout"), [("xor", "sample"), ("digits", "rows")])
 def test_slides_compile_and_nothing_overflows(tmp_path: Path, name: str, layout: str) -> None:
-    log = compiled(tmp_path, beamer(symnn.load(name).derive(), layout=layout, detail="full"))
+    log = compiled(
+        tmp_path, beamer(symnn.load(name).derive(), NotesOptions(layout=layout, detail="full"))
+    )
     assert "Overfull" not in log
 
 
@@ -66,7 +69,7 @@ def test_bare_frames_take_over_a_theme_and_do_not_overflow(tmp_path: Path, theme
         layers=[symnn.Dense(4, "softmax"), symnn.Dense(3, "gelu"), symnn.Dense(2, "sigmoid")],
         loss={"name": "binary_cross_entropy", "l2": 0.1},
     )
-    text = bare_frames(net.derive(), detail="full", figures=True)
+    text = bare_frames(net.derive(), NotesOptions(detail="full", figures=True))
     assert not re.search(r"\\((re)?new[a-z]+|def|documentclass|use[a-z]*(package|theme))\b", text)
     log = compiled(tmp_path, TALK % (theme, text))
     assert "Overfull" not in log
@@ -79,7 +82,9 @@ def test_a_box_of_several_accounts_has_a_frame_of_its_own(tmp_path: Path) -> Non
         layers=[*[symnn.Dense(4, "tanh"), symnn.Dropout(0.5)] * 2, symnn.Dense(2)],
         loss="mse",
     )
-    text = bare_frames(net.derive(), layout="rows", method="differential", notation="d2l")
+    text = bare_frames(
+        net.derive(), NotesOptions(layout="rows", method="differential", notation="d2l")
+    )
     assert r"{{}\tilde{\mathbf{H}}^{(1)}}^{\top}" in text
     for frame in text.split(r"\begin{frame}"):
         assert not (r"\begin{block}" in frame and r"\begin{tabular}" in frame)
@@ -90,12 +95,12 @@ def test_a_row_taller_than_a_frame_goes_on_to_the_next(tmp_path: Path) -> None:
     """Whole, rather than scaled down or off the foot of the frame."""
     layers = [symnn.Dense(4, "elu"), symnn.Dense(4, "silu"), symnn.Dense(2)]
     net = symnn.Network(inputs=4, layers=layers, loss="huber", train={"optimizer": "adam"})
-    text = bare_frames(net.derive(), numbers="decimal")
+    text = bare_frames(net.derive(), NotesOptions(numbers="decimal"))
     assert text.count(r"\left. {}") == text.count(r" \right.") > 0
     assert "Overfull" not in compiled(tmp_path, TALK % ("Warsaw", text))
     matrix = r"\begin{pmatrix}" + r" \\ ".join(["0.1 & 0.2"] * 4) + r"\end{pmatrix}"
     row = Row("z", rf"\left({' + '.join([matrix] * 6)}\right) {matrix}", reason="why")
-    groups = list(groups_of(Equations((row, Row("", "1")))))
+    groups = equations_of((row, Row("", "1")))
     items = [item for group in groups for item in group]
     assert list(map(len, groups)) == [2] + [1] * (len(items) - 2)
     assert len(items) > 2
@@ -103,7 +108,7 @@ def test_a_row_taller_than_a_frame_goes_on_to_the_next(tmp_path: Path) -> None:
     assert [item.tex.count("why") for item in items] == [0] * (len(items) - 2) + [1, 0]
     high = r"\begin{pmatrix}" + r" \\ ".join("123456789abcdef") + r"\end{pmatrix}"
     for rows in ((Row("z", high),), (Row("z", high), Row("", "1"))):
-        assert [len(group) for group in groups_of(Equations(rows))] == [1] * len(rows)
+        assert [len(group) for group in equations_of(rows)] == [1] * len(rows)
 
 
 def test_frames_are_about_equally_full() -> None:
@@ -137,4 +142,4 @@ def test_hostile_titles_are_inert(tmp_path: Path) -> None:
         inputs=1, layers=[symnn.Dense(1)], loss="sse", name="\\input{/etc/passwd} $x$ 100% #1 ~^_"
     )
     assert "/etc/passwd}" not in beamer(net.derive())
-    compiled(tmp_path, beamer(net.derive(), figures=False))
+    compiled(tmp_path, beamer(net.derive(), NotesOptions(figures=False)))

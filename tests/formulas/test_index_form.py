@@ -14,7 +14,7 @@ from symnn.engine.complex_step import draw
 from symnn.engine.evaluate import evaluate
 from symnn.engine.ir import SAMPLES as N
 from symnn.engine.ir import Tensor, axis
-from symnn.formats.registry import PRINTERS
+from symnn.formats.registry import FORMATS
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError
 from symnn.formulas.numbers import matrix
 from symnn.formulas.shapes import tensor_shape, times
@@ -22,8 +22,10 @@ from symnn.formulas.tex import Printer
 from symnn.formulas.tree import Number
 from symnn.language.options import DETAILS, METHODS
 from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
+from symnn.notes.context import Context
 from symnn.notes.document import Row
-from symnn.notes.equations import Equations
+from symnn.notes.options import NotesOptions
+from symnn.notes.rows import row_of
 from symnn.notes.tell import tell
 
 
@@ -51,15 +53,16 @@ def network(loss: str = "cross_entropy", depth: int = 1, l2: float = 0.1) -> sym
 def test_every_line_is_told_by_entries_and_is_true(loss: str) -> None:
     d = network(loss).derive()
     for layout in ("sample", "columns"):
-        told = Equations(d, AFFINE, layout, "full", "en")
+        told = Context(d, AFFINE, layout, "full", "en")
         program = told.sweep.objective.extend(told.sweep.raw)
         arrays = evaluate(program, draw(program, np.random.default_rng(2), {"N": SAMPLES}))
         for line in (*told.sweep.forward.lines, *(s.after for s in told.sweep.steps)):
-            right = told.sides(line, told.notation)[1]
+            row = row_of(told, line)
+            right = row.right
             found = indexed(right, line, program.tensors.values(), arrays, told.notation)
             want = arrays[line.lhs.name]
             assert np.allclose(found, want, rtol=1e-6, atol=1e-8), f"{line}\n{right}"
-            assert told.shapes(line, told.notation) == ""
+            assert row.shape == ""
 
 
 @pytest.mark.usefixtures("refused")
@@ -69,7 +72,9 @@ def test_the_notes_hold_no_matrix_form(method: str, layout: str) -> None:
     for net, details in ((network(), DETAILS), (network("sse", 6), DETAILS[:1])):
         d = net.derive()
         for detail in details:
-            notes = tell(d, layout=layout, detail=detail, method=method, numbers="decimal")
+            notes = tell(
+                d, NotesOptions(layout=layout, detail=detail, method=method, numbers="decimal")
+            )
             told = {row.label: row for row in notes.rows() if row.label}
             assert r"\sum_" in told["z-2"].right and r"\sum_" in told["loss"].right
             assert "F" not in told and not any(map(in_matrices, notes.rows()))
@@ -84,16 +89,16 @@ def in_matrices(row: Row) -> bool:
 
 
 @pytest.mark.usefixtures("refused")
-@pytest.mark.parametrize("kind", [k for k in PRINTERS if k != "pdf"])
+@pytest.mark.parametrize("kind", [k for k in FORMATS if k != "pdf"])
 def test_every_format_prints_what_has_no_matrix_form(kind: str) -> None:
-    assert PRINTERS[kind](network().derive())
+    assert FORMATS[kind].printed(network().derive(), NotesOptions())
 
 
 @pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize("notation", NOTATIONS)
 def test_every_notation_prints_what_has_no_matrix_form(notation: str) -> None:
     for language in ("en", "zh"):
-        notes = tell(network("mse").derive(), notation=notation, language=language)
+        notes = tell(network("mse").derive(), NotesOptions(notation=notation, language=language))
         assert not any(map(in_matrices, notes.rows()))
 
 

@@ -23,8 +23,8 @@ from symnn.formulas.whole import batch_product
 from symnn.language.options import DETAILS
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
-from symnn.notes.equations import Equations
-from symnn.notes.reasons import read_names
+from symnn.notes.context import Context, read_names
+from symnn.notes.options import NotesOptions
 
 EXAMPLES = ("xor", "digits", "deep", "norm_loss", "logistic_regression", "regression")
 
@@ -59,7 +59,7 @@ def check(d, layout, notation=AFFINE, draw=drawn):
     The lines are those of the forward pass and those of every step, in their notation.  draw:
     a program -> values of its leaves.
     """
-    told = Equations(d, notation, layout, "full", "en")
+    told = Context(d, notation, layout, "full", "en")
     sweep, notation = told.sweep, told.notation
     program = sweep.objective.extend(sweep.raw)
     values = draw(program)
@@ -159,7 +159,7 @@ def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
         for t in d.program.leaves
     }
     arrays = evaluate(d.program, values, {"N": SAMPLES})
-    sample = Equations(d, notation, "sample", "full", "en").notation
+    sample = Context(d, notation, "sample", "full", "en").notation
     mean = net.mean_loss
     sums = replace(sample, scaled=frozenset(d.batch.names.values()) if mean else frozenset())
     symbols = {notation.count: np.full((1, 1), float(SAMPLES))}
@@ -224,7 +224,9 @@ def test_missing_tex_names_the_packages(monkeypatch):
 @pytest.mark.skipif(tex.shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_examples_compile():
     for k, name in enumerate(EXAMPLES):
-        text = notes.document(symnn.load(name).derive(), layout=LAYOUTS[k % 3], detail=DETAILS[2])
+        text = notes.document(
+            symnn.load(name).derive(), NotesOptions(layout=LAYOUTS[k % 3], detail=DETAILS[2])
+        )
         assert tex.compile_pdf(text).startswith(b"%PDF")
 
 
@@ -350,7 +352,7 @@ def test_no_line_runs_off_the_page(tmp_path: Path) -> None:
     )
     for layout in ("sample", "rows"):
         (tmp_path / "notes.tex").write_text(
-            notes.document(net.derive(), layout=layout, detail="full")
+            notes.document(net.derive(), NotesOptions(layout=layout, detail="full"))
         )
         command = ["pdflatex", "-interaction=nonstopmode", "notes.tex"]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)

@@ -14,8 +14,9 @@ import pytest
 
 from symnn import Dense, Network
 from symnn.formats.figure import picture, printed
-from symnn.formats.registry import BARE, FORMATS, PRINTERS
+from symnn.formats.registry import FORMATS
 from symnn.io.marks import KEY, WORDS, _origin, marked, origin
+from symnn.notes.options import NotesOptions
 from symnn.targets.registry import generate_files
 
 NET = Network(inputs=2, layers=[Dense(2, "tanh"), Dense(1)], loss="mse", name="small")
@@ -36,11 +37,15 @@ def products() -> dict[str, tuple[bytes, str]]:
     """What the commands deliver, without a mark, and its suffix."""
     derivation = NET.derive()
     found: dict[str, tuple[str | bytes, str]] = {
-        kind: (printer(derivation, figures=True), FORMATS[kind])
-        for kind, printer in PRINTERS.items()
+        kind: (form.printed(derivation, NotesOptions(figures=True)), form.suffix)
+        for kind, form in FORMATS.items()
         if kind != "pdf"
     }
-    found |= {f"bare {k}": (printer(derivation), FORMATS[k]) for k, printer in BARE.items()}
+    found |= {
+        f"bare {kind}": (form.bare(derivation, NotesOptions()), form.suffix)
+        for kind, form in FORMATS.items()
+        if form.bare
+    }
     for suffix in (".svg", ".tex"):
         found[f"figure{suffix}"] = (printed(picture(NET), suffix), suffix)
     for target in ("plain", "c"):

@@ -19,6 +19,7 @@ from symnn.engine.ir import Line
 from symnn.formats.registry import document
 from symnn.formats.tex import compile_pdf
 from symnn.notation.books import NOTATIONS
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 
 SPEC = """
@@ -152,7 +153,9 @@ def test_equal_layers_are_told_once_unless_their_letters_differ() -> None:
     ],
 )
 def test_it_compiles(notation: str, name: str, layout: str) -> None:
-    text = document(symnn.load(name).derive(), notation=notation, layout=layout, detail="full")
+    text = document(
+        symnn.load(name).derive(), NotesOptions(notation=notation, layout=layout, detail="full")
+    )
     assert compile_pdf(text).startswith(b"%PDF")
 
 
@@ -287,7 +290,7 @@ def test_letters_of_a_table_do_not_meet_others() -> None:
 def test_every_way_to_write_gradients_is_told(gradients: str) -> None:
     own = {"base": "d2l", "gradients": gradients, "hadamard": "asterisk"}
     for layout in ("sample", "rows"):
-        notes = tell(net(notation=own).derive(), layout=layout, detail="full")
+        notes = tell(net(notation=own).derive(), NotesOptions(layout=layout, detail="full"))
         text = " ".join(getattr(b, "text", "") for s in notes.sections for b in s.blocks)
         assert ("for the error of layer" in text) == (gradients == "delta")
         assert (r"\nabla_{v} J" in text) == (gradients == "nabla")

@@ -11,6 +11,7 @@ from symnn.formats.registry import document, github, html, qmd
 from symnn.language.options import DETAILS
 from symnn.notation.books import NOTATIONS
 from symnn.notes.labels import labelled
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
@@ -24,7 +25,10 @@ def test_every_code_is_a_statement_of_the_module(name: str) -> None:
     net = symnn.load(name)
     module = squeezed(net.generate())
     for detail in DETAILS:
-        codes = {row.code.partition("  # ")[0] for row in tell(net.derive(), detail=detail).rows()}
+        codes = {
+            row.code.partition("  # ")[0]
+            for row in tell(net.derive(), NotesOptions(detail=detail)).rows()
+        }
         assert all(squeezed(code) in module for code in codes - {""})
 
 
@@ -55,23 +59,23 @@ def test_differences_of_layout_are_said() -> None:
     assert "one sample, a column" in sample
     assert "the stable form" in sample
     assert "its factor $1/N$" in sample
-    rows = tell(d, layout="rows").remarks
+    rows = tell(d, NotesOptions(layout="rows")).remarks
     assert "there, too, a sample is a row" in rows
     assert "its factor" not in rows
     assert "transpose of $W_{1}$" not in rows
-    cs231n = tell(d, notation=NOTATIONS["cs231n"]).remarks
+    cs231n = tell(d, NotesOptions(notation=NOTATIONS["cs231n"])).remarks
     assert "keeps the transpose of $W$" in cs231n
 
 
 def test_the_code_stands_at_the_end_if_asked_for() -> None:
     d = symnn.load("digits").derive()
     assert "Equation and code" not in document(d) + github(d)
-    text = document(d, code=True)
+    text = document(d, NotesOptions(code=True))
     assert r"\beside{z_{1} = A_{1} x + b_{1}}{\texttt{z\_1\ =\ x\ @\ A\_1.T\ +\ b\_1}}" in text
     assert r"\below{L = " in text
-    for printed in (github(d, code=True), qmd(d, code=True)):
+    for printed in (github(d, NotesOptions(code=True)), qmd(d, NotesOptions(code=True))):
         assert "```python\nz_1 = x @ A_1.T + b_1\n```" in printed
-    assert "Equation and code" not in html(d, code=True)
+    assert "Equation and code" not in html(d, NotesOptions(code=True))
 
 
 def test_the_page_has_the_code_of_every_row() -> None:

@@ -13,9 +13,11 @@ from symnn.api import Derivation
 from symnn.engine.complex_step import complex_step
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notes.context import Context
 from symnn.notes.differentials import differential_rows
-from symnn.notes.document import Equations as EquationBlock
-from symnn.notes.equations import Equations
+from symnn.notes.document import Equations
+from symnn.notes.options import NotesOptions
+from symnn.notes.rows import groups
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
@@ -29,10 +31,10 @@ def built(loss: str, hidden: str) -> Derivation:
 
 def told(d: Derivation, notation: str, layout: str) -> int:
     """The number of gradients whose differentials hold."""
-    eq = Equations(d, NOTATIONS[notation], layout, "full", "en")
-    point, seen = Point(eq), 0
-    for group in eq.groups():
-        rows = differential_rows(eq, group, eq.notation)
+    context = Context(d, NOTATIONS[notation], layout, "full", "en")
+    point, seen = Point(context), 0
+    for group in groups(context):
+        rows = differential_rows(context, group, context.notation)
         own = [row.right for row in rows if r"\langle" in row.right]
         if not own:
             continue
@@ -64,13 +66,13 @@ def test_it_is_true_in_every_notation(notation: str, layout: str) -> None:
 @pytest.mark.parametrize("name", example_names())
 def test_the_results_are_those_of_the_chain_rule(name: str) -> None:
     d = symnn.load(name).derive()
-    by = {m: tell(d, method=m, detail="full") for m in ("chain", "differential")}
+    by = {m: tell(d, NotesOptions(method=m, detail="full")) for m in ("chain", "differential")}
     results = {
         method: [
             (row.right, row.checked)
             for section in notes.sections
             for block in section.blocks
-            if isinstance(block, EquationBlock)
+            if isinstance(block, Equations)
             for row in block.rows
             if row.result
         ]
@@ -82,4 +84,4 @@ def test_the_results_are_those_of_the_chain_rule(name: str) -> None:
 
 def test_an_unknown_method_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match="unknown method 'x'; known: chain, differential"):
-        tell(symnn.load("xor").derive(), method="x")
+        tell(symnn.load("xor").derive(), NotesOptions(method="x"))

@@ -17,8 +17,10 @@ from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
 from symnn.formats.registry import document, github, html
 from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notes.context import Context
 from symnn.notes.document import Box, Document, Paragraph
-from symnn.notes.equations import Equations
+from symnn.notes.options import NotesOptions
+from symnn.notes.rows import groups
 from symnn.notes.tell import tell
 from symnn.notes.transposes import why_transposed
 from symnn.spec.sources import example_names
@@ -42,19 +44,19 @@ def boxes(notes: Document) -> list[Box]:
 @pytest.mark.parametrize("name", example_names())
 def test_each_kind_of_transpose_is_explained_once(name: str) -> None:
     for detail, layout in (("textbook", "sample"), ("full", "columns")):
-        found = boxes(tell(derived(name), detail=detail, layout=layout))
+        found = boxes(tell(derived(name), NotesOptions(detail=detail, layout=layout)))
         deep = len(derived(name).network.layers) > 1
         assert len(found) == (2 if deep else 1)
         assert all(len(box.texts) == 3 for box in found)
-    assert not boxes(tell(derived(name), detail="answer"))
+    assert not boxes(tell(derived(name), NotesOptions(detail="answer")))
 
 
 class Point:
     """Random numbers for the letters of a derivation, and for a change of each of them."""
 
-    def __init__(self, eq: Equations) -> None:
-        self.eq, rng = eq, np.random.default_rng(3)
-        self.program = eq.sweep.objective.extend(eq.sweep.raw)
+    def __init__(self, context: Context) -> None:
+        self.context, rng = context, np.random.default_rng(3)
+        self.program = context.sweep.objective.extend(context.sweep.raw)
         sizes = {"n": SAMPLES}
         self.leaves = {
             t.name: rng.uniform(0.2, 1, [sizes.get(a.name, a.size) for a in t.axes])
@@ -62,18 +64,18 @@ class Point:
         }
         self.arrays = evaluate(self.program, self.leaves, {"N": SAMPLES})
         self.changes = {n: rng.normal(size=np.shape(a)) for n, a in self.arrays.items()}
-        self.symbols = {eq.notation.count: np.full((1, 1), float(SAMPLES))}
+        self.symbols = {context.notation.count: np.full((1, 1), float(SAMPLES))}
         for t in self.program.tensors.values():
             batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
             value, change = (
-                matrix(t, table[t.name], eq.notation, eq.layout)
+                matrix(t, table[t.name], context.notation, context.layout)
                 for table in (self.arrays, self.changes)
             )
             for inline in (False, True):
-                symbol = eq.notation.symbol(t.name, batch=batch, inline=inline)
+                symbol = context.notation.symbol(t.name, batch=batch, inline=inline)
                 self.symbols[symbol] = value
                 self.symbols[rf"\mathrm{{d}} {symbol}"] = change
-            turned = eq.notation.symbol(t.name, batch=batch, transposed=True)
+            turned = context.notation.symbol(t.name, batch=batch, transposed=True)
             self.symbols[turned] = value.T
 
     def value(self, text: str) -> float:
@@ -93,7 +95,7 @@ class Point:
         found = []
         for ones in itertools.product((2, 3, 4, SAMPLES), repeat=text.count(r"\mathbf{1}")):
             try:
-                found.append(read(text, self.symbols, ones, functions(self.eq)))
+                found.append(read(text, self.symbols, ones, functions(self.context)))
             except (AssertionError, ValueError):
                 continue
         assert found, text
@@ -105,13 +107,13 @@ def plain(text: str) -> str:
     return text.replace(r"\left\langle", r"\langle").replace(r"\right\rangle", r"\rangle")
 
 
-def functions(eq: Equations) -> dict[str, Callable[..., np.ndarray]]:
+def functions(context: Context) -> dict[str, Callable[..., np.ndarray]]:
     """The activations by the letters that the notation gives them."""
     found = {}
-    for name, f in eq.activations.items():
+    for name, f in context.activations.items():
         for order in range(2):
             primes = r"\prime" * order
-            key = eq.notation.applied(f.row.name, f.row.tex, "z" + name[1:], primes)
+            key = context.notation.applied(f.row.name, f.row.tex, "z" + name[1:], primes)
             found[key] = slope(FUNCTIONS[f.row.tex], order)
     return found
 
@@ -119,10 +121,10 @@ def functions(eq: Equations) -> dict[str, Callable[..., np.ndarray]]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("notation", NOTATIONS)
 def test_the_account_by_differentials_is_true(notation: str, layout: str) -> None:
-    eq = Equations(small(), NOTATIONS[notation], layout, "full", "en")
-    point, seen = Point(eq), 0
-    for group in eq.groups():
-        found = why_transposed(eq, group, eq.notation)
+    context = Context(small(), NOTATIONS[notation], layout, "full", "en")
+    point, seen = Point(context), 0
+    for group in groups(context):
+        found = why_transposed(context, group, context.notation)
         if found is not None:
             text = plain(found[1].texts[1])
             pairs = re.findall(r"\\langle .*? \\rangle", text)
@@ -133,14 +135,15 @@ def test_the_account_by_differentials_is_true(notation: str, layout: str) -> Non
 
 
 def test_there_is_no_box_where_nothing_is_transposed() -> None:
-    eq = Equations(small(), NOTATIONS["affine"], "rows", "full", "en")
-    told = [found[0] for g in eq.groups() if (found := why_transposed(eq, g, eq.notation))]
-    assert set(told) == {"weights"}  # in rows the error is printed without one
+    context = Context(small(), NOTATIONS["affine"], "rows", "full", "en")
+    every = [why_transposed(context, group, context.notation) for group in groups(context)]
+    # in rows the error is printed without one
+    assert {found[0] for found in every if found} == {"weights"}
 
 
 @pytest.mark.parametrize("name", example_names())
 def test_every_error_and_the_cost_are_put_into_words(name: str) -> None:
-    notes = tell(derived(name), detail="full")
+    notes = tell(derived(name), NotesOptions(detail="full"))
     section = next(s for s in notes.sections if "chain rule" in s.title)
     said = [b.text for b in section.blocks if isinstance(b, Paragraph)]
     layers = [b for b in section.blocks if getattr(b, "text", "").startswith(("Layer", "Output"))]

@@ -29,11 +29,12 @@ from symnn.engine.ir import name_of
 from symnn.formats import figure as draw
 from symnn.formats.registry import document, fragment, html
 from symnn.notation.books import AFFINE, LAYOUTS
-from symnn.notes.equations import Equations
+from symnn.notes.context import Context
 from symnn.notes.figures import FIGURES, captioned
 from symnn.notes.figures.activations import bound, steepest
 from symnn.notes.figures.descent import found_profile
 from symnn.notes.figures.graph import DOTS
+from symnn.notes.options import NotesOptions
 
 HOSTILE = "</title><script>alert(1)</script> \\input{/etc/passwd} & $x$ %"
 
@@ -77,13 +78,13 @@ NETWORKS = {
 }
 
 
-def equations(net: symnn.Network, layout: str = "sample") -> Equations:
-    return Equations(net.derive(), AFFINE, layout, "textbook", "en")
+def equations(net: symnn.Network, layout: str = "sample") -> Context:
+    return Context(net.derive(), AFFINE, layout, "textbook", "en")
 
 
 def drawings(net: symnn.Network) -> dict[str, Drawing]:
-    eq = equations(net)
-    made = {name: figure(eq) for name, figure in FIGURES.items()}
+    context = equations(net)
+    made = {name: figure(context) for name, figure in FIGURES.items()}
     return {name: drawing for name, drawing in made.items() if drawing is not None}
 
 
@@ -132,11 +133,11 @@ def test_arrows_lead_back_to_every_parameter(name: str, layout: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_arrows_are_the_reads_of_the_lines(name: str) -> None:
-    eq = equations(NETWORKS[name]())
-    drawing = FIGURES["graph"](eq)
+    context = equations(NETWORKS[name]())
+    drawing = FIGURES["graph"](context)
     assert drawing is not None
     shown = {node.name for node in drawing.nodes} - {DOTS}
-    reads = {(name_of(e), line.lhs.name) for line in eq.forward.lines for e in line.reads}
+    reads = {(name_of(e), line.lhs.name) for line in context.forward.lines for e in line.reads}
     forward = {(p.source, p.target) for p in drawing.paths if p.kind in ("forward", "feed")}
     backward = {(p.source, p.target) for p in drawing.paths if p.kind == "backward"}
 
@@ -145,7 +146,7 @@ def test_the_arrows_are_the_reads_of_the_lines(name: str) -> None:
 
     assert known(forward) == known(reads)
     # a gradient takes the way of the values, in the other direction, where there is one
-    assert known(backward) == {(b, a) for a, b in known(reads) if a in eq.sweep.names}
+    assert known(backward) == {(b, a) for a, b in known(reads) if a in context.sweep.names}
 
 
 def test_an_arrow_ends_at_the_circle_of_its_target() -> None:
@@ -365,13 +366,13 @@ def test_the_notes_number_their_figures() -> None:
     text = document(derivation)
     assert text.count(r"\begin{tikzpicture}") == text.count(r"\caption{") == 4
     assert "tikz" not in fragment(derivation)
-    assert fragment(derivation, figures=True).count(r"\begin{tikzpicture}") == 4
-    assert r"\begin{tikzpicture}" not in document(derivation, figures=False)
+    assert fragment(derivation, NotesOptions(figures=True)).count(r"\begin{tikzpicture}") == 4
+    assert r"\begin{tikzpicture}" not in document(derivation, NotesOptions(figures=False))
     page = html(derivation)
     for number in range(1, 5):
         assert f"<b>Figure {number}.</b>" in page
     assert page.count('<svg class="symnn"') == 4 + 4 + 1  # two levels, and the shortest
-    assert '<svg class="symnn"' not in html(derivation, figures=False)
+    assert '<svg class="symnn"' not in html(derivation, NotesOptions(figures=False))
 
 
 def test_captions_say_what_is_left_out() -> None:

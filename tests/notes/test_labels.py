@@ -19,6 +19,7 @@ from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations
 from symnn.notes.labels import LabelError, labelled, names
 from symnn.notes.links import linker
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
@@ -52,7 +53,9 @@ def test_labels_are_unique_and_complete_at_every_level(name: str) -> None:
     net = symnn.load(name)
     wanted = {f"{letter}-{n[2:]}" for n in net.parameters for letter in (n[0], "z", "delta")}
     for detail in DETAILS:
-        labels = [k for row in tell(net.derive(), detail=detail).rows() for k in row.labels]
+        labels = [
+            k for row in tell(net.derive(), NotesOptions(detail=detail)).rows() for k in row.labels
+        ]
         assert len(labels) == len(set(labels))
         assert wanted <= set(labels), detail
 
@@ -61,7 +64,7 @@ def test_equations_for_equal_layers_carry_the_labels_of_all_of_them() -> None:
     notes = tell(symnn.load("deep").derive())
     (row,) = {r for r in labelled(notes).values() if "delta-5" in r.labels}
     assert row.labels == tuple(f"delta-{k}" for k in range(10, 1, -1))
-    (alone,) = tell(symnn.load("deep").derive(), select="delta_5").rows()
+    (alone,) = tell(symnn.load("deep").derive(), NotesOptions(select="delta_5")).rows()
     assert alone.left == r"\delta_{5}"
     assert alone.right == r"(A_{6}^{\top} \delta_{6}) \odot (1 - a_{5}^{\odot 2})"
 
@@ -81,7 +84,7 @@ def test_a_selection_is_those_equations_alone() -> None:
 
 @pytest.mark.parametrize("select", ["", "delta_1, A_1", "F", "z_1,A_1,A_1"])
 def test_links_lead_only_where_the_document_has_a_label(select: str) -> None:
-    text = document(symnn.load("xor").derive(), select=select)
+    text = document(symnn.load("xor").derive(), NotesOptions(select=select))
     labels = re.findall(r"\\label\{([^}]*)\}", text)
     assert len(labels) == len(set(labels))
     places = set(re.findall(r"\\symbollink\{([^}#]*)\}", text))
@@ -109,7 +112,7 @@ def test_a_fragment_fits_a_narrow_text(tmp_path: Path) -> None:
         layers=[symnn.Dense(4, "tanh"), symnn.Dropout(0.5), symnn.Dense(3, "softmax")],
         loss={"name": "cross_entropy", "l2": 0.1},
     )
-    text = fragment_to_input(net.derive(), detail="full", method="differential")
+    text = fragment_to_input(net.derive(), NotesOptions(detail="full", method="differential"))
     assert not too_wide(tmp_path, text)
 
 
@@ -120,14 +123,16 @@ def test_sentences_numbers_and_code_fit_a_narrow_text(tmp_path: Path) -> None:
         "digits": {"notation": "d2l", "code": True},
         "deep": {"layout": "columns", "detail": "full"},
     }
-    texts = [fragment_to_input(symnn.load(n).derive(), **own) for n, own in options.items()]
+    texts = [
+        fragment_to_input(symnn.load(n).derive(), NotesOptions(**own)) for n, own in options.items()
+    ]
     assert not too_wide(tmp_path, "\n".join(texts))
 
 
 def test_a_long_example_goes_on_to_the_next_page(tmp_path: Path) -> None:
     layers = [symnn.Dense(4, "elu"), symnn.Dense(4, "elu"), symnn.Dense(2, "softmax")]
     net = symnn.Network(inputs=4, layers=layers, loss="cross_entropy")
-    assert not too_wide(tmp_path, fragment_to_input(net.derive(), numbers="decimal"))
+    assert not too_wide(tmp_path, fragment_to_input(net.derive(), NotesOptions(numbers="decimal")))
 
 
 @pytest.mark.parametrize("digits", [4, 12])
@@ -141,7 +146,7 @@ def test_matrices_of_many_digits_fit_a_narrow_text(digits: int, tmp_path: Path) 
         train={"optimizer": "adam"},
         notes={"digits": digits},
     )
-    text = fragment_to_input(net.derive(), numbers="decimal")
+    text = fragment_to_input(net.derive(), NotesOptions(numbers="decimal"))
     assert not too_wide(tmp_path, text)
     assert (r"\text{\scriptsize" in text) == (digits == 12)
 
@@ -178,7 +183,7 @@ def test_a_broken_formula_is_the_same_formula(name: str, limit: int) -> None:
     """Every line is whole by itself, and nothing is lost or added but what a break needs."""
     added = r"\\left\.|\\right\.|\{\}|\\cdot(?= \\(?:begin|left))|\s"
     for options in ({"detail": "full", "numbers": "pencil"}, {"method": "differential"}):
-        notes = tell(symnn.load(name).derive(), figures=False, **options)
+        notes = tell(symnn.load(name).derive(), NotesOptions(figures=False, **options))
         blocks = [block for section in notes.sections for block in section.blocks]
         rows = [row for block in blocks if isinstance(block, Equations) for row in block.rows]
         assert any(len(broken(row.right, limit)) > 1 for row in rows)
@@ -198,7 +203,7 @@ def test_code_keeps_its_indentation() -> None:
         layers=[symnn.Dense(4, "relu"), symnn.Dense(4, "relu"), symnn.Dense(2, "softmax")],
         loss={"name": "cross_entropy", "l2": 0.1},
     )
-    text = document(net.derive(), code=True)
+    text = document(net.derive(), NotesOptions(code=True))
     assert "\\newline\n\\mbox{}\\texttt{\\ \\ \\ \\ " in text
 
 
@@ -220,7 +225,7 @@ def test_an_unknown_label_is_a_mistake_of_the_user(capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("detail", DETAILS)
 @pytest.mark.parametrize("name", ["xor", "deep", "digits"])
 def test_every_link_of_the_document_has_its_end(name: str, detail: str) -> None:
-    text = document(symnn.load(name).derive(), detail=detail)
+    text = document(symnn.load(name).derive(), NotesOptions(detail=detail))
     ends = re.findall(r"\\label\{([^}]*)\}", text)
     assert len(ends) == len(set(ends))
     places = set(re.findall(r"\\symbollink\{((?:eq|sym):[^}]*)\}", text))
@@ -231,7 +236,7 @@ def test_every_link_of_the_document_has_its_end(name: str, detail: str) -> None:
 @pytest.mark.parametrize("notation", NOTATIONS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_symbols_are_linked_in_every_notation(notation: str, layout: str) -> None:
-    notes = tell(symnn.load("xor").derive(), notation=notation, layout=layout)
+    notes = tell(symnn.load("xor").derive(), NotesOptions(notation=notation, layout=layout))
     rows = dict(zip([r.label for r in notes.rows()], linked(notes), strict=True))
     places = re.findall(r"<(?:eq|sym):symnn-xor-net-([^|]*)\|", rows["z-2"])
     assert sorted(places) == ["A", "a-1", "b"]
@@ -255,7 +260,7 @@ def test_a_fragment_is_input_twice_without_a_clash(tmp_path: Path) -> None:
         (tmp_path / f"{name}.tex").write_text(fragment_to_input(d))
         assert not re.search(r"\\(new|renew|def|use)[a-z]*", fragment_to_input(d))
     d = symnn.load("deep").derive()
-    (tmp_path / "two.tex").write_text(fragment_to_input(d, select="delta_3,A_3"))
+    (tmp_path / "two.tex").write_text(fragment_to_input(d, NotesOptions(select="delta_3,A_3")))
     (tmp_path / "own.tex").write_text(
         r"\documentclass{article}\usepackage{amsmath}\begin{document}"
         r"\input{xor}\input{digits}\input{two}"

@@ -22,11 +22,12 @@ from symnn.formulas.tex import NumberPrinter
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS
 from symnn.notation.books import AFFINE, NOTATIONS
-from symnn.notes.document import Equations as EquationBlock
-from symnn.notes.document import Paragraph
-from symnn.notes.equations import Equations
+from symnn.notes.context import Context
+from symnn.notes.document import Equations, Paragraph
+from symnn.notes.options import NotesOptions
+from symnn.notes.sections.numbers import worked
 from symnn.notes.tell import letters, tell
-from symnn.notes.worked_numbers import Numbers, worked
+from symnn.notes.worked_numbers import Numbers
 
 MAZUR: dict[str, Any] = {
     "model": {"name": "2-2-2", "inputs": 2},
@@ -58,8 +59,8 @@ def network(hidden: str = "tanh", loss: str = "sse", **more: Any) -> symnn.Netwo
 
 def numbers(net: symnn.Network, style: str, digits: int, notation: str = "affine") -> Numbers:
     derivation = net.derive()
-    eq = Equations(derivation, letters(net, notation), "sample", "full", "en")
-    found = Numbers.of(eq, style, digits)
+    context = Context(derivation, letters(net, notation), "sample", "full", "en")
+    found = Numbers.of(context, style, digits)
     assert found is not None
     return found
 
@@ -94,10 +95,10 @@ def each_moved(text: str) -> list[str]:
 def functions(told: Numbers) -> dict[str, Any]:
     """The letters that a notation has for the activations."""
     found = {}
-    for name, f in told.eq.activations.items():
+    for name, f in told.context.activations.items():
         for order in range(3):
             primes = r"\prime" * order
-            key = told.eq.notation.applied(f.row.name, f.row.tex, "z" + name[1:], primes)
+            key = told.context.notation.applied(f.row.name, f.row.tex, "z" + name[1:], primes)
             found[key] = slope(FUNCTIONS[f.row.tex], order)
     return found
 
@@ -119,7 +120,7 @@ def check(told: Numbers) -> tuple[int, int]:
         result = read(text, {}, ())
         value = true[line.lhs.name]
         value = value if value.ndim == 2 else value.reshape(-1, 1)
-        turned = line.lhs.axes and told.eq.notation.turned(line.lhs.name, "sample")
+        turned = line.lhs.axes and told.context.notation.turned(line.lhs.name, "sample")
         value = value.T if turned and value.shape[1] > 0 and len(line.lhs.axes) == 2 else value
         unit = max(half_units(text), default=0.0)
         assert result.shape == value.shape, (str(line), text)
@@ -244,7 +245,7 @@ def test_the_numbers_of_mazur() -> None:
     """M. Mazur 2015, A Step by Step Backpropagation Example; his biases are not updated."""
     told = numbers(symnn.load(MAZUR), "decimal", 9)
     assert told.value("L") == (r"\approx", "0.298371109")
-    gradient = told.example.values.array(told.eq.sweep.names["A_2"])
+    gradient = told.example.values.array(told.context.sweep.names["A_2"])
     assert round(float(gradient[0, 0]), 9) == 0.082167041
     assert entries_of(told.value("dA_2")[1])[0] == 0.0821670406
     want = [0.35891648, 0.408666186, 0.511301270, 0.561370121]
@@ -255,7 +256,7 @@ def test_the_numbers_of_mazur() -> None:
 
 
 def test_the_document_prints_them() -> None:
-    text = notes.document(symnn.load(MAZUR).derive(), numbers="decimal")
+    text = notes.document(symnn.load(MAZUR).derive(), NotesOptions(numbers="decimal"))
     assert r"\approx 0.298371109" in text and "0.358916480 & 0.408666186" in text
 
 
@@ -296,21 +297,21 @@ def test_the_loss_after_the_step() -> None:
     new = evaluate(told.example.program, leaves)
     moved = {n: new.get(f"{n}_next", v) for n, v in leaves.items()}
     after = evaluate(told.example.program, moved)["L"]
-    said = [b.text for b in worked(told.eq, "decimal", 9) if isinstance(b, Paragraph)][-1]
+    said = [b.text for b in worked(told.context, "decimal", 9) if isinstance(b, Paragraph)][-1]
     assert f"{after:.9f}" in said
 
 
 def test_every_line_is_there_in_order() -> None:
     told = numbers(symnn.load("xor"), "decimal", 4)
-    blocks = worked(told.eq, "decimal", 4)
-    rows = [row for b in blocks if isinstance(b, EquationBlock) for row in b.rows]
+    blocks = worked(told.context, "decimal", 4)
+    rows = [row for b in blocks if isinstance(b, Equations) for row in b.rows]
     assert rows[len(told.leaves()) :] == [
         row for line in told.example.program.lines for row in told.rows(line)
     ]
 
 
 def test_a_large_network_has_one_sentence() -> None:
-    notes = tell(symnn.load("digits").derive(), numbers="decimal", detail="answer")
+    notes = tell(symnn.load("digits").derive(), NotesOptions(numbers="decimal", detail="answer"))
     (section,) = [s for s in notes.sections if s.title == "The same with numbers"]
     assert len(section.blocks) == 1 and "too large" in str(section.blocks[0])
 
@@ -326,9 +327,9 @@ def one_unit(x: float, **train: float) -> symnn.Network:
 
 @pytest.mark.parametrize("x", [1000.0, -1e100])
 def test_numbers_out_of_range_have_one_sentence(x: float) -> None:
-    eq = numbers(one_unit(1.0), "decimal", 4).eq
-    eq = Equations(one_unit(x).derive(), eq.notation, "sample", "full", "en")
-    (block,) = worked(eq)
+    context = numbers(one_unit(1.0), "decimal", 4).context
+    context = Context(one_unit(x).derive(), context.notation, "sample", "full", "en")
+    (block,) = worked(context)
     assert "leave the range" in str(block)
 
 
@@ -339,8 +340,8 @@ def test_a_saturated_unit_keeps_its_digits() -> None:
 
 
 def test_a_step_that_is_too_long_is_told() -> None:
-    blocks = worked(numbers(one_unit(0.5, learning_rate=1e6), "decimal", 4).eq)
-    assert "too long" in str(blocks[-1])
+    *_, last = worked(numbers(one_unit(0.5, learning_rate=1e6), "decimal", 4).context)
+    assert "too long" in str(last)
 
 
 def test_numbers_are_off_unless_asked_for() -> None:
@@ -349,9 +350,9 @@ def test_numbers_are_off_unless_asked_for() -> None:
     assert "The same with numbers" not in notes.fragment(derivation)
     asked = symnn.load({**MAZUR, "notes": {"numbers": "pencil"}}).derive()
     assert "The same with numbers" in notes.fragment(asked)
-    assert "The same with numbers" not in notes.fragment(asked, numbers="none")
+    assert "The same with numbers" not in notes.fragment(asked, NotesOptions(numbers="none"))
     with pytest.raises(ValueError, match="known: decimal, none, pencil"):
-        tell(derivation, numbers="roman")
+        tell(derivation, NotesOptions(numbers="roman"))
 
 
 def test_what_is_drawn_comes_from_the_seed() -> None:

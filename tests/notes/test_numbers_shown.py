@@ -18,8 +18,9 @@ from symnn.formats import registry as notes
 from symnn.formats.html import words
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import LAYOUTS, NOTATIONS
-from symnn.notes.document import Equations as EquationBlock
-from symnn.notes.worked_numbers import worked
+from symnn.notes.document import Equations
+from symnn.notes.options import NotesOptions
+from symnn.notes.sections.numbers import worked
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -37,7 +38,9 @@ def test_numbers_fit_the_page(tmp_path: Path, layout: str) -> None:
     )
     nets = [wide, long, symnn.load("xor"), symnn.load(MAZUR)]
     for net, style in itertools.product(nets, ("decimal", "pencil")):
-        text = notes.document(net.derive(), layout=layout, numbers=style, figures=False)
+        text = notes.document(
+            net.derive(), NotesOptions(layout=layout, numbers=style, figures=False)
+        )
         (tmp_path / "notes.tex").write_text(text)
         command = ["pdflatex", "-interaction=nonstopmode", "notes.tex"]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
@@ -54,8 +57,8 @@ def test_katex_typesets_the_numbers_in_strict_mode() -> None:
     for notation, loss, style in itertools.product(NOTATIONS, LOSSES, ("decimal", "pencil")):
         net = network("gelu" if style == "decimal" else "relu", loss)
         told = numbers(net, style, 4, notation)
-        for block in worked(told.eq, style, 4):
-            if isinstance(block, EquationBlock):
+        for block in worked(told.context, style, 4):
+            if isinstance(block, Equations):
                 texts |= {tex for row in block.rows for tex in (row.left, row.right)}
             texts |= {tex for math, tex in words(getattr(block, "text", "")) if math}
         texts |= {told.beside(line) for line in told.example.program.lines}
@@ -87,12 +90,12 @@ def test_every_layer_is_updated_in_numbers_on_the_page() -> None:
     """Without numbers, the updates of three equal layers are one line for k."""
     net = symnn.Network(inputs=2, layers=[symnn.Dense(2, "tanh")] * 3, loss="sse")
     derivation = net.derive()
-    assert "k = 1" in str(notes.tell(derivation, figures=False).sections[-1])
+    assert "k = 1" in str(notes.tell(derivation, NotesOptions(figures=False)).sections[-1])
     rows = [
         row
-        for section in notes.tell(derivation, figures=False, beside=True).sections
+        for section in notes.tell(derivation, NotesOptions(figures=False, beside=True)).sections
         for block in section.blocks
-        if isinstance(block, EquationBlock)
+        if isinstance(block, Equations)
         for row in block.rows
         if row.relation == r"\leftarrow"
     ]
@@ -111,7 +114,7 @@ def test_each_error_has_its_nudge_on_the_page() -> None:
     [("digits", {}), ("xor", {"numbers": "none"}), ("xor", {"layout": "rows"})],
 )
 def test_a_page_without_numbers_has_no_switch(net: str, options: dict[str, str]) -> None:
-    page = notes.html(symnn.load(net).derive(), **options)
+    page = notes.html(symnn.load(net).derive(), NotesOptions(**options))
     assert 'data-beside="numbers"' not in page.partition("<body")[2].partition("<script>")[0]
 
 

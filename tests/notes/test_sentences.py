@@ -19,8 +19,9 @@ from symnn.engine.ir import Line, Program, Tensor, Term, entries, lines_of, name
 from symnn.engine.lower import MatMul, Outer, lower_line
 from symnn.language.phrases import PHRASES
 from symnn.notation.books import AFFINE, NOTATIONS
+from symnn.notes.context import Context
 from symnn.notes.document import Box, Document, Figure, Listing, Paragraph
-from symnn.notes.equations import Equations
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.spec.reader import load_spec
 from symnn.spec.sources import example_names
@@ -39,12 +40,14 @@ def built(seed: int | str) -> Network:
 
 
 @functools.cache
-def told(seed: int | str) -> tuple[Network, Equations, str, Document]:
+def told(seed: int | str) -> tuple[Network, Context, str, Document]:
     """A random network, what its notes are made of, their sentences, and the notes."""
     net = built(seed)
-    eq = Equations(net.derive(), AFFINE, "sample", "textbook", "en")
-    notes = tell(net.derive(), layout="sample", figures=False, ticks=False, notation=AFFINE)
-    return net, eq, sentences(notes), notes
+    context = Context(net.derive(), AFFINE, "sample", "textbook", "en")
+    notes = tell(
+        net.derive(), NotesOptions(layout="sample", figures=False, ticks=False, notation=AFFINE)
+    )
+    return net, context, sentences(notes), notes
 
 
 def sentences(notes: Document) -> str:
@@ -61,7 +64,7 @@ def points(net: Network) -> tuple[dict[str, Any], dict[str, Any]]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_gradient_is_said_to_be_the_sum_of_the_samples_where_it_is(seed: int | str) -> None:
-    net, eq, text, _ = told(seed)
+    net, context, text, _ = told(seed)
     values, whole = points(net)
     d = net.derive()
     samples = {t.name for t in net.program.leaves if any(a.name == "n" for a in t.axes)}
@@ -74,21 +77,21 @@ def test_the_gradient_is_said_to_be_the_sum_of_the_samples_where_it_is(seed: int
         total = sum(part[d.sample.names[name]] for part in parts)
         total = total / N if net.mean_loss else total
         plain &= np.allclose(total, whole[d.batch.names[name]], rtol=1e-9, atol=1e-12)
-    assert (eq.say("penalty_once") in text) == (not plain)
+    assert (context.say("penalty_once") in text) == (not plain)
     word = "mean" if net.mean_loss else "sum"
     assert f"is the {word} of the one-sample gradients" in text
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_stable_forms_have_the_values_that_are_said(seed: int | str) -> None:
-    net, eq, text, _ = told(seed)
+    net, context, text, _ = told(seed)
     values, before = points(net)
     after = evaluate(net.derive().stable, values, {"N": N})
     other = [n for n in before if not np.allclose(before[n], after[n], rtol=1e-9, atol=1e-12)]
     if "Rounding and overflow" in text:
         assert ("have the same values and" in text) == (not other)
         named = re.findall(r"The (?:values|squared norm) (\$.*?\$) (?:are|is) divided", text)
-        letters = [f"${eq.letter(n)}$" for n in before if n in other]
+        letters = [f"${context.letter(n)}$" for n in before if n in other]
         assert [letter for group in named for letter in group.split(", ")] == letters
         for name in other:
             assert np.all(after[name] <= before[name] * 1e3) and np.all(after[name] > 0)
@@ -98,11 +101,11 @@ def test_the_stable_forms_have_the_values_that_are_said(seed: int | str) -> None
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_activation_is_said_to_be_of_components_where_it_is(seed: int | str) -> None:
-    net, eq, text, _ = told(seed)
+    net, context, text, _ = told(seed)
     d = net.derive()
     values = {n: v[0] if n in sampled(net) else v for n, v in points(net)[0].items()}
     components = True
-    for k in range(1, eq.depth + 1):
+    for k in range(1, context.depth + 1):
         forward = d.sample.forward
         if f"a_{k}" in forward.definitions:
             z = evaluate(forward, values)[f"z_{k}"]
@@ -112,8 +115,8 @@ def test_an_activation_is_said_to_be_of_components_where_it_is(seed: int | str) 
                 moved = evaluate(forward, values, shifts={f"z_{k}": move})[f"a_{k}"][0]
                 still = evaluate(forward, values)[f"a_{k}"]
                 components &= np.allclose(np.delete(moved, i), np.delete(still, i))
-    assert (eq.say("nested") in text) == components
-    assert (eq.say("nested_softmax") in text) == (not components)
+    assert (context.say("nested") in text) == components
+    assert (context.say("nested_softmax") in text) == (not components)
 
 
 def sampled(net: Network) -> set[str]:
@@ -123,12 +126,12 @@ def sampled(net: Network) -> set[str]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_error_is_made_of_what_is_said(seed: int | str) -> None:
     """Errors led back along the weights, through mask and softmax, times the slope."""
-    net, eq, text, _ = told(seed)
+    net, context, text, _ = told(seed)
     values = {n: v[0] if n in sampled(net) else v for n, v in points(net)[0].items()}
     d = net.derive()
     raw = evaluate(d.sample.forward.extend(d.sample.raw), values)
-    for k in range(1, eq.depth):
-        delta = eq.letter(d.sample.names[f"z_{k}"], inline=True)
+    for k in range(1, context.depth):
+        delta = context.letter(d.sample.names[f"z_{k}"], inline=True)
         said = re.search(rf"In words: \${re.escape(delta)}\$, how fast.*", text)
         assert said, (delta, text)
         error = values[f"A_{k + 1}"].T @ raw[d.sample.names[f"z_{k + 1}"]]
@@ -154,17 +157,17 @@ def slope(f: Named, z: float) -> float:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_products_of_the_sweep_are_as_many_as_is_said(seed: int | str) -> None:
-    net, eq, text, _ = told(seed)
+    net, context, text, _ = told(seed)
     products = [
         factor
-        for line in lines_of(eq.sweep.raw)
+        for line in lines_of(context.sweep.raw)
         for low in lower_line(line)
         for factor in low.factors
         if isinstance(factor, MatMul | Outer) and is_product(factor, net)
     ]
-    layers, layer = eq.say("cost_layers"), eq.say("cost_layer")
+    layers, layer = context.say("cost_layers"), context.say("cost_layer")
     assert (layers in text) + (layer in text) == 1
-    assert len(products) == (2 * eq.depth - 1 if layers in text else 1)
+    assert len(products) == (2 * context.depth - 1 if layers in text else 1)
 
 
 def is_product(factor: MatMul | Outer, net: Network) -> bool:
@@ -176,7 +179,7 @@ def is_product(factor: MatMul | Outer, net: Network) -> bool:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_account_of_a_transpose_counts_the_penalty(seed: int | str) -> None:
-    net, eq, text, _ = told(seed)
+    net, context, text, _ = told(seed)
     if "By entry: $A" not in text:
         return
     values, _ = points(net)
@@ -184,7 +187,7 @@ def test_the_account_of_a_transpose_counts_the_penalty(seed: int | str) -> None:
     known = evaluate(net.derive().sample.program, values)
     k = int(re.search(r"By entry: \$A_\{(\d)", text)[1])
     names = net.derive().sample.names
-    source = next(n for n in map(name_of, eq.forward.line(f"z_{k}").reads) if n[0] in "xahz")
+    source = next(n for n in map(name_of, context.forward.line(f"z_{k}").reads) if n[0] in "xahz")
     raw = evaluate(net.derive().sample.forward.extend(net.derive().sample.raw), values)
     product = np.outer(raw[names[f"z_{k}"]], raw[source])
     alone = np.allclose(product, known[names[f"A_{k}"]])
@@ -213,8 +216,8 @@ def test_a_step_is_said_to_be_against_the_gradient_where_it_is(name: str, langua
     known = evaluate(d.program, values, {"N": N})
     step, g = known["A_1_next"] - known["A_1"], known[d.batch.names["A_1"]]
     against = np.allclose(step, -values["eta"] * g)
-    notes = tell(d, language=language)
-    say = Equations(d, AFFINE, "sample", "textbook", language).say
+    notes = tell(d, NotesOptions(language=language))
+    say = Context(d, AFFINE, "sample", "textbook", language).say
     text, titles = sentences(notes), [section.title for section in notes.sections]
     figures = [b.drawing.name for s in notes.sections for b in s.blocks if isinstance(b, Figure)]
     assert (say("step") in text) == against == (name == "sgd")
@@ -249,7 +252,9 @@ def test_the_loss_depends_on_the_masks_of_dropout() -> None:
 def test_what_holds_of_every_layer_is_said_of_layers_that_are_alike() -> None:
     plain = [symnn.Dense(3, "tanh")] * 6
     for layers, alike in ((plain, True), ([*plain[:3], symnn.Dropout(0.5), *plain[3:]], False)):
-        notes = tell(Network(inputs=3, layers=layers, loss="sse").derive(), layout="sample")
+        notes = tell(
+            Network(inputs=3, layers=layers, loss="sse").derive(), NotesOptions(layout="sample")
+        )
         rows = [row for row in notes.rows() if any("samples-A-" in x for x in row.labels)]
         assert len(rows) == (1 if alike else 6)
         assert ("for every layer" in " ".join(row.reason for row in rows)) == alike
@@ -258,10 +263,12 @@ def test_what_holds_of_every_layer_is_said_of_layers_that_are_alike() -> None:
 def test_the_code_beside_an_equation_computes_it() -> None:
     """At the end of the tutorial, rescaled exponentials stand beside their own equation."""
     layers = [symnn.Dense(3, "softmax")]
-    notes = tell(Network(inputs=2, layers=layers, loss="cross_entropy").derive(), code=True)
-    pairs = [p for s in notes.sections for b in s.blocks if isinstance(b, Listing) for p in b.rows]
-    (exponentials,) = [tex for tex, code in pairs if "np.exp(z_1 - m_1" in code]
-    assert exponentials == "e_{1} = e^{z_{1} - m_{1}}"
+    notes = tell(
+        Network(inputs=2, layers=layers, loss="cross_entropy").derive(), NotesOptions(code=True)
+    )
+    rows = [r for s in notes.sections for b in s.blocks if isinstance(b, Listing) for r in b.rows]
+    (exponentials,) = [row for row in rows if "np.exp(z_1 - m_1" in row.code]
+    assert exponentials.tex == "e_{1} = e^{z_{1} - m_{1}}"
 
 
 # the words of shipped examples, and the layout of a notation -----------------------------------
@@ -270,13 +277,13 @@ def test_the_code_beside_an_equation_computes_it() -> None:
 @pytest.mark.parametrize("name", example_names())
 def test_a_chinese_document_of_an_example_is_chinese(name: str) -> None:
     d = symnn.load(name).derive()
-    notes = tell(d, language="zh", ticks=False)
+    notes = tell(d, NotesOptions(language="zh", ticks=False))
     for text in (notes.title, notes.description):
         assert re.search("[\u4e00-\u9fff]", text)
         assert set(re.findall("[A-Za-z]{2,}", text)) <= {"sigmoid"}
     pictures = [b.drawing for s in notes.sections for b in s.blocks if isinstance(b, Figure)]
     assert pictures and all(d.network.name not in p.title or name == "" for p in pictures)
-    english = tell(d, ticks=False)
+    english = tell(d, NotesOptions(ticks=False))
     spec = d.network.spec.model
     assert (english.title, english.description) == (spec.name, spec.description)
 
@@ -289,7 +296,7 @@ def test_the_words_of_a_user_stay_as_they_are() -> None:
         name="My net",
         description="A hidden layer of four units learns.",
     )
-    notes = tell(own.derive(), language="zh")
+    notes = tell(own.derive(), NotesOptions(language="zh"))
     assert (notes.title, notes.description) == ("My net", "A hidden layer of four units learns.")
 
 

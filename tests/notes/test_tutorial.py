@@ -16,8 +16,9 @@ from symnn.formats import tex
 from symnn.formats.registry import document, html
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations, Paragraph, Row
+from symnn.notes.options import NotesOptions
+from symnn.notes.sections.tutorial import logistic_regression
 from symnn.notes.tell import tell
-from symnn.notes.tutorial import logistic_regression
 from symnn.spec.sources import example_names
 
 FIRST = [
@@ -42,7 +43,7 @@ def derived(name: str) -> Derivation:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", example_names())
 def test_the_sections_stand_in_order_and_open_with_a_sentence(name: str, layout: str) -> None:
-    notes = tell(derived(name), story="tutorial", layout=layout)
+    notes = tell(derived(name), NotesOptions(story="tutorial", layout=layout))
     many = ["From one sample to $N$"] if layout == "sample" else []
     titles = [section.title for section in notes.sections]
     plain = not derived(name).network.optimizer.states
@@ -53,19 +54,21 @@ def test_the_sections_stand_in_order_and_open_with_a_sentence(name: str, layout:
 
 def test_from_the_network_on_both_stories_are_one() -> None:
     reference = tell(derived("xor"))
-    tutorial = tell(derived("xor"), story="tutorial", figures=False)
+    tutorial = tell(derived("xor"), NotesOptions(story="tutorial", figures=False))
     kept = {s.title: s for s in tutorial.sections}
     for title in ("The gradient of the loss", "From one sample to $N$"):
         own = next(s for s in reference.sections if s.title == title)
         blocks = [b for b in own.blocks if isinstance(b, Equations)]
         assert blocks == [b for b in kept[title].blocks if isinstance(b, Equations)]
     answer = {"detail": "answer", "story": "tutorial"}
-    assert tell(derived("xor"), **answer) == tell(derived("xor"), detail="answer")
+    assert tell(derived("xor"), NotesOptions(**answer)) == tell(
+        derived("xor"), NotesOptions(detail="answer")
+    )
 
 
 @pytest.mark.parametrize("notation", NOTATIONS)
 def test_logistic_regression_is_derived_in_scalars(notation: str) -> None:
-    notes = tell(derived("xor"), story="tutorial", notation=notation)
+    notes = tell(derived("xor"), NotesOptions(story="tutorial", notation=notation))
     section = notes.sections[2]
     rows = [row for b in section.blocks if isinstance(b, Equations) for row in b.rows]
     assert [row.checked for row in rows] == [False] * 3 + [True] * (len(rows) - 3)
@@ -88,7 +91,7 @@ def test_scalars_have_the_values_of_the_network() -> None:
 
 
 def written_out(notation: str) -> Row:
-    section = tell(derived("xor"), story="tutorial", notation=notation).sections[0]
+    section = tell(derived("xor"), NotesOptions(story="tutorial", notation=notation)).sections[0]
     return [b for b in section.blocks if isinstance(b, Equations)][-1].rows[0]
 
 
@@ -99,7 +102,9 @@ def test_a_layer_is_written_out_by_its_entries() -> None:
 
 def test_it_ends_in_numbers_where_they_can_be_printed_and_in_the_code() -> None:
     def titles(name: str, **options: str | bool) -> list[str]:
-        return [s.title for s in tell(derived(name), story="tutorial", **options).sections]
+        return [
+            s.title for s in tell(derived(name), NotesOptions(story="tutorial", **options)).sections
+        ]
 
     worked = "The same with numbers"
     assert titles("xor")[-3:] == ["Gradient descent", worked, "Equation and code"]
@@ -108,7 +113,9 @@ def test_it_ends_in_numbers_where_they_can_be_printed_and_in_the_code() -> None:
     assert worked in titles("logistic_regression", layout="rows")
     assert worked not in titles("digits") and worked in titles("digits", numbers="pencil")
     assert worked not in titles("xor", numbers="none")
-    shown, asked = (tell(derived("xor"), story="tutorial", numbers=n) for n in (None, "decimal"))
+    shown, asked = (
+        tell(derived("xor"), NotesOptions(story="tutorial", numbers=n)) for n in (None, "decimal")
+    )
     assert shown == asked
 
 
@@ -121,13 +128,13 @@ def test_a_spec_and_the_page_can_ask_for_it() -> None:
     }
     assert symnn.load(spec).spec.notes.story == "tutorial"
     with pytest.raises(ValueError, match="unknown story 'x'; known: reference, tutorial"):
-        tell(derived("xor"), story="x")
-    assert html(derived("xor"), story="tutorial").count("A layer is a matrix") == 2
+        tell(derived("xor"), NotesOptions(story="x"))
+    assert html(derived("xor"), NotesOptions(story="tutorial")).count("A layer is a matrix") == 2
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 @pytest.mark.parametrize("notation", ["affine", "d2l", "cs231n"])
 def test_it_compiles(notation: str) -> None:
     options = {"notation": notation, "detail": "full", "method": "differential"}
-    text = document(derived("digits"), story="tutorial", **options)
+    text = document(derived("digits"), NotesOptions(story="tutorial", **options))
     assert tex.compile_pdf(text).startswith(b"%PDF")

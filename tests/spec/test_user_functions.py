@@ -15,6 +15,7 @@ import symnn
 from symnn.drawing.mathtext import runs
 from symnn.engine.functions import X, expand_primes
 from symnn.formats.registry import document
+from symnn.notes.options import NotesOptions
 from symnn.spec.formula import FormulaError, parse_formula
 from symnn.spec.formula_value import UndefinedError, kinks, value_at
 from symnn.targets.python.expressions import statement
@@ -49,7 +50,7 @@ def test_every_step_holds(formula: str) -> None:
     report = net.derive().verify()
     assert report.ok, str(report)
     assert net.compile().check() < 1e-6
-    assert r"\mathrm{mine}" in document(net.derive(), detail="full")
+    assert r"\mathrm{mine}" in document(net.derive(), NotesOptions(detail="full"))
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
@@ -233,7 +234,7 @@ def test_the_name_is_shown_as_it_is() -> None:
     net = symnn.Network(inputs=1, layers=layers, loss="sse", activations={"act_2": "x**3"})
     for story in ("reference", "tutorial"):
         for detail in ("answer", "full"):
-            text = document(net.derive(), story=story, detail=detail)
+            text = document(net.derive(), NotesOptions(story=story, detail=detail))
             assert r"\mathrm{act\_2}" in text
             assert "act-2" not in text
     assert "".join(run.text for run in runs(r"$\mathrm{act\_2}(z)$")) == "act_2(z)"

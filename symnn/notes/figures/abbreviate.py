@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from symnn.drawing.drawing import SIZES, Label, Point
+from symnn.drawing.drawing import SIZES, Canvas, Drawing, Label, Point
 from symnn.drawing.mathtext import width
 from symnn.engine.ir import Line
-from symnn.engine.repeats import layer_of, line_signature, runs
+from symnn.engine.repeats import line_signature, runs
+from symnn.language.phrases import Phrases
 
 CENTIMETRES = 2.54 / 72.27  # of a TeX point
-
-
-def by_layer(lines: Sequence[Line]) -> dict[int, list[Line]]:
-    """The lines of each dense layer; what comes before the first, such as dropout, is layer 0.
-
-    Lines without a layer number, those of the loss, are left out.
-    """
-    found: dict[int, list[Line]] = {}
-    layer = 0
-    for line in lines:
-        number = layer_of(line.lhs.name)
-        if number is not None:
-            layer = number if line.why == "affine map" else layer
-            found.setdefault(layer, []).append(line)
-    return found
 
 
 def drawn(layers: Mapping[int, Sequence[Line]], budget: int, weigh: bool) -> list[list[int]]:
@@ -64,11 +50,16 @@ def measure(text: str, size: str = "normal") -> float:
     return width(text) * SIZES[size] * CENTIMETRES
 
 
-def corners(labels: Sequence[Label]) -> list[Point]:
+def titled(canvas: Canvas, name: str, say: Phrases, net: str, margin: float = 0.1) -> Drawing:
+    """The drawing of what is on a canvas, with room for its texts.  net: the network's name."""
+    title = say(f"figure_{name}_title", name=say.titled(net))
+    return canvas.drawing(name, title, list(_corners(canvas)), margin)
+
+
+def _corners(canvas: Canvas) -> Iterator[Point]:
     """The corners of the texts, for the box of a drawing."""
-    points: list[Point] = []
-    for label in labels:
-        long, high = measure(label.text, label.size), SIZES[label.size] * CENTIMETRES
-        left = label.x - {"start": 0.0, "middle": long / 2, "end": long}[label.anchor]
-        points += [(left, label.y - high / 2), (left + long, label.y + high / 2)]
-    return points
+    for label in canvas.shapes:
+        if isinstance(label, Label):
+            long, high = measure(label.text, label.size), SIZES[label.size] * CENTIMETRES
+            left = label.x - {"start": 0.0, "middle": long / 2, "end": long}[label.anchor]
+            yield from ((left, label.y - high / 2), (left + long, label.y + high / 2))

@@ -12,11 +12,11 @@ import sympy as sp
 
 from symnn.drawing.drawing import Canvas, Drawing, Label, Path
 from symnn.engine.evaluate import Evaluator
-from symnn.engine.functions import A, Function, Named, X, found_derivative, function_class
+from symnn.engine.functions import A, Function, X, found_derivative, function_class
 from symnn.engine.ir import Line, Tensor, Term, axis
 from symnn.engine.repeats import layer_of
-from symnn.notes.equations import Equations
-from symnn.notes.figures.abbreviate import corners, measure
+from symnn.notes.context import Context, functions
+from symnn.notes.figures.abbreviate import measure, titled
 from symnn.notes.figures.plot import Plot, ticks
 
 REACH, POINTS = 5.0, 401  # the arguments -REACH .. REACH
@@ -24,31 +24,23 @@ WIDTH, HEIGHT = 6.0, 2.5  # of a panel, in cm
 HIGHEST = 2.5  # the values -HIGHEST .. HIGHEST are drawn
 
 
-def used(eq: Equations) -> list[Function]:
+def used(context: Context) -> list[Function]:
     """The activations of the network's layers, in order of appearance."""
-    found: dict[str, Function] = {}
-    for line in eq.forward.lines:
-        if layer_of(line.lhs.name) is not None:
-            for term in line.terms:
-                for f in sorted(term.f.atoms(Named), key=str):
-                    found[f.row.name] = f.row
-    return list(found.values())
+    return functions(x for x in context.forward.lines if layer_of(x.lhs.name) is not None)
 
 
-def activations(eq: Equations, rows: Sequence[Function] | None = None) -> Drawing | None:
+def activations(context: Context, rows: Sequence[Function] | None = None) -> Drawing | None:
     """A panel for each function, two side by side; None if there is no function."""
-    rows = used(eq) if rows is None else rows
+    rows = used(context) if rows is None else rows
     if not rows:
         return None
     canvas = Canvas()
     columns = 2 if max(measure(f"${row.tex}$") for row in rows) < 2 else 1
-    x = f"${eq.notation.symbol('x')}$"
+    x = f"${context.notation.symbol('x')}$"
     for k, row in enumerate(rows):
         across, down = k % columns, k // columns
         _panel(canvas, (across * (WIDTH + 1.7), -down * (HEIGHT + 1.9)), row, x)
-    labels = [s for s in canvas.shapes if isinstance(s, Label)]
-    title = eq.say("figure_activation_title", name=eq.say.titled(eq.network.name))
-    return canvas.drawing("activation", title, corners(labels), 0.1)
+    return titled(canvas, "activation", context.say, context.network.name)
 
 
 def values(f: sp.Expr, xs: Any) -> Any:

@@ -19,8 +19,8 @@ from symnn.derivation.network import Network
 from symnn.drawing.drawing import Canvas, Drawing, Label, Path
 from symnn.engine.complex_step import draw
 from symnn.engine.evaluate import evaluate
-from symnn.notes.equations import Equations
-from symnn.notes.figures.abbreviate import corners
+from symnn.notes.context import Context
+from symnn.notes.figures.abbreviate import titled
 from symnn.notes.figures.plot import Plot, ticks
 
 SAMPLES, SEEDS, POINTS = 4, 12, 121
@@ -45,18 +45,18 @@ class Profile:
         return float(self.losses[np.argmin(np.abs(self.steps - step))])
 
 
-def descent(eq: Equations) -> Drawing | None:
+def descent(context: Context) -> Drawing | None:
     """The loss along -g with three steps marked; None where no seed shows all three."""
-    profile = found_profile(eq.derivation)
+    profile = found_profile(context.derivation)
     if profile is None:
         return None
-    canvas, say = Canvas(), eq.say
+    canvas, say = Canvas(), context.say
     start, bottom = float(profile.losses[0]), profile.loss(profile.good)
     end = float(profile.steps[-1])
     room = start - bottom
     low, high = bottom - 0.35 * room, max(start, float(profile.losses.max())) + 0.05 * room
     plot = Plot(canvas, (0.0, 0.0), (WIDTH, HEIGHT), (0.0, end), (low, high))
-    loss, eta, theta = (eq.notation.symbol(n) for n in ("L", "eta", "theta"))
+    loss, eta, theta = (context.notation.symbol(n) for n in ("L", "eta", "theta"))
     names = f"${eta}$", rf"${loss}({theta} - {eta} g)$"
     plot.axes(ticks(0.0, end), ticks(max(low, min(bottom, 0.0)), high), names)
     reach = min((start - low) / profile.slope, end)
@@ -73,9 +73,7 @@ def descent(eq: Equations) -> Drawing | None:
         x, y = plot.mark(step, profile.loss(step))
         text = say(word, eta=f"${eta}$")
         canvas.add(Label(x + dx, y + dy, text, "ink", "small", anchor))
-    labels = [s for s in canvas.shapes if isinstance(s, Label)]
-    title = say("figure_descent_title", name=say.titled(eq.network.name))
-    return canvas.drawing("descent", title, corners(labels), 0.1)
+    return titled(canvas, "descent", say, context.network.name)
 
 
 @functools.lru_cache(maxsize=1)  # the levels of a page ask for the same one

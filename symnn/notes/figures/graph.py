@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from symnn.drawing.drawing import Canvas, Drawing, Label, Node, Path, Point
 from symnn.engine.functions import Named
 from symnn.engine.ir import is_entry, lines_of, name_of
-from symnn.notes.equations import Equations
-from symnn.notes.figures.abbreviate import by_layer, corners, drawn, measure
+from symnn.notes.context import Context, by_layer
+from symnn.notes.figures.abbreviate import drawn, measure, titled
 
 MANY = 11  # values that are all drawn
 PITCH, ABOVE, SPREAD = 1.85, 1.75, 1.5  # cm: between values, up to the leaves, between leaves
@@ -23,29 +23,32 @@ WITH_ARGUMENT = {"root": r"\sqrt{\,\cdot\,}", "absolute": r"\lvert \,\cdot\, \rv
 DOTS = "dots"  # the name of the node that stands for the layers that are not drawn
 
 
-def graph(eq: Equations) -> Drawing:
+def graph(context: Context) -> Drawing:
     """The graph of a derivation, with arrows back to every parameter that is drawn."""
-    return _Graph(eq).drawing()
+    return _Graph(context).drawing()
 
 
 class _Graph:
     """Nodes from left to right, then the arrows between them."""
 
-    def __init__(self, eq: Equations) -> None:
-        self.eq, self.canvas = eq, Canvas()
+    def __init__(self, context: Context) -> None:
+        self.context, self.canvas = context, Canvas()
         self.place: dict[str, Node] = {}
         self.order: list[str] = []  # the nodes of the row, from the left
         self.below: dict[str, str] = {}  # leaf -> the value that it stands above
         self.labelled: set[str] = set()
-        self.lines = {line.lhs.name: line for line in eq.forward.lines}
+        self.lines = {line.lhs.name: line for line in context.forward.lines}
         self.hidden = self._hidden()
-        reads = [(line, list(dict.fromkeys(map(name_of, line.reads)))) for line in eq.forward.lines]
-        self.forward = [(source, line.lhs.name) for line, names in reads for source in names]
+        self.forward = [
+            (source, line.lhs.name)
+            for line in context.forward.lines
+            for source in dict.fromkeys(map(name_of, line.reads))
+        ]
         self.backward = self._backward()
 
     def _hidden(self) -> set[str]:
         """The values of the layers that are not drawn."""
-        layers = by_layer(self.eq.forward.lines)
+        layers = by_layer(self.context.forward.lines)
         dense = {k: lines for k, lines in layers.items() if k}
         others = len(self.lines) - sum(map(len, dense.values()))  # those of the loss
         shown = drawn(dense, MANY - 1 - others, weigh=True)
@@ -54,9 +57,9 @@ class _Graph:
 
     def _backward(self) -> list[tuple[str, str]]:
         """(u, t) wherever the line of dL/dt reads dL/du."""
-        tensors = self.eq.sweep_gradients
+        tensors = self.context.sources
         found = []
-        for line in lines_of(self.eq.sweep.raw):
+        for line in lines_of(self.context.sweep.raw):
             target = tensors.get(line.lhs.name)
             names = [tensors.get(n) for n in dict.fromkeys(map(name_of, line.reads))]
             found += [(source, target) for source in names if source and target]
@@ -69,9 +72,7 @@ class _Graph:
         self._bus(far)
         self.canvas.add(*self.place.values())
         self._leaf_labels({leaf for leaf, _ in far})
-        labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        title = self.eq.say("figure_graph_title", name=self.eq.say.titled(self.eq.network.name))
-        return self.canvas.drawing("graph", title, corners(labels), 0.12)
+        return titled(self.canvas, "graph", self.context.say, self.context.network.name, 0.12)
 
     # nodes ---------------------------------------------------------------------------------
 
@@ -99,7 +100,7 @@ class _Graph:
 
     def _spread(self, leaves: Mapping[str, list[str]]) -> float:
         """The distance between leaves, so that the gradients above them do not touch."""
-        names = [n for own in leaves.values() for n in own if n in self.eq.sweep.names]
+        names = [n for own in leaves.values() for n in own if n in self.context.sweep.names]
         return max([SPREAD, *(measure(f"${self._gradient(n)}$", "small") + 0.2 for n in names)])
 
     def _left(self, leaf: str) -> float:
@@ -118,7 +119,7 @@ class _Graph:
         return row
 
     def _inputs(self) -> list[str]:
-        return [t.name for t in self.eq.forward.leaves_of("input")]
+        return [t.name for t in self.context.forward.leaves_of("input")]
 
     def _leaves(self) -> dict[str, list[str]]:
         """Value -> the leaves that it is the first to read, in their order."""
@@ -129,14 +130,14 @@ class _Graph:
                 seen.add(source)
                 if reader not in self.hidden:
                     found.setdefault(reader, []).append(source)
-        rank = {t.name: k for k, t in enumerate(self.eq.forward.leaves)}
+        rank = {t.name: k for k, t in enumerate(self.context.forward.leaves)}
         return {reader: sorted(names, key=rank.__getitem__) for reader, names in found.items()}
 
     def _letter(self, name: str) -> str:
-        return f"${self.eq.letter(name)}$"
+        return f"${self.context.letter(name)}$"
 
     def _node(self, name: str, x: float, y: float, text: str) -> Node:
-        tensor = self.eq.forward.tensors.get(name)
+        tensor = self.context.forward.tensors.get(name)
         kinds = {"parameter": "parameter", "value": "value"}
         kind = "dots" if tensor is None else kinds.get(tensor.role, "given")
         radius = 0.3 if tensor is None else max(0.4, measure(text) / 2 + 0.08)
@@ -145,7 +146,7 @@ class _Graph:
     def _pitch(self, name: str) -> float:
         """The distance to the value before, with room for what stands at the arrows."""
         before = self.order[-1]
-        back = f"${self._gradient(before)}$" if before in self.eq.sweep.names else ""
+        back = f"${self._gradient(before)}$" if before in self.context.sweep.names else ""
         texts = (self._function(name), 1.3), (back, 0.65)
         return max([PITCH, *(measure(text, "small") + room for text, room in texts)])
 
@@ -216,7 +217,7 @@ class _Graph:
             self.canvas.add(Label((a.x + b.x) / 2, y, text, "back", "small"))
 
     def _gradient(self, name: str) -> str:
-        return self.eq.letter(self.eq.sweep.names[name], inline=True)
+        return self.context.letter(self.context.sweep.names[name], inline=True)
 
     def _up(self, source: str, target: str) -> None:
         """A backward arrow to a leaf, beside the forward one, on its outer side."""
@@ -231,7 +232,7 @@ class _Graph:
     def _leaf_labels(self, far: set[str]) -> None:
         """The gradient of each leaf that has one, above it (beside, if arrows leave there)."""
         for name, node in self.place.items():
-            if name not in self.order and name in self.eq.sweep.names:
+            if name not in self.order and name in self.context.sweep.names:
                 text = f"${self._gradient(name)}$"
                 x, y = node.x, node.y + node.radius + 0.27
                 place = (x - 0.3, "end") if name in far else (x, "middle")

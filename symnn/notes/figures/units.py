@@ -9,8 +9,8 @@ from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.whole import inlined
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
-from symnn.notes.equations import Equations
-from symnn.notes.figures.abbreviate import by_layer, corners, drawn, measure
+from symnn.notes.context import Context, by_layer
+from symnn.notes.figures.abbreviate import drawn, measure, titled
 
 MANY = 6  # units of a column that are all drawn
 COLUMNS = 6  # layers that are all drawn
@@ -18,9 +18,9 @@ SOFTMAX_PARTS = ("exponentials of softmax", "sum of softmax")
 ROW, GAP = 1.0, 1.5  # cm between the units of a column, and before and after dots
 
 
-def network(eq: Equations) -> Drawing:
+def network(context: Context) -> Drawing:
     """The network of a derivation, with the forward lines of one sample below their layer."""
-    return units(eq.network, eq.notation, eq.say)
+    return units(context.network, context.notation, context.say)
 
 
 def units(net: Network, notation: Notation, say: Phrases) -> Drawing:
@@ -60,9 +60,7 @@ class _Columns:
             for k in stretch[1:]:
                 at += self._pitch(last, k)
                 before, last = self._joined(before, k, at), k
-        labels = [s for s in self.canvas.shapes if isinstance(s, Label)]
-        title = self.say("figure_network_title", name=self.say.titled(self.net.name))
-        return self.canvas.drawing("network", title, corners(labels), 0.1)
+        return titled(self.canvas, "network", self.say, self.net.name)
 
     # sizes ---------------------------------------------------------------------------------
 

@@ -1,0 +1,300 @@
+"""What is fixed for a document: the derivation that is told, its letters, and how it is told."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from symnn.checking.evidence import Evidence, evidence
+from symnn.derivation.any_depth import counted
+from symnn.derivation.derivation import Derivation
+from symnn.derivation.network import Network
+from symnn.derivation.sweeps import Derived
+from symnn.engine.functions import Function, Named
+from symnn.engine.ir import (
+    Fact,
+    Line,
+    Program,
+    Tensor,
+    entries,
+    is_entry,
+    lines_of,
+    name_of,
+)
+from symnn.engine.repeats import layer_of, runs
+from symnn.formulas.index import line_sides
+from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.tex import ONES
+from symnn.language.phrases import Phrases
+from symnn.notation.notation import Notation
+from symnn.notes.labels import label_of
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """A derivation in a notation, a layout, a level of detail and a language.
+
+    book: the notation as it was chosen; ``notation`` is the same for the names of the derivation.
+    method: how gradients are found.  numbers: the style of the worked example, or "none".
+    figures: whether there are any.  fold: whether layers that are alike are told once.  ticks:
+    whether lines are evaluated.  scalar: whether one input and one unit have no indices.
+    layer: that which is called k, for all that are alike; None: layers are called by their numbers.
+    """
+
+    derivation: Derivation
+    book: Notation
+    layout: str
+    detail: str = "textbook"
+    language: str = "en"
+    method: str = "chain"
+    numbers: str = "none"
+    figures: bool = False
+    fold: bool = True
+    ticks: bool = False
+    scalar: bool = False
+    layer: int | None = None
+
+    # the derivation ----------------------------------------------------------------------
+
+    @property
+    def network(self) -> Network:
+        """The network that is told."""
+        return self.derivation.network
+
+    @property
+    def kind(self) -> str:
+        """Which sweep of the derivation is told."""
+        if self.scalar:
+            return "scalar"
+        batch = "mean_last" if self.book.mean == "parameters" else "batch"
+        return "sample" if self.layout == "sample" else batch
+
+    @functools.cached_property
+    def sweep(self) -> Derived:
+        """The sweep that is told."""
+        found: Derived = getattr(self.derivation, self.kind)
+        return found
+
+    @property
+    def forward(self) -> Program:
+        """The forward lines of the sweep."""
+        return self.sweep.forward
+
+    @functools.cached_property
+    def sources(self) -> dict[str, str]:
+        """Name of a gradient -> tensor."""
+        return {g: t for t, g in self.sweep.names.items()}
+
+    @functools.cached_property
+    def activations(self) -> dict[str, Named]:
+        """Value a_k -> the function h(z_k)."""
+        return {line.lhs.name: f for line in self.forward.lines if (f := activation(line))}
+
+    @functools.cached_property
+    def activated(self) -> dict[str, str]:
+        """Pre-activation z_k -> the name of its function."""
+        return {name_of(f.args[0]): f.row.name for f in self.activations.values()}
+
+    @functools.cached_property
+    def widths(self) -> list[object]:
+        """The sizes of the input and of every layer."""
+        affine = (line for line in self.forward.lines if line.why == "affine map")
+        return [self.network.inputs, *(line.lhs.axes[-1].size for line in affine)]
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return len(self.widths) - 1
+
+    @functools.cached_property
+    def readers(self) -> dict[str, list[Line]]:
+        """Tensor -> the forward lines that read it."""
+        found: dict[str, list[Line]] = {}
+        for line in self.forward.lines:
+            for name in read_names(line):
+                found.setdefault(name, []).append(line)
+        return found
+
+    @functools.cached_property
+    def layers(self) -> dict[str, int]:
+        """Tensor -> the number of the dense layer it belongs to."""
+        found: dict[str, int] = {}
+        for layer, lines in by_layer(self.forward.lines).items():
+            for line in lines:
+                found[line.lhs.name] = layer
+                if line.why == "affine map":
+                    found |= {n: layer for n in read_names(line) if n[:2] in ("A_", "b_")}
+        return found
+
+    @functools.cached_property
+    def evidence(self) -> Evidence | None:
+        """What evaluates the lines, if they are."""
+        return evidence(self.derivation, self.kind) if self.ticks else None
+
+    # letters and words -------------------------------------------------------------------
+
+    @functools.cached_property
+    def numbered(self) -> Notation:
+        """The letters of this derivation, with layers by their numbers."""
+        book, count = self.book, self.network.count
+        lines = [step.after for step in self.sweep.steps]
+        # the gradients of N L, where the sweep is that of N L
+        scaled = {line.lhs.name for line in lines if line.lhs.of not in (None, "L")} - {
+            line.lhs.name for line in self.sweep.gradients.values() if line.lhs.of == "L"
+        }
+        tensors = (
+            *self.forward.tensors.values(),
+            *(line.lhs for line in lines_of(self.sweep.raw)),
+            *(line.lhs for line in self.derivation.update_lines),
+            *self.derivation.state_leaves,
+        )
+        return (counted(book, count) if count else book).of(tensors, scaled, self.activated)
+
+    @functools.cached_property
+    def notation(self) -> Notation:
+        """The letters of this derivation."""
+        return self.labelled(self.layer)
+
+    @functools.cached_property
+    def say(self) -> Phrases:
+        """The phrases of the language, with the letters that sentences use."""
+        notation = self.numbered
+        value = notation.symbol("a", component=True)
+        letters = {word: notation.symbol(word) for word in ("L", "x", "eta")}
+        letters |= {"X": notation.symbol("x", batch=True), "N": notation.count}
+        letters |= {"layer": notation.layer_letter, "odot": notation.hadamard}
+        return Phrases(self.language, **letters, a=value, h="f" if value == "h" else "h")
+
+    @functools.cached_property
+    def batched(self) -> set[str]:
+        """The tensors with the letters of a batch."""
+        tensors = self.forward.tensors.values()
+        return {t.name for t in tensors if len(t.axes) > 1 and any(a.samples for a in t.axes)}
+
+    def letter(self, name: str, inline: bool = False, notation: Notation | None = None) -> str:
+        """A tensor's symbol.  inline: a derivative on one line, as within a sentence."""
+        batch = self.sources.get(name, name) in self.batched
+        return (notation or self.notation).symbol(name, batch=batch, inline=inline)
+
+    def loss_letter(self, gradient: Tensor) -> str:
+        """What is differentiated: L, or (N L)."""
+        loss = self.notation.symbol("L")
+        return f"({self.notation.count} {loss})" if gradient.of not in (None, "L") else loss
+
+    def loss_of(self, name: str) -> str:
+        """What is differentiated by ``name`` in the sweep: L, or N L."""
+        scaled = self.sweep.names.get(name) in self.notation.scaled
+        loss = self.notation.symbol("L")
+        return f"{self.notation.count} {loss}" if scaled else loss
+
+    def fact(self, fact: Fact) -> str:
+        """A side condition in the letters and the layout of the notes."""
+        own = self.forward.tensors[fact.tensor].axes
+        rest = tuple(a for a in own if a not in fact.term.over)
+        line, one = Line(Tensor("fact", rest), (fact.term,)), rest and fact.value == 1
+        try:
+            left, value = matrix_sides(line, self.notation, self.layout)[1], ONES if one else ""
+        except NoMatrixFormError:
+            left, value = line_sides(line, self.notation, self.layout)[1], ""
+        return f"{left} = {value or fact.value}"
+
+    def label(self, name: str) -> str:
+        """The label of the line that defines a tensor."""
+        label = label_of(name, self.sources)
+        stem, dash, number = label.rpartition("-")
+        if self.network.count and number.isdigit():
+            return f"{stem}{dash}{self.number(int(number))}"
+        return label
+
+    # layers in general -------------------------------------------------------------------
+
+    def labelled(self, layer: int | None) -> Notation:
+        """The notation with the layers around ``layer`` called k-1, k, k+1; None: numbers."""
+        if layer is None:
+            return self.numbered
+        k = self.numbered.layer_letter
+
+        def label(number: int) -> str:
+            return k if number == layer else f"{k}{number - layer:+d}"
+
+        return self.numbered.labelled(label)
+
+    def lettered(self, layer: int | None) -> tuple[bool, ...]:
+        """What keeps two layers from being one for general k: letters of the last one's own."""
+        if not self.notation.ends or layer is None:
+            return ()
+        return layer == self.depth, layer + 1 == self.depth
+
+    def stretches(
+        self, keys: Sequence[tuple[int | None, object]]
+    ) -> Iterator[tuple[int, int, Context]]:
+        """Where layers begin that are told at once, how many: 1, or equal ones, and how.
+
+        keys: of each layer its number, and what must agree for layers to be equal.
+        """
+        lengths = dict(runs(keys, 3)) if self.fold else {}
+        at = 0
+        while at < len(keys):
+            length = lengths.get(at, 1)
+            yield at, length, replace(self, layer=keys[at][0]) if length > 1 else self
+            at += length
+
+    def number(self, layer: int | None) -> str:
+        """The number of a layer as it is written: 2, or n - 1."""
+        return "" if layer is None else self.numbered.layer(layer)
+
+    def span(self, first: int | None, last: int | None) -> str:
+        """k = 2, …, 9."""
+        letter = self.notation.layer_letter
+        return f"${letter} = {self.number(first)}, \\ldots, {self.number(last)}$"
+
+    def in_general(self, name: str) -> Notation:
+        """The notation for layers in general; that of the layer if only one has this tensor."""
+        number = layer_of(name)
+        alone = number is None or name in self.notation.sole or self.notation.own(name)
+        return self.numbered if alone else self.labelled(number)
+
+    def general(self, name: str, of: str = "") -> tuple[str, str]:
+        """A symbol for layers in general, and k; with the layer's number if it is the only one."""
+        notation, number = self.in_general(of or name), layer_of(of or name)
+        k = "" if number is None else notation.layer(number)
+        return self.letter(name, notation=notation), k
+
+
+def activation(line: Line) -> Named | None:
+    """The named function of a_k = h(z_k); None for any other line."""
+    f = line.terms[0].f if len(line.terms) == 1 else None
+    if not isinstance(f, Named) or not is_entry(f.args[0]):
+        return None
+    return f if name_of(f.args[0]).startswith("z_") else None
+
+
+def read_names(line: Line) -> list[str]:
+    """The tensors whose values a line reads, in order of appearance."""
+    return list(dict.fromkeys(name_of(e) for t in line.terms for e in entries(t.f)))
+
+
+def by_layer(lines: Sequence[Line]) -> dict[int, list[Line]]:
+    """The lines of each dense layer; what comes before the first, such as dropout, is layer 0.
+
+    Lines without a layer number, those of the loss, are left out.
+    """
+    found: dict[int, list[Line]] = {}
+    layer = 0
+    for line in lines:
+        number = layer_of(line.lhs.name)
+        if number is not None:
+            layer = number if line.why == "affine map" else layer
+            found.setdefault(layer, []).append(line)
+    return found
+
+
+def functions(lines: Iterable[Line]) -> list[Function]:
+    """The named functions of some lines, in order of appearance."""
+    found: dict[str, Function] = {}
+    for line in lines:
+        for term in line.terms:
+            for f in sorted(term.f.atoms(Named), key=str):
+                found.setdefault(f.row.name, f.row)
+    return list(found.values())

@@ -1,0 +1,63 @@
+"""What notes can be asked for: every option, its default, and the words that it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from symnn.io.errors import suggestion
+from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.phrases import PHRASES
+from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notation.notation import Notation
+
+# the options that take one of some words
+WORDS: Mapping[str, Collection[str]] = {
+    "notation": NOTATIONS,
+    "layout": LAYOUTS,
+    "detail": DETAILS,
+    "language": PHRASES,
+    "story": STORIES,
+    "method": METHODS,
+    "numbers": NUMBERS,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotesOptions:
+    """The options of the notes; ValueError for a word that is not known.
+
+    notation: a row, or its name; None: the spec's.  layout: None is that of a notation which is
+    given here, or else the spec's, or else that of its notation.
+    figures: whether there are any; ticks: whether lines are evaluated, and those that hold are
+    marked.  None: in documents, not in fragments.
+    story: "reference" goes straight to the network; "tutorial" first tells what leads to it,
+    unless the detail is "answer".  method: "chain", or "differential" for dL = ⟨g, dv⟩.
+    numbers: of a worked example; None: the spec's, or else none in the reference, and decimal
+    ones in the tutorial of a small network.  beside: whether equations carry theirs, for a page
+    that shows them when asked to.  select: labels of equations, which are then told alone (see
+    labels.py).  code: whether the equations stand once more at the end, each with its code; None:
+    in the tutorial.
+    """
+
+    notation: str | Notation | None = None
+    layout: str | None = None
+    detail: str = "textbook"
+    language: str = "en"
+    figures: bool | None = None
+    ticks: bool | None = None
+    story: str = "reference"
+    method: str = "chain"
+    numbers: str | None = None
+    beside: bool = False
+    select: str | Iterable[str] = ()
+    code: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name, known in WORDS.items():
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Notation) and value not in known:
+                raise ValueError(f"unknown {name} {value!r}; {suggestion(str(value), known)}")
+
+
+DEFAULT = NotesOptions()

@@ -1,0 +1,159 @@
+"""The lines of a derivation as rows of the notes: labelled, grouped by layer, equal ones once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from symnn.engine.ir import Line, Step
+from symnn.engine.repeats import layer_of, line_signature
+from symnn.formulas.index import is_decay, line_sides
+from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.shapes import shape_tex
+from symnn.formulas.whole import DEEP, penalties
+from symnn.notes.context import Context, read_names
+from symnn.notes.document import Row
+from symnn.notes.reasons import reason_of
+
+
+def sides(context: Context, line: Line) -> tuple[str, str]:
+    """The two sides of a line, in matrix notation where there is one, or else by entries.
+
+    Many penalties are one sum over the layers.
+    """
+    decays = [t for t in line.terms if is_decay(t)] if line.lhs.name == "L" else []
+    try:
+        if len(decays) <= DEEP:
+            return matrix_sides(line, context.notation, context.layout)
+        total = penalties(line, decays, context.notation)
+    except NoMatrixFormError:
+        return line_sides(line, context.notation, context.layout)
+    rest = replace(line, terms=tuple(t for t in line.terms if not is_decay(t)))
+    left, right = sides(context, rest)
+    return left, f"{right} + {total}"
+
+
+def row_of(context: Context, line: Line, reason: str = "") -> Row:
+    """One line."""
+    left, right = sides(context, line)
+    relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
+    # the shortest notes show no shapes
+    shaped = context.detail != "answer"
+    shape = shape_tex(line, context.notation, context.layout) if shaped else ""
+    label, error = context.label(line.lhs.name), error_of(context, line)
+    return Row(left, right, reason, relation, shape=shape, error=error, label=label)
+
+
+def error_of(context: Context, line: Line) -> float | None:
+    """The error of this very line where it was evaluated, and held."""
+    return context.evidence.error(line) if context.evidence else None
+
+
+def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
+    """Rows of the first of these layers, with the labels of the others too, or that of layer k."""
+    first, *others = layers
+
+    def named(row: Row) -> Row:
+        stem = row.label.removesuffix(f"-{first}")
+        if stem == row.label or not others:
+            return row
+        if context.network.count:
+            return replace(row, label=f"{stem}-{context.notation.layer_letter}")
+        return replace(row, also=tuple(f"{stem}-{k}" for k in others))
+
+    return [named(row) for row in rows]
+
+
+def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
+    """Lines, with runs of equal ones printed once for k."""
+    found = _by_layer(lines)
+    keys = [
+        (k, k and (context.lettered(k), *(line_signature(x, k, sizes=False)[0] for x in block)))
+        for k, block in found
+    ]
+    rows: list[Row] = []
+    for at, length, told in context.stretches(keys):
+        layer, block = found[at]
+        span = context.span(layer, found[at + length - 1][0]) if length > 1 else ""
+        own = [row_of(told, line, span) for line in block]
+        rows += alike(context, own, [k for k, _ in found[at : at + length]])
+    return rows
+
+
+def _by_layer(lines: Sequence[Line]) -> list[tuple[int | None, list[Line]]]:
+    """Neighbouring lines of one layer."""
+    out: list[tuple[int | None, list[Line]]] = []
+    for line in lines:
+        k = layer_of(line.lhs.name)
+        if out and out[-1][0] == k and k is not None:
+            out[-1][1].append(line)
+        else:
+            out.append((k, [line]))
+    return out
+
+
+@dataclass(frozen=True)
+class Group:
+    """The steps of one gradient, and the layer it belongs to."""
+
+    tensor: str
+    layer: int | None
+    steps: tuple[Step, ...]
+
+
+def groups(context: Context) -> list[Group]:
+    """The steps by gradient: those of the loss, then layer by layer from the last."""
+    found: dict[str, list[Step]] = {}
+    for step in context.sweep.steps:
+        tensor = context.sources.get(step.after.lhs.name)
+        if tensor not in (None, "L", context.sweep.of):
+            found.setdefault(tensor, []).append(step)
+    own = [Group(tensor, context.layers.get(tensor), tuple(s)) for tensor, s in found.items()]
+    return sorted(own, key=lambda group: -group.layer if group.layer else -(10**9))
+
+
+def group_signature(groups: Iterable[Group], layer: int | None) -> object:
+    """What must agree for two layers to be derived alike."""
+    if layer is None:
+        return None
+    return tuple(
+        (step.rule, line_signature(line, layer, sizes=False)[0])
+        for group in groups
+        for step in group.steps
+        for line in (step.before, step.after)  # the one names the activation, where there is one
+        if line is not None
+    )
+
+
+def derivation_rows(context: Context, group: Group) -> list[Row]:
+    """The rows of one gradient at the level of detail."""
+    say = context.say
+    forms = [(step.after, [reason_of(context, step)]) for step in group.steps]
+    seed = context.sweep.names.get("L")
+    while len(forms) > 1 and seed in read_names(forms[0][0]):
+        why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
+        forms[0] = (forms[0][0], why)
+    while len(forms) > 1 and forms[0][0].lhs.of != forms[-1][0].lhs.of:
+        why = forms.pop(0)[1]  # of N L; what is told is the gradient of L
+        forms[0] = (forms[0][0], list(dict.fromkeys([*why, *forms[0][1]])))
+    if context.detail == "textbook" and len(forms) > 2:
+        folded = [r for _, why in forms[1:] for r in why]
+        forms = [forms[0], (forms[-1][0], list(dict.fromkeys(folded)))]
+    rows: list[Row] = []
+    before, same = "", ""
+    if context.detail == "full":
+        line, why = forms[0]
+        before, same = line_sides(line, context.notation, context.layout)
+        rows.append(Row(before, same, why[0], error=error_of(context, line)))
+        forms[0] = line, [say("matrix")]  # left out below where it has no such form
+    for line, why in forms:
+        row = row_of(context, line, say("join_reasons").join(why))
+        left, right = row.left, row.right
+        if (left, right) == (before, same):
+            continue  # the rewrite moved what is written alike, such as the order of terms
+        rows.append(replace(row, left="" if left == before else left, label=""))
+        before, same = left, right
+    name = group.steps[-1].after.lhs.name
+    kept = any(name == line.lhs.name for line in context.sweep.gradients.values())
+    rows[-1] = replace(rows[-1], label=context.label(name), result=kept)
+    return rows

@@ -1,0 +1,44 @@
+"""The result: all gradients together, and what the ticks mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from symnn.checking.evidence import words
+from symnn.formulas.whole import DEEP
+from symnn.notes.context import Context
+from symnn.notes.document import Equations, Paragraph, Row, Section
+from symnn.notes.rows import folded_rows
+
+
+def result_section(context: Context) -> Section:
+    """Every gradient in its last form, then the gradient."""
+    say, sweep, program = context.say, context.sweep, context.network.program
+    lines = [(n, line) for n, line in sweep.gradients.items() if n != "L"]
+    lines.sort(key=lambda pair: program.tensors[pair[0]].role == "parameter")
+    parameters = context.forward.leaves_of("parameter")
+    letters = ", ".join(elided([context.letter(sweep.names[t.name]) for t in parameters]))
+    nabla, vector = rf"\nabla {context.notation.symbol('L')}", rf"\left( {letters} \right)"
+    blocks = (
+        Paragraph(say("result_says")),
+        Equations(tuple(folded_rows(context, [line for _, line in lines]))),
+        Paragraph(say("vector")),
+        Equations((Row(nabla, vector, result=True, label="gradient"),)),
+    )
+    return Section(say("result"), blocks)
+
+
+def ticks(context: Context, sections: Iterable[Section]) -> Paragraph | None:
+    """What the ticks at the rows of these sections mean."""
+    errors = [row.error for s in sections for row in s.rows() if row.error is not None]
+    if context.evidence is None or not errors:
+        return None
+    width = context.evidence.width
+    twin = context.say("tick_twin", width=width) if width else ""
+    return Paragraph(context.say("tick", twin=twin, **words(errors)), small=True)
+
+
+def elided(letters: Sequence[str]) -> Sequence[str]:
+    """A list of letters; of a long one its ends."""
+    long = len(letters) > 2 * DEEP
+    return (*letters[:2], r"\ldots", *letters[-2:]) if long else letters

@@ -1,0 +1,78 @@
+"""Many samples: the gradients over a batch are sums or means of those of each sample."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from symnn.engine.repeats import layer_of, line_signature
+from symnn.formulas.index import is_decay, line_sides
+from symnn.formulas.matrix import NoMatrixFormError
+from symnn.formulas.whole import DEEP, batch_product, of_sample, sample_sum
+from symnn.notation.notation import Notation
+from symnn.notes.context import Context
+from symnn.notes.document import Equations, Paragraph, Row, Section
+from symnn.notes.rows import alike
+
+
+def samples_section(context: Context) -> Section:
+    """The gradients of one sample summed over all, and as products of matrices."""
+    network, depth = context.network, context.depth
+    deep = context.fold and depth > DEEP and (bool(network.count) or _layers_alike(context))
+    notation = context.labelled(2) if deep else context.notation
+    each = replace(notation, each=True)
+    if network.mean_loss:  # L is the mean of the samples' own, N L their sum
+        notation = replace(notation, scaled=frozenset(context.sweep.names.values()))
+    rows: list[Row] = []
+    for t in context.forward.leaves_of("parameter"):
+        layer = layer_of(t.name)
+        if deep and layer != 2:
+            continue
+        left, right = _sides(context, t.name, notation, each)
+        first = notation.labelled(lambda _: "0").symbol("a_2")
+        reason = context.say("layers_all", first=first) if deep else ""
+        label = f"samples-{context.label(context.sweep.names[t.name])}"
+        others = range(1, depth + 1) if deep else ()
+        layers = [layer, *(k for k in others if k != layer)]
+        rows += alike(context, [Row(left, right, reason, result=True, label=label)], layers)
+    said = Paragraph(_said(context, f"dz_{2 if deep else depth}", notation, each))
+    return Section(context.say("samples"), (said, Equations(tuple(rows))))
+
+
+def _said(context: Context, error: str, notation: Notation, each: Notation) -> str:
+    """That the samples stand side by side, at the example of the errors of a layer."""
+    say, mean = context.say, context.network.mean_loss
+    stack = [each.symbol(error, sup=sup) for sup in ("1", notation.count)]
+    matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
+    penalty = any(map(is_decay, context.forward.line("L").terms))
+    return say(
+        "sum_of_samples",
+        mean=say("mean" if mean else "sum"),
+        once=say("penalty_once") if penalty and not mean else "",
+        stacked=f"${notation.symbol(error, batch=True)} = {matrix}$",
+    )
+
+
+def _sides(context: Context, name: str, notation: Notation, each: Notation) -> tuple[str, str]:
+    """The gradient of a parameter over all samples; by entries where it has no matrix form."""
+    derivation, sweep, mean = context.derivation, context.sweep, context.network.mean_loss
+    one = sweep.gradients[name]
+    try:
+        total = sample_sum(one, of_sample(sweep.program), mean, each)
+        many = batch_product(derivation.batch.gradients[name], mean, notation, "columns")
+    except NoMatrixFormError:
+        sums = derivation.mean_last if mean else derivation.batch
+        return line_sides(sums.gradients[name], notation)
+    return each.symbol(one.lhs.name), f"{total} = {many}"
+
+
+def _layers_alike(context: Context) -> bool:
+    """Whether the gradients of all layers but the first, which reads x, have one form."""
+    forms: dict[str, dict[int, object]] = {}
+    for t in context.forward.leaves_of("parameter"):
+        layer, line = layer_of(t.name) or 0, context.sweep.gradients[t.name]
+        own = forms.setdefault(t.name.split("_")[0], {})
+        own[layer] = line_signature(line, layer, sizes=False)
+    return all(
+        len(own) == context.depth and len({own[k] for k in own if k > 1}) == 1
+        for own in forms.values()
+    )
