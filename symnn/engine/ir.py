@@ -240,22 +240,6 @@ class Scan:
 
 
 @dataclass(frozen=True)
-class Repeat:
-    """A block of lines that stands for the layers ``first .. last``, equal up to renumbering.
-
-    ``block`` is the first of them; layer k has every layer number in it raised by k - first.
-    """
-
-    block: tuple[Line, ...]
-    first: int
-    last: int
-
-    def __str__(self) -> str:
-        body = "\n".join(f"    {line}" for line in self.block)
-        return f"for k = {self.first} .. {self.last} (written for k = {self.first}):\n{body}"
-
-
-@dataclass(frozen=True)
 class Fact:
     """What is assumed of an input: the sum of ``term`` equals ``value``.
 

@@ -1,18 +1,15 @@
-"""Equal blocks of a program, folded: layers that differ in their number alone are one block.
-
-z_2, a_2, z_3, a_3, z_4, a_4   ->   for k = 2 .. 4: z_k, a_k
-"""
+"""Layers that differ in their number alone: their lines have one signature, and make runs."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Sequence
-from itertools import groupby
+from collections.abc import Hashable, Mapping, Sequence
 
-from symnn.engine.ir import Item, Line, Repeat
+from symnn.engine.ir import Line, Tensor, name_of
 
 # a number in the name of a tensor or an axis, not in that of a function, act_2(z_3[n,j3])
 _NUMBERED = re.compile(r"(?<![A-Za-z])(?P<name>(?!beta_)[A-Za-z]+_|j)(?P<number>\d+)(?!\w*\()")
+_NAMED = re.compile(r"[A-Za-z]\w*(?!\w*\()")  # the same with names as a whole
 
 
 def layer_of(name: str) -> int | None:
@@ -26,19 +23,24 @@ def line_layer(line: Line) -> int | None:
 
     They differ where dropout, which has numbers of its own, does not stand at every layer.
     """
-    found = [layer_of(a.name) for a in line.lhs.axes]
-    return next((k for k in found if k is not None), layer_of(line.lhs.name))
+    found = (a.layer for a in line.lhs.axes)
+    return next((k for k in found if k is not None), line.lhs.layer)
 
 
-def signature(text: str, layer: int) -> str:
-    """A line's text with every layer number given relative to ``layer``."""
-    return _NUMBERED.sub(lambda m: f"{m['name']}{int(m['number']) - layer:+d}", text)
+def signature(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:
+    """A line's text with the numbers of layers relative to ``layer``.
+
+    Lines of two layers with one signature are the same but for the layer, sizes apart.
+    """
+    names = {a.name: _relative(a.name, a.layer, layer) for a in line.axes}
+    for name in (line.lhs.name, *map(name_of, line.reads)):
+        t = tensors.get(name)
+        names[name] = _relative(name, t.layer if t else None, layer)
+    return _NAMED.sub(lambda m: names.get(m[0], m[0]), str(line))
 
 
-def line_signature(line: Line, layer: int, sizes: bool = True) -> tuple[Hashable, ...]:
-    """What must agree for two lines to be the same up to their layer's number."""
-    shape = tuple(str(a.size) for a in line.axes) if sizes else ()
-    return signature(str(line), layer), line.why, shape
+def _relative(name: str, own: int | None, layer: int) -> str:
+    return name if own is None else name.replace(str(own), f"{own - layer:+d}", 1)
 
 
 def runs(keys: Sequence[tuple[int | None, Hashable]], least: int = 2) -> list[tuple[int, int]]:
@@ -62,38 +64,3 @@ def runs(keys: Sequence[tuple[int | None, Hashable]], least: int = 2) -> list[tu
             out.append((start, end - start))
         start = end
     return out
-
-
-def fold(items: Iterable[Item], least: int = 2) -> tuple[Item | Repeat, ...]:
-    """Items with every run of at least ``least`` equal blocks as one Repeat."""
-    blocks = [list(group) for _, group in groupby(items, key=_block)]
-    keys = [_key(block) for block in blocks]
-    found = dict(runs(keys, least))
-    out: list[Item | Repeat] = []
-    k = 0
-    while k < len(blocks):
-        length = found.get(k, 1)
-        if length > 1:
-            first, last = keys[k][0], keys[k + length - 1][0]
-            assert first is not None and last is not None
-            lines = tuple(item for item in blocks[k] if isinstance(item, Line))
-            out.append(Repeat(lines, first, last))
-        else:
-            out += blocks[k]
-        k += length
-    return tuple(out)
-
-
-def _block(item: Item) -> Hashable:
-    """Neighbouring lines of one layer make a block; anything else stands alone."""
-    layer = layer_of(item.lhs.name) if isinstance(item, Line) else None
-    return layer if layer is not None else id(item)
-
-
-def _key(block: Sequence[Item]) -> tuple[int | None, Hashable]:
-    head = block[0]
-    layer = layer_of(head.lhs.name) if isinstance(head, Line) else None
-    if layer is None:
-        return None, None
-    lines = [item for item in block if isinstance(item, Line)]
-    return layer, tuple(line_signature(line, layer) for line in lines)

@@ -21,10 +21,9 @@ class Codes:
         names = derivation.batch.names
         self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
         self.written = _bare("\n".join(row for part in self.text.parts for row in part))
-        gradients = {name: t for t, name in names.items()}
         self.lines: dict[str, Line] = {}
         for line in derivation.stable.lines:
-            label = label_of(line.lhs.name, gradients)
+            label = label_of(line.lhs.name, context.tensor)
             self.lines[label] = self.lines[f"stable-{label}"] = line
             if line.lhs.role == "gradient":
                 self.lines[f"samples-{label}"] = line

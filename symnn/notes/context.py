@@ -22,7 +22,7 @@ from symnn.engine.ir import (
     lines_of,
     name_of,
 )
-from symnn.engine.repeats import layer_of, runs
+from symnn.engine.repeats import runs, signature
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.tex import ONES
@@ -89,7 +89,16 @@ class Context:
     @functools.cached_property
     def activations(self) -> dict[str, Named]:
         """Value a_k -> the function h(z_k)."""
-        return {line.lhs.name: f for line in self.forward.lines if (f := activation(line))}
+        found = ((line.lhs.name, self.activation(line)) for line in self.forward.lines)
+        return {name: f for name, f in found if f is not None}
+
+    def activation(self, line: Line) -> Named | None:
+        """The named function of a_k = h(z_k); None for any other line."""
+        f = line.terms[0].f if len(line.terms) == 1 else None
+        if not isinstance(f, Named) or not is_entry(f.args[0]):
+            return None
+        source = self.forward.tensors[name_of(f.args[0])]
+        return f if source.kind == "pre-activation" else None
 
     @functools.cached_property
     def activated(self) -> dict[str, str]:
@@ -99,8 +108,9 @@ class Context:
     @functools.cached_property
     def widths(self) -> list[object]:
         """The sizes of the input and of every layer."""
-        affine = (line for line in self.forward.lines if line.why == "affine map")
-        return [self.network.inputs, *(line.lhs.axes[-1].size for line in affine)]
+        values = (line.lhs for line in self.forward.lines)
+        affine = (t for t in values if t.kind == "pre-activation")
+        return [self.network.inputs, *(t.axes[-1].size for t in affine)]
 
     @property
     def depth(self) -> int:
@@ -123,8 +133,9 @@ class Context:
         for layer, lines in by_layer(self.forward.lines).items():
             for line in lines:
                 found[line.lhs.name] = layer
-                if line.why == "affine map":
-                    found |= {n: layer for n in read_names(line) if n[:2] in ("A_", "b_")}
+                if line.lhs.kind == "pre-activation":
+                    read = (self.forward.tensors[name] for name in read_names(line))
+                    found |= {t.name: layer for t in read if t.role == "parameter"}
         return found
 
     @functools.cached_property
@@ -155,6 +166,14 @@ class Context:
     def notation(self) -> Notation:
         """The letters of this derivation."""
         return self.labelled(self.layer)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of a name, of those that are told."""
+        return self.numbered.tensor(name)
+
+    def signature(self, line: Line, layer: int) -> str:
+        """What must agree for a line of another layer to be told with this one."""
+        return signature(line, layer, self.numbered.tensors)
 
     @functools.cached_property
     def say(self) -> Phrases:
@@ -201,7 +220,7 @@ class Context:
 
     def label(self, name: str) -> str:
         """The label of the line that defines a tensor."""
-        label = label_of(name, self.sources)
+        label = label_of(name, self.tensor)
         stem, dash, number = label.rpartition("-")
         if self.network.count and number.isdigit():
             return f"{stem}{dash}{self.number(int(number))}"
@@ -251,23 +270,15 @@ class Context:
 
     def in_general(self, name: str) -> Notation:
         """The notation for layers in general; that of the layer if only one has this tensor."""
-        number = layer_of(name)
+        number = self.tensor(name).layer
         alone = number is None or name in self.notation.sole or self.notation.own(name)
         return self.numbered if alone else self.labelled(number)
 
     def general(self, name: str, of: str = "") -> tuple[str, str]:
         """A symbol for layers in general, and k; with the layer's number if it is the only one."""
-        notation, number = self.in_general(of or name), layer_of(of or name)
+        notation, number = self.in_general(of or name), self.tensor(of or name).layer
         k = "" if number is None else notation.layer(number)
         return self.letter(name, notation=notation), k
-
-
-def activation(line: Line) -> Named | None:
-    """The named function of a_k = h(z_k); None for any other line."""
-    f = line.terms[0].f if len(line.terms) == 1 else None
-    if not isinstance(f, Named) or not is_entry(f.args[0]):
-        return None
-    return f if name_of(f.args[0]).startswith("z_") else None
 
 
 def read_names(line: Line) -> list[str]:
@@ -283,9 +294,8 @@ def by_layer(lines: Sequence[Line]) -> dict[int, list[Line]]:
     found: dict[int, list[Line]] = {}
     layer = 0
     for line in lines:
-        number = layer_of(line.lhs.name)
-        if number is not None:
-            layer = number if line.why == "affine map" else layer
+        if line.lhs.layer is not None:
+            layer = line.lhs.layer if line.lhs.kind == "pre-activation" else layer
             found.setdefault(layer, []).append(line)
     return found
 

@@ -12,9 +12,10 @@ equation for layers that are alike has the labels of all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from symnn.engine.ir import Tensor
 from symnn.io.errors import Problem, UserError, shorten
 from symnn.io.fields import kind_of
 from symnn.notes.document import Document, Equations, Row, Section
@@ -40,17 +41,18 @@ def listed(labels: Iterable[str]) -> str:
     )
 
 
-def label_of(name: str, gradients: Mapping[str, str]) -> str:
-    """The label of the line that defines a tensor.  gradients: name of a gradient -> tensor."""
-    if name.endswith("_next"):
-        return f"update-{_plain(name.removesuffix('_next'))}"
-    source = gradients.get(name)
-    if source is None:
+def label_of(name: str, tensors: Callable[[str], Tensor]) -> str:
+    """The label of the line that defines a tensor.  tensors: name -> tensor."""
+    t = tensors(name)
+    if t.kind == "next" and t.of:
+        return f"update-{_plain(t.of)}"
+    if t.wrt is None:
         return _plain(name)
-    if re.fullmatch(r"z_\d+", source):
-        return _plain(source.replace("z", "delta"))
-    parameter = re.fullmatch(r"[Ab]_\d+", source)
-    return _plain(source) if parameter else f"grad-{_plain(source)}"
+    source = tensors(t.wrt)
+    if source.kind == "pre-activation":
+        return f"delta-{source.layer}"
+    parameter = source.kind in ("weights", "bias")
+    return _plain(source.name) if parameter else f"grad-{_plain(source.name)}"
 
 
 def _plain(name: str) -> str:

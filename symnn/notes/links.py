@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection
 from typing import TypeAlias
 
-from symnn.engine.repeats import layer_of
+from symnn.engine.ir import Tensor
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Row
@@ -32,24 +32,27 @@ def symbols(context: Context, labels: Collection[str], prefix: str) -> dict[str,
     for name in [*context.forward.tensors, *sources]:
         label = context.label(name)
         defined = label in labels and name not in leaves
-        row = _row(sources.get(name, name), name in sources)
+        t = context.tensor(sources.get(name, name))
+        row = _row(t, name in sources)
         if defined:
             add(name, context.notation, f"eq:{prefix}{label}")
         elif row:
             add(name, context.notation, f"sym:{prefix}{row}")
-        layer = layer_of(sources.get(name, name))
-        if row and layer:
-            for k in (layer, layer - 1, layer + 1):  # as a layer in general, and its neighbours
+        if row and t.layer:
+            for k in (
+                t.layer,
+                t.layer - 1,
+                t.layer + 1,
+            ):  # as a layer in general, and its neighbours
                 add(name, context.labelled(k), f"sym:{prefix}{row}")
     return found
 
 
-def _row(name: str, gradient: bool) -> str:
+def _row(t: Tensor, gradient: bool) -> str:
     """The row of the table of symbols: that of a letter, or of the errors."""
-    letter = name.split("_")[0]
     if gradient:
-        return "delta" if re.fullmatch(r"z_\d+", name) else ""
-    return letter if letter in EXPLAINED and re.fullmatch(r"[xy]|[Abza]_\d+", name) else ""
+        return "delta" if t.kind == "pre-activation" else ""
+    return t.letter if t.letter in EXPLAINED else ""
 
 
 def _written(name: str, notation: Notation) -> set[str]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from symnn.engine.ir import Line, Step
-from symnn.engine.repeats import layer_of, line_signature
 from symnn.formulas.index import is_decay, line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import shape_tex
@@ -68,7 +67,7 @@ def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
     """Lines, with runs of equal ones printed once for k."""
     found = _by_layer(lines)
     keys = [
-        (k, k and (context.lettered(k), *(line_signature(x, k, sizes=False)[0] for x in block)))
+        (k, k and (context.lettered(k), *(context.signature(x, k) for x in block)))
         for k, block in found
     ]
     rows: list[Row] = []
@@ -84,7 +83,7 @@ def _by_layer(lines: Sequence[Line]) -> list[tuple[int | None, list[Line]]]:
     """Neighbouring lines of one layer."""
     out: list[tuple[int | None, list[Line]]] = []
     for line in lines:
-        k = layer_of(line.lhs.name)
+        k = line.lhs.layer
         if out and out[-1][0] == k and k is not None:
             out[-1][1].append(line)
         else:
@@ -112,12 +111,12 @@ def groups(context: Context) -> list[Group]:
     return sorted(own, key=lambda group: -group.layer if group.layer else -(10**9))
 
 
-def group_signature(groups: Iterable[Group], layer: int | None) -> object:
+def group_signature(context: Context, groups: Iterable[Group], layer: int | None) -> object:
     """What must agree for two layers to be derived alike."""
     if layer is None:
         return None
     return tuple(
-        (step.rule, line_signature(line, layer, sizes=False)[0])
+        (step.rule, context.signature(line, layer))
         for group in groups
         for step in group.steps
         for line in (step.before, step.after)  # the one names the activation, where there is one

@@ -27,7 +27,9 @@ def why_transposed(
     chain = group.steps[0].after
     for term, entry in ((t, e) for t in chain.terms for e in entries(t.f)):
         forward = context.forward.definitions.get(context.sources.get(name_of(entry), ""))
-        if forward is not None and forward.why == "affine map" and group.tensor[:2] != "b_":
+        if forward is not None and (
+            forward.lhs.kind == "pre-activation" and context.tensor(group.tensor).kind != "bias"
+        ):
             back = Line(chain.lhs, (term,), chain.why)
             rest = tuple(t for t in chain.terms if t is not term)
             try:

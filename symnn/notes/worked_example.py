@@ -54,7 +54,7 @@ def small(network: Network) -> bool:
     if network.count:
         return False
     widths = [network.inputs, *(t[0] for t in network.parameters.values())]
-    depth = sum(name.startswith("A_") for name in network.parameters)
+    depth = sum(t.kind == "weights" for t in network.program.leaves_of("parameter"))
     return max(widths) <= UNITS and depth <= LAYERS
 
 
@@ -134,7 +134,7 @@ def _draw(
     if t.role == "target":
         return rationals(_target(network, shape, rng, pencil))
     whole = np.array([-2, -1, 1, 2])
-    if t.name.startswith("b_"):
+    if t.kind == "bias":
         values = np.array([-1, 0, 1]) if pencil else np.arange(-5, 6) / 10
     elif pencil:
         values = whole if t.role == "input" or _straight(network) else whole / 2
@@ -178,6 +178,7 @@ def _telling(derivation: Derivation, values: Exact) -> bool:
         found = [abs(v) > SMALL for v in arrays[sweep.names[t.name]].flat]
         if 2 * sum(map(bool, found)) < len(found):
             return False
-    if any(v == 0 for name in names if name.startswith("z_") for v in arrays[name]):
+    kinks = (t.name for t in sweep.forward.tensors.values() if t.kind == "pre-activation")
+    if any(v == 0 for name in kinks for v in arrays[name]):
         return False
     return all(abs(v) < LARGE for array in arrays.values() for v in array.flat)

@@ -16,7 +16,6 @@ import sympy as sp
 from symnn.derivation.derivation import Derivation
 from symnn.engine.exact import NoNumberError
 from symnn.engine.ir import Line
-from symnn.engine.repeats import layer_of
 from symnn.formulas.breaking import room
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.numbers import Style, in_numbers, result
@@ -105,7 +104,9 @@ class Numbers:
         return self.context.say("exactly" if shown.exact else "about"), digits
 
     def nudge(self, name: str) -> str:
-        """How the loss follows one entry of z: "" where nothing small enough shows it."""
+        """How the loss follows one entry of z: "" of others, and where nothing small shows it."""
+        if self.context.tensor(name).kind != "pre-activation":
+            return ""
         context, example = self.context, self.example
         slopes = example.values.array(context.sweep.names[name])
         at = max(range(len(slopes)), key=lambda k: abs(slopes[k]))
@@ -154,7 +155,10 @@ class Numbers:
         leaves = {t.name: t for t in self.example.program.leaves}
         constants = [n for n, t in leaves.items() if t.role == "hyperparameter"]
         parameters = [t.name for t in self.example.program.leaves_of("parameter")]
-        layers = (list(own) for _, own in groupby(parameters, key=layer_of))
+        layers = (
+            list(own)
+            for _, own in groupby(parameters, key=lambda name: self.context.tensor(name).layer)
+        )
         return [self._listed(names) for names in (["x", "y"], *layers, constants)]
 
     def _listed(self, names: Sequence[str]) -> Row:
@@ -185,8 +189,7 @@ def with_numbers(sections: Iterable[Section], numbers: Numbers) -> tuple[Section
         source = line.lhs.wrt or ""
         if row.repeats and source:  # what was derived above, by its value
             return replace(row, numbers=" ".join(("{}", *numbers.value(line.lhs.name))))
-        nudge = numbers.nudge(source) if source.startswith("z_") else ""
-        return replace(row, numbers=numbers.beside(line), nudge=nudge)
+        return replace(row, numbers=numbers.beside(line), nudge=numbers.nudge(source))
 
     def block(block: Block) -> Block:
         if isinstance(block, Table) and block.names:
@@ -202,8 +205,8 @@ def _by_symbol(numbers: Numbers) -> dict[str, dict[str, str]]:
     context, found = numbers.context, dict[str, dict[str, str]]()
     for name in numbers.example.program.tensors:
         source = context.sources.get(name, name)
-        layer = layer_of(source)
-        if layer is None or name.endswith("_next"):
+        layer = context.tensor(source).layer
+        if layer is None or context.tensor(name).kind == "next":
             continue
         symbol = context.general(name, source)[0]
         found.setdefault(f"${symbol}$", {})[str(layer)] = " ".join(numbers.value(name))

@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from symnn.drawing.drawing import SIZES, Canvas, Drawing, Label, Point
 from symnn.drawing.mathtext import width
-from symnn.engine.ir import Line
-from symnn.engine.repeats import line_signature, runs
+from symnn.engine.ir import Line, Tensor
+from symnn.engine.repeats import runs, signature
 from symnn.language.phrases import Phrases
 
 CENTIMETRES = 2.54 / 72.27  # of a TeX point
 
 
-def drawn(layers: Mapping[int, Sequence[Line]], budget: int, weigh: bool) -> list[list[int]]:
+def drawn(
+    layers: Mapping[int, Sequence[Line]], budget: int, weigh: bool, tensors: Mapping[str, Tensor]
+) -> list[list[int]]:
     """The layers that are drawn, in stretches with a gap between each two.
 
-    A run of equal layers (fold.runs) is drawn as its first and its last.  If that is still
+    A run of equal layers is drawn as its first and its last.  If that is still
     more than the budget allows, only some layers at either end are drawn.  weigh: the budget
     counts lines, not layers.
     """
@@ -27,7 +29,7 @@ def drawn(layers: Mapping[int, Sequence[Line]], budget: int, weigh: bool) -> lis
     every = list(layers)
     if cost(every) <= budget:
         return [every]
-    keys = [(k, tuple(line_signature(x, k, sizes=False)[0] for x in layers[k])) for k in every]
+    keys = [(k, tuple(signature(x, k, tensors) for x in layers[k])) for k in every]
     hidden: set[int] = set()
     for start, length in runs(keys, 4):
         hidden.update(every[start + 1 : start + length - 1])

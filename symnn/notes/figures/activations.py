@@ -14,7 +14,6 @@ from symnn.drawing.drawing import Canvas, Drawing, Label, Path
 from symnn.engine.evaluate import Evaluator
 from symnn.engine.functions import A, Function, X, found_derivative, function_class
 from symnn.engine.ir import Line, Tensor, Term, axis
-from symnn.engine.repeats import layer_of
 from symnn.notes.context import Context, functions
 from symnn.notes.figures.abbreviate import measure, titled
 from symnn.notes.figures.plot import Plot, ticks
@@ -26,7 +25,7 @@ HIGHEST = 2.5  # the values -HIGHEST .. HIGHEST are drawn
 
 def used(context: Context) -> list[Function]:
     """The activations of the network's layers, in order of appearance."""
-    return functions(x for x in context.forward.lines if layer_of(x.lhs.name) is not None)
+    return functions(x for x in context.forward.lines if x.lhs.layer is not None)
 
 
 def activations(context: Context, rows: Sequence[Function] | None = None) -> Drawing | None:

@@ -51,7 +51,7 @@ class _Graph:
         layers = by_layer(self.context.forward.lines)
         dense = {k: lines for k, lines in layers.items() if k}
         others = len(self.lines) - sum(map(len, dense.values()))  # those of the loss
-        shown = drawn(dense, MANY - 1 - others, weigh=True)
+        shown = drawn(dense, MANY - 1 - others, True, self.context.forward.tensors)
         kept = {0, *(k for stretch in shown for k in stretch)}
         return {line.lhs.name for k in layers if k not in kept for line in layers[k]}
 

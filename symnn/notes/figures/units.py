@@ -38,7 +38,7 @@ class _Columns:
         self.lines = inlined(self.program)
         self.canvas = Canvas()
         dense = {k: lines for k, lines in self.layers.items() if k}
-        self.stretches = drawn(dense, COLUMNS, weigh=False)
+        self.stretches = drawn(dense, COLUMNS, False, self.program.tensors)
         columns = [0, *(k for stretch in self.stretches for k in stretch)]
         self.units = {k: self._units(k) for k in columns}
         self.radius = self._radius()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from symnn.checking.evidence import parameters
 from symnn.engine.ir import Tensor
-from symnn.engine.repeats import layer_of
 from symnn.formulas.index import Writer, index_letters
 from symnn.notes.context import Context, functions
 from symnn.notes.differentials import differential_rows
@@ -35,7 +34,9 @@ def _blocks(context: Context, by_chain: bool) -> Iterator[Block]:
     for group in groups(context):
         by_layer.setdefault(group.layer, []).append(group)
     layers = list(by_layer)
-    keys = [(k, k and (context.lettered(k), group_signature(by_layer[k], k))) for k in layers]
+    keys = [
+        (k, k and (context.lettered(k), group_signature(context, by_layer[k], k))) for k in layers
+    ]
     rows_of = derivation_rows if by_chain else differential_rows
     explained: set[str] = set()
     for at, length, told in context.stretches(keys):
@@ -81,16 +82,16 @@ def _conventions(context: Context) -> Iterator[str]:
 
 def _spoken(context: Context, group: Group) -> str:
     """How fast the loss rises with z, in a sentence; "" for any other gradient."""
-    if not group.tensor.startswith("z_"):
-        return ""
     say, z = context.say, context.forward.tensors[group.tensor]
+    if z.kind != "pre-activation":
+        return ""
     name = context.sweep.names[z.name]
     words = {
         "delta": context.letter(name, inline=True),
         "z": context.letter(z.name),
         "loss": context.loss_letter(group.steps[0].after.lhs),
     }
-    if layer_of(z.name) == context.depth:
+    if z.layer == context.depth:
         letters = index_letters(z.axes, context.notation)
         writer = Writer(context.notation, letters, context.layout)
         entry, rise = writer.tex(z.entry), writer.tex(Tensor(name, z.axes).entry)
@@ -109,7 +110,7 @@ def _passed(context: Context, name: str) -> set[str]:
     reached, rules = [name], set[str]()
     for own in reached:  # which grows
         for line in context.readers.get(own, ()):
-            if line.why != "affine map":
+            if line.lhs.kind != "pre-activation":
                 reached.append(line.lhs.name)
                 rules.add(line.why)
     return rules

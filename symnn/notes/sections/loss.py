@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symnn.engine.repeats import layer_of
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.whole import loss_formula
@@ -37,7 +36,7 @@ def lines(context: Context) -> Iterator[Block]:
     """The loss, line by line, of what the network has computed."""
     say, forward = context.say, context.forward
     yield Paragraph(say("one_sample" if context.layout == "sample" else "loss_lines"))
-    *own, last = (line for line in forward.lines if layer_of(line.lhs.name) is None)
+    *own, last = (line for line in forward.lines if line.lhs.layer is None)
     yield from shown(row_of(context, line) for line in own)
     yield from shown([row_of(context, last)])
     if forward.facts:

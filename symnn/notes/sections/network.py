@@ -8,7 +8,6 @@ from itertools import groupby
 
 from symnn.engine.functions import X
 from symnn.engine.ir import Line, name_of
-from symnn.engine.repeats import layer_of, line_signature
 from symnn.engine.stabilise import softmaxes
 from symnn.formulas.index import Writer
 from symnn.formulas.matrix import NoMatrixFormError
@@ -76,7 +75,7 @@ def _forward_lines(context: Context) -> Iterator[Block]:
     """The forward lines by layer; equal layers of a deep network once."""
     groups = by_layer(context.forward.lines)
     keys = [
-        (k, (context.lettered(k), *(line_signature(x, k, sizes=False) for x in block)))
+        (k, (context.lettered(k), *((context.signature(x, k), x.why) for x in block)))
         for k, block in groups.items()
     ]
     layers = list(groups)
@@ -168,7 +167,7 @@ def _activations(context: Context) -> Iterator[Row]:
 
 def _activation_letters(context: Context) -> Iterator[Row]:
     """\\phi(x) = \\tanh(x), once for layers that are alike."""
-    found = [(layer_of(n), f) for n, f in context.activations.items()]
+    found = [(context.tensor(n).layer, f) for n, f in context.activations.items()]
     if context.notation.alike:
         found = found[:1]
     writer = Writer(context.notation, {})

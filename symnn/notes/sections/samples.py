@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symnn.engine.repeats import layer_of, line_signature
 from symnn.formulas.index import is_decay, line_sides
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.whole import DEEP, batch_product, of_sample, sample_sum
@@ -24,7 +23,7 @@ def samples_section(context: Context) -> Section:
         notation = replace(notation, scaled=frozenset(context.sweep.names.values()))
     rows: list[Row] = []
     for t in context.forward.leaves_of("parameter"):
-        layer = layer_of(t.name)
+        layer = t.layer
         if deep and layer != 2:
             continue
         left, right = _sides(context, t.name, notation, each)
@@ -69,9 +68,9 @@ def _layers_alike(context: Context) -> bool:
     """Whether the gradients of all layers but the first, which reads x, have one form."""
     forms: dict[str, dict[int, object]] = {}
     for t in context.forward.leaves_of("parameter"):
-        layer, line = layer_of(t.name) or 0, context.sweep.gradients[t.name]
-        own = forms.setdefault(t.name.split("_")[0], {})
-        own[layer] = line_signature(line, layer, sizes=False)
+        layer, line = t.layer or 0, context.sweep.gradients[t.name]
+        own = forms.setdefault(t.letter, {})
+        own[layer] = context.signature(line, layer)
     return all(
         len(own) == context.depth and len({own[k] for k in own if k > 1}) == 1
         for own in forms.values()

@@ -18,7 +18,7 @@ from symnn.formulas.index import Writer, index_letters, line_sides
 from symnn.formulas.whole import nested
 from symnn.nn.layers import Dense
 from symnn.notation.notation import Notation
-from symnn.notes.context import Context, activation
+from symnn.notes.context import Context
 from symnn.notes.document import Block, Equations, Paragraph, Row, Section
 from symnn.notes.figures import figures
 from symnn.notes.reasons import definition_tex, derivative_tex, how_found
@@ -101,7 +101,7 @@ def _activation(model: Context) -> Iterator[Block]:
     """a = h(z), its derivative as it was found, and the nested F(x)."""
     say, bare = model.say, _bare(model)
     line, notation = model.forward.line("a_1"), bare.notation
-    function = activation(line)
+    function = model.activation(line)
     assert function is not None
     row = function.row
     yield Paragraph(say("tut_activation_says"))
