@@ -39,11 +39,8 @@ def symbols(context: Context, labels: Collection[str], prefix: str) -> dict[str,
         elif row:
             add(name, context.notation, f"sym:{prefix}{row}")
         if row and t.layer:
-            for k in (
-                t.layer,
-                t.layer - 1,
-                t.layer + 1,
-            ):  # as a layer in general, and its neighbours
+            # as a layer in general, and its neighbours
+            for k in (t.layer, t.layer - 1, t.layer + 1):
                 add(name, context.labelled(k), f"sym:{prefix}{row}")
     return found
 
