@@ -33,6 +33,8 @@ TEXT = 54  # characters of a line of text
 RIGHT = 46  # characters of a right side on one line
 BESIDE = 34  # characters of an equation that leaves room for its reason beside it
 REASON = 22  # characters of a line of such a reason
+# before a figure: no higher than half a frame
+HIGH = r"\resizebox{!}{\ifdim\totalheight>0.5\textheight 0.5\textheight\else\totalheight\fi}{%"
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,9 @@ class _Frames(Visitor[None]):
 
     def visit_figure(self, block: Figure) -> None:
         self.close()
-        self.add(Item(_figure(tikz(block.drawing), block.caption), LINES))
+        picture = fitted(tikz(block.drawing).rstrip())
+        shown = f"\\begin{{center}}\n{HIGH}\n{picture}}}\n\\end{{center}}"
+        self.add(Item(f"{shown}\n{{\\footnotesize {block.caption}\\par}}", LINES))
         self.close()
 
     def visit_paragraph(self, block: Paragraph) -> None:
@@ -88,10 +92,18 @@ class _Frames(Visitor[None]):
         self.sentence = self.groups[-1]
 
     def visit_box(self, block: Box) -> None:
-        self.add(_aside(block.title, block.texts))
+        """A box of the theme, in small letters."""
+        body = "\n\n\\smallskip\n".join(block.texts)
+        made = f"\\begin{{block}}{{{block.title}}}\\footnotesize\n{body}\n\\end{{block}}"
+        height = 1.6 + 0.85 * sum(map(_lines, block.texts)) + 0.4 * len(block.texts)
+        self.add(Item(made, height))
 
     def visit_table(self, block: Table) -> None:
-        self.add(Item(_table((block.header, *block.rows)), 1.1 * len(block.rows) + 1.6))
+        first, *others = (" & ".join(cells) for cells in (block.header, *block.rows))
+        body, columns = " \\\\\n".join(others), "l" * len(block.header)
+        body = f"{first} \\\\ \\hline\n{body}"
+        made = f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}"
+        self.add(Item(fitted(made), 1.1 * len(block.rows) + 1.6))
 
     def visit_equations(self, block: Equations) -> None:
         for group in equations_of(block.rows):
@@ -163,13 +175,6 @@ def _row(row: Row) -> Item:
     return Item(f"{left} & " + " \\tabularnewline\n & ".join(cells), height, row=True)
 
 
-def _aside(title: str, texts: tuple[str, ...]) -> Item:
-    """A box of the theme, in small letters."""
-    body = "\n\n\\smallskip\n".join(texts)
-    made = f"\\begin{{block}}{{{title}}}\\footnotesize\n{body}\n\\end{{block}}"
-    return Item(made, 1.6 + 0.85 * sum(map(_lines, texts)) + 0.4 * len(texts))
-
-
 def _lines(text: str, width: int = TEXT) -> int:
     """About how many lines a text with formulas fills."""
     return math.ceil(visible(text.replace("$", "")) * 1.2 / width)
@@ -185,20 +190,6 @@ def _height(tex: str) -> float:
     if re.search(r"\\frac\{[^{}]*(\{[^{}]*)*\\frac", tex):
         return 3.2  # one fraction within another
     return 2.2 if r"\frac" in tex else 1.4
-
-
-def _table(rows: tuple[tuple[str, ...], ...]) -> str:
-    body = " \\\\\n".join(" & ".join(cells) for cells in rows).replace(
-        "\\\\\n", "\\\\ \\hline\n", 1
-    )
-    columns = "l" * len(rows[0])
-    return fitted(f"\\begin{{tabular}}{{@{{}}{columns}@{{}}}}\n{body}\n\\end{{tabular}}")
-
-
-def _figure(picture: str, caption: str) -> str:
-    high = r"\resizebox{!}{\ifdim\totalheight>0.5\textheight 0.5\textheight\else\totalheight\fi}{%"
-    shown = f"{high}\n{fitted(picture.rstrip())}}}"
-    return f"\\begin{{center}}\n{shown}\n\\end{{center}}\n{{\\footnotesize {caption}\\par}}"
 
 
 def _frame(title: str, items: list[Item]) -> str:

@@ -38,15 +38,13 @@ def markdown(notes: Document) -> str:
 
 def notebook(notes: Document, module: str, text: str) -> str:
     """A Jupyter notebook (format 4.5): the notes, a cell a section, then the module, to run."""
-    write = _Notebook(Phrases(notes.language))
-    texts = [f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()]
-    texts += [_section(section, write) for section in notes.sections]
-    figures = [[], *([b for b in s.blocks if isinstance(b, Figure)] for s in notes.sections)]
+    title = f"# {literal(notes.title)}\n\n{literal(notes.description)}".strip()
+    cells = [_cell("markdown", "notes-0", title)]
+    for k, section in enumerate(notes.sections, 1):
+        write = _Notebook(Phrases(notes.language))
+        cell = _cell("markdown", f"notes-{k}", _section(section, write))
+        cells.append({**cell, "attachments": write.attachments} if write.attachments else cell)
     codes = [f"%%writefile {module}.py\n{text}", f"import {module}\n\n{module}.check()"]
-    cells = [
-        {**_cell("markdown", f"notes-{k}", source), **_attachments(own)}
-        for k, (source, own) in enumerate(zip(texts, figures, strict=True))
-    ]
     cells += [_cell("code", f"code-{k}", source) for k, source in enumerate(codes)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
@@ -99,14 +97,18 @@ class _GitHub(Markdown):
 
 
 class _Notebook(Markdown):
-    """The dialect of Jupyter, with the pictures attached to the cells."""
+    """The dialect of Jupyter; attachments: the pictures of a cell, by what its text calls them."""
 
     def __init__(self, say: Phrases) -> None:
         self.say = say
+        self.attachments: dict[str, dict[str, str]] = {}
 
     def visit_figure(self, block: Figure) -> str:
+        file = f"{block.drawing.name}-{block.number}.svg"
+        encoded = base64.b64encode(svg(block.drawing).encode()).decode("ascii")
+        self.attachments[file] = {"image/svg+xml": encoded}
         name = self.say("figure_number", number=block.number)
-        return f"![{name}](attachment:{_file(block)})\n\n**{name}** {block.caption}"
+        return f"![{name}](attachment:{file})\n\n**{name}** {block.caption}"
 
 
 def _section(section: Section, write: Markdown) -> str:
@@ -116,21 +118,6 @@ def _section(section: Section, write: Markdown) -> str:
 def _cell(kind: str, name: str, source: str) -> dict[str, object]:
     ran: dict[str, object] = {"execution_count": None, "outputs": []} if kind == "code" else {}
     return {"cell_type": kind, "id": name, "metadata": {}, "source": source, **ran}
-
-
-def _file(figure: Figure) -> str:
-    return f"{figure.drawing.name}-{figure.number}.svg"
-
-
-def _attachments(figures: Sequence[Figure]) -> dict[str, object]:
-    """The pictures of a cell, by the names that its text calls them."""
-    if not figures:
-        return {}
-    return {"attachments": {_file(f): {"image/svg+xml": _encoded(f)} for f in figures}}
-
-
-def _encoded(figure: Figure) -> str:
-    return base64.b64encode(svg(figure.drawing).encode()).decode("ascii")
 
 
 def literal(text: str) -> str:

@@ -51,11 +51,8 @@ def _bare(code: str) -> str:
 
 def with_codes(notes: Document, codes: Codes) -> Document:
     """The notes with the code of every equation that has some."""
-
-    def coded(row: Row) -> Row:
-        return replace(row, code=codes.of(row))
-
-    return replace(notes, sections=tuple(s.rewritten(coded) for s in notes.sections))
+    coded = (s.rewritten(lambda row: replace(row, code=codes.of(row))) for s in notes.sections)
+    return replace(notes, sections=tuple(coded))
 
 
 def remarks(context: Context) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symnn.checking.evidence import Evidence, evidence
 from symnn.derivation.any_depth import counted
@@ -29,6 +29,7 @@ class Context:
     method: how gradients are found.  numbers: the style of the worked example, or "none".
     figures: whether there are any.  fold: whether layers that are alike are told once.  ticks:
     whether lines are evaluated.  scalar: whether one input and one unit have no indices.
+    layer: that which is called k, for all that are alike; None: layers are called by their numbers.
     """
 
     derivation: Derivation
@@ -42,6 +43,7 @@ class Context:
     fold: bool = True
     ticks: bool = False
     scalar: bool = False
+    layer: int | None = None
 
     # the derivation ----------------------------------------------------------------------
 
@@ -122,8 +124,8 @@ class Context:
     # letters and words -------------------------------------------------------------------
 
     @functools.cached_property
-    def notation(self) -> Notation:
-        """The letters of this derivation."""
+    def numbered(self) -> Notation:
+        """The letters of this derivation, with layers by their numbers."""
         book, count = self.book, self.network.count
         lines = [step.after for step in self.sweep.steps]
         # the gradients of N L, where the sweep is that of N L
@@ -135,9 +137,14 @@ class Context:
         )
 
     @functools.cached_property
+    def notation(self) -> Notation:
+        """The letters of this derivation."""
+        return self.labelled(self.layer)
+
+    @functools.cached_property
     def say(self) -> Phrases:
         """The phrases of the language, with the letters that sentences use."""
-        notation = self.notation
+        notation = self.numbered
         value = notation.symbol("a", component=True)
         letters = {word: notation.symbol(word) for word in ("L", "x", "eta")}
         letters |= {"X": notation.symbol("x", batch=True), "N": notation.count}
@@ -150,7 +157,7 @@ class Context:
         tensors = self.forward.tensors.values()
         return {t.name for t in tensors if len(t.axes) > 1 and any(a.name == "n" for a in t.axes)}
 
-    def letter(self, name: str, notation: Notation | None = None, inline: bool = False) -> str:
+    def letter(self, name: str, inline: bool = False, notation: Notation | None = None) -> str:
         """A tensor's symbol.  inline: a derivative on one line, as within a sentence."""
         batch = self.sources.get(name, name) in self.batched
         return (notation or self.notation).symbol(name, batch=batch, inline=inline)
@@ -190,13 +197,13 @@ class Context:
     def labelled(self, layer: int | None) -> Notation:
         """The notation with the layers around ``layer`` called k-1, k, k+1; None: numbers."""
         if layer is None:
-            return self.notation
-        k = self.notation.layer_letter
+            return self.numbered
+        k = self.numbered.layer_letter
 
         def label(number: int) -> str:
             return k if number == layer else f"{k}{number - layer:+d}"
 
-        return self.notation.labelled(label)
+        return self.numbered.labelled(label)
 
     def lettered(self, layer: int | None) -> tuple[bool, ...]:
         """What keeps two layers from being one for general k: letters of the last one's own."""
@@ -206,8 +213,8 @@ class Context:
 
     def stretches(
         self, keys: Sequence[tuple[int | None, object]]
-    ) -> Iterator[tuple[int, int, Notation]]:
-        """Where layers begin that are told at once, how many: 1, or equal ones, and their letters.
+    ) -> Iterator[tuple[int, int, Context]]:
+        """Where layers begin that are told at once, how many: 1, or equal ones, and how.
 
         keys: of each layer its number, and what must agree for layers to be equal.
         """
@@ -215,12 +222,12 @@ class Context:
         at = 0
         while at < len(keys):
             length = lengths.get(at, 1)
-            yield at, length, self.labelled(keys[at][0] if length > 1 else None)
+            yield at, length, replace(self, layer=keys[at][0]) if length > 1 else self
             at += length
 
     def number(self, layer: int | None) -> str:
         """The number of a layer as it is written: 2, or n - 1."""
-        return "" if layer is None else self.notation.layer(layer)
+        return "" if layer is None else self.numbered.layer(layer)
 
     def span(self, first: int | None, last: int | None) -> str:
         """k = 2, …, 9."""
@@ -231,12 +238,14 @@ class Context:
         """The notation for layers in general; that of the layer if only one has this tensor."""
         number = layer_of(name)
         alone = number is None or name in self.notation.sole or self.notation.own(name)
-        return self.notation if alone else self.labelled(number)
+        return self.numbered if alone else self.labelled(number)
 
     def general(self, name: str, of: str = "") -> tuple[str, str]:
         """A symbol for layers in general, and k; with the layer's number if it is the only one."""
         notation, number = self.in_general(of or name), layer_of(of or name)
-        return self.letter(name, notation), "" if number is None else notation.layer(number)
+        return self.letter(name, notation=notation), "" if number is None else notation.layer(
+            number
+        )
 
 
 def activation(line: Line) -> Named | None:

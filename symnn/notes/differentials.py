@@ -10,7 +10,6 @@ from dataclasses import replace
 from symnn.engine.diff import slope
 from symnn.engine.ir import Line, Tensor, Term, entries, indices_of, name_of
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
-from symnn.notation.notation import Notation
 from symnn.notes.context import Context, read_names
 from symnn.notes.document import Row
 from symnn.notes.rows import Group, derivation_rows
@@ -31,76 +30,60 @@ def differential(forward: Line, t: Tensor, change: Tensor) -> Line:
     return Line(forward.lhs, tuple(terms), "differential")
 
 
-def differential_rows(context: Context, group: Group, notation: Notation) -> list[Row]:
+def differential_rows(context: Context, group: Group) -> list[Row]:
     """The rows of one gradient by differentials, at the level of detail.
 
     Those of the chain rule where a step has no matrix form.
     """
-    rows = derivation_rows(context, group, notation)
-    if len(rows) > 1 and rows[1].reason == context.say("matrix"):
+    say, rows = context.say, derivation_rows(context, group)
+    if len(rows) > 1 and rows[1].reason == say("matrix"):
         rows = rows[1:]  # without the one in index notation
     try:
-        before = _Told(context, group, notation).rows()
+        before = _paired(context, group)
     except NoMatrixFormError:
         return rows
-    reasons = [context.say("paired", own=context.letter(group.tensor, notation))]
+    reasons = [say("paired", own=context.letter(group.tensor))]
     reasons += [rows[0].reason] if len(before) == 1 and rows[0].reason else []
-    return [*before, replace(rows[0], reason=context.say("join_reasons").join(reasons)), *rows[1:]]
+    return [*before, replace(rows[0], reason=say("join_reasons").join(reasons)), *rows[1:]]
 
 
-class _Told:
-    """The differential of the loss as far as one tensor moves it."""
+def _paired(context: Context, group: Group) -> list[Row]:
+    """dL = ⟨ȳ, dy⟩, = ⟨ȳ, J dt⟩, = ⟨t̄, dt⟩; only the last where L reads t itself."""
+    say, sources, forward = context.say, context.sources, context.forward
+    t, seed = forward.tensors[group.tensor], context.sweep.names.get(context.sweep.of)
+    lines = [step.after for step in group.steps]
+    line = next((x for x in lines if seed not in read_names(x)), lines[-1])
+    change = Tensor(f"{t.name}_change", t.axes)
 
-    def __init__(self, context: Context, group: Group, notation: Notation) -> None:
-        self.context, self.notation = context, notation
-        self.t = context.forward.tensors[group.tensor]
-        seed = context.sweep.names.get(context.sweep.of)
-        lines = [step.after for step in group.steps]
-        self.line = next((x for x in lines if seed not in read_names(x)), lines[-1])
-        self.change = Tensor(f"{self.t.name}_change", self.t.axes)
+    def d(name: str) -> str:
+        return rf"\mathrm{{d}} {context.letter(name)}"
 
-    def rows(self) -> list[Row]:
-        """dL = ⟨ȳ, dy⟩, = ⟨ȳ, J dt⟩, = ⟨t̄, dt⟩; only the last where L reads t itself."""
-        say = self.context.say
-        left = rf"\mathrm{{d}} {self.context.loss_letter(self.line.lhs)}"
-        right = matrix_sides(self.line, self.notation, self.context.layout)[1]
-        last = pairing(right, self.d(self.t))
-        through = self._through()
-        if not through:
-            return [Row(left, last, say("loss_differential"))]
-        direct = tuple(term for term in self.line.terms if not self._gradients(term))
-        rest = [self._direct(direct)] if direct else []
-        first = [pairing(self._bar(y), self.d(self.context.forward.tensors[y])) for y in through]
-        moved = [pairing(self._bar(y), self._moved(y)) for y in through]
-        letters = ", ".join(self.context.letter(y, self.notation) for y in through)
-        texts = {
-            " + ".join([*first, *rest]): say("through_differential", through=letters),
-            " + ".join([*moved, *rest]): say("insert_differential"),
-        }
-        texts.setdefault(last, say("adjoint" if transposed(self.notation, last) else "moved"))
-        return [Row("" if k else left, *row) for k, row in enumerate(texts.items())]
+    def bar(y: str) -> str:
+        return context.letter(context.sweep.names[y], inline=True)
 
-    def d(self, t: Tensor) -> str:
-        """dt."""
-        return rf"\mathrm{{d}} {self.context.letter(t.name, self.notation)}"
-
-    def _bar(self, y: str) -> str:
-        name = self.context.sweep.names[y]
-        return self.context.letter(name, self.notation, inline=True)
-
-    def _gradients(self, term: Term) -> list[str]:
-        known = self.context.sources
-        return [known[n] for e in entries(term.f) if (n := name_of(e)) in known]
-
-    def _through(self) -> list[str]:
-        """The tensors through which t moves the loss."""
-        return list(dict.fromkeys(y for term in self.line.terms for y in self._gradients(term)))
-
-    def _direct(self, terms: tuple[Term, ...]) -> str:
-        right = matrix_sides(Line(self.line.lhs, terms), self.notation, self.context.layout)[1]
-        return pairing(right, self.d(self.t))
-
-    def _moved(self, y: str) -> str:
+    def moved(y: str) -> str:
         """dy, in terms of dt."""
-        line = differential(self.context.forward.line(y), self.t, self.change)
-        return with_change(self.context, line, self.notation, self.change.name, self.d(self.t))
+        own = differential(forward.line(y), t, change)
+        return with_change(context, own, change.name, d(t.name))
+
+    def right(line: Line) -> str:
+        return matrix_sides(line, context.notation, context.layout)[1]
+
+    left = rf"\mathrm{{d}} {context.loss_letter(line.lhs)}"
+    last = pairing(right(line), d(t.name))
+    # the tensors through which t moves the loss
+    through = [sources[name] for name in read_names(line) if name in sources]
+    if not through:
+        return [Row(left, last, say("loss_differential"))]
+    direct = [u for u in line.terms if not any(name_of(e) in sources for e in entries(u.f))]
+    rest = [pairing(right(Line(line.lhs, tuple(direct))), d(t.name))] if direct else []
+    texts = {
+        " + ".join([*(pairing(bar(y), d(y)) for y in through), *rest]): say(
+            "through_differential", through=", ".join(map(context.letter, through))
+        ),
+        " + ".join([*(pairing(bar(y), moved(y)) for y in through), *rest]): say(
+            "insert_differential"
+        ),
+    }
+    texts.setdefault(last, say("adjoint" if transposed(context, last) else "moved"))
+    return [Row("" if k else left, *row) for k, row in enumerate(texts.items())]

@@ -139,13 +139,19 @@ class Section:
     blocks: tuple[Block, ...]
     given: bool = False
 
+    def mapped(self, block: Callable[[Block], Block]) -> Section:
+        """The section with every block replaced, in order."""
+        return replace(self, blocks=tuple(map(block, self.blocks)))
+
     def rewritten(self, row: Callable[[Row], Row]) -> Section:
         """The section with every row of its equations replaced, in order."""
-        blocks = (
-            Equations(tuple(map(row, block.rows))) if isinstance(block, Equations) else block
-            for block in self.blocks
+        return self.mapped(
+            lambda b: Equations(tuple(map(row, b.rows))) if isinstance(b, Equations) else b
         )
-        return replace(self, blocks=tuple(blocks))
+
+    def rows(self) -> Iterator[Row]:
+        """All rows of equations, in order."""
+        return (row for b in self.blocks if isinstance(b, Equations) for row in b.rows)
 
 
 @dataclass(frozen=True)
@@ -170,10 +176,7 @@ class Document:
 
     def rows(self) -> Iterator[Row]:
         """All rows of equations, in order."""
-        for section in self.sections:
-            for block in section.blocks:
-                if isinstance(block, Equations):
-                    yield from block.rows
+        return (row for section in self.sections for row in section.rows())
 
     def places(self) -> Iterator[str]:
         """Where links may lead: the labels of the equations, and the rows of tables."""
@@ -197,7 +200,7 @@ def numbered(sections: Iterable[Section]) -> tuple[Section, ...]:
     def block(block: Block) -> Block:
         return replace(block, number=next(count)) if isinstance(block, Figure) else block
 
-    return tuple(replace(s, blocks=tuple(map(block, s.blocks))) for s in sections)
+    return tuple(section.mapped(block) for section in sections)
 
 
 def with_last(sections: Iterable[Section], title: str, block: Block) -> tuple[Section, ...]:

@@ -24,11 +24,11 @@ from symnn.notation.notation import Notation
 from symnn.notes.context import Context, read_names
 
 
-def reason_of(context: Context, step: Step, notation: Notation) -> str:
+def reason_of(context: Context, step: Step) -> str:
     """The reason of one step."""
     say, before, after = context.say, step.before, step.after
     if step.rule == "chain rule":
-        return _chain(context, after, notation)
+        return _chain(context, after)
     if step.rule == "use the fact":
         return say(FACT, fact=", ".join(map(context.fact, step.facts)))
     if before is None:
@@ -37,7 +37,7 @@ def reason_of(context: Context, step: Step, notation: Notation) -> str:
     new = [n for n in read_names(after) if n not in read_names(before)]
 
     def letters(names: Iterable[str]) -> str:
-        return ", ".join(context.letter(n, notation, inline=True) for n in names)
+        return ", ".join(context.letter(n, inline=True) for n in names)
 
     match step.rule:
         case "substitute" if [context.sources[n] for n in gone] == ["L"]:
@@ -45,27 +45,27 @@ def reason_of(context: Context, step: Step, notation: Notation) -> str:
         case "substitute":
             return say(SUBSTITUTE, inserted=letters(gone))
         case "derivative of the activation":
-            found = (_derivative(say, notation, *prime) for prime in primes(before))
+            found = (_derivative(context, *prime) for prime in primes(before))
             return say("join_items").join(found)
         case "use the forward value":
             return say(FOLD, value=letters(new)) if new else say("cancel and collect")
     return say(step.rule)
 
 
-def _chain(context: Context, line: Line, notation: Notation) -> str:
+def _chain(context: Context, line: Line) -> str:
     say, sources = context.say, context.sources
     through = [sources[n] for n in read_names(line) if n in sources]
     if through == ["L"] or not through:
         return say("derivative of the loss")
-    letters = (context.letter(n, notation) for n in through if n != "L")
+    letters = (context.letter(n) for n in through if n != "L")
     chain = say(CHAIN, through=", ".join(letters))
     return say("directly", chain=chain) if "L" in through else chain
 
 
-def _derivative(say: Phrases, notation: Notation, row: Function, order: int) -> str:
+def _derivative(context: Context, row: Function, order: int) -> str:
     """\\sigma' = a(1 - a), with what a is where it occurs."""
     value, _ = found_derivative(row, order)
-    writer = Writer(notation, {})
+    say, writer = context.say, Writer(context.notation, {})
     prime = writer.tex(function_class(row, order)(X))
     if value.has(A):
         function = writer.tex(function_class(row)(X))

@@ -11,13 +11,12 @@ from symnn.formulas.index import is_decay, line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import shape_tex
 from symnn.formulas.whole import DEEP, penalties
-from symnn.notation.notation import Notation
 from symnn.notes.context import Context, read_names
 from symnn.notes.document import Row
 from symnn.notes.reasons import reason_of
 
 
-def sides(context: Context, line: Line, notation: Notation) -> tuple[str, str]:
+def sides(context: Context, line: Line) -> tuple[str, str]:
     """The two sides of a line, in matrix notation where there is one, or else by entries.
 
     Many penalties are one sum over the layers.
@@ -25,22 +24,22 @@ def sides(context: Context, line: Line, notation: Notation) -> tuple[str, str]:
     decays = [t for t in line.terms if is_decay(t)] if line.lhs.name == "L" else []
     try:
         if len(decays) <= DEEP:
-            return matrix_sides(line, notation, context.layout)
-        total = penalties(line, decays, notation)
+            return matrix_sides(line, context.notation, context.layout)
+        total = penalties(line, decays, context.notation)
     except NoMatrixFormError:
-        return line_sides(line, notation, context.layout)
+        return line_sides(line, context.notation, context.layout)
     rest = replace(line, terms=tuple(t for t in line.terms if not is_decay(t)))
-    left, right = sides(context, rest, notation)
+    left, right = sides(context, rest)
     return left, f"{right} + {total}"
 
 
-def row_of(context: Context, line: Line, notation: Notation | None = None, reason: str = "") -> Row:
-    """One line, in the notation of the context or in that of layers in general."""
-    notation = notation or context.notation
-    left, right = sides(context, line, notation)
+def row_of(context: Context, line: Line, reason: str = "") -> Row:
+    """One line."""
+    left, right = sides(context, line)
     relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
     # the shortest notes show no shapes
-    shape = "" if context.detail == "answer" else shape_tex(line, notation, context.layout)
+    shaped = context.detail != "answer"
+    shape = shape_tex(line, context.notation, context.layout) if shaped else ""
     label, error = context.label(line.lhs.name), error_of(context, line)
     return Row(left, right, reason, relation, shape=shape, error=error, label=label)
 
@@ -73,10 +72,10 @@ def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
         for k, block in found
     ]
     rows: list[Row] = []
-    for at, length, notation in context.stretches(keys):
+    for at, length, told in context.stretches(keys):
         layer, block = found[at]
         span = context.span(layer, found[at + length - 1][0]) if length > 1 else ""
-        own = [row_of(context, line, notation, span) for line in block]
+        own = [row_of(told, line, span) for line in block]
         rows += alike(context, own, [k for k, _ in found[at : at + length]])
     return rows
 
@@ -129,10 +128,10 @@ def group_signature(groups: Iterable[Group], layer: int | None) -> object:
     )
 
 
-def derivation_rows(context: Context, group: Group, notation: Notation | None = None) -> list[Row]:
+def derivation_rows(context: Context, group: Group) -> list[Row]:
     """The rows of one gradient at the level of detail."""
-    notation, say = notation or context.notation, context.say
-    forms = [(step.after, [reason_of(context, step, notation)]) for step in group.steps]
+    say = context.say
+    forms = [(step.after, [reason_of(context, step)]) for step in group.steps]
     seed = context.sweep.names.get("L")
     while len(forms) > 1 and seed in read_names(forms[0][0]):
         why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
@@ -147,11 +146,11 @@ def derivation_rows(context: Context, group: Group, notation: Notation | None = 
     before, same = "", ""
     if context.detail == "full":
         line, why = forms[0]
-        before, same = line_sides(line, notation, context.layout)
+        before, same = line_sides(line, context.notation, context.layout)
         rows.append(Row(before, same, why[0], error=error_of(context, line)))
         forms[0] = line, [say("matrix")]  # left out below where it has no such form
     for line, why in forms:
-        row = row_of(context, line, notation, say("join_reasons").join(why))
+        row = row_of(context, line, say("join_reasons").join(why))
         left, right = row.left, row.right
         if (left, right) == (before, same):
             continue  # the rewrite moved what is written alike, such as the order of terms

@@ -11,14 +11,13 @@ from symnn.formulas.index import Writer, index_letters, printed_axes
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
 from symnn.formulas.pieces import joined
 from symnn.formulas.shapes import tensor_shape, times
-from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Box
 from symnn.notes.rows import Group
 
 
 def why_transposed(
-    context: Context, group: Group, notation: Notation, told: Collection[str] = ()
+    context: Context, group: Group, told: Collection[str] = ()
 ) -> tuple[str, Box] | None:
     """The kind, "error" or "weights", and three accounts of the transpose of a group.
 
@@ -34,8 +33,8 @@ def why_transposed(
                 back = Line(chain.lhs, (term,), chain.why)
                 rest = tuple(t for t in chain.terms if t is not term)
                 try:
-                    account = _Account(context, notation, forward, back, rest)
-                    wanted = account.kind not in told and transposed(notation, account.right)
+                    account = _Account(context, forward, back, rest)
+                    wanted = account.kind not in told and transposed(context, account.right)
                     return (account.kind, account.box()) if wanted else None
                 except NoMatrixFormError:
                     return None
@@ -48,15 +47,8 @@ class _Account:
     back: its line, one term of it.  rest: the other terms, those of the penalty.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        notation: Notation,
-        forward: Line,
-        back: Line,
-        rest: tuple[Term, ...],
-    ) -> None:
-        self.context, self.notation, self.z, self.back = context, notation, forward.lhs, back
+    def __init__(self, context: Context, forward: Line, back: Line, rest: tuple[Term, ...]) -> None:
+        self.context, self.z, self.back = context, forward.lhs, back
         self.rest, self.also = rest, "_penalty" if rest else ""
         tensors = context.forward.tensors
         product = next(t for t in forward.terms if t.over)
@@ -66,7 +58,7 @@ class _Account:
         self.product = product
         self.kind = "weights" if back.lhs.wrt == self.A.name else "error"
         self.own = self.A if self.kind == "weights" else self.a
-        self.right = matrix_sides(back, notation, context.layout)[1]
+        self.right = matrix_sides(back, context.notation, context.layout)[1]
 
     def box(self) -> Box:
         """The question, and the three accounts."""
@@ -75,12 +67,13 @@ class _Account:
 
     def letter(self, t: Tensor) -> str:
         """A tensor's symbol, of a gradient within a sentence."""
-        return self.context.letter(t.name, self.notation, inline=True)
+        return self.context.letter(t.name, inline=True)
 
     def _by_entry(self) -> str:
-        first = printed_axes(Line(self.A, ()), self.notation, self.context.layout)
-        letters = index_letters(tuple(dict.fromkeys((*first, *self.z.axes))), self.notation)
-        writer = Writer(self.notation, letters, self.context.layout)
+        notation, layout = self.context.notation, self.context.layout
+        first = printed_axes(Line(self.A, ()), notation, layout)
+        letters = index_letters(tuple(dict.fromkeys((*first, *self.z.axes))), notation)
+        writer = Writer(notation, letters, layout)
         gradient = Tensor(self.context.sweep.names[self.z.name], self.z.axes)
         over = [a for a in self.z.axes if a not in self.own.axes]
         sums = "".join(rf"\sum_{{{letters[a.symbol]}}} " for a in over)
@@ -96,7 +89,7 @@ class _Account:
     def _by_differential(self) -> str:
         change = rf"\mathrm{{d}} {self.letter(self.own)}"
         line = Line(self.z, (self.product,))
-        moved = with_change(self.context, line, self.notation, self.own.name, change)
+        moved = with_change(self.context, line, self.own.name, change)
         d = self.letter(Tensor(self.context.sweep.names[self.z.name]))
         first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
         texts = (first, pairing(d, moved), pairing(self.right, change))
@@ -106,7 +99,7 @@ class _Account:
 
     def _by_shape(self) -> str:
         def shaped(t: Tensor) -> str:
-            shape = times(tensor_shape(t, self.notation, self.context.layout))
+            shape = times(tensor_shape(t, self.context.notation, self.context.layout))
             return self.context.say("shaped", letter=self.letter(t), shape=shape)
 
         d = replace(self.z, name=self.context.sweep.names[self.z.name])
@@ -123,17 +116,17 @@ def pairing(left: str, right: str) -> str:
     return rf"\langle {left}, {right} \rangle"
 
 
-def with_change(context: Context, line: Line, notation: Notation, name: str, change: str) -> str:
+def with_change(context: Context, line: Line, name: str, change: str) -> str:
     """The right side of a line in which a tensor of this name stands for dA, written ``change``.
 
     It is in brackets before another matrix, or it might be d(A a).
     """
-    own = printed_axes(line, notation, context.layout)
-    axes = in_layout([a.symbol for a in own], context.layout)
-    writer = MatrixWriter(notation, context.layout, axes, symbols={name: change})
+    notation, layout = context.notation, context.layout
+    axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
+    writer = MatrixWriter(notation, layout, axes, symbols={name: change})
     return writer.line(line)[0].replace(f"{change} ", f"({change}) ")
 
 
-def transposed(notation: Notation, tex: str) -> bool:
+def transposed(context: Context, tex: str) -> bool:
     """Whether a formula is printed with a transpose."""
-    return f"{notation.transpose}}}" in tex
+    return f"{context.notation.transpose}}}" in tex

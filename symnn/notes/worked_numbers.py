@@ -196,8 +196,7 @@ def with_numbers(sections: Iterable[Section], numbers: Numbers) -> tuple[Section
         return block
 
     values = _by_symbol(numbers)
-    rewritten = (section.rewritten(row) for section in sections)
-    return tuple(replace(s, blocks=tuple(map(block, s.blocks))) for s in rewritten)
+    return tuple(section.rewritten(row).mapped(block) for section in sections)
 
 
 def _by_symbol(numbers: Numbers) -> dict[str, dict[str, str]]:

@@ -8,7 +8,6 @@ from symnn.checking.evidence import parameters
 from symnn.engine.ir import Tensor
 from symnn.engine.repeats import layer_of
 from symnn.formulas.index import Writer, index_letters
-from symnn.notation.notation import Notation
 from symnn.notes.context import Context, functions
 from symnn.notes.differentials import differential_rows
 from symnn.notes.document import Block, Equations, Heading, Paragraph, Section
@@ -39,14 +38,14 @@ def _blocks(context: Context, by_chain: bool) -> Iterator[Block]:
     keys = [(k, k and (context.lettered(k), group_signature(by_layer[k], k))) for k in layers]
     rows_of = derivation_rows if by_chain else differential_rows
     explained: set[str] = set()
-    for at, length, notation in context.stretches(keys):
+    for at, length, told in context.stretches(keys):
         own = layers[at : at + length]
         yield _heading(context, own)
         for group in by_layer[own[0]]:
-            if sentence := _spoken(context, group, notation):
+            if sentence := _spoken(told, group):
                 yield Paragraph(sentence)
-            yield Equations(tuple(alike(context, rows_of(context, group, notation), own)))
-            if found := why_transposed(context, group, notation, explained):
+            yield Equations(tuple(alike(context, rows_of(told, group), own)))
+            if found := why_transposed(told, group, explained):
                 explained.add(found[0])
                 yield found[1]
     yield Paragraph(_cost(context))
@@ -80,19 +79,20 @@ def _conventions(context: Context) -> Iterator[str]:
         yield say("scaled")
 
 
-def _spoken(context: Context, group: Group, notation: Notation) -> str:
+def _spoken(context: Context, group: Group) -> str:
     """How fast the loss rises with z, in a sentence; "" for any other gradient."""
     if not group.tensor.startswith("z_"):
         return ""
     say, z = context.say, context.forward.tensors[group.tensor]
     name = context.sweep.names[z.name]
     words = {
-        "delta": context.letter(name, notation, inline=True),
-        "z": context.letter(z.name, notation),
+        "delta": context.letter(name, inline=True),
+        "z": context.letter(z.name),
         "loss": context.loss_letter(group.steps[0].after.lhs),
     }
     if layer_of(z.name) == context.depth:
-        writer = Writer(notation, index_letters(z.axes, notation), context.layout)
+        letters = index_letters(z.axes, context.notation)
+        writer = Writer(context.notation, letters, context.layout)
         entry, rise = writer.tex(z.entry), writer.tex(Tensor(name, z.axes).entry)
         return say("spoken_last", entry=entry, rise=rise, **words)
     rules = _passed(context, z.name)

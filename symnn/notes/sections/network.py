@@ -81,9 +81,9 @@ def _forward_lines(context: Context) -> Iterator[Block]:
     ]
     layers = list(groups)
     rows: list[Row] = []
-    for at, length, notation in context.stretches(keys):
+    for at, length, told in context.stretches(keys):
         first, last = layers[at], layers[at + length - 1]
-        own = [row_of(context, line, notation, _why(context, line)) for line in groups[first]]
+        own = [row_of(told, line, _why(context, line)) for line in groups[first]]
         own = alike(context, own, layers[at : at + length])
         if length == 1:
             rows += own
@@ -139,8 +139,7 @@ def _symbols(context: Context) -> Iterator[tuple[str, str, str, str]]:
 
 def signs(context: Context, sections: Iterable[Section]) -> Paragraph | None:
     """What the signs mean that the equations of these sections use."""
-    blocks = [b for section in sections for b in section.blocks]
-    tex = " ".join(r.right for b in blocks if isinstance(b, Equations) for r in b.rows)
+    tex = " ".join(row.right for section in sections for row in section.rows())
     odot = re.escape(context.notation.hadamard)
     used = [n for n, sign in SIGNS.items() if re.search(sign.replace("{odot}", odot), tex)]
     listed = context.say("join_reasons").join(map(context.say, used))
@@ -181,8 +180,8 @@ def _activation_letters(context: Context) -> Iterator[Row]:
     if context.notation.alike:
         found = found[:1]
     writer = Writer(context.notation, {})
-    for at, count, notation in context.stretches([(k, f.row.name) for k, f in found]):
+    for at, count, told in context.stretches([(k, f.row.name) for k, f in found]):
         k, f = found[at]
-        letter = notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
+        letter = told.notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
         span = context.span(k, found[at + count - 1][0]) if count > 1 else ""
         yield Row(f"{letter}({writer.tex(X)})", writer.tex(f.func(X)), span, free=True)

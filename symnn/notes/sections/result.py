@@ -30,8 +30,7 @@ def result_section(context: Context) -> Section:
 
 def ticks(context: Context, sections: Iterable[Section]) -> Paragraph | None:
     """What the ticks at the rows of these sections mean."""
-    blocks = [b for s in sections for b in s.blocks if isinstance(b, Equations)]
-    errors = [row.error for b in blocks for row in b.rows if row.error is not None]
+    errors = [row.error for s in sections for row in s.rows() if row.error is not None]
     if context.evidence is None or not errors:
         return None
     width = context.evidence.width

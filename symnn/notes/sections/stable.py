@@ -10,12 +10,12 @@ from symnn.notes.rows import sides
 
 def stable_section(context: Context) -> Section | None:
     """The lines that are rewritten for large numbers; None where there are none."""
-    say, notation = context.say, context.notation
+    say = context.say
     rows = []
     for step in stabilise(context.sweep.program)[1]:
         reason = say(step.rule) if step.before is not None else ""
         label = f"stable-{context.label(step.after.lhs.name)}"
-        rows.append(Row(*sides(context, step.after, notation), reason, label=label))
+        rows.append(Row(*sides(context, step.after), reason, label=label))
     if not rows:
         return None
     scaled = _scaled(context)

@@ -59,6 +59,11 @@ def tutorial_sections(context: Context) -> Iterator[Section]:
     yield Section(say("tut_loss_here"), tuple(loss.lines(context)), given=True)
 
 
+def _bare(context: Context) -> Context:
+    """The same in letters without the numbers of layers."""
+    return replace(context, book=context.notation.labelled(lambda _: ""))
+
+
 def _apart(title: str, blocks: Iterator[Block], given: bool = False) -> Section:
     """A section about another network: nothing leads there, or from there to this one."""
     own = Section(title, tuple(blocks), given)
@@ -67,15 +72,15 @@ def _apart(title: str, blocks: Iterator[Block], given: bool = False) -> Section:
 
 def _layer(model: Context) -> Iterator[Block]:
     """z = A x + b: as matrices, by component, written out."""
-    say, bare = model.say, model.notation.labelled(lambda _: "")
-    line = model.forward.line("z_1")
+    say, bare = model.say, _bare(model)
+    line, notation = model.forward.line("z_1"), bare.notation
     tensors = {name: model.forward.tensors[name] for name in ("z_1", "A_1", "x", "b_1")}
-    letters = {name[0]: bare.symbol(name) for name in tensors}
+    letters = {name[0]: notation.symbol(name) for name in tensors}
     yield Paragraph(say("tut_layer_says", A=letters["A"], b=letters["b"]))
-    yield Equations((Row(*sides(model, line, bare)),))
+    yield Equations((Row(*sides(bare, line)),))
     yield Paragraph(say("tut_layer_entry"))
-    yield Equations((Row(*line_sides(line, bare)),))
-    z, A, x, b = (_written_out(t, bare) for t in tensors.values())
+    yield Equations((Row(*line_sides(line, notation)),))
+    z, A, x, b = (_written_out(t, notation) for t in tensors.values())
     inputs, units = tensors["x"].axes[0].size, tensors["z_1"].axes[0].size
     yield Paragraph(say("tut_layer_whole", inputs=inputs, units=units))
     yield Equations((Row(z, f"{A} {x} + {b}"),))
@@ -94,16 +99,16 @@ def _written_out(t: Tensor, notation: Notation) -> str:
 
 def _activation(model: Context) -> Iterator[Block]:
     """a = h(z), its derivative as it was found, and the nested F(x)."""
-    say, bare = model.say, model.notation.labelled(lambda _: "")
-    line = model.forward.line("a_1")
+    say, bare = model.say, _bare(model)
+    line, notation = model.forward.line("a_1"), bare.notation
     function = activation(line)
     assert function is not None
     row = function.row
     yield Paragraph(say("tut_activation_says"))
-    yield Equations((Row(*sides(model, line, bare)), Row(*line_sides(line, bare))))
+    yield Equations((Row(*sides(bare, line)), Row(*line_sides(line, notation))))
     yield Paragraph(say("tut_activation_is"))
-    derivative = Row(*derivative_tex(row, bare, say), how_found(row, say))
-    yield Equations((Row(*definition_tex(row, bare, say)), derivative))
+    derivative = Row(*derivative_tex(row, notation, say), how_found(row, say))
+    yield Equations((Row(*definition_tex(row, notation, say)), derivative))
     yield Paragraph(say("tut_nested"))  # of a network that has a matrix form in every notation
     whole = nested(model.forward, model.network.output, model.notation)
     yield Equations((Row(f"F({model.letter('x')})", whole),))
@@ -111,14 +116,12 @@ def _activation(model: Context) -> Iterator[Block]:
 
 def _smallest(context: Context) -> Iterator[Block]:
     """Logistic regression in scalars: forward, then every step back."""
-    say, bare = context.say, context.notation.labelled(lambda _: "")
-    scalar = Context(
-        logistic_regression(),
-        bare,
-        "sample",
+    say = context.say
+    scalar = replace(
+        _bare(context),
+        derivation=logistic_regression(),
+        layout="sample",
         detail="steps",
-        language=context.language,
-        ticks=context.ticks,
         scalar=True,
     )
     a, y = scalar.letter("a_1"), scalar.letter("y")
