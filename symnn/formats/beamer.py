@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from symnn.drawing.tikz import tikz
 from symnn.formats.visitor import Visitor
@@ -194,18 +194,15 @@ def _height(tex: str) -> float:
 
 def _frame(title: str, items: list[Item]) -> str:
     """The text of a frame: a row and the sentence before it are revealed together."""
-    step, parts, rows = 1, [], []
-    for k, item in enumerate(items):
-        last = k + 1 == len(items)
-        if item.row:
-            rows.append(item.tex.replace("@@", str(step)))
-            step += 1
-            if last or not items[k + 1].row:
-                parts.append(_array(rows))
-                rows = []
+    step, parts = 1, list[str]()
+    for row, group in groupby(items, key=lambda item: item.row):
+        texts = [item.tex for item in group]
+        if row:
+            parts.append(_array([t.replace("@@", str(k)) for k, t in enumerate(texts, step)]))
+            step += len(texts)
         else:
-            parts.append(item.tex if step == 1 else f"\\uncover<{step}->{{{item.tex}}}")
-            step += not last and not items[k + 1].row
+            parts += [t if k == 1 else f"\\uncover<{k}->{{{t}}}" for k, t in enumerate(texts, step)]
+            step += len(texts) - 1
     body = "\n\n\\medskip\n".join(parts)
     return f"\\begin{{frame}}{title}\n{body}\n\\end{{frame}}\n"
 

@@ -113,17 +113,18 @@ def katex_style() -> str:
     return style
 
 
-# the blocks, as the template knows them ------------------------------------------------------
+def words(text: str) -> list[tuple[bool, str]]:
+    """The parts of a text, each with whether it is mathematics."""
+    return [(k % 2 == 1, part) for k, part in enumerate(text.split("$")) if part]
 
 
 class _Blocks(ObjectVisitor):
     """The blocks of a section; sheet: that which asks for its equations, if one does."""
 
+    text = staticmethod(words)
+
     def __init__(self, say: Phrases, sheet: Worksheet | None) -> None:
         self.say, self.sheet = say, sheet
-
-    def text(self, text: str) -> list[tuple[bool, str]]:
-        return words(text)
 
     def visit_table(self, block: Table) -> dict[str, Any]:
         known = [json.dumps(dict(v)) if v else "" for v in block.values]
@@ -164,8 +165,3 @@ def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
         "nudge": words(row.nudge),
         "code": row.code,
     }
-
-
-def words(text: str) -> list[tuple[bool, str]]:
-    """The parts of a text, each with whether it is mathematics."""
-    return [(k % 2 == 1, part) for k, part in enumerate(text.split("$")) if part]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from symnn.drawing.svg import svg
 from symnn.drawing.tikz import tikz
@@ -75,13 +76,8 @@ class _Quarto(Markdown):
         return "\n\n".join(parts)
 
 
-def displays(rows: Sequence[Row]) -> Iterator[tuple[list[Row], str]]:
+def displays(rows: Sequence[Row]) -> Iterator[tuple[Sequence[Row], str]]:
     """The rows up to each one with a label, and what is left, by neighbours."""
-    own: list[Row] = []
-    for row in rows:
-        own.append(row)
-        if row.label:
-            yield own, row.label
-            own = []
-    if own:
-        yield own, ""
+    ends = (k for k, row in enumerate(rows, 1) if row.label)
+    for first, last in pairwise(sorted({0, *ends, len(rows)})):
+        yield rows[first:last], rows[last - 1].label

@@ -20,11 +20,9 @@ from symnn.io.templating import render
 from symnn.language.options import DETAILS
 from symnn.language.phrases import Phrases
 from symnn.notes.document import Document
-from symnn.notes.options import NotesOptions
+from symnn.notes.options import DEFAULT, NotesOptions
 from symnn.notes.tell import tell
 from symnn.targets.registry import generate
-
-DEFAULT = NotesOptions()
 
 
 def fragment(

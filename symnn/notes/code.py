@@ -49,13 +49,14 @@ def _bare(code: str) -> str:
     return re.sub(r"\s+", "", _shown(code))
 
 
-def with_codes(notes: Document, codes: Codes) -> Document:
-    """The notes with the code of every equation that has some."""
+def with_codes(notes: Document, context: Context) -> Document:
+    """The notes with the code of every equation that has some, and what is to be known of it."""
+    codes = Codes(context)
     coded = (s.rewritten(lambda row: replace(row, code=codes.of(row))) for s in notes.sections)
-    return replace(notes, sections=tuple(coded))
+    return replace(notes, sections=tuple(coded), remarks=_remarks(context))
 
 
-def remarks(context: Context) -> str:
+def _remarks(context: Context) -> str:
     """What is to be known to read notes and code side by side."""
     say, notation = context.say, context.notation
     parts = [say(f"code_{context.layout}"), say("code_names")]

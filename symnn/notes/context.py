@@ -87,14 +87,15 @@ class Context:
         return {name_of(f.args[0]): f.row.name for f in self.activations.values()}
 
     @functools.cached_property
-    def affine(self) -> list[Line]:
-        """The affine maps, layer by layer."""
-        return [line for line in self.forward.lines if line.why == "affine map"]
+    def widths(self) -> list[object]:
+        """The sizes of the input and of every layer."""
+        affine = (line for line in self.forward.lines if line.why == "affine map")
+        return [self.network.inputs, *(line.lhs.axes[-1].size for line in affine)]
 
     @property
     def depth(self) -> int:
         """The number of layers."""
-        return len(self.affine)
+        return len(self.widths) - 1
 
     @functools.cached_property
     def readers(self) -> dict[str, list[Line]]:
@@ -243,9 +244,8 @@ class Context:
     def general(self, name: str, of: str = "") -> tuple[str, str]:
         """A symbol for layers in general, and k; with the layer's number if it is the only one."""
         notation, number = self.in_general(of or name), layer_of(of or name)
-        return self.letter(name, notation=notation), "" if number is None else notation.layer(
-            number
-        )
+        k = "" if number is None else notation.layer(number)
+        return self.letter(name, notation=notation), k
 
 
 def activation(line: Line) -> Named | None:

@@ -53,7 +53,7 @@ def _paired(context: Context, group: Group) -> list[Row]:
     t, seed = forward.tensors[group.tensor], context.sweep.names.get(context.sweep.of)
     lines = [step.after for step in group.steps]
     line = next((x for x in lines if seed not in read_names(x)), lines[-1])
-    change = Tensor(f"{t.name}_change", t.axes)
+    dt = Tensor(f"{t.name}_change", t.axes)
 
     def d(name: str) -> str:
         return rf"\mathrm{{d}} {context.letter(name)}"
@@ -63,8 +63,8 @@ def _paired(context: Context, group: Group) -> list[Row]:
 
     def moved(y: str) -> str:
         """dy, in terms of dt."""
-        own = differential(forward.line(y), t, change)
-        return with_change(context, own, change.name, d(t.name))
+        own = differential(forward.line(y), t, dt)
+        return with_change(context, own, dt.name, d(t.name))
 
     def right(line: Line) -> str:
         return matrix_sides(line, context.notation, context.layout)[1]
@@ -77,13 +77,11 @@ def _paired(context: Context, group: Group) -> list[Row]:
         return [Row(left, last, say("loss_differential"))]
     direct = [u for u in line.terms if not any(name_of(e) in sources for e in entries(u.f))]
     rest = [pairing(right(Line(line.lhs, tuple(direct))), d(t.name))] if direct else []
-    texts = {
-        " + ".join([*(pairing(bar(y), d(y)) for y in through), *rest]): say(
-            "through_differential", through=", ".join(map(context.letter, through))
-        ),
-        " + ".join([*(pairing(bar(y), moved(y)) for y in through), *rest]): say(
-            "insert_differential"
-        ),
-    }
+    first, second = (
+        " + ".join([*(pairing(bar(y), change(y)) for y in through), *rest]) for change in (d, moved)
+    )
+    letters = ", ".join(map(context.letter, through))
+    texts = {first: say("through_differential", through=letters)}
+    texts[second] = say("insert_differential")
     texts.setdefault(last, say("adjoint" if transposed(context, last) else "moved"))
     return [Row("" if k else left, *row) for k, row in enumerate(texts.items())]

@@ -181,10 +181,8 @@ class Document:
     def places(self) -> Iterator[str]:
         """Where links may lead: the labels of the equations, and the rows of tables."""
         yield from (f"eq:{self.prefix}{label}" for row in self.rows() for label in row.labels)
-        for section in self.sections:
-            for block in section.blocks:
-                if isinstance(block, Table):
-                    yield from (f"sym:{self.prefix}{name}" for name in block.names if name)
+        tables = (b for s in self.sections for b in s.blocks if isinstance(b, Table))
+        yield from (f"sym:{self.prefix}{name}" for t in tables for name in t.names if name)
 
 
 def shown(rows: Iterable[Row]) -> Iterator[Equations]:
@@ -201,8 +199,3 @@ def numbered(sections: Iterable[Section]) -> tuple[Section, ...]:
         return replace(block, number=next(count)) if isinstance(block, Figure) else block
 
     return tuple(section.mapped(block) for section in sections)
-
-
-def with_last(sections: Iterable[Section], title: str, block: Block) -> tuple[Section, ...]:
-    """The sections, that of the title with one more block at its end."""
-    return tuple(replace(s, blocks=(*s.blocks, block)) if s.title == title else s for s in sections)

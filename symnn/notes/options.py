@@ -57,3 +57,6 @@ class NotesOptions:
             value = getattr(self, name)
             if value is not None and not isinstance(value, Notation) and value not in known:
                 raise ValueError(f"unknown {name} {value!r}; known: {', '.join(known)}")
+
+
+DEFAULT = NotesOptions()

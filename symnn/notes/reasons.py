@@ -102,9 +102,7 @@ def definition_tex(row: Function, notation: Notation, say: Phrases) -> tuple[str
 def derivative_tex(row: Function, notation: Notation, say: Phrases) -> tuple[str, str]:
     """The two sides of a function's derivative, as it was found."""
     writer = Writer(notation, {})
-    value, _ = found_derivative(row)
-    value = value.xreplace({A: function_class(row)(X)})
-    value = expand_primes(value)
+    value = expand_primes(found_derivative(row)[0].xreplace({A: function_class(row)(X)}))
     right = cases(value, writer, say) if isinstance(value, sp.Piecewise) else writer.tex(value)
     return writer.tex(function_class(row, 1)(X)), right
 

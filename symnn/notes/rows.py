@@ -92,9 +92,6 @@ def _by_layer(lines: Sequence[Line]) -> list[tuple[int | None, list[Line]]]:
     return out
 
 
-# the gradients ---------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class Group:
     """The steps of one gradient, and the layer it belongs to."""

@@ -10,12 +10,12 @@ from symnn.derivation.network import Network
 from symnn.notation.books import NOTATIONS
 from symnn.notation.letters import with_symbols
 from symnn.notation.notation import Notation
-from symnn.notes.code import Codes, remarks, with_codes
+from symnn.notes.code import with_codes
 from symnn.notes.context import Context
-from symnn.notes.document import Document, Section, numbered, with_last
+from symnn.notes.document import Document, Section, numbered
 from symnn.notes.labels import labelled, names, prefix_of, selected, unique
 from symnn.notes.links import symbols
-from symnn.notes.options import NotesOptions
+from symnn.notes.options import DEFAULT, NotesOptions
 from symnn.notes.sections.code import code_section
 from symnn.notes.sections.gradients import gradients_section
 from symnn.notes.sections.loss import loss_section
@@ -30,10 +30,9 @@ from symnn.notes.worked_example import small
 from symnn.notes.worked_numbers import Numbers, with_numbers
 
 
-def tell(derivation: Derivation, options: NotesOptions | None = None) -> Document:
+def tell(derivation: Derivation, options: NotesOptions = DEFAULT) -> Document:
     """The notes of a derivation; ValueError for options that do not go together."""
-    options, network = options or NotesOptions(), derivation.network
-    labels = names(options.select)
+    network, labels = derivation.network, names(options.select)
     tutorial = options.story == "tutorial" and options.detail != "answer"
     numbers = options.numbers or network.spec.notes.numbers
     if network.count and numbers not in (None, "none"):
@@ -97,9 +96,11 @@ def _sections(context: Context, tutorial: bool) -> Iterator[Section | None]:
 def _document(context: Context, sections: tuple[Section, ...], beside: Numbers | None) -> Document:
     """The sections with what is found out of all of them: numbers, labels, links, footnotes."""
     say, network = context.say, context.network
-    for title, last in (("network", signs), ("result", ticks)):
-        if block := last(context, sections):
-            sections = with_last(sections, say(title), block)
+    footnotes = {say("network"): signs(context, sections), say("result"): ticks(context, sections)}
+    sections = tuple(
+        replace(s, blocks=(*s.blocks, note)) if (note := footnotes.get(s.title)) else s
+        for s in sections
+    )
     sections = unique(numbered(sections))
     if beside:
         sections = with_numbers(sections, beside)
@@ -114,6 +115,5 @@ def _document(context: Context, sections: tuple[Section, ...], beside: Numbers |
         prefix=prefix,
     )
     notes = replace(notes, symbols=symbols(context, labelled(notes), prefix))
-    if network.count:  # no module computes it
-        return notes
-    return replace(with_codes(notes, Codes(context)), remarks=remarks(context))
+    # no module computes a number of layers that is not known
+    return notes if network.count else with_codes(notes, context)

@@ -25,19 +25,17 @@ def why_transposed(
     not in matrix form, and for the kinds that were told.
     """
     chain = group.steps[0].after
-    for term in chain.terms:
-        for entry in entries(term.f):
-            name = context.sources.get(name_of(entry), "")
-            forward = context.forward.definitions.get(name)
-            if forward is not None and forward.why == "affine map" and group.tensor[:2] != "b_":
-                back = Line(chain.lhs, (term,), chain.why)
-                rest = tuple(t for t in chain.terms if t is not term)
-                try:
-                    account = _Account(context, forward, back, rest)
-                    wanted = account.kind not in told and transposed(context, account.right)
-                    return (account.kind, account.box()) if wanted else None
-                except NoMatrixFormError:
-                    return None
+    for term, entry in ((t, e) for t in chain.terms for e in entries(t.f)):
+        forward = context.forward.definitions.get(context.sources.get(name_of(entry), ""))
+        if forward is not None and forward.why == "affine map" and group.tensor[:2] != "b_":
+            back = Line(chain.lhs, (term,), chain.why)
+            rest = tuple(t for t in chain.terms if t is not term)
+            try:
+                account = _Account(context, forward, back, rest)
+                wanted = account.kind not in told and transposed(context, account.right)
+                return (account.kind, account.box()) if wanted else None
+            except NoMatrixFormError:
+                return None
     return None
 
 
@@ -49,6 +47,7 @@ class _Account:
 
     def __init__(self, context: Context, forward: Line, back: Line, rest: tuple[Term, ...]) -> None:
         self.context, self.z, self.back = context, forward.lhs, back
+        self.gradient = replace(self.z, name=context.sweep.names[self.z.name])
         self.rest, self.also = rest, "_penalty" if rest else ""
         tensors = context.forward.tensors
         product = next(t for t in forward.terms if t.over)
@@ -57,7 +56,8 @@ class _Account:
         self.a = next(t for t in read if t.role != "parameter")
         self.product = product
         self.kind = "weights" if back.lhs.wrt == self.A.name else "error"
-        self.own = self.A if self.kind == "weights" else self.a
+        weights = self.kind == "weights"
+        self.own, self.other = (self.A, self.a) if weights else (self.a, self.A)
         self.right = matrix_sides(back, context.notation, context.layout)[1]
 
     def box(self) -> Box:
@@ -74,14 +74,12 @@ class _Account:
         first = printed_axes(Line(self.A, ()), notation, layout)
         letters = index_letters(tuple(dict.fromkeys((*first, *self.z.axes))), notation)
         writer = Writer(notation, letters, layout)
-        gradient = Tensor(self.context.sweep.names[self.z.name], self.z.axes)
         over = [a for a in self.z.axes if a not in self.own.axes]
         sums = "".join(rf"\sum_{{{letters[a.symbol]}}} " for a in over)
-        other = self.a if self.kind == "weights" else self.A
-        words = {"z": self.z, "A": self.A, "a": self.a, "d": gradient}
+        words = {"z": self.z, "A": self.A, "a": self.a, "d": self.gradient}
         texts = {word: writer.tex(t.entry) for word, t in words.items()}
         left = writer.tex(Tensor(self.back.lhs.name, self.own.axes).entry)
-        right = rf"{sums}{texts['d']} \, {writer.tex(other.entry)}"
+        right = rf"{sums}{texts['d']} \, {writer.tex(self.other.entry)}"
         rest = joined(writer.tex(t.f) for t in self.rest)
         phrase = f"why_{self.kind}_entry{self.also}"
         return self.context.say(phrase, **texts, left=left, right=right, rest=rest)
@@ -90,7 +88,7 @@ class _Account:
         change = rf"\mathrm{{d}} {self.letter(self.own)}"
         line = Line(self.z, (self.product,))
         moved = with_change(self.context, line, self.own.name, change)
-        d = self.letter(Tensor(self.context.sweep.names[self.z.name]))
+        d = self.letter(self.gradient)
         first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
         texts = (first, pairing(d, moved), pairing(self.right, change))
         loss = self.context.loss_letter(self.back.lhs)
@@ -102,11 +100,8 @@ class _Account:
             shape = times(tensor_shape(t, self.context.notation, self.context.layout))
             return self.context.say("shaped", letter=self.letter(t), shape=shape)
 
-        d = replace(self.z, name=self.context.sweep.names[self.z.name])
-        other = self.a if self.kind == "weights" else self.A
-        return self.context.say(
-            "why_shape", own=shaped(self.own), d=shaped(d), other=shaped(other), product=self.right
-        )
+        own, d, other = map(shaped, (self.own, self.gradient, self.other))
+        return self.context.say("why_shape", own=own, d=d, other=other, product=self.right)
 
 
 def pairing(left: str, right: str) -> str:

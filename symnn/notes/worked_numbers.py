@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import sympy as sp
 
@@ -57,8 +58,6 @@ class Numbers:
             context = replace(context, layout="sample", ticks=False)
         return cls(context, example, Style(digits, style == "pencil"))
 
-    # pieces ------------------------------------------------------------------------------
-
     def value(self, name: str) -> tuple[str, str]:
         """The relation and the value of a tensor."""
         tensor, array = self.example.program.tensors[name], self.example.values.array
@@ -97,8 +96,6 @@ class Numbers:
                 rows.append(Row(left, text, relation=relation))
                 left = ""
         return rows
-
-    # sentences ---------------------------------------------------------------------------
 
     def number(self, value: sp.Expr) -> tuple[str, str]:
         """A number within a sentence: "about" or "exactly", and its digits."""
@@ -154,10 +151,9 @@ class Numbers:
         """The numbers that the example starts from, a row a layer."""
         leaves = {t.name: t for t in self.example.program.leaves}
         constants = [n for n, t in leaves.items() if t.role == "hyperparameter"]
-        layers: dict[int | None, list[str]] = {}
-        for t in self.example.program.leaves_of("parameter"):
-            layers.setdefault(layer_of(t.name), []).append(t.name)
-        return [self._listed(names) for names in (["x", "y"], *layers.values(), constants)]
+        parameters = [t.name for t in self.example.program.leaves_of("parameter")]
+        layers = (list(own) for _, own in groupby(parameters, key=layer_of))
+        return [self._listed(names) for names in (["x", "y"], *layers, constants)]
 
     def _listed(self, names: Sequence[str]) -> Row:
         first, *rest = names

@@ -43,8 +43,8 @@ def _blocks(context: Context) -> Iterator[Block]:
     yield from _forward_lines(context)
     yield _table(context)
     if not count:
-        sizes = [context.network.inputs, *(line.lhs.axes[-1].size for line in context.affine)]
-        yield Paragraph(say("sizes", sizes=say("join_items").join(_equal_sizes(sizes))))
+        sizes = say("join_items").join(_equal_sizes(context.widths))
+        yield Paragraph(say("sizes", sizes=sizes))
     if defined := tuple(_activations(context)):
         yield Paragraph(say("activations"))
         yield Equations(defined)
@@ -102,9 +102,6 @@ def _why(context: Context, line: Line) -> str:
     return context.say("component") if line.elementwise and line.lhs.axes else ""
 
 
-# the symbols -----------------------------------------------------------------------------
-
-
 def _table(context: Context) -> Table:
     """The table of symbols."""
     say, rows = context.say, list(_symbols(context))
@@ -149,17 +146,12 @@ def signs(context: Context, sections: Iterable[Section]) -> Paragraph | None:
 def _equal_sizes(sizes: Sequence[object]) -> list[str]:
     """n_0 = 2, n_1 = ... = n_9 = 16, n_10 = 1: equal neighbours together."""
     parts: list[str] = []
-    at = 0
-    for size, group in groupby(sizes):
-        count = len(list(group))
-        first, last = f"n_{{{at}}}", f"n_{{{at + count - 1}}}"
-        names = {1: first, 2: f"{first} = {last}"}.get(count, rf"{first} = \cdots = {last}")
+    for size, group in groupby(enumerate(sizes), key=lambda pair: pair[1]):
+        first, *others = (f"n_{{{k}}}" for k, _ in group)
+        dots = r"\cdots = " if others[1:] else ""
+        names = f"{first} = {dots}{others[-1]}" if others else first
         parts.append(f"${names} = {size}$")
-        at += count
     return parts
-
-
-# the activations -------------------------------------------------------------------------
 
 
 def _activations(context: Context) -> Iterator[Row]:

@@ -14,9 +14,8 @@ def numbers_section(context: Context) -> Section | None:
     """The worked example, if there is to be one."""
     if context.numbers == "none":
         return None
-    digits = context.network.spec.notes.digits
-    blocks = tuple(worked(context, context.numbers, digits))
-    return Section(context.say("numbers"), blocks)
+    blocks = worked(context, context.numbers, context.network.spec.notes.digits)
+    return Section(context.say("numbers"), tuple(blocks))
 
 
 def worked(context: Context, style: str = "decimal", digits: int = 4) -> Iterator[Block]:

@@ -116,14 +116,8 @@ def _activation(model: Context) -> Iterator[Block]:
 
 def _smallest(context: Context) -> Iterator[Block]:
     """Logistic regression in scalars: forward, then every step back."""
-    say = context.say
-    scalar = replace(
-        _bare(context),
-        derivation=logistic_regression(),
-        layout="sample",
-        detail="steps",
-        scalar=True,
-    )
+    say, own = context.say, logistic_regression()
+    scalar = replace(_bare(context), derivation=own, layout="sample", detail="steps", scalar=True)
     a, y = scalar.letter("a_1"), scalar.letter("y")
     yield Paragraph(say("tut_smallest_says", a=a, y=y))
     yield Equations(tuple(row_of(scalar, line) for line in scalar.forward.lines))
