@@ -101,7 +101,7 @@ def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
         if wrong.lhs.wrt in ("L", None):
             continue
         assert evidence(d, "sample").error(wrong) is None
-        forms = sides(told, wrong, told.notation), line_sides(wrong, told.notation)
+        forms = sides(told, wrong), line_sides(wrong, told.notation)
         texts = {right for _, right in forms} - whole
         steps = [row for row in rows(tell(d, NotesOptions(detail="full"))) if row.reason]
         assert not any(row.checked for row in steps if row.right in texts)

@@ -34,7 +34,7 @@ def told(d: Derivation, notation: str, layout: str) -> int:
     context = Context(d, NOTATIONS[notation], layout, "full", "en")
     point, seen = Point(context), 0
     for group in groups(context):
-        rows = differential_rows(context, group, context.notation)
+        rows = differential_rows(context, group)
         own = [row.right for row in rows if r"\langle" in row.right]
         if not own:
             continue

@@ -124,7 +124,7 @@ def test_the_account_by_differentials_is_true(notation: str, layout: str) -> Non
     context = Context(small(), NOTATIONS[notation], layout, "full", "en")
     point, seen = Point(context), 0
     for group in groups(context):
-        found = why_transposed(context, group, context.notation)
+        found = why_transposed(context, group)
         if found is not None:
             text = plain(found[1].texts[1])
             pairs = re.findall(r"\\langle .*? \\rangle", text)
@@ -136,7 +136,7 @@ def test_the_account_by_differentials_is_true(notation: str, layout: str) -> Non
 
 def test_there_is_no_box_where_nothing_is_transposed() -> None:
     context = Context(small(), NOTATIONS["affine"], "rows", "full", "en")
-    every = [why_transposed(context, group, context.notation) for group in groups(context)]
+    every = [why_transposed(context, group) for group in groups(context)]
     # in rows the error is printed without one
     assert {found[0] for found in every if found} == {"weights"}
 
