@@ -135,7 +135,7 @@ class Line:
         """Whether no term is reduced over an axis."""
         return all(not t.over for t in self.terms)
 
-    @property
+    @functools.cached_property
     def reads(self) -> tuple[sp.Expr, ...]:
         """The distinct entries that the line reads, pointers included."""
         return tuple(dict.fromkeys(e for t in self.terms for e in entries(t.f) + pointers(t.f)))
