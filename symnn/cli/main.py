@@ -230,7 +230,11 @@ def train(**options: Any) -> int:
 @click.option("--rtol", type=click.FloatRange(0), help="Of --against: the largest relative error.")
 @_common
 def check(**options: Any) -> int:
-    """Verify the derivation, the generated module and its gradients."""
+    """Verify the derivation, the generated module and its gradients.
+
+    Large networks are evaluated with fewer inputs and units, deep ones in parts, which the report
+    says; so a check takes at most 2 GiB of memory, whatever the spec.
+    """
     if options["rtol"] is not None and options["against"] is None:
         raise click.UsageError("--rtol needs --against FILE.npz")
     _look(options["specs"], options["against"])

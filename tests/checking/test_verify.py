@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import sympy as sp
+from benchmarks.check import BOUND, check
 from support.random_networks import random_network
 
 from symnn import Dense, Network
@@ -18,16 +19,9 @@ from symnn.checking.parts import parts
 from symnn.checking.verify import SAMPLES, Sweep, longest_axis, verify
 from symnn.derivation.derivation import derive
 from symnn.derivation.sweeps import Derived, shortened
+from symnn.engine.ir import Axis
 
 KINDS = ("batch", "sample", "mean_last")
-# the peak of a process after `symnn check`, in MiB, as the last line
-PEAK = """
-import resource, sys
-from symnn.cli.main import run
-code = run(["check", "-q", sys.argv[1]])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-sys.exit(code)
-"""
 
 
 def net(*units: int, activation: str = "tanh", **loss: object) -> Network:
@@ -35,6 +29,10 @@ def net(*units: int, activation: str = "tanh", **loss: object) -> Network:
     last = Dense(units[-1], "softmax" if units[-1] > 1 else "linear")
     name = "cross_entropy" if units[-1] > 1 else "mse"
     return Network(inputs=units[0], layers=[*layers, last], loss={"name": name, **loss})
+
+
+def resized(size: int, axis: Axis) -> int:
+    return size
 
 
 @pytest.fixture
@@ -75,7 +73,7 @@ def test_every_step_holds_over_axes_of_any_size(seed: int) -> None:
     for kind in KINDS:
         sweep: Derived = getattr(derivation, kind)
         for size in (2, 7):
-            other = shortened(sweep, lambda a, size=size: size)
+            other = shortened(sweep, partial(resized, size))
             texts = [str(step.after) for step in other.steps]
             assert texts == [str(step.after) for step in sweep.steps]
             sizes = {} if kind == "sample" else {"N": SAMPLES}
@@ -129,3 +127,17 @@ def test_a_deep_network_holds_and_the_report_says_in_how_many_parts(activation: 
     report = verify(derivation)
     assert report.ok and report.parts == 6 and "in 6 parts" in str(report)
     assert len({row.line for row in report.rows}) >= len({*map(str, derivation.batch.raw)})
+
+
+# memory -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no resource")
+@pytest.mark.parametrize(
+    ("units", "said"), [((1, 10**6, 1), "at most"), ((2, *[4] * 119, 1), "in 12 parts")]
+)
+def test_a_check_keeps_to_its_bound(units: tuple[int, ...], said: str) -> None:
+    """The other specs near the caps take minutes; tests/benchmarks/check.md has them."""
+    found = check(units)
+    assert found.code == 0 and said in found.text, found.text
+    assert found.peak < BOUND / 4
