@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
@@ -18,6 +19,8 @@ from symnn.nn.optimizers import Optimizer, optimizer
 from symnn.spec.formula import parse_formula
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import Spec
+
+LONG, LONGEST = 50_000, 10**7  # operations of an explicit form: seconds, hours
 
 
 class Network:
@@ -159,12 +162,27 @@ class Network:
         return self.explicit.symbols
 
     def expression(self) -> sp.Matrix:
-        """F(x) of one sample as a column of explicit expressions."""
+        """F(x) of one sample as a column of explicit expressions.
+
+        A UserWarning above 50,000 operations, which take long; ValueError above 10^7.
+        """
+        self._measure(self.output, self.outputs, "F(x)")
         return self.explicit.matrix(self.output)
 
     def loss_expression(self) -> sp.Expr:
-        """The loss of one sample (N = 1) as one explicit expression."""
+        """The loss of one sample (N = 1) as one explicit expression; bounds as above."""
+        self._measure("L", 1, "the loss")
         return self.explicit.value("L", ())
+
+    def _measure(self, name: str, entries: int, what: str) -> None:
+        count = entries * self.explicit.operations(name)
+        if count <= LONG:
+            return
+        out = "net.program has the lines, net.derive().lambdify() and net.compile() the numbers"
+        message = f"{what} has about {count:.1e} operations, written out"
+        if count > LONGEST:
+            raise ValueError(f"{message}; explicit forms stop at {LONGEST:.0e}; {out}")
+        warnings.warn(f"{message}, and takes long; {out}", UserWarning, stacklevel=3)
 
     def __repr__(self) -> str:
         widths = "-".join(str(w) for w in self._widths())
