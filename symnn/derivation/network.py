@@ -179,10 +179,11 @@ class Network:
         if count <= LONG:
             return
         out = "net.program has the lines, net.derive().lambdify() and net.compile() the numbers"
-        message = f"{what} has about {count:.1e} operations, written out"
         if count > LONGEST:
-            raise ValueError(f"{message}; explicit forms stop at {LONGEST:.0e}; {out}")
-        warnings.warn(f"{message}, and takes long; {out}", UserWarning, stacklevel=3)
+            limit = f"has more than {LONGEST:.0e} operations, where explicit forms stop"
+            raise ValueError(f"{what} {limit}; {out}")
+        message = f"{what} has about {count:,} operations, written out, and takes long; {out}"
+        warnings.warn(message, UserWarning, stacklevel=3)
 
     def __repr__(self) -> str:
         widths = "-".join(str(w) for w in self._widths())
