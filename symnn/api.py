@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +21,7 @@ from symnn.formats.showing import show
 from symnn.notation.notation import Notation
 from symnn.notes.options import NotesOptions
 from symnn.spec.reader import load_spec
+from symnn.targets.in_memory import lambdify_gradients
 from symnn.targets.registry import compile_module, generate
 
 
@@ -74,6 +75,16 @@ class Derivation(derivation.Derivation):
     def verify(self, seed: int = 0) -> Report:
         """Every line against an independent derivative, by complex steps."""
         return verify(self, seed)
+
+    def lambdify(self) -> Callable[..., tuple[float, dict[str, Any]]]:
+        """All lines as one NumPy function (params, x, y) -> (loss, gradients), by SymPy's lambdify.
+
+        x: (N, inputs); y: (N, outputs), classes as one-hot rows; params and gradients by name.
+        ``masks=`` takes those of dropout; without them there is none.  This is the quick path in
+        memory: stable forms, but no planned step, no float32, no scaling of x, and nothing is
+        looked at but shapes (ValueError).  ``network.compile()`` has all that.
+        """
+        return lambdify_gradients(self)
 
     def latex(
         self,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import sympy as sp
 
 import symnn
 from symnn.data.datasets import load_data, split
@@ -100,12 +103,51 @@ def test_xor_is_learned() -> None:
     assert history[-1] < 0.01
 
 
-def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def blocks() -> list[tuple[int, str]]:
+    """The README's code in Python, each with its line."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    blocks = list(re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL))
-    assert blocks
+    found = re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    return [(text.count("\n", 0, block.start()) + 1, block[1]) for block in found]
+
+
+def test_the_code_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert blocks()
     monkeypatch.chdir(tmp_path)
-    scope: dict[str, object] = {"__name__": "readme"}
-    for block in blocks:
-        line = text.count("\n", 0, block.start()) + 1
-        exec(compile("\n" * line + block[1], "README.md", "exec"), scope)
+    scope: dict[str, Any] = {"__name__": "readme"}
+    for line, code in blocks():
+        exec(compile("\n" * line + code, "README.md", "exec"), scope)
+        if "import sympy" in code:  # the weights of SymPy's gradients, and those of the module
+            module = np.concatenate([scope["params"][name].ravel() for name in scope["names"]])
+            assert np.abs(scope["w"] - module).max() < 1e-13
+            assert np.abs(module).max() > 1
+
+
+@pytest.mark.parametrize("name", ["xor", "logistic_regression", "regression", "norm_loss"])
+def test_sympy_differentiates_the_small_examples_as_the_readme_does(name: str) -> None:
+    """The README's lines up to the start of the descent, and the gradient of the module."""
+    (code,) = (code for _, code in blocks() if "import sympy" in code)
+    net = symnn.load(name)
+    scope: dict[str, Any] = {"net": net}
+    exec(code.partition("start = ")[0], scope)
+    module = net.compile()
+    params, rng = module.initialize(2), np.random.default_rng(0)
+    x, y = rng.normal(size=(5, net.inputs)), rng.uniform(0.1, 0.9, (5, net.outputs))
+    w = np.concatenate([params[n].ravel() for n in scope["names"]])
+    found = sum(np.array(scope["slopes"](w, [*a, *b])) for a, b in zip(x, y, strict=True))
+    _, gradients = module.loss_and_gradients(params, x, y)
+    wanted = np.concatenate([gradients[n].ravel() for n in scope["names"]])
+    c = 1 / len(x) if net.mean_loss else 1
+    assert not net.spec.loss.l2  # which would count once a sample
+    assert np.abs(c * found - wanted).max() <= 1e-13 * np.abs(wanted).max()
+
+
+def test_what_the_readme_says_of_matrices_in_sympy_is_so() -> None:
+    """Where it fails, SymPy has become better, and that paragraph goes."""
+    n, m = sp.symbols("n m", integer=True, positive=True)
+    a, x, b, y = (sp.MatrixSymbol(*t) for t in (("A", m, n), ("x", n, 1), ("b", m, 1), ("y", m, 1)))
+    error = (a * x + b).applyfunc(sp.tanh) - y
+    with pytest.raises(ValueError):
+        (error.T * error).diff(a)
+    a, x, b = sp.MatrixSymbol("A", 3, 2), sp.MatrixSymbol("x", 2, 1), sp.MatrixSymbol("b", 3, 1)
+    entry = (a * x + b)[0, 0]
+    assert entry.diff(a) == sp.ZeroMatrix(3, 2) and entry.diff(a[0, 1]) == x[1, 0]

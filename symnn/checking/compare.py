@@ -265,7 +265,7 @@ def _targets(network: Network, y: Array, count: int) -> Array:
         labels = y.astype(int)
         if (labels != y).any() or labels.min() < 0 or labels.max() >= m:
             raise _fail("y", f"labels must be whole numbers from 0 to {m - 1}")
-        return np.asarray(np.eye(m)[labels])
+        return np.asarray(labels[:, None] == np.arange(m), dtype=float)
     y = y[:, None] if y.shape == (count,) and m == 1 else y
     if y.shape != (count, m):
         raise _fail("y", f"has the shape {y.shape}, expected ({count}, {m})")

@@ -1,26 +1,23 @@
 """What lets a line of the notes carry a tick: it was evaluated, and it held.
 
-Of a large network a twin is evaluated: the same network with fewer inputs and hidden units.
-A line gets a tick only if the twin's is the same line, its sizes apart.
+The lines of a large network are evaluated with fewer inputs and hidden units.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from symnn.checking.verify import SAMPLES, Sweep
 from symnn.derivation.any_depth import LAYERS, size
-from symnn.derivation.derivation import Derivation, derive
+from symnn.derivation.derivation import Derivation
 from symnn.derivation.network import Network
-from symnn.derivation.sweeps import Derived
+from symnn.derivation.sweeps import Derived, shortened
 from symnn.engine.complex_step import H
 from symnn.engine.ir import Line
-from symnn.nn.layers import Dense
 
 POINTS = 3  # random points at which a line is evaluated
 LARGE, WIDTH = 5_000, 6  # parameters above which a twin of this width is evaluated
@@ -37,20 +34,16 @@ class Evidence:
         self.sweep: Derived = getattr(derivation, kind)
         self.errors: dict[Line, float | None] = {}
         self.width: int | None = None
-        evaluated = derivation
+        evaluated = self.sweep
         if not derivation.network.count and parameters(derivation.network) > LARGE:
-            evaluated, self.width = derive(twin(derivation.network)), WIDTH
-        other: Derived = getattr(evaluated, kind)
-        self.lines = {
-            own.after: its.after
-            for own, its in zip(self.sweep.steps, other.steps, strict=False)
-            if own.rule == its.rule and str(own.after) == str(its.after)
-        }
+            evaluated, self.width = narrow(self.sweep), WIDTH
+        steps = zip(self.sweep.steps, evaluated.steps, strict=True)
+        self.lines = {own.after: its.after for own, its in steps}
         sizes = {} if kind in ("sample", "scalar") else {"N": SAMPLES}
         if derivation.network.count:
             sizes |= {size(k).name: WIDTH - k % 3 for k in range(LAYERS + 1)}
         rngs = map(np.random.default_rng, range(POINTS))
-        self.points = [Sweep(other, rng, sizes) for rng in rngs]
+        self.points = [Sweep(evaluated, rng, sizes) for rng in rngs]
 
     def error(self, line: Line) -> float | None:
         """The largest error of the line, that of a step, relative to the largest entry.
@@ -92,15 +85,7 @@ def parameters(network: Network) -> int:
     return sum(math.prod(shape) for shape in network.parameters.values())
 
 
-def twin(network: Network) -> Network:
-    """The network with at most WIDTH inputs and units of hidden layers."""
-    spec = network.spec
-    last = max(k for k, layer in enumerate(spec.layers) if isinstance(layer, Dense))
-    layers = tuple(
-        replace(layer, units=min(layer.units, WIDTH))
-        if isinstance(layer, Dense) and k != last
-        else layer
-        for k, layer in enumerate(spec.layers)
-    )
-    model = replace(spec.model, inputs=min(spec.model.inputs, WIDTH))
-    return Network.from_spec(replace(spec, model=model, layers=layers, example=None))
+def narrow(sweep: Derived) -> Derived:
+    """The sweep with at most WIDTH inputs and units of hidden layers."""
+    outputs = {a for y in sweep.forward.leaves_of("target") for a in y.axes}
+    return shortened(sweep, lambda a: a.size if a in outputs else min(a.size, WIDTH))

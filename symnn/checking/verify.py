@@ -7,11 +7,16 @@ with another step, so a wrong rule fails wherever it was used.
 
 from __future__ import annotations
 
+import bisect
+import functools
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from symnn.checking.parts import parts
+from symnn.derivation.sweeps import Derived, shortened, shortened_program
 from symnn.engine.complex_step import (
     ENTRYWISE,
     SCALED,
@@ -27,15 +32,15 @@ from symnn.engine.complex_step import (
     scaled,
 )
 from symnn.engine.evaluate import Array, Evaluator, evaluate
-from symnn.engine.ir import Line, Program, name_of
+from symnn.engine.ir import Axis, Line, Program, name_of
 from symnn.engine.stabilise import rescaled
 from symnn.io.fields import Field, check_argument
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
-    from symnn.derivation.sweeps import Derived
 
 SAMPLES = 3
+ENTRIES = 2**17  # of all tensors of a network together, over SAMPLES samples
 
 
 def verify(derivation: Derivation, seed: int = 0) -> Report:
@@ -46,19 +51,52 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
     Each forward line: its pullback and its derivative are adjoint.  Each step: what it says a
     gradient is, against complex step.  The stable program: equal values.  The batch's
     gradients: c times the sum of one-sample gradients.  SpecError for a seed that is none.
+
+    The tensors of a network of more than ENTRIES entries do not all fit: there the same lines
+    are evaluated over shorter axes, and the report says how long the longest is.  Sweeps through
+    many layers are verified in parts, see :mod:`symnn.checking.parts`; it says that too.
     """
     check_argument("verify", "seed", Field("integer", minimum=0), seed)
     rng = np.random.default_rng(seed)
     sizes = {"N": SAMPLES}
-    rows = _adjoints(derivation.batch.forward, rng, sizes)
-    batch = Sweep(derivation.batch, rng, sizes)
-    rows += batch.rows("batch")
-    rows += Sweep(derivation.sample, rng, {}).rows("one sample")
+    longest = longest_axis(derivation.batch.forward)
+    batch, sample, last = derivation.batch, derivation.sample, derivation.mean_last
+    stable = derivation.stable
+    if longest is not None:
+        short = functools.partial(_at_most, longest)
+        batch, sample, last = (shortened(sweep, short) for sweep in (batch, sample, last))
+        stable = shortened_program(stable, short)
+    rows = _adjoints(batch.forward, rng, sizes)
+    point = Sweep(batch, rng, sizes)
+    swept = [("batch", batch, sizes), ("one sample", sample, {})]
     if derivation.network.mean_loss:
-        rows += Sweep(derivation.mean_last, rng, sizes).rows("mean last")
-    rows += _stable(derivation, batch)
-    rows += _samples(derivation, batch)
-    return Report(tuple(rows))
+        swept.append(("mean last", last, sizes))
+    for what, sweep, own in swept:
+        for part in parts(sweep):
+            rows += (point if part is batch else Sweep(part, rng, own)).rows(what)
+    rows += _stable(batch.program, stable, point)
+    rows += _samples(sample, point, derivation.network.mean_loss)
+    return Report(tuple(rows), longest, len(parts(batch)))
+
+
+def longest_axis(program: Program) -> int | None:
+    """The longest axis with which the tensors have at most ENTRIES entries; None: any.
+
+    It is not below 2.  Symbolic sizes are taken as SAMPLES.
+    """
+    shapes = [[a.size for a in t.axes] for t in program.tensors.values()]
+    known = [[size if isinstance(size, int) else SAMPLES for size in shape] for shape in shapes]
+    top = max((size for shape in known for size in shape), default=1)
+
+    def entries(longest: int) -> int:
+        return sum(math.prod(min(size, longest) for size in shape) for shape in known)
+
+    fitting = bisect.bisect_right(range(1, top + 1), ENTRIES, key=entries)
+    return None if fitting == top else max(2, fitting)
+
+
+def _at_most(longest: int, axis: Axis) -> int:
+    return min(int(axis.size), longest)
 
 
 def _adjoints(program: Program, rng: np.random.Generator, sizes: Mapping[str, int]) -> list[Row]:
@@ -80,21 +118,26 @@ class Sweep:
         self.evaluator.run(self.program.extend(sweep.raw).items)
         self.known = {n: a[0] for n, a in self.evaluator.arrays.items()}
         self.summands = Summands(self.evaluator, sweep.raw).largest
-        self.exact: dict[tuple[str, str], tuple[Array, Array]] = {}
+
+    @functools.cached_property
+    def exact(self) -> dict[tuple[str, str], tuple[Array, Array]]:
+        """(scalar, tensor) -> perturbations of the tensor, derivatives of the scalar along them."""
+        lines = [step.after.lhs for step in self.sweep.steps]
+        pairs = dict.fromkeys((t.of or "L", t.wrt) for t in lines if t.wrt is not None)
+        probes = {pair: directions(self.known[pair[1]].shape, self.rng) for pair in pairs}
+        found: dict[tuple[str, str], tuple[Array, Array]] = {}
+        for scalar in dict.fromkeys(of for of, _ in pairs):
+            own = {tensor: probes[of, tensor] for of, tensor in pairs if of == scalar}
+            slopes = complex_step(self.program, scalar, own, self.values, self.sizes, self.known)
+            found |= {(scalar, t): (own[t], slope) for t, slope in slopes.items()}
+        return found
 
     def check(self, line: Line) -> Verdict:
         """The gradient that a line says, against complex step."""
         tensor, of = line.lhs.wrt, line.lhs.of or "L"
         assert tensor is not None, f"{line} is no gradient"
-        shape = self.known[tensor].shape
-        if (of, tensor) not in self.exact:
-            probes = directions(shape, self.rng)
-            slopes = complex_step(
-                self.program, of, tensor, self.values, probes, self.sizes, self.known
-            )
-            self.exact[of, tensor] = probes, slopes
         probes, slopes = self.exact[of, tensor]
-        found = np.broadcast_to(self.evaluator.line(line)[0], shape)
+        found = np.broadcast_to(self.evaluator.line(line)[0], self.known[tensor].shape)
         summands = self.summands[line.lhs.name]
         if of != self.sweep.of:  # the summands are those of N L
             summands /= self.sizes["N"]
@@ -103,17 +146,16 @@ class Sweep:
     def rows(self, what: str) -> list[Row]:
         """One row a step: the line after it, against complex step."""
         rows = []
-        for k, step in enumerate(self.sweep.steps):
+        for step in self.sweep.steps:
             if step.after.lhs.wrt is not None:
                 found = self.check(step.after)
                 rule, line = f"{what}, {step.rule}", str(step.after)
-                rows.append(Row(rule, line, found.error, found.ok, k, found.zero))
+                rows.append(Row(rule, line, found.error, found.ok, found.zero))
         return rows
 
 
-def _stable(derivation: Derivation, point: Sweep) -> list[Row]:
+def _stable(plain: Program, stable: Program, point: Sweep) -> list[Row]:
     """The stable program gives the values of the plain one, apart from those it scales."""
-    plain, stable = derivation.batch.program, derivation.stable
     before = evaluate(plain, point.values, point.sizes)
     after = evaluate(stable, point.values, point.sizes)
     others, rows = rescaled(plain), []
@@ -127,9 +169,9 @@ def _stable(derivation: Derivation, point: Sweep) -> list[Row]:
     return rows
 
 
-def _samples(derivation: Derivation, point: Sweep) -> list[Row]:
+def _samples(one: Derived, point: Sweep, mean: bool) -> list[Row]:
     """dL/dA over N samples is c times the sum of one-sample gradients; the penalty counts once."""
-    batch, one, values = derivation.batch, derivation.sample, point.values
+    batch, values = point.sweep, point.values
     data = {t.name for t in batch.forward.leaves if any(a.samples for a in t.axes)}
     decay = float(values["l2"]) if "l2" in values else 0.0
     parts = []
@@ -142,7 +184,7 @@ def _samples(derivation: Derivation, point: Sweep) -> list[Row]:
         penalty = decay * values[t.name] if len(t.axes) == 2 else 0.0
         name = batch.names[t.name]
         total = sum(part[one.names[t.name]] - penalty for part in parts)
-        c = 1.0 / SAMPLES if derivation.network.mean_loss else 1.0
+        c = 1.0 / SAMPLES if mean else 1.0
         largest = float(np.abs(whole[name]).max(initial=0.0))
         difference = float(np.abs(c * total + penalty - whole[name]).max(initial=0.0))
         error = scaled(difference, largest, point.summands[name])

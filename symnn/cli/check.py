@@ -46,6 +46,8 @@ def check(
                 "ok": report.ok and held,
                 "comparisons": len(report.rows),
                 "max_error": report.max_error,
+                "longest_axis": report.longest,
+                "parts": report.parts,
                 "module_error": error if held else None,
                 "module_failure": failure,
                 "failed": [

@@ -212,11 +212,20 @@ def draw(**options: Any) -> int:
 @click.option("--checkpoint", metavar="DIR", type=File(()), help="Keep a checkpoint in it.")
 @click.option("--every", type=click.IntRange(1), help="Epochs between checkpoints.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
+@click.option(
+    "--target",
+    type=click.Choice(("numpy", "lambdify")),
+    default="numpy",
+    help="numpy: the generated module.  lambdify: the lines by SymPy, in memory; slower, without "
+    "module, checkpoints, or weights when interrupted.",
+)
 @_writing
 def train(**options: Any) -> int:
     """Generate the module, run it on data, keep the weights."""
     if options["checkpoint"] is None and (options["resume"] or options["every"]):
         raise click.UsageError("--every and --resume need --checkpoint DIR")
+    if options["checkpoint"] is not None and options["target"] == "lambdify":
+        raise click.UsageError("--target lambdify keeps no checkpoints; leave out --checkpoint")
     _look([options["spec"]], options["weights"], options["data"])
     from symnn.cli.train import train
 
@@ -230,7 +239,11 @@ def train(**options: Any) -> int:
 @click.option("--rtol", type=click.FloatRange(0), help="Of --against: the largest relative error.")
 @_common
 def check(**options: Any) -> int:
-    """Verify the derivation, the generated module and its gradients."""
+    """Verify the derivation, the generated module and its gradients.
+
+    Large networks are evaluated with fewer inputs and units, deep ones in parts, which the report
+    says; so a check takes at most 2 GiB of memory, whatever the spec.
+    """
     if options["rtol"] is not None and options["against"] is None:
         raise click.UsageError("--rtol needs --against FILE.npz")
     _look(options["specs"], options["against"])

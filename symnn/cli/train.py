@@ -24,6 +24,7 @@ def train(
     checkpoint: str | None,
     every: int | None,
     resume: bool,
+    target: str,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -38,7 +39,13 @@ def train(
     try:
         if resume and kept and not os.path.lexists(kept.path) and not silent:
             say(f"no checkpoint in {kept.folder} yet: from the beginning")
-        trained = train_network(network, force=force, progress=shown, checkpoints=kept)
+        trained = train_network(
+            network,
+            force=force,
+            progress=shown,
+            checkpoints=kept,
+            in_memory=target == "lambdify",
+        )
     finally:
         shown.end()
     for warning in () if silent else trained.warnings:
@@ -116,7 +123,8 @@ def _summary(result: Result) -> str:
     rows.append(f"train     {_scores(result.train)}")
     if result.test:
         rows.append(f"test      {_scores(result.test)}")
-    rows.append(f"module    {result.files.module}")
+    if not result.in_memory:
+        rows.append(f"module    {result.files.module}")
     rows.append(f"weights   {result.files.weights}")
     rows.append(f"history   {result.files.history}")
     return "\n".join(rows)
@@ -129,7 +137,7 @@ def _object(result: Result) -> dict[str, Any]:
         "train": result.train,
         "test": result.test,
         "warnings": result.warnings,
-        "module": str(result.files.module),
+        "module": None if result.in_memory else str(result.files.module),
         "weights": str(result.files.weights),
         "history": str(result.files.history),
     }

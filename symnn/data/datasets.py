@@ -113,7 +113,8 @@ def load_data(
     y = table.values[:, wanted]
     names = tuple(table.columns[k] for k in wanted)
     if classes and len(wanted) == 1:
-        y = np.eye(outputs)[_labels(table, y[:, 0], outputs, source.place, names[0])]
+        labels = _labels(table, y[:, 0], outputs, source.place, names[0])
+        y = (labels[:, None] == np.arange(outputs)).astype(float)
     elif classes or kind == "unit":
         _check_rows(table, y, source.place, names, sums=classes)
     x = np.ascontiguousarray(table.values[:, features] * source.builtin.scale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
@@ -20,6 +21,8 @@ from symnn.nn.optimizers import Optimizer, optimizer
 from symnn.spec.formula import parse_formula
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import Spec
+
+LONG, LONGEST = 50_000, 10**7  # operations of an explicit form: seconds, hours
 
 
 class Network:
@@ -161,12 +164,28 @@ class Network:
         return self.explicit.symbols
 
     def expression(self) -> sp.Matrix:
-        """F(x) of one sample as a column of explicit expressions."""
+        """F(x) of one sample as a column of explicit expressions.
+
+        A UserWarning above 50,000 operations, which take long; ValueError above 10^7.
+        """
+        self._measure(self.output, self.outputs, "F(x)")
         return self.explicit.matrix(self.output)
 
     def loss_expression(self) -> sp.Expr:
-        """The loss of one sample (N = 1) as one explicit expression."""
+        """The loss of one sample (N = 1) as one explicit expression; bounds as above."""
+        self._measure("L", 1, "the loss")
         return self.explicit.value("L", ())
+
+    def _measure(self, name: str, entries: int, what: str) -> None:
+        count = entries * self.explicit.operations(name)
+        if count <= LONG:
+            return
+        out = "net.program has the lines, net.derive().lambdify() and net.compile() the numbers"
+        if count > LONGEST:
+            limit = f"has more than {LONGEST:.0e} operations, where explicit forms stop"
+            raise ValueError(f"{what} {limit}; {out}")
+        message = f"{what} has about {count:,} operations, written out, and takes long; {out}"
+        warnings.warn(message, UserWarning, stacklevel=3)
 
     def __repr__(self) -> str:
         widths = list(map(str, self._widths()))

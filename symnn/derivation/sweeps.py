@@ -6,14 +6,16 @@ Over a batch, over one sample, with the 1/N of a mean last, and in scalars.
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import sympy as sp
 
 from symnn.engine.diff import gradients
 from symnn.engine.ir import (
     SAMPLES,
+    Axis,
     Item,
     Line,
     Program,
@@ -75,6 +77,8 @@ def derived(program: Program) -> Derived:
     return Derived(program, raw, names, simple, steps)
 
 
+MoveTensor: TypeAlias = Callable[[Tensor], Tensor]
+MoveLine: TypeAlias = Callable[[Line], Line]
 TOTAL = "total"  # N L, the sum of the samples' losses where L is their mean
 MEAN = "mean over the samples"
 
@@ -122,26 +126,69 @@ def scalar_line(line: Line) -> Line:
     return Line(scalar_tensor(line.lhs), tuple(terms), line.why)
 
 
-def scalar_program(program: Program) -> Program:
-    """The program over scalars."""
-    leaves = tuple(map(scalar_tensor, program.leaves))
-    return Program(leaves, tuple(map(scalar_line, program.lines)), program.facts)
-
-
 def scalars(sweep: Derived) -> Derived:
     """The sweep of a network of one unit a layer over scalars: axes of a single value are left out.
 
     z_1[j1] = sum_{j0} A_1[j1,j0]*x[j0] + b_1[j1]   ->   z_1 = A_1*x + b_1
     """
+    return _moved(sweep, scalar_tensor, scalar_line)
 
-    def moved(step: Step) -> Step:
-        before = step.before and scalar_line(step.before)
-        return replace(step, before=before, after=scalar_line(step.after))
+
+def shortened(sweep: Derived, size: Callable[[Axis], int]) -> Derived:
+    """The sweep over axes of other sizes.
+
+    An axis says how far its index runs, and no line asks for it.  Numbers that come from sizes,
+    such as the 1/m of a mean over m components, stay as they are.
+    """
+    return _moved(sweep, *_resizing(size))
+
+
+def shortened_program(program: Program, size: Callable[[Axis], int]) -> Program:
+    """The program over axes of other sizes."""
+    return _moved_program(program, *_resizing(size))
+
+
+def _resizing(size: Callable[[Axis], int]) -> tuple[MoveTensor, MoveLine]:
+    def axes(before: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        return tuple(replace(a, size=size(a)) if isinstance(a.size, int) else a for a in before)
+
+    def tensor(t: Tensor) -> Tensor:
+        return replace(t, axes=axes(t.axes))
+
+    def line(before: Line) -> Line:
+        terms = tuple(replace(t, over=axes(t.over)) for t in before.terms)
+        return replace(before, lhs=tensor(before.lhs), terms=terms)
+
+    return tensor, line
+
+
+def _moved_program(program: Program, tensor: MoveTensor, line: MoveLine) -> Program:
+    leaves, items = tuple(map(tensor, program.leaves)), _moved_items(program.items, line)
+    return Program(leaves, items, program.facts)
+
+
+def _moved_items(items: Iterable[Item], line: MoveLine) -> tuple[Item, ...]:
+    moved: list[Item] = []
+    for item in items:
+        if isinstance(item, Line):
+            moved.append(line(item))
+            continue
+        lines = tuple(map(line, item.lines))
+        (own,) = (a for a in lines[0].lhs.axes if a.symbol == item.axis.symbol)
+        moved.append(replace(item, axis=own, lines=lines))
+    return tuple(moved)
+
+
+def _moved(sweep: Derived, tensor: MoveTensor, line: MoveLine) -> Derived:
+    """The sweep with other tensors and lines in place of its own."""
+
+    def step(own: Step) -> Step:
+        return replace(own, before=own.before and line(own.before), after=line(own.after))
 
     return replace(
         sweep,
-        forward=scalar_program(sweep.forward),
-        raw=tuple(scalar_line(item) for item in sweep.raw if isinstance(item, Line)),
-        simple=tuple(scalar_line(item) for item in sweep.simple if isinstance(item, Line)),
-        steps=tuple(map(moved, sweep.steps)),
+        forward=_moved_program(sweep.forward, tensor, line),
+        raw=_moved_items(sweep.raw, line),
+        simple=_moved_items(sweep.simple, line),
+        steps=tuple(map(step, sweep.steps)),
     )

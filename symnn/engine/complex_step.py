@@ -35,6 +35,8 @@ from symnn.engine.ir import (
 H = 1e-30
 SCALED, ENTRYWISE, FLOOR = 1e-12, 1e-10, 1e-3
 PROBES = 40  # entries of a tensor that are compared one by one; two random directions see all
+TINY = float(np.finfo(float).tiny / np.finfo(float).eps)  # 1e-292
+ROOM = 2**22  # complex numbers that the perturbations of a run take, 64 MiB
 
 
 class Row(NamedTuple):
@@ -47,7 +49,6 @@ class Row(NamedTuple):
     line: str
     error: float
     ok: bool
-    step: int | None = None
     zero: bool = False
 
     def __str__(self) -> str:
@@ -71,9 +72,15 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """The rows of a verification, one a step."""
+    """The rows of a verification, one a step.
+
+    longest: how long the axes were that were evaluated shorter than they are; None: none was.
+    parts: the number of parts in which a deep network was verified.
+    """
 
     rows: tuple[Row, ...] = field(default_factory=tuple)
+    longest: int | None = None
+    parts: int = 1
 
     @property
     def ok(self) -> bool:
@@ -100,7 +107,12 @@ class Report:
     def verdict(self) -> str:
         """The report in one line."""
         word = "all hold" if self.ok else f"{len(self.failed)} of them do not hold"
-        return f"{len(self.rows)} comparisons, {word}; largest error {self.max_error:.1e}"
+        end = f"{len(self.rows)} comparisons, {word}; largest error {self.max_error:.1e}"
+        if self.longest is not None:
+            end += f"; evaluated with at most {self.longest} inputs, and units a layer"
+        if self.parts > 1:
+            end += f"; in {self.parts} parts, each with a linear function of its outputs as loss"
+        return end
 
 
 def draw(
@@ -142,31 +154,73 @@ def directions(shape: tuple[int, ...], rng: np.random.Generator, probes: int = P
 def complex_step(
     program: Program,
     of: str,
-    tensor: str,
+    probes: Mapping[str, Array],
     values: Values,
-    probes: Array,
     sizes: Mapping[str, int] | None = None,
     known: Mapping[str, Array] | None = None,
-) -> Array:
-    """The derivatives of the scalar ``of`` along ``probes``, perturbations added to ``tensor``.
+) -> dict[str, Array]:
+    """Tensor -> the derivatives of the scalar ``of`` along its probes.
 
-    known: every tensor at ``values``; then only what depends on ``tensor`` is computed again.
+    probes: tensor -> perturbations that are added to it, (probes, *axes).  known: every tensor
+    at ``values``.  Perturbations of several tensors run side by side, as many as ROOM numbers
+    hold, so that a deep program is not run once for each of its tensors.
     """
-    evaluator = Evaluator(program.leaves, values, sizes, {tensor: 1j * H * probes})
-    if known is None:
-        evaluator.run(program.items)
-        return np.asarray(evaluator.arrays[of].imag / H).reshape(-1)
-    moved = {tensor} if tensor in program.definitions else set()
-    reached = {tensor}
-    for item in program.items:
-        inner = tuple(lines_of([item]))
-        names = {line.lhs.name for line in inner}
-        if names & moved or any(name_of(e) in reached for line in inner for e in line.reads):
+    known = evaluate(program, values, sizes) if known is None else known
+    widest = max((known[name].size for name in program.definitions), default=1)
+    found: dict[str, Array] = {}
+    group: dict[str, Array] = {}
+    for name, own in probes.items():
+        wider = {**group, name: own}
+        entries = max(widest, sum(p[0].size for p in wider.values()))
+        if group and sum(map(len, wider.values())) * entries > ROOM:
+            found |= _side_by_side(program, of, group, values, sizes, known)
+            wider = {name: own}
+        group = wider
+    return found | _side_by_side(program, of, group, values, sizes, known) if group else {}
+
+
+def _side_by_side(
+    program: Program,
+    of: str,
+    probes: Mapping[str, Array],
+    values: Values,
+    sizes: Mapping[str, int] | None,
+    known: Mapping[str, Array],
+) -> dict[str, Array]:
+    """One run of what depends on the perturbed tensors; the rest is taken from ``known``.
+
+    A value is dropped once the last item that reads it has run.
+    """
+    ends = np.cumsum([len(own) for own in probes.values()])
+    shifts: dict[str, Array] = {}
+    for (name, own), end in zip(probes.items(), ends, strict=True):
+        shifts[name] = np.zeros((ends[-1], *own.shape[1:]), dtype=complex)
+        shifts[name].imag[end - len(own) : end] = H * own
+    evaluator = Evaluator(program.leaves, values, sizes, shifts)
+    reached = set(probes)
+    for item, names, reads, last in _uses(program):
+        if reached & (names | reads):
+            missing = reads - evaluator.arrays.keys()
+            evaluator.arrays |= {n: np.asarray(known[n])[None] for n in missing - names}
             evaluator.run([item])
             reached |= names
-        else:
-            evaluator.arrays |= {n: np.asarray(known[n])[None] for n in names}
-    return np.asarray(evaluator.arrays[of].imag / H).reshape(-1)
+        for name in last - {of}:
+            evaluator.arrays.pop(name, None)
+            evaluator.shifts.pop(name, None)
+    slopes = evaluator.arrays[of].imag / H if of in reached else np.zeros(1)
+    return dict(zip(probes, np.split(np.broadcast_to(slopes, ends[-1]), ends[:-1]), strict=True))
+
+
+def _uses(program: Program) -> list[tuple[Item, set[str], set[str], set[str]]]:
+    """Items in order, each with the names it defines, those it reads, those not read later."""
+    rows, later = list[tuple[Item, set[str], set[str], set[str]]](), set[str]()
+    for item in reversed(program.items):
+        inner = tuple(lines_of([item]))
+        names = {line.lhs.name for line in inner}
+        reads = {name_of(e) for line in inner for e in line.reads}
+        rows.append((item, names, reads, (names | reads) - later))
+        later |= reads
+    return rows[::-1]
 
 
 class Summands(Evaluator):
@@ -212,12 +266,13 @@ class Summands(Evaluator):
 def scaled(difference: float, *scale: float) -> float:
     """A difference over the largest of some sizes; infinite where that is no number, or is 0.
 
-    No difference is 0 whatever the scale, so that equal zeros agree.
+    No difference is 0 whatever the scale, so that equal zeros agree.  One below TINY counts as
+    none: numbers that small have lost digits.
     """
     top = float(np.max(scale))
     if not (np.isfinite(difference) and np.isfinite(top)):
         return float("inf")
-    if difference == 0.0:
+    if difference <= TINY:
         return 0.0
     return difference / top if top > 0.0 else float("inf")
 
@@ -264,13 +319,12 @@ def check_gradients(
     summands = _summands(
         program, of, [t.name for t in program.leaves if t.name in names], leaves, sizes
     )
+    kept = {t: name for t, name in names.items() if name in full.definitions and t != of}
+    probes = {tensor: directions(known[name].shape, rng) for tensor, name in kept.items()}
+    exact = complex_step(program, of, probes, leaves, sizes, known)
     rows = []
-    for tensor, name in names.items():
-        if name not in full.definitions or tensor == of:
-            continue
-        probes = directions(known[name].shape, rng)
-        exact = complex_step(program, of, tensor, leaves, probes, sizes, known)
-        found = gradient_error(known[name], exact, probes, summands[tensor])
+    for tensor, name in kept.items():
+        found = gradient_error(known[name], exact[tensor], probes[tensor], summands[tensor])
         line = str(full.line(name))
         rows.append(Row(f"d{of}/d{tensor}", line, found.error, found.ok, zero=found.zero))
     return Report(tuple(rows))

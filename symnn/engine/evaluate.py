@@ -119,6 +119,8 @@ class Evaluator:
         """The number of values of an axis."""
         if isinstance(a.size, int):
             return a.size
+        if isinstance(a.size, sp.Symbol):
+            return self.sizes[a.size.name]
         return int(sp.S(a.size).subs({s: self.sizes[s.name] for s in a.size.free_symbols}))
 
     def run(self, items: Sequence[Line | Scan]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 
 import sympy as sp
@@ -64,6 +65,17 @@ class Explicit:
     def matrix(self, name: str) -> sp.Matrix:
         """All entries of a tensor; a vector is a column, a scalar 1 by 1."""
         return _matrix(self.program.tensors[name], functools.partial(self.value, name))
+
+    def operations(self, name: str) -> int:
+        """About how many operations the explicit form of one entry has, written out."""
+        known: dict[str, int] = {}
+        for line in self.program.lines:
+            count = 0
+            for t in line.terms:
+                summands = math.prod(int(a.size) for a in t.over)
+                count += summands * (1 + sum(known.get(name_of(e), 1) for e in entries(t.f)))
+            known[line.lhs.name] = count
+        return known[name]
 
     def value(self, name: str, at: tuple[int, ...]) -> sp.Expr:
         """One entry; 0 outside the tensor's range."""

@@ -24,6 +24,7 @@ from symnn.engine.entries import is_entry as is_entry
 from symnn.engine.entries import name_of as name_of
 from symnn.engine.entries import pointers as pointers
 from symnn.engine.entries import show as show
+from symnn.engine.functions import expand_names
 
 Size: TypeAlias = Any  # an int, or a SymPy expression of size symbols
 
@@ -188,7 +189,7 @@ class Line:
         """Whether no term is reduced over an axis."""
         return all(not t.over for t in self.terms)
 
-    @property
+    @functools.cached_property
     def reads(self) -> tuple[sp.Expr, ...]:
         """The distinct entries that the line reads, pointers included."""
         return tuple(dict.fromkeys(e for t in self.terms for e in entries(t.f) + pointers(t.f)))
@@ -212,6 +213,21 @@ class Line:
         axes.  This is the quick path in memory; the generated module is the fast one.
         """
         return display.function(self)
+
+    def sympy(self) -> sp.Eq:
+        """The line as a SymPy equation of ``Indexed`` entries and ``Sum``s; indices count from 0.
+
+        Named functions stand as their definitions.  ValueError for a maximum over an axis, which
+        SymPy has no sign for.
+        """
+        parts = []
+        for term in self.terms:
+            if term.reduce != "sum":
+                raise ValueError(f"SymPy has no sign for a {term.reduce} over an axis: {self}")
+            limits = [(a.symbol, 0, a.size - 1) for a in term.over]
+            f = expand_names(term.f)
+            parts.append(sp.Sum(f, *limits) if limits else f)
+        return sp.Eq(self.lhs.entry, sp.Add(*parts), evaluate=False)
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {display.latex(self)}$"

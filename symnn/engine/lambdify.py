@@ -1,8 +1,8 @@
-"""A line as a NumPy function, by SymPy's own lambdify: the quick path in memory."""
+"""Lines as NumPy functions, by SymPy's own lambdify: the quick path in memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,22 @@ def lambdify_line(line: Line) -> Callable[..., Any]:
                     whole.max(axis=over) if term.reduce == "max" else whole.sum(axis=over)
                 )
         return total
+
+    return function
+
+
+def lambdify_lines(lines: Sequence[Line]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Lines in order as one function, from arrays by name to these and the tensors computed.
+
+    A symbolic size is read off the arrays, or given by its name.
+    """
+    functions = [(line.lhs.name, lambdify_line(line)) for line in lines]
+
+    def function(arrays: dict[str, Any]) -> dict[str, Any]:
+        known = dict(arrays)
+        for name, compute in functions:
+            known[name] = compute(**known)
+        return known
 
     return function
 

@@ -29,6 +29,7 @@ from symnn.io.files import (
 )
 from symnn.io.npz import read_weights
 from symnn.nn.losses import LOSSES
+from symnn.targets.in_memory import live_in_memory
 from symnn.targets.registry import generate, load_module
 from symnn.training.scores import Scores, doubts, scores
 
@@ -97,12 +98,16 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class Result:
-    """What training gave: the loss of every epoch, scores by name, doubts about the run."""
+    """What training gave: the loss of every epoch, scores by name, doubts about the run.
+
+    in_memory: whether no module was written.
+    """
 
     history: list[float]
     train: Scores
     test: Scores
     files: Files
+    in_memory: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -127,8 +132,12 @@ def train(
     force: bool = False,
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
+    in_memory: bool = False,
 ) -> Result:
     """Generate, train and score a network as its spec says, and write its three files.
+
+    in_memory: nothing is generated, every line is SymPy's lambdify of it, and there are two
+    files; without checkpoints, and Ctrl-C keeps nothing.
 
     All that is given is looked at before the first step, the checkpoint too, and the three
     files are written together at the end, however training ends; so they always fit each other.
@@ -137,7 +146,8 @@ def train(
     """
     spec, files = network.spec, files_of(network)
     data = files.base / (spec.train.data or "")
-    for path in (files.module, files.weights, files.history):
+    module_file = () if in_memory else (files.module,)
+    for path in (*module_file, files.weights, files.history):
         check_writable(path, force=force, base=files.base)
         if path.exists() and data.exists() and path.samefile(data):
             raise OutputError(path, "holds the data", "give the module another name in [output]")
@@ -145,12 +155,15 @@ def train(
         checkpoints.check(force)
     whole = _data(network)
     fit, held = _parts(whole, network)
-    text = generate(network)
-    module = load_module(text, spec.output.module)
+    text = None if in_memory else generate(network)
+    module = live_in_memory(network) if text is None else load_module(text, spec.output.module)
     params = _start(network, module, fit)
     for part in (fit, held) if len(held.x) else (fit,):
         try:
-            module._checked(params, part.x, part.y)
+            if in_memory:
+                module._targets(params, part.y, len(module._features(params, part.x)))
+            else:
+                module._checked(params, part.x, part.y)
         except ValueError as error:
             message = f"{error} of {spec.model.dtype}"
             raise SpecError([Problem(spec.source, None, "train.data", message)]) from None
@@ -196,7 +209,7 @@ def train(
     except module.Interrupted as error:
         write(error.params, error.history)
         raise Interrupted(str(error), f"weights so far: {files.weights}") from None
-    except module.CheckpointError as error:
+    except getattr(module, "CheckpointError", ()) as error:
         assert checkpoints is not None
         message = str(error).removeprefix(f"{checkpoints.path}: ")
         raise InputError(checkpoints.path, message) from None
@@ -215,6 +228,7 @@ def train(
         train=fitted,
         test=tested,
         files=files,
+        in_memory=in_memory,
         warnings=doubts(network, losses, fitted, fit.y),
     )
 
@@ -254,14 +268,15 @@ def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
     return scaled
 
 
-def _write(files: Files, module: str, weights: bytes, history: str, force: bool) -> None:
-    """The three files together.
+def _write(files: Files, module: str | None, weights: bytes, history: str, force: bool) -> None:
+    """The files together; no module: weights and history alone.
 
     What stands in the way came after training began.  A run of hours is not lost by it: its
     weights go to a name that is free.
     """
-    contents: dict[Path, str | bytes] = {files.module: module, files.weights: weights}
-    contents[files.history] = history
+    contents: dict[Path, str | bytes] = {files.weights: weights, files.history: history}
+    if module is not None:
+        contents = {files.module: module, **contents}
     try:
         write_files(contents, force=force, base=files.base)
     except OutputError as error:

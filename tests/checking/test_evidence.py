@@ -13,7 +13,7 @@ import sympy as sp
 
 import symnn
 from symnn.api import Derivation
-from symnn.checking.evidence import LARGE, evidence, twin
+from symnn.checking.evidence import LARGE, evidence, narrow
 from symnn.engine.ir import Line, Term
 from symnn.formats.registry import document, github, html
 from symnn.formulas.index import line_sides
@@ -114,12 +114,14 @@ def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
     assert seen > 10
 
 
-def test_a_large_network_is_evaluated_as_its_twin() -> None:
+def test_a_large_network_is_evaluated_with_fewer_units() -> None:
     layers = [symnn.Dense(300, "relu"), symnn.Dropout(0.5), symnn.Dense(10, "softmax")]
     net = symnn.Network(inputs=784, layers=layers, loss="cross_entropy")
     assert sum(a * (b or 1) for a, b in ((784, 300), (300, 10))) > LARGE
-    assert [getattr(layer, "units", None) for layer in twin(net).layers] == [6, None, 10]
-    notes = tell(net.derive())
+    derivation = net.derive()
+    tensors = narrow(derivation.sample).forward.tensors
+    assert [tensors[n].axes[0].size for n in ("x", "z_1", "z_2", "y")] == [6, 6, 10, 10]
+    notes = tell(derivation)
     assert any(ticks(notes)) and "at most $6$" in notes_of(notes)[0]
 
 

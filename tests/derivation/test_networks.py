@@ -13,7 +13,7 @@ from symnn import Dense, Dropout, Network
 from symnn.engine.complex_step import check_gradients, draw
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
-from symnn.engine.ir import name_of
+from symnn.engine.ir import entries, indices_of, name_of
 from symnn.nn.losses import LOSSES
 
 
@@ -127,3 +127,45 @@ def test_a_lambdified_line_agrees_with_its_evaluation(hidden: str, loss: str) ->
             reads = {name_of(e): known[name_of(e)] for e in line.reads}
             found = line.lambdify()(**reads)
             np.testing.assert_allclose(found, known[line.lhs.name], rtol=1e-12, atol=1e-13)
+
+
+# SymPy ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_line_as_a_sympy_equation_has_the_values_of_the_line(seed: int) -> None:
+    """The sum is written out by SymPy, and every entry takes its number."""
+    derivation = random_network(seed).derive()
+    program = derivation.sample.program
+    arrays = evaluate(program, draw(program, np.random.default_rng(seed)))
+    for line in program.lines:
+        equation = line.sympy()
+        assert isinstance(equation, sp.Eq) and equation.lhs == line.lhs.entry
+        right = equation.rhs.doit()
+        for at in np.ndindex(arrays[line.lhs.name].shape):
+            place = {a.symbol: i for a, i in zip(line.lhs.axes, at, strict=True)}
+            f = right.subs(place).doit()
+            numbers = {e: arrays[name_of(e)][tuple(map(int, indices_of(e)))] for e in entries(f)}
+            found = complex(f.xreplace({e: sp.Float(float(v)) for e, v in numbers.items()}))
+            want = float(arrays[line.lhs.name][at])
+            assert abs(found - want) <= 1e-9 * max(1.0, abs(want)), line
+
+
+def test_a_maximum_has_no_sympy_equation() -> None:
+    net = Network(inputs=2, layers=[Dense(3, "softmax")], loss="cross_entropy")
+    (line,) = (x for x in net.derive().stable.lines if any(t.reduce == "max" for t in x.terms))
+    with pytest.raises(ValueError, match="no sign for a max"):
+        line.sympy()
+
+
+def test_long_expressions_say_so_and_longer_ones_are_refused() -> None:
+    def net(*units: int) -> Network:
+        layers = [Dense(u, "tanh") for u in units[1:]]
+        return Network(inputs=units[0], layers=layers, loss="mse")
+
+    long = net(2, *[2] * 14, 1)
+    with pytest.warns(UserWarning, match=r"the loss has about .* operations.*lambdify\(\)"):
+        long.loss_expression()
+    for deep in (net(64, 128, 64, 10), net(2, *[4] * 100)):
+        with pytest.raises(ValueError, match=r"F\(x\) has more than 1e\+07 operations.*lambdify"):
+            deep.expression()

@@ -41,9 +41,9 @@ def told(d: Derivation, notation: str, layout: str) -> int:
         assert rows[0].left.startswith(r"\mathrm{d} ")
         change = point.changes[group.tensor][None]
         of = group.steps[0].after.lhs.of or "L"
-        (want,) = complex_step(
-            point.program, of, group.tensor, point.leaves, change, {"N": len(point.arrays["x"])}
-        )
+        sizes = {"N": len(point.arrays["x"])}
+        found = complex_step(point.program, of, {group.tensor: change}, point.leaves, sizes)
+        (want,) = found[group.tensor]
         # the first of three lines speaks of the change of another tensor
         for text in own[1:] if len(own) > 1 else own:
             assert np.isclose(point.value(text), want), f"{group.tensor}: {text}"

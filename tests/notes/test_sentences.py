@@ -152,7 +152,7 @@ def slope(f: Named, z: float) -> float:
     x = Tensor("x", (), "parameter")
     line = Line(Tensor("L"), (Term(f.func(x.entry)),))
     program = Program((x,), (line,))
-    return float(complex_step(program, "L", "x", {"x": z}, np.ones(1))[0])
+    return float(complex_step(program, "L", {"x": np.ones(1)}, {"x": z})["x"][0])
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -99,7 +99,7 @@ def _as_rows(y: np.ndarray, start: int = 0) -> np.ndarray:
         y = y.reshape(-1)
         text = f"is {{!r}}; labels must be whole numbers 0 to {OUTPUTS - 1}"
         _refuse(y[:, None], ~np.isin(y, np.arange(OUTPUTS)), start, text)
-        y = np.eye(OUTPUTS)[y.astype(int)]
+        y = (y[:, None] == np.arange(OUTPUTS)).astype(float)
     return y[:, None] if y.ndim == 1 else y
 
 
