@@ -40,11 +40,15 @@ generated: .venv/installed
 		$(BIN)/python -m symnn generate $$name -o generated/$$name.py --force && \
 		$(BIN)/python -m symnn derive $$name -o generated/$$name.tex --force || exit 1; \
 	done
-	$(BIN)/python -m symnn derive xor --language zh -o generated/xor.zh.tex --force
+	for suffix in tex md; do \
+		$(BIN)/python -m symnn derive xor --language zh -o generated/xor.zh.$$suffix --force || exit 1; \
+	done
+	$(BIN)/python -m symnn derive xor -o generated/xor.md --force
 	$(BIN)/python -m symnn draw xor -o generated/xor.svg --force
 	for target in plain jax; do \
 		$(BIN)/python -m symnn generate xor --target $$target -o generated/xor_$$target.py --force || exit 1; \
 	done
+	if command -v pdflatex >/dev/null && command -v pdftoppm >/dev/null; then $(BIN)/python tests/picture.py; fi
 
 clean:
 	rm -rf .venv demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,4 +1,4 @@
-"""The notes as Markdown, as GitHub and Jupyter read it, and as a notebook."""
+"""The notes as Markdown, as code hosts and Jupyter read it, and as a notebook."""
 
 from __future__ import annotations
 
@@ -32,13 +32,23 @@ _LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
 
 
 def markdown(notes: Document) -> str:
-    """The notes in Markdown, equations in ``math`` blocks."""
+    """The notes in Markdown for code hosts, equations in ``math`` blocks."""
     parts = [f"# {literal(notes.title)}"]
     if notes.description:
         parts.append(literal(notes.description))
-    # GitHub shows no picture that is part of the text
-    parts += [_section(section, _fenced, lambda figure: "") for section in notes.sections]
-    return "\n\n".join(parts) + "\n"
+    # code hosts show no picture that is part of the text
+    sections = (_section(section, _fenced, lambda figure: "") for section in notes.sections)
+    return "\n\n".join([*parts, *map(_hosted, sections)]) + "\n"
+
+
+def _hosted(text: str) -> str:
+    """A section as code hosts read it.
+
+    Between $ signs alone they take backslashes and underscores for Markdown, and see no formula
+    beside Chinese punctuation; between $` and `$ they do neither.  GitHub refuses \\operatorname.
+    """
+    text = re.sub(r"\\operatorname\{(\w+)\}", r"\\mathop{\\mathrm{\1}}", text)
+    return re.sub(r"\$([^$\n]+)\$", r"$`\1`$", text)
 
 
 def notebook(notes: Document, module: str, text: str) -> str:

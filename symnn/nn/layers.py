@@ -7,6 +7,7 @@ its class and list it in LAYERS.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -14,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 import sympy as sp
 
 from symnn.engine.functions import TABLE, named
-from symnn.engine.ir import Axis, Fact, Line, Program, Tensor, Term, axis
+from symnn.engine.ir import Axis, Fact, Line, Program, ProgramError, Tensor, Term, axis
 from symnn.io.fields import Field
 
 
@@ -30,8 +31,7 @@ class Build:
     leaves: dict[str, Tensor] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
-    dense: int = 0
-    dropouts: int = 0
+    numbers: Counter[str] = field(default_factory=Counter)
 
     @property
     def count(self) -> sp.Expr:
@@ -42,6 +42,11 @@ class Build:
         """The axes of a value of every sample."""
         return ((self.samples,) if self.samples else ()) + axes
 
+    def number(self, kind: str) -> int:
+        """The number of the next layer of a kind, from 1; names of its tensors end with it."""
+        self.numbers[kind] += 1
+        return self.numbers[kind]
+
     def leaf(self, name: str, axes: tuple[Axis, ...], role: str) -> Tensor:
         """A new leaf, or the one that already has the name."""
         return self.leaves.setdefault(name, Tensor(name, axes, role))
@@ -49,7 +54,9 @@ class Build:
     def let(
         self, name: str, axes: tuple[Axis, ...], *terms: Term, why: str, domain: str = "real"
     ) -> Tensor:
-        """A new line ``name[axes] = sum of terms``."""
+        """A new line ``name[axes] = sum of terms``; ProgramError if the name is taken."""
+        if name in self.lines:
+            raise ProgramError(f"two layers write the line of {name!r}: {self.lines[name]}")
         lhs = Tensor(name, axes, domain=domain)
         self.lines[name] = Line(lhs, terms, why)
         return lhs
@@ -92,8 +99,7 @@ class Dense:
 
     def forward(self, net: Build, x: Tensor) -> Tensor:
         """The affine map, then the activation (none for "linear")."""
-        net.dense += 1
-        k = net.dense
+        k = net.number("dense")
         source, units = x.axes[-1], axis(f"j{k}", self.units, "units", k)
         weights = net.leaf(f"A_{k}", (units, source), "parameter")
         terms = [Term(weights.entry * x.entry, (source,))]
@@ -134,10 +140,9 @@ class Dropout:
 
     def forward(self, net: Build, x: Tensor) -> Tensor:
         """h = x * mask; the mask is a leaf, drawn by who trains."""
-        net.dropouts += 1
-        mask = net.leaf(f"mask_{net.dropouts}", x.axes, "mask")
-        product = Term(x.entry * mask.entry)
-        return net.let(f"h_{net.dropouts}", x.axes, product, why="dropout")
+        k = net.number("dropout")
+        mask = net.leaf(f"mask_{k}", x.axes, "mask")
+        return net.let(f"h_{k}", x.axes, Term(x.entry * mask.entry), why="dropout")
 
 
 LAYERS: dict[str, type[Any]] = {"dense": Dense, "dropout": Dropout}
