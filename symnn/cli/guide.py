@@ -25,13 +25,18 @@ def pages() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in folder().glob("*.md")))
 
 
+def on_terminal() -> bool:
+    """Whether somebody reads what is printed."""
+    return sys.stdout.isatty()
+
+
 def guide(page: str | None, as_json: bool, quiet: bool, verbose: bool) -> int:
     """Print a page, or the list of pages; on a terminal through its pager."""
     name = page or INDEX
     text = (folder() / f"{name}.md").read_text(encoding="utf-8")
     if as_json:
         put(json.dumps({"page": name, "pages": pages(), "text": text}) + "\n")
-    elif sys.stdout.isatty():
+    elif on_terminal():
         click.echo_via_pager(text)
     else:
         put(text)
