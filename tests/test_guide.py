@@ -116,15 +116,24 @@ def test_the_table_of_the_readme_is_one_line_three_times() -> None:
     net = symnn.load("xor")
     derivation = net.derive()
     lines = [str(line) for line in derivation.stable.lines]
-    printed = derivation.latex().replace("{1}", "1").replace("{2}", "2")
     statements = [row.strip() for row in net.generate().splitlines()]
     for path in (README, folder() / "zh.md"):
         rows = re.findall(r"^\| `(.*)` \| \$(.*)\$ \| `(.*)` \|$", path.read_text("utf-8"), re.M)
         assert len(rows) == 2
         for line, formula, statement in rows:
             assert line in lines and statement in statements
-            left, right = formula.split(" = ")
-            assert re.search(rf"^({re.escape(left)}| )+&= {re.escape(right)}", printed, re.M)
+            assert prints(derivation, "sample", formula)
+    rows = re.findall(r"^\| `(\w+)` \| \$(.*)\$ \| \$(.*)\$ \|$", read("notes"), re.M)
+    assert [layout for layout, *_ in rows] == list(LAYOUTS)
+    for layout, *formulas in rows:
+        assert all(prints(derivation, layout, formula) for formula in formulas), layout
+
+
+def prints(derivation: symnn.api.Derivation, layout: str, formula: str) -> bool:
+    """Whether the notes print this formula; the braces of one-letter marks are left out in it."""
+    printed = re.sub(r"_\{(\d)\}", r"_\1", derivation.latex(layout=layout))
+    rows = [row.split(" && ")[0].removesuffix(r" \\") for row in printed.splitlines()]
+    return formula.replace(" = ", " &= ") in rows
 
 
 def test_the_spec_that_is_shown_has_every_field() -> None:
