@@ -1,11 +1,12 @@
-# Needs make and Python >= 3.11, nothing else:  make demo | test | quick | golden | lint | generated | clean
+# Needs make and Python >= 3.11, nothing else:  make demo | test | quick | oldest | golden | lint | generated | clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
+LOWER := tests/engine tests/spec tests/io tests/data tests/notation tests/test_project.py
 EXAMPLES := $(basename $(notdir $(wildcard symnn/examples/*.toml)))
 
-.PHONY: demo test quick golden lint generated clean
+.PHONY: demo test quick oldest golden lint generated clean
 
 demo: .venv/installed
 	mkdir -p demo
@@ -21,8 +22,13 @@ test: .venv/installed-test
 
 # the rooms that all others stand on, with few random cases
 quick: .venv/installed-test
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --networks 4 --fuzz 300 \
-		tests/engine tests/spec tests/io tests/data tests/notation tests/test_project.py
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --networks 4 --fuzz 300 $(LOWER)
+
+# the same, and the command line, with the oldest SymPy, NumPy, Jinja and click that pyproject.toml
+# allows; the oldest NumPy has wheels for Python 3.11 and 3.12:  make oldest PYTHON=python3.11
+oldest: .venv/oldest/installed
+	.venv/oldest/bin/python -m pytest --numprocesses auto --dist worksteal --networks 4 --fuzz 300 $(LOWER) \
+		tests/cli/test_cli.py
 
 # every output of symnn against its digest; a change of outputs is written with  --write
 golden: .venv/installed-test
@@ -40,11 +46,15 @@ generated: .venv/installed
 		$(BIN)/python -m symnn generate $$name -o generated/$$name.py --force && \
 		$(BIN)/python -m symnn derive $$name -o generated/$$name.tex --force || exit 1; \
 	done
-	$(BIN)/python -m symnn derive xor --language zh -o generated/xor.zh.tex --force
+	for suffix in tex md; do \
+		$(BIN)/python -m symnn derive xor --language zh -o generated/xor.zh.$$suffix --force || exit 1; \
+	done
+	$(BIN)/python -m symnn derive xor -o generated/xor.md --force
 	$(BIN)/python -m symnn draw xor -o generated/xor.svg --force
 	for target in plain jax; do \
 		$(BIN)/python -m symnn generate xor --target $$target -o generated/xor_$$target.py --force || exit 1; \
 	done
+	if command -v pdflatex >/dev/null && command -v pdftoppm >/dev/null; then $(BIN)/python tests/picture.py; fi
 
 clean:
 	rm -rf .venv demo build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -55,6 +65,13 @@ clean:
 
 .venv/installed: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/oldest/installed: pyproject.toml
+	$(PYTHON) -m venv .venv/oldest
+	.venv/oldest/bin/python -m pip install --quiet --editable '.[yaml]' pytest pytest-xdist hypothesis ruff \
+		$$($(PYTHON) -c "import tomllib; print(*(d.replace('>=', '==') for d in tomllib.load( \
+		open('pyproject.toml', 'rb'))['project']['dependencies']))")
 	touch $@
 
 .venv/installed-test: .venv/bin/python pyproject.toml

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import picture
 import pytest
 import sympy as sp
 
 import symnn
 from symnn.data.datasets import load_data, split
-from symnn.formats.registry import document
+from symnn.formats.registry import document, github
 from symnn.io.marks import marked_text
 from symnn.notes.options import NotesOptions
 from symnn.spec.sources import example_names
@@ -59,20 +60,32 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     compare(GENERATED / f"{name}.tex", marked_text(text, ".tex"))
 
 
-def test_the_committed_chinese_notes_are_what_is_derived() -> None:
-    text = document(symnn.load("xor").derive(), NotesOptions(language="zh"))
-    compare(GENERATED / "xor.zh.tex", marked_text(text, ".tex"))
+@pytest.mark.parametrize("name", ["xor.zh.tex", "xor.md", "xor.zh.md"])
+def test_the_committed_notes_in_other_forms_are_what_is_derived(name: str) -> None:
+    printer = document if name.endswith(".tex") else github
+    options = NotesOptions(language="zh" if ".zh." in name else "en")
+    text = printer(symnn.load("xor").derive(), options)
+    compare(GENERATED / name, marked_text(text, Path(name).suffix))
 
 
 def test_the_committed_picture_is_what_is_drawn() -> None:
     compare(GENERATED / "xor.svg", marked_text(symnn.load("xor")._repr_svg_(), ".svg"))
 
 
+def test_the_committed_page_is_one_of_the_committed_notes() -> None:
+    png = picture.PICTURE.read_bytes()
+    if picture.source_digest(png) != picture.digest(picture.SOURCE.read_bytes()):
+        pytest.fail(f"{picture.PICTURE.name} is stale: run make generated", pytrace=False)
+    kinds = [kind for kind, _ in picture.chunks(png)]
+    assert (kinds[0], kinds[-1]) == (b"IHDR", b"IEND")
+    assert len(png) < 200_000
+
+
 def test_nothing_else_is_committed_there() -> None:
     known = {f"{name}{suffix}" for name in example_names() for suffix in (".py", ".tex")}
-    known |= {"xor.svg", "xor.zh.tex", "xor_plain.py", "xor_jax.py"}
-    suffixes = (".py", ".tex", ".svg")
-    assert {p.name for p in GENERATED.iterdir() if p.suffix in suffixes} <= known
+    known |= {"xor.svg", "xor.zh.tex", "xor.md", "xor.zh.md", "xor_page.png"}
+    known |= {"xor_plain.py", "xor_jax.py"}
+    assert {p.name for p in GENERATED.iterdir()} == known
 
 
 @pytest.mark.parametrize("name", example_names())

@@ -6,9 +6,12 @@ import ast
 import re
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import symnn
+from symnn import extend
 from symnn.data.datasets import BUILTIN, load_data
 from symnn.nn.losses import LOSSES
 
@@ -93,6 +96,57 @@ def test_nothing_reaches_the_network_or_reads_pickles(path: Path) -> None:
     assert "subprocess" not in found or path in RUNNERS
 
 
+# What users write against, by which a change is known as one that breaks their programs.
+PUBLIC = {
+    symnn: {
+        *("Comparison", "Dense", "Dropout", "Network", "SpecError", "__version__"),
+        *("from_torch", "load", "params_from_keras", "params_from_torch"),
+    },
+    extend: {
+        *("Axis", "Build", "Document", "Field", "Line", "Row", "Target", "Tensor", "Term"),
+        *("FORMATS", "LAYERS", "TARGETS"),
+        *("derive", "helpers", "render", "statement", "tell"),
+    },
+}
+# a generated module: name -> arguments of every function, and those that some targets add
+MODULE = {
+    "initialize": "seed",
+    "predict": "params x",
+    "loss_and_gradients": "params x y",
+    "train": "x y params epochs batch_size learning_rate seed callback",
+    "save": "path params force",
+    "load": "path",
+    "check": "seed entries rtol",
+}
+CHECKPOINTS = "checkpoint every resume"
+ADDED = {"plain": "", "jax": CHECKPOINTS, "numpy": f"reduce {CHECKPOINTS}"}
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda m: m.__name__)
+def test_the_public_names_are_these_and_are_explained(module: ModuleType) -> None:
+    assert set(module.__all__) == PUBLIC[module]
+    assert len(module.__all__) == len(PUBLIC[module])
+    assert [name for name in module.__all__ if getattr(module, name, None) is None] == []
+    if module is extend:
+        assert (
+            set(re.findall(r"^    (\w+)  ", extend.__doc__ or "", re.MULTILINE)) == PUBLIC[extend]
+        )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "generated").glob("*.py")), ids=lambda p: p.stem)
+def test_a_generated_module_has_these_functions(path: Path) -> None:
+    target = path.stem.rpartition("_")[2]
+    added = ADDED.get(target, ADDED["numpy"]).split()
+    nodes = ast.parse(path.read_text(encoding="utf-8")).body
+    found = {n.name: n.args for n in nodes if isinstance(n, ast.FunctionDef)}
+    for name, arguments in MODULE.items():
+        given = {a.arg for a in (*found[name].args, *found[name].kwonlyargs)} - {"masks"}
+        assert given == {*arguments.split(), *(added if name == "train" else ())}, name
+    kinds = {n.name for n in nodes if isinstance(n, ast.ClassDef)}
+    more = {"CheckpointError"} if added else set()
+    assert {"DivergedError", "Interrupted"} | more <= kinds
+
+
 def test_templates_hold_no_python_files() -> None:
     assert not list((ROOT / "templates").rglob("*.py"))
     assert not (PACKAGE / "templates.py").exists()
@@ -103,7 +157,7 @@ def test_no_file_names_a_place_on_one_machine() -> None:
     texts = [p for f in (PACKAGE, ROOT / "templates", ROOT / "generated") for p in f.rglob("*")]
     texts += [ROOT / name for name in TOP if (ROOT / name).is_file()]
     for path in texts:
-        if path.is_file() and path.suffix not in (".npz", ".pyc", ".woff2"):
+        if path.is_file() and path.suffix not in (".npz", ".pyc", ".woff2", ".png"):
             assert not places.search(path.read_text(encoding="utf-8")), path
 
 

@@ -46,6 +46,12 @@ def _examples() -> Iterable[str]:
     return example_names()
 
 
+def _pages() -> Iterable[str]:
+    from symnn.cli.guide import pages
+
+    return pages()
+
+
 SPEC, NPZ = File(SUFFIXES, _examples), File((".npz",))
 OUTPUT = click.Path(readable=False)  # which is looked at when it is written
 
@@ -250,6 +256,16 @@ def check(**options: Any) -> int:
     from symnn.cli.check import check
 
     return check(**options)
+
+
+@cli.command()
+@click.argument("page", metavar="[PAGE]", required=False, type=Word(_pages))
+@_common
+def guide(**options: Any) -> int:
+    """Show a page of the guide; without PAGE, the list of pages."""
+    from symnn.cli.guide import guide
+
+    return guide(**options)
 
 
 def _look(specs: Sequence[str], npz: str | None = None, data: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The notes as Markdown, as GitHub and Jupyter read it, and as a notebook."""
+"""The notes as Markdown, as code hosts and Jupyter read it, and as a notebook."""
 
 from __future__ import annotations
 
@@ -28,12 +28,22 @@ _LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
 
 
 def markdown(notes: Document) -> str:
-    """The notes in Markdown, equations in ``math`` blocks."""
+    """The notes in Markdown for code hosts, equations in ``math`` blocks."""
     parts = [f"# {literal(notes.title)}"]
     if notes.description:
         parts.append(literal(notes.description))
-    parts += [_section(section, _GitHub()) for section in notes.sections]
+    parts += [_hosted(_section(section, _GitHub())) for section in notes.sections]
     return "\n\n".join(parts) + "\n"
+
+
+def _hosted(text: str) -> str:
+    """A section as code hosts read it.
+
+    Between $ signs alone they take backslashes and underscores for Markdown, and see no formula
+    beside Chinese punctuation; between $` and `$ they do neither.  GitHub refuses \\operatorname.
+    """
+    text = re.sub(r"\\operatorname\{(\w+)\}", r"\\mathop{\\mathrm{\1}}", text)
+    return re.sub(r"\$([^$\n]+)\$", r"$`\1`$", text)
 
 
 def notebook(notes: Document, module: str, text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -119,7 +119,7 @@ class Format:
     bare: Printer | None = None
 
 
-FORMATS: Mapping[str, Format] = {
+FORMATS: dict[str, Format] = {
     "latex": Format(".tex", document, fragment_to_input),
     "pdf": Format(".pdf", pdf),
     "html": Format(".html", html),

@@ -7,6 +7,7 @@ its class and list it in LAYERS.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -14,7 +15,7 @@ from typing import Any, ClassVar, Protocol
 import sympy as sp
 
 from symnn.engine.functions import TABLE, named
-from symnn.engine.ir import Axis, Fact, Line, Program, Tensor, Term, axis
+from symnn.engine.ir import Axis, Fact, Line, Program, ProgramError, Tensor, Term, axis
 from symnn.io.fields import Field
 
 
@@ -30,8 +31,7 @@ class Build:
     leaves: dict[str, Tensor] = field(default_factory=dict)
     lines: dict[str, Line] = field(default_factory=dict)
     facts: list[Fact] = field(default_factory=list)
-    dense: int = 0
-    dropouts: int = 0
+    numbers: Counter[str] = field(default_factory=Counter)
 
     @property
     def count(self) -> sp.Expr:
@@ -41,6 +41,11 @@ class Build:
     def batch(self, *axes: Axis) -> tuple[Axis, ...]:
         """The axes of a value of every sample."""
         return ((self.samples,) if self.samples else ()) + axes
+
+    def number(self, kind: str) -> int:
+        """The number of the next layer of a kind, from 1; its tensors share it."""
+        self.numbers[kind] += 1
+        return self.numbers[kind]
 
     def leaf(
         self,
@@ -65,8 +70,13 @@ class Build:
         layer: int | None = None,
         domain: str = "real",
     ) -> Tensor:
-        """A new line ``name[axes] = sum of terms``; its name is made as that of a leaf."""
+        """A new line ``name[axes] = sum of terms``; its name is made as that of a leaf.
+
+        ProgramError if the name is taken.
+        """
         name = _name(letter, layer)
+        if name in self.lines:
+            raise ProgramError(f"two layers write the line of {name!r}: {self.lines[name]}")
         lhs = Tensor(name, axes, domain=domain, kind=kind, letter=letter, layer=layer)
         self.lines[name] = Line(lhs, terms, why)
         return lhs
@@ -113,8 +123,7 @@ class Dense:
 
     def forward(self, net: Build, x: Tensor) -> Tensor:
         """The affine map, then the activation (none for "linear")."""
-        net.dense += 1
-        k = net.dense
+        k = net.number("dense")
         source, units = x.axes[-1], axis(f"j{k}", self.units, "units", k)
         weights = net.leaf("A", (units, source), "parameter", kind="weights", layer=k)
         terms = [Term(weights.entry * x.entry, (source,))]
@@ -160,10 +169,9 @@ class Dropout:
 
     def forward(self, net: Build, x: Tensor) -> Tensor:
         """h = x * mask; the mask is a leaf, drawn by who trains."""
-        net.dropouts += 1
-        mask = net.leaf("mask", x.axes, "mask", layer=net.dropouts)
-        product = Term(x.entry * mask.entry)
-        return net.let("h", x.axes, product, why="dropout", layer=net.dropouts)
+        k = net.number("dropout")
+        mask = net.leaf("mask", x.axes, "mask", layer=k)
+        return net.let("h", x.axes, Term(x.entry * mask.entry), why="dropout", layer=k)
 
 
 LAYERS: dict[str, type[Any]] = {"dense": Dense, "dropout": Dropout}

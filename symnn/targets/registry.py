@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
-from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.ir import SAMPLES, Line, Program, name_of
 from symnn.io.errors import suggestion
 from symnn.io.fields import check_names
@@ -273,7 +272,7 @@ def _digest(derivation: Derivation, target: str) -> str:
     constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     tables = (network.parameters, _masks(network, stable), constants)
     settings = (network.spec.model.dtype, network.spec.train.shuffle)
-    said = [target, *map(str, lines), *_helpers(stable, NUMPY), *map(repr, (*tables, *settings))]
+    said = [target, *map(str, lines), *helpers(stable, NUMPY), *map(repr, (*tables, *settings))]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
 
@@ -288,7 +287,7 @@ def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     gradients = {name: derivation.batch.names[name] for name in network.parameters}
     masks = [leaf.name for leaf in stable.leaves_of("mask")]
     return {
-        "helpers": _helpers(stable, dialect),
+        "helpers": helpers(stable, dialect),
         "predict": _prediction(network, stable, masks, dialect),
         "sweep": _sweep(stable, gradients, masks, dialect),
         "uses_count": any(SAMPLES in t.f.free_symbols for x in stable.lines for t in x.terms),
@@ -420,10 +419,3 @@ def _statements(lines: Iterable[Line], dialect: Dialect) -> list[dict[str, str]]
         }
         for line in lines
     ]
-
-
-def _helpers(program: Program, dialect: Dialect) -> tuple[str, ...]:
-    found = ["\n".join(rows) for rows in helpers(program, dialect)]
-    if any("erfc(" in text for text in found):
-        found.insert(0, dialect.written(ERFC_SOURCE.strip()))
-    return tuple(found)

@@ -280,6 +280,7 @@ def test_one_object_whatever_happens(run: Any, tmp_path: Path) -> None:
         "generate small.toml --check": {"stale"},
         "check small.toml": {"checks"},
         "new a.toml": {"written"},
+        "guide": {"page", "pages", "text"},
     }
     for words, keys in good.items():
         done = run(*words.split(), "--json")
@@ -386,6 +387,26 @@ def test_nothing_is_written_where_one_product_fails(
     assert not list((tmp_path / "out").iterdir())
 
 
+def test_the_guide_is_printed_and_on_a_terminal_paged(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run("guide")
+    assert (done.code, done.err) == (0, "")
+    listed = re.findall(r"^- \[(\S+)\]", done.out, re.MULTILINE)
+    assert {"start", "spec", "new-layer", "zh"} <= set(listed)
+    for page in listed:
+        done = run("guide", page)
+        assert (done.code, done.err) == (0, "") and done.out.startswith("# "), page
+        assert json.loads(run("guide", page, "--json").out)["text"] == done.out
+    done = run("guide", "../guide/start")
+    assert done.code == 2 and 'page: unknown value "../guide/start"' in done.err
+    paged: list[str] = []
+    monkeypatch.setattr("click.echo_via_pager", paged.append)
+    monkeypatch.setattr("symnn.cli.guide.on_terminal", lambda: True)
+    assert run("guide", "start").out == ""
+    assert paged[0].startswith("# Start")
+
+
 # --- what the command line knows ---
 
 
@@ -428,6 +449,7 @@ def test_the_shell_completes_specs_words_and_files(
     }
     assert completed("derive", "xor", "--detail", "f") == {"plain:full"}
     assert completed("generate", "xor", "--target", "j") == {"plain:jax"}
+    assert completed("guide", "new") == {f"plain:new-{k}" for k in ("layer", "format", "target")}
     assert completed("draw", "xor", "--figure", "a") == {"plain:activation"}
     assert completed("train", "xor", "--data", "d") == {
         *("plain:digits", "plain:data.csv", "plain:data.npz", "dir:d")
@@ -688,6 +710,8 @@ def test_help_and_wrong_use_need_no_sympy(tmp_path: Path) -> None:
         "derive xor --notation nielson": "did you mean 'nielsen'",
         "derive xor --format latx": "did you mean 'latex'",
         "new a.toml --example xorr": "did you mean 'xor'",
+        "guide start": "# Start",
+        "guide modul": "did you mean 'module'",
     }
     code = (
         "import sys\nfrom symnn.cli.main import main\n"
@@ -707,7 +731,10 @@ def test_help_and_wrong_use_need_no_sympy(tmp_path: Path) -> None:
     for k, (words, message) in enumerate(cases.items()):
         text, ended, loaded = found[3 * k : 3 * k + 3]
         assert message in text, words
-        assert (ended, loaded) == ("0" if "Usage" in message or k == 1 else "2", "False"), words
+        assert (ended, loaded) == (
+            "0" if message.startswith(("Usage", "# ")) or k == 1 else "2",
+            "False",
+        ), words
 
 
 def test_a_closed_pipe_is_quiet() -> None:

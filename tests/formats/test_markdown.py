@@ -15,7 +15,9 @@ import symnn
 from symnn.cli.main import KINDS
 from symnn.formats.markdown import literal
 from symnn.formats.registry import FORMATS, github, ipynb, objects, qmd
+from symnn.notes.document import Table
 from symnn.notes.labels import labelled
+from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
@@ -32,6 +34,27 @@ def test_every_equation_of_the_fragment_stands_in_the_markdown(name: str) -> Non
     for block in re.findall(r"\\begin\{align\*\}\n(.*?)\\end", derivation.latex(), re.DOTALL):
         first = block.splitlines()[0].split(" && ")[0].removesuffix(r" \\")
         assert first in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("loss", ["mae", "norm"])
+def test_code_hosts_find_every_formula(loss: str, language: str) -> None:
+    layers = [symnn.Dense(3, "gelu"), symnn.Dropout(0.5), symnn.Dense(2)]
+    derivation = symnn.Network(inputs=2, layers=layers, loss=loss).derive()
+    options = NotesOptions(language=language, notation="goodfellow", detail="full")
+    text = github(derivation, options)
+    prose = re.sub(r"```math\n.*?```", "", text, flags=re.DOTALL)
+    formulas = re.findall(r"\$`([^`$]+)`\$", prose)
+    # the same formulas as in the document, between signs that leave their backslashes alone
+    told = tell(derivation, options)
+    tables = [block for s in told.sections for block in s.blocks if isinstance(block, Table)]
+    cells = [cell for table in tables for row in table.rows for cell in row]
+    expected = [tex for cell in cells for tex in cell.split("$")[1::2]]
+    assert expected and set(expected) <= set(formulas)
+    assert "$" not in re.sub(r"\$`[^`$]+`\$", "", prose)
+    # a letter before the sign would hide it, and a host refuses this macro
+    assert not re.search(r"\w\$`", prose)
+    assert ("\\mathrm{sgn}" in text) == (loss == "mae") and "operatorname" not in text
 
 
 def test_text_of_the_user_is_literal() -> None:

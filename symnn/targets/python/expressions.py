@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symnn.engine.entries import RELATIONS
+from symnn.engine.erfc import ERFC_SOURCE
 from symnn.engine.functions import TABLE, Function, Named, X, definition, function_class
 from symnn.engine.ir import Line, Program, ProgramError, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import (
@@ -344,8 +345,8 @@ def helper(row: Function, order: int = 0, dialect: Dialect = NUMPY) -> tuple[str
     return tuple(map(dialect.written, (head, *(textwrap.indent(text, "    ") for text in body))))
 
 
-def helpers(program: Program, dialect: Dialect = NUMPY) -> tuple[tuple[str, ...], ...]:
-    """The functions that a program's lines call, each after those it calls itself."""
+def helpers(program: Program, dialect: Dialect = NUMPY) -> tuple[str, ...]:
+    """The functions that a program's statements call, each after those it calls itself."""
     found: dict[tuple[str, int], tuple[str, ...]] = {}
 
     def visit(f: sp.Expr) -> None:
@@ -367,4 +368,7 @@ def helpers(program: Program, dialect: Dialect = NUMPY) -> tuple[tuple[str, ...]
         for term in line.terms:
             if term.f.has(Named):
                 visit(term.f)
-    return tuple(found.values())
+    texts = ["\n".join(rows) for rows in found.values()]
+    if any("erfc(" in text for text in texts):
+        texts.insert(0, dialect.written(ERFC_SOURCE.strip()))
+    return tuple(texts)

@@ -1,0 +1,67 @@
+"""The names for whoever adds to symnn: a layer, a format, a target.
+
+A program is a list of lines, and a line is a sum of terms over axes:
+
+    Axis       what an index counts: its symbol, and how many values it has
+    Tensor     a name with axes; ``t.entry`` is its entry there, ``t[i, j]`` any other
+    Term       a SymPy expression of entries, summed over axes
+    Line       a tensor, and the terms whose sum it is
+
+A layer is a frozen dataclass with FIELDS and ``forward``, which writes its lines; its gradients are
+derived.  ``symnn guide new-layer`` adds one.
+
+    Field      what a spec may say in one place: kind, default, bounds, known words
+    Build      collects the lines of a network; ``forward`` writes to it with ``let`` and ``leaf``
+    LAYERS     the type of a layer in a spec -> its class
+
+A format turns the notes of a derivation into text.  ``symnn guide new-format`` adds one.
+
+    tell       a derivation and the options of ``symnn derive`` -> its Document
+    Document   what the notes say: sections of paragraphs, tables, figures and equations
+    Row        a line of an equation: left, relation, right, reason, label, whether it is a result
+    Format     the suffix of a format's files, and the function from a derivation and its options
+    FORMATS    the name of a format -> its row
+
+A target turns a derivation into programs.  ``symnn guide new-target`` adds one.
+
+    derive     a network -> its derivation; ``.stable`` is the program in the form to compute
+    statement  a line -> the NumPy statement that computes it
+    helpers    a program -> the functions that its statements call
+    render     a template and its values -> the text of a file
+    Target     what ``symnn generate`` and ``Network.compile`` know of a target
+    TARGETS    the name of a target -> its row
+"""
+
+from __future__ import annotations
+
+from symnn.derivation.derivation import derive
+from symnn.engine.ir import Axis, Line, Tensor, Term
+from symnn.formats.registry import FORMATS, Format
+from symnn.io.fields import Field
+from symnn.io.templating import render
+from symnn.nn.layers import LAYERS, Build
+from symnn.notes.document import Document, Row
+from symnn.notes.tell import tell
+from symnn.targets.python.expressions import helpers, statement
+from symnn.targets.registry import TARGETS, Target
+
+__all__ = [
+    "FORMATS",
+    "LAYERS",
+    "TARGETS",
+    "Axis",
+    "Build",
+    "Document",
+    "Field",
+    "Format",
+    "Line",
+    "Row",
+    "Target",
+    "Tensor",
+    "Term",
+    "derive",
+    "helpers",
+    "render",
+    "statement",
+    "tell",
+]
