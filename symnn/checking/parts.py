@@ -28,7 +28,8 @@ def parts(sweep: Derived) -> list[Derived]:
     layers = _layers(sweep.forward)
     if len(layers) <= DEEP:
         return [sweep]
-    found, parameters = [], {t.name for t in sweep.forward.leaves_of("parameter")}
+    parameters = {t.name for t in sweep.forward.leaves if t.name in sweep.names}
+    found = []
     for k in range(0, len(layers), LAYERS):
         own, beyond = _joined(layers[k : k + LAYERS]), _joined(layers[k + LAYERS :][:BEYOND])
         found.append(_part(sweep, own, beyond, _joined(layers[k + LAYERS + BEYOND :]), parameters))
