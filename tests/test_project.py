@@ -103,7 +103,7 @@ PUBLIC = {
         *("from_torch", "load", "params_from_keras", "params_from_torch"),
     },
     extend: {
-        *("Axis", "Build", "Document", "Field", "Line", "Row", "Target", "Tensor", "Term"),
+        *("Axis", "Build", "Document", "Field", "Format", "Line", "Row", "Target", "Tensor", "Term"),
         *("FORMATS", "LAYERS", "TARGETS"),
         *("derive", "helpers", "render", "statement", "tell"),
     },
