@@ -18,10 +18,11 @@ from click.shell_completion import shell_complete
 
 from symnn import __version__
 from symnn.cli.streams import drop, full, prepare, say
-from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, TARGETS, File, Word
+from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, File, Word, Words
 from symnn.io.errors import LINES, Problem, UserError, shown_path
 from symnn.io.exit_codes import CLOSED, FAILED, FINE, INTERRUPTED, USAGE
 from symnn.io.interrupts import Ending, as_ctrl_c
+from symnn.language.options import INCLUDED, SAME_TARGET, TARGETS
 
 COMPLETE = "_SYMNN_COMPLETE"
 
@@ -154,10 +155,16 @@ def derive(**options: Any) -> int:
 @click.option(
     "--target",
     metavar="WORD",
-    type=Word(TARGETS),
-    default="numpy",
-    show_default=True,
-    help=_listed(TARGETS),
+    type=Word((*TARGETS, *SAME_TARGET)),
+    help=f"{_listed(TARGETS)}  Default: that of SPEC.",
+)
+@click.option(
+    "--with",
+    "include",
+    metavar="WORDS",
+    type=Words(INCLUDED),
+    default=(),
+    help="What few need, for numpy: checkpoint,reduce,streaming.",
 )
 @click.option("--weights", metavar="FILE.npz", type=NPZ, help="To bake into the C file.")
 @click.option(
@@ -208,6 +215,7 @@ def draw(**options: Any) -> int:
 @click.option("--batch-size", type=int, help="Samples of one step.")
 @click.option("--learning-rate", type=float, help="Size of a step.")
 @click.option("--seed", type=int, help="Of the initial weights and the order of samples.")
+@click.option("--target", metavar="WORD", type=Word((*TARGETS, *SAME_TARGET)), help=_listed(TARGETS))
 @click.option("--weights", metavar="FILE.npz", type=NPZ, help="To start from.")
 @click.option("--checkpoint", metavar="DIR", type=File(()), help="Keep a checkpoint in it.")
 @click.option("--every", type=click.IntRange(1), help="Epochs between checkpoints.")

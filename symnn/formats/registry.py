@@ -99,7 +99,7 @@ def ipynb(derivation: Derivation, **options: Any) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
     notes = tell(derivation, **options)
-    return markdown.notebook(notes, network.spec.output.module, generate(network))
+    return markdown.notebook(notes, network.spec.output.module, generate(network, "numpy"))
 
 
 def beamer(derivation: Derivation, **options: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import numpy as np
 
 from symnn.targets.python.runtime.constants import (
@@ -9,6 +11,7 @@ from symnn.targets.python.runtime.constants import (
     OUTPUTS,
     PARAMETERS,
     TARGETS_ARE,
+    Arrays,
 )
 from symnn.targets.python.runtime.model import loss_and_gradients
 
@@ -21,44 +24,41 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     thousandth of the largest of all.  Raises ArithmeticError if the error exceeds rtol.
     """
     rng = np.random.default_rng(seed)
-    drawn = {k: rng.normal(size=s) for k, s in PARAMETERS.items()}
-    x = rng.normal(size=(4, INPUTS))
-    y: np.ndarray = rng.uniform(0.1, 0.9, (4, OUTPUTS))
+    drawn = {name: rng.normal(size=shape) for name, shape in PARAMETERS.items()}
+    x, y = rng.normal(size=(4, INPUTS)), rng.uniform(0.1, 0.9, (4, OUTPUTS))
     if TARGETS_ARE == "distribution":
-        y = rng.integers(OUTPUTS, size=4)
-    # of several sizes of weights that at which the gradients of all layers are most alike:
-    # in a deep network others vanish or explode, and then differences show nothing
-    best = -1.0
-    for gain in (0.5, 1.0, 1.4, 2.0, 4.0):
-        tried = {
-            k: v * (gain / np.sqrt(v.shape[1]) if v.ndim == 2 else 0.1)
-            for k, v in drawn.items()
-        }
+        y = np.eye(OUTPUTS)[rng.integers(OUTPUTS, size=4)]
+
+    def tried(gain: float) -> tuple[float, Arrays, Arrays]:
+        """How alike in size the gradients of all layers are for weights of this size."""
+        params = {name: values * 0.1 for name, values in drawn.items()}
+        for name, shape in PARAMETERS.items():
+            if len(shape) == 2:
+                params[name] = drawn[name] * gain / np.sqrt(shape[1])
         with np.errstate(all="ignore"):
-            found = loss_and_gradients(tried, x, y)[1]
-            largest = [float(np.abs(g).max()) for g in found.values()]
-            alike = min(largest) / max(*largest, 1e-300)
-        if best < 0.0 or alike > best:
-            params, gradients = tried, found
-            best = alike if np.isfinite(alike) else -1.0
+            gradients = loss_and_gradients(params, x, y)[1]
+            sizes = [float(np.abs(g).max()) for g in gradients.values()]
+            alike = min(sizes) / max(*sizes, 1e-300)
+        return alike if np.isfinite(alike) else -1.0, params, gradients
+
+    # in a deep network others vanish or explode, and then differences show nothing
+    _, params, gradients = max(map(tried, (0.5, 1.0, 1.4, 2.0, 4.0)), key=itemgetter(0))
     floor = 1e-3 * max(float(np.abs(g).max()) for g in gradients.values())
     worst = 0.0
-    for name, shape in PARAMETERS.items():
-        scale = max(float(np.abs(gradients[name]).max()), floor, 1e-300)
-        for flat in rng.permutation(int(np.prod(shape)))[:entries]:
-            at, errors = np.unravel_index(flat, shape), list[float]()
+    for name, g in gradients.items():
+        scale = max(float(np.abs(g).max()), floor, 1e-300)
+        for flat in rng.permutation(g.size)[:entries]:
+            at, error = np.unravel_index(flat, g.shape), np.inf
             # another step where a kink or rounding is near
             for h in (1e-5, 1e-4, 1e-6, 1e-3, 1e-7):
-                losses = []
-                for step in (h, -h):
+                if error > rtol:
                     moved = {**params, name: params[name].copy()}
-                    moved[name][at] += step
-                    losses.append(loss_and_gradients(moved, x, y)[0])
-                slope = (losses[0] - losses[1]) / (2 * h)
-                errors.append(abs(slope - float(gradients[name][at])) / scale)
-                if errors[-1] <= rtol:
-                    break
-            worst = max(worst, min(errors))
+                    moved[name][at] += h
+                    high = loss_and_gradients(moved, x, y)[0]
+                    moved[name][at] -= 2 * h
+                    slope = (high - loss_and_gradients(moved, x, y)[0]) / (2 * h)
+                    error = min(error, abs(slope - float(g[at])) / scale)
+            worst = max(worst, error)
     if not worst <= rtol:
         raise ArithmeticError(f"gradients differ from differences by {worst:.1e}")
     return worst
