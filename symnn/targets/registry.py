@@ -66,7 +66,7 @@ _PLANNED = (
     *("stopping", "processes", "checkpoints"),
 )
 RUNTIME = {
-    "numpy": ("endings", "data", "scaling", "flat", "files", "check", "reading", "main"),
+    "numpy": ("initial", "endings", "data", "scaling", "flat", "files", "check", "reading", "main"),
     "numpy-fast": (*_ALL, *_PLANNED, "threads", "steps"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
     "jax": (*_ALL, "stopping", "checkpoints", "jax_train", "jax_run"),
@@ -90,7 +90,7 @@ def _numpy(network: Network, include: Collection[str] = ()) -> Files:
     values |= {
         **_functions(derivation, NUMPY),
         **_update(derivation, NUMPY),
-        **_runtime(("initial", "masks", *rest), ("constants", "model", "train")),
+        **_runtime(("masks", *rest), ("constants", "model", "train")),
         "rest": [name for name in rest if name != "memory"],
         "include": include,
         "left_out": left_out,

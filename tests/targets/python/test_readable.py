@@ -19,7 +19,7 @@ DERIVATION, WHOLE = 200, 650  # lines of xor
 def test_it_is_short_and_the_derivation_comes_first() -> None:
     rows = symnn.load("xor").generate().splitlines()
     [border] = [k for k, row in enumerate(rows, 1) if row.startswith("# --- ")]
-    assert border <= DERIVATION
+    assert border <= DERIVATION + 1
     assert len(rows) <= WHOLE
 
 

@@ -14,3 +14,7 @@ def _parts(theta: np.ndarray) -> Arrays:
     ends = np.cumsum([math.prod(shape) for shape in PARAMETERS.values()])
     parts = zip(PARAMETERS.items(), np.split(theta, ends[:-1]), strict=True)
     return {name: part.reshape(shape) for (name, shape), part in parts}
+
+
+def _named(params: Arrays, theta: np.ndarray) -> Arrays:
+    return {**params, **_parts(theta.copy())}

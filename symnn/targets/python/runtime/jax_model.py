@@ -10,8 +10,7 @@ from symnn.targets.python.runtime.constants import l2, mu
 
 @jax.jit
 def _forward(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
-    A_1 = params["A_1"]
-    b_1 = params["b_1"]
+    A_1, b_1 = params["A_1"], params["b_1"]
     mask_1 = 1.0
     # h_1[n,j0] = mask_1[n,j0]*x[n,j0]
     h_1 = mask_1 * x
@@ -33,8 +32,7 @@ def _gradients(
 
     l2: the part's share of the penalty.
     """
-    A_1 = params["A_1"]
-    b_1 = params["b_1"]
+    A_1, b_1 = params["A_1"], params["b_1"]
     mask_1 = masks["mask_1"] if masks else 1.0
 
     # forward
@@ -53,10 +51,7 @@ def _gradients(
     # db_1[j1] = sum_{n} dz_1[n,j1]
     db_1 = dz_1.sum(axis=0)
 
-    gradients = {
-        "A_1": dA_1,
-        "b_1": db_1,
-    }
+    gradients = {"A_1": dA_1, "b_1": db_1}
     return L, gradients
 
 

@@ -11,8 +11,7 @@ from symnn.targets.python.runtime.data import _features, _targets
 def predict(params: Arrays, x: np.ndarray) -> np.ndarray:
     """F(x) for every row of x: (N, 3) -> (N, 2)."""
     x = _features(params, x)
-    A_1 = params["A_1"]
-    b_1 = params["b_1"]
+    A_1, b_1 = params["A_1"], params["b_1"]
     mask_1 = 1.0
     # h_1[n,j0] = mask_1[n,j0]*x[n,j0]
     h_1 = mask_1 * x

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from symnn.targets.python.runtime.checkpoints import _bytes
 from symnn.targets.python.runtime.constants import Arrays
+from symnn.targets.python.runtime.flat import _named
 
 
 class _Saved:
-    """A run as it is after an epoch.  found: the parameters of a vector, by name."""
+    """A run as it is after an epoch."""
 
     def __init__(
         self,
@@ -22,10 +23,10 @@ class _Saved:
         rng: np.random.Generator,
         history: list[float],
         settings: dict[str, Any],
-        found: Callable[[np.ndarray], Arrays],
+        given: Arrays,
         samples: Sequence[np.ndarray],
     ) -> None:
-        self.theta, self.rng, self.history, self.found = theta, rng, history, found
+        self.theta, self.rng, self.history, self.given = theta, rng, history, given
         self.settings, self.samples = settings, samples
         self.steps_per_epoch = -(-len(samples[0]) // settings["batch size"])
         self.stop: list[bool] = []
@@ -62,4 +63,4 @@ class _Saved:
 
     def params(self) -> Arrays:
         """A copy of the parameters."""
-        return self.found(self.theta)
+        return _named(self.given, self.theta)

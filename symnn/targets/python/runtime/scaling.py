@@ -16,15 +16,16 @@ def _with_scaling(params: Arrays, x: np.ndarray) -> Arrays:
     """
     if not STANDARDIZE or any(name in params for name in SCALING):
         return params
-    x, mean, square, size = _matrix(x), 0.0, 0.0, max(1, 2**15 // INPUTS)
+    x, size, mean, square, same = _matrix(x), max(1, 2**15 // INPUTS), 0.0, 0.0, True
     parts = [x[first : first + size] for first in range(0, len(x), size)]
     with np.errstate(over="ignore", invalid="ignore"):
         for part in parts:
             mean += _finite("x", part, np.dtype(float)).sum(axis=0) / len(x)
         for part in parts:
             square += ((part - mean) ** 2).sum(axis=0) / len(x)
+            same &= (part == x[0]).all(axis=0)
     scale = np.sqrt(square)
     if not np.isfinite(scale).all():
         raise ValueError("x is too large: its deviation is not finite")
-    scale[(scale == 0.0) | (x == x[0]).all(axis=0)] = 1.0
+    scale[(scale == 0.0) | same] = 1.0
     return {**params, "x_mean": mean, "x_scale": scale}

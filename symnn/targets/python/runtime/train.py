@@ -21,7 +21,7 @@ from symnn.targets.python.runtime.constants import (
 )
 from symnn.targets.python.runtime.data import SCALING, _dtype, _features, _targets
 from symnn.targets.python.runtime.endings import DivergedError, Interrupted
-from symnn.targets.python.runtime.flat import _parts
+from symnn.targets.python.runtime.flat import _named, _parts
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.masks import _masks
 from symnn.targets.python.runtime.model import _gradients, _update
@@ -76,14 +76,10 @@ def train(
     here, last = _parts(theta), theta.copy()
     state = tuple(np.zeros_like(theta) for _ in STATES)
     rng = np.random.default_rng([seed, 1])
-
-    def found(vector: np.ndarray) -> Arrays:
-        return {**params, **_parts(vector.copy())}
-
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
     settings = {"batch size": rows, "learning rate": learning_rate, "seed": seed}
     scaling = [params[name] for name in SCALING if name in params]
-    saved = _Saved(theta, state, rng, history, settings, found, [x, y, *scaling])
+    saved = _Saved(theta, state, rng, history, settings, params, [x, y, *scaling])
     keeper = _Keeper(saved, checkpoint, every, epochs)
     with quiet, keeper.running(resume):
         t, state = saved.t, saved.state
@@ -97,7 +93,8 @@ def train(
                     t, batch = t + 1, slice(first, first + rows)
                     x_now = _features(params, x[order[batch]], dtype)
                     y_now = _targets(y[order[batch]], len(x_now), dtype)
-                    L, gradients = _gradients(here, x_now, y_now, _masks(rng, len(x_now)))
+                    masks = _masks(rng, len(x_now))
+                    L, gradients = _gradients(here, x_now, y_now, masks)
                     g = np.concatenate(list(gradients.values()), axis=None)
                     count = float(len(x_now))
                     if reduce is not None:
@@ -107,18 +104,18 @@ def train(
                     after, state = _update(theta, g, state, learning_rate, t)
                     if not math.isfinite(L + after @ after):  # or the square overflows
                         if not math.isfinite(L):
-                            raise DivergedError(epoch, t, found(last), history)
+                            raise DivergedError(epoch, t, _named(params, last), history)
                         if not np.isfinite(after).all():
-                            raise DivergedError(epoch, t, found(theta), history)
+                            raise DivergedError(epoch, t, _named(params, theta), history)
                     last[:], theta[:] = theta, after
                 history.append(total / samples)
                 saved.note(t, state)
                 if callback is not None:
-                    callback(epoch, history[-1], found(theta))
+                    callback(epoch, history[-1], _named(params, theta))
                 keeper.keep()
         except KeyboardInterrupt:
             if checkpoint is not None:
                 saved.go_back()
                 keeper.keep()
-            raise Interrupted(found(theta), history, t) from None
-    return found(theta), history
+            raise Interrupted(_named(params, theta), history, t) from None
+    return _named(params, theta), history
