@@ -36,7 +36,9 @@ def test_the_committed_module_is_what_is_generated(name: str) -> None:
 
 @pytest.mark.parametrize("target", ["numpy-fast", "jax"])
 def test_the_committed_modules_of_other_targets_are_what_is_generated(target: str) -> None:
-    compare(GENERATED / f"xor_{target.removeprefix('numpy-')}.py", symnn.load("xor").generate(target))
+    compare(
+        GENERATED / f"xor_{target.removeprefix('numpy-')}.py", symnn.load("xor").generate(target)
+    )
 
 
 @pytest.mark.parametrize("name", example_names())

@@ -25,6 +25,7 @@ from symnn.io.interrupts import Ending, as_ctrl_c
 from symnn.language.options import INCLUDED, SAME_TARGET, TARGETS
 
 COMPLETE = "_SYMNN_COMPLETE"
+NAMES = (*TARGETS, *SAME_TARGET)
 
 
 class _Commands(click.Group):
@@ -155,8 +156,8 @@ def derive(**options: Any) -> int:
 @click.option(
     "--target",
     metavar="WORD",
-    type=Word((*TARGETS, *SAME_TARGET)),
-    help=f"{_listed(TARGETS)}  Default: that of SPEC.",
+    type=Word(NAMES),
+    help=_listed(NAMES),
 )
 @click.option(
     "--with",
@@ -215,7 +216,7 @@ def draw(**options: Any) -> int:
 @click.option("--batch-size", type=int, help="Samples of one step.")
 @click.option("--learning-rate", type=float, help="Size of a step.")
 @click.option("--seed", type=int, help="Of the initial weights and the order of samples.")
-@click.option("--target", metavar="WORD", type=Word((*TARGETS, *SAME_TARGET)), help=_listed(TARGETS))
+@click.option("--target", metavar="WORD", type=Word(NAMES), help=_listed(NAMES))
 @click.option("--weights", metavar="FILE.npz", type=NPZ, help="To start from.")
 @click.option("--checkpoint", metavar="DIR", type=File(()), help="Keep a checkpoint in it.")
 @click.option("--every", type=click.IntRange(1), help="Epochs between checkpoints.")

@@ -71,7 +71,7 @@ class Words(Word):
     ) -> tuple[str, ...]:
         """The words.  Raises SpecError."""
         words = value.split(",") if isinstance(value, str) else value
-        return tuple(super().convert(word.strip(), param, ctx) for word in words)
+        return tuple(Word.convert(self, word.strip(), param, ctx) for word in words)
 
 
 class File(Word):

@@ -66,7 +66,10 @@ def lines_run(job: Callable[[], object]) -> Counter[CodeType]:
 
 @pytest.mark.parametrize(
     ("what", "layers"),
-    [*((what, "mixed") for what in MADE), *((what, "alike") for what in MADE if what.startswith("numpy"))],
+    [
+        *((what, "mixed") for what in MADE),
+        *((what, "alike") for what in MADE if what.startswith("numpy")),
+    ],
 )
 def test_no_function_runs_more_than_in_proportion(what: str, layers: str) -> None:
     make, alike = MADE[what], layers == "alike"

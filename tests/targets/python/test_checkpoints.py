@@ -68,7 +68,9 @@ def compiled(net: Network, target: str) -> Any:
 class Case:
     """A module, and a run of it that is short."""
 
-    def __init__(self, name: str = next(iter(CASES)), target: str = "numpy-fast", **more: Any) -> None:
+    def __init__(
+        self, name: str = next(iter(CASES)), target: str = "numpy-fast", **more: Any
+    ) -> None:
         options, self.options = CASES[name]
         self.net = network(**{**options, **more})
         self.module = compiled(self.net, target)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from test_module import OPTIMIZERS, drawn, network
 
 import symnn
 from symnn import Dense, Dropout, Network
+from symnn.language.options import INCLUDED
 
 MODULES = "numpy-fast", "numpy"
 DERIVATION, WHOLE = 200, 650  # lines of xor
@@ -27,6 +31,93 @@ def test_plain_is_another_name_of_numpy() -> None:
     net = symnn.load("xor")
     assert net.generate("plain") == net.generate("numpy") == net.generate()
     assert net.compile("plain").__file__ == "xor_net.py"
+
+
+@pytest.mark.parametrize(
+    ("option", "word"),
+    [("reduce", "reduce"), *((name, "checkpoint") for name in ("checkpoint", "every", "resume"))],
+)
+def test_what_is_left_out_is_refused_with_the_command_that_brings_it(
+    option: str, word: str
+) -> None:
+    net = network(loss="mse")
+    x, y = drawn(net, 7)
+    with pytest.raises(ValueError, match=f"{option} was left out .* SPEC --with {word} b"):
+        net.compile().train(x, y, **{option: 1})
+    others = [name for name in INCLUDED if name != word]
+    with pytest.raises(ValueError, match=f"{option} was left out of this module"):
+        net.compile(include=others).train(x, y, **{option: 1})
+    for module in (net.compile(), net.compile(include=INCLUDED)):
+        with pytest.raises(TypeError, match="epoch"):
+            module.train(x, y, epoch=1)
+
+
+def test_unknown_parts_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown part 'gpu'; known: checkpoint, reduce, stream"):
+        network().generate(include=["gpu"])
+    with pytest.raises(ValueError, match="the target numpy-fast takes no include"):
+        network().generate("numpy-fast", include=["reduce"])
+
+
+@pytest.mark.parametrize("target", ["numpy", "numpy-fast"])
+def test_a_spec_names_its_target(target: str) -> None:
+    net = network(output={"target": target})
+    assert net.generate() == net.generate(target)
+    assert hasattr(net.compile(), "_Plan") == (target == "numpy-fast")
+
+
+@pytest.mark.parametrize("include", [[name] for name in INCLUDED] + [list(INCLUDED)])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_what_is_brought_changes_no_bit(include: list[str], shuffle: bool) -> None:
+    layers = [Dense(4, "tanh"), Dropout(0.25), Dense(3, "softmax")]
+    train = {"optimizer": "adam", "shuffle": shuffle, "standardize": True}
+    net = network(loss="cross_entropy", layers=layers, dtype="float32", l2=0.1, train=train)
+    x, _ = drawn(net, 23)
+    y = np.arange(23) % 3
+    options = {"epochs": 3, "batch_size": 5, "learning_rate": 0.01}
+    (params, history), (others, losses) = (
+        module.train(x, y, **options) for module in (net.compile(), net.compile(include=include))
+    )
+    assert history == losses
+    assert all(np.array_equal(others[name], value) for name, value in params.items())
+
+
+def test_data_may_be_streamed(tmp_path: Path) -> None:
+    """A file is read by parts: no array of all its rows is made."""
+    net = Network(inputs=500, layers=[Dense(2)], loss="mse", train={"standardize": True})
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "x.npy", rng.normal(size=(4000, 500)))
+    x, y = np.load(tmp_path / "x.npy", mmap_mode="r"), rng.normal(size=(4000, 2))
+    peaks = []
+    for include in ([], ["streaming"]):
+        module = net.compile(include=include)
+        tracemalloc.start()
+        module.train(x, y, epochs=1, batch_size=100, learning_rate=1e-3)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[0] > x.nbytes > 4 * peaks[1]
+
+
+def test_ctrl_c_gives_the_parameters_after_the_last_step() -> None:
+    net = network(loss="mse")
+    module, (x, y) = net.compile(), drawn(net, 12)
+    update, steps = module._update, []  # type: ignore[attr-defined]
+
+    def interrupted(*given: Any) -> Any:
+        steps.append(given)
+        if len(steps) == 5:
+            signal.raise_signal(signal.SIGINT)
+        return update(*given)
+
+    module._update = interrupted  # type: ignore[attr-defined]
+    options = {"batch_size": 4, "learning_rate": 0.1, "seed": 1}
+    with pytest.raises(KeyboardInterrupt) as caught:
+        module.train(x, y, epochs=9, **options)
+    assert isinstance(caught.value, module.Interrupted)
+    assert (caught.value.step, len(caught.value.history)) == (4, 1)
+    assert "interrupted after 1 epochs, at step 4" in str(caught.value)
+    theta = np.concatenate([caught.value.params[name] for name in net.parameters], axis=None)
+    assert np.array_equal(theta, steps[4][0])
 
 
 def trained(net: Network, x: Any, y: Any, **options: Any) -> list[tuple[Any, list[float]]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 
 from symnn.targets.python.runtime.constants import l2, mu
 

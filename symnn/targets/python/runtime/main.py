@@ -20,8 +20,8 @@ from symnn.targets.python.runtime.constants import (
 from symnn.targets.python.runtime.endings import DivergedError, Interrupted
 from symnn.targets.python.runtime.files import _check_output, load, save
 from symnn.targets.python.runtime.model import predict
-from symnn.targets.python.runtime.train import train
 from symnn.targets.python.runtime.reading import _read
+from symnn.targets.python.runtime.train import train
 
 
 def main() -> int:

@@ -35,7 +35,10 @@ class _Saved:
     def note(self, t: int, state: tuple[np.ndarray, ...]) -> None:
         """An epoch is over, with the step t."""
         self.t, self.state, self.drawn = t, state, self.rng.bit_generator.state
-        self.epochs, self.vector = len(self.history), np.concatenate([self.theta, *state])
+        self.epochs, self.vector = (
+            len(self.history),
+            np.concatenate([self.theta, *state]),
+        )
 
     def go_back(self) -> None:
         """To the end of the last epoch that is over; the next look is the last."""

@@ -20,7 +20,9 @@ def _summed(
     # what the loss has without samples is the same in all of them, and counts once
     decayed = [DECAY * v if v.ndim == 2 else 0.0 * v for v in params.values()]
     slopes = 2 * np.concatenate(decayed, axis=None)
-    rest = sum(float(np.vdot(a, v)) for a, v in zip(decayed, params.values(), strict=True))
+    rest = sum(
+        float(np.vdot(a, v)) for a, v in zip(decayed, params.values(), strict=True)
+    )
     scale = rows if MEAN else 1
     vector = np.append((g - slopes) * scale, [(L - rest) * scale, rows]).astype(g.dtype)
     reduce(vector)

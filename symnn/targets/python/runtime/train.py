@@ -90,7 +90,7 @@ def train(
                 if SHUFFLE and rows < len(x):
                     rng.shuffle(order)
                 for first in range(0, len(x), rows):
-                    t, batch = t + 1, slice(first, first + rows)
+                    batch = slice(first, first + rows)
                     x_now = _features(params, x[order[batch]], dtype)
                     y_now = _targets(y[order[batch]], len(x_now), dtype)
                     masks = _masks(rng, len(x_now))
@@ -101,13 +101,12 @@ def train(
                         L, g, count = _summed(reduce, L, g, here, len(x_now))
                     samples += count
                     total += count * L
-                    after, state = _update(theta, g, state, learning_rate, t)
+                    after, state = _update(theta, g, state, learning_rate, t + 1)
                     if not math.isfinite(L + after @ after):  # or the square overflows
-                        if not math.isfinite(L):
-                            raise DivergedError(epoch, t, _named(params, last), history)
-                        if not np.isfinite(after).all():
-                            raise DivergedError(epoch, t, _named(params, theta), history)
-                    last[:], theta[:] = theta, after
+                        finite = _named(params, theta if math.isfinite(L) else last)
+                        if not (math.isfinite(L) and np.isfinite(after).all()):
+                            raise DivergedError(epoch, t + 1, finite, history)
+                    last[:], theta[:], t = theta, after, t + 1
                 history.append(total / samples)
                 saved.note(t, state)
                 if callback is not None:
