@@ -718,7 +718,7 @@ def interrupted(words: list[str], cwd: Path, ready: Path | None) -> tuple[int, s
 @pytest.mark.parametrize("target", TARGETS)
 def test_ctrl_c_in_the_program(target: str, tmp_path: Path) -> None:
     net = network(layers=DROPPING, loss="mse", train=OPTIMIZERS["adam"])
-    for suffix, text in generate_files(net, target).items():
+    for suffix, text in compiled(net, target).files.items():
         (tmp_path / f"net{suffix}").write_text(text)
     x, y = drawn(net, rows=600)
     np.savez(tmp_path / "data.npz", x=x, y=y)

@@ -16,6 +16,12 @@ from symnn.targets.python.runtime.flat import _named
 class _Saved:
     """A run as it is after an epoch."""
 
+    t: int
+    state: tuple[np.ndarray, ...]
+    drawn: dict[str, Any]  # the state of rng
+    epochs: int
+    vector: np.ndarray
+
     def __init__(
         self,
         theta: np.ndarray,
@@ -34,10 +40,12 @@ class _Saved:
 
     def note(self, t: int, state: tuple[np.ndarray, ...]) -> None:
         """An epoch is over, with the step t."""
-        self.t, self.state, self.drawn = t, state, self.rng.bit_generator.state
-        self.epochs, self.vector = (
-            len(self.history),
-            np.concatenate([self.theta, *state]),
+        vars(self).update(  # at once, though Ctrl-C comes here
+            t=t,
+            state=state,
+            drawn=self.rng.bit_generator.state,
+            epochs=len(self.history),
+            vector=np.concatenate([self.theta, *state]),
         )
 
     def go_back(self) -> None:
