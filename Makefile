@@ -51,8 +51,8 @@ generated: .venv/installed
 	done
 	$(BIN)/python -m symnn derive xor -o generated/xor.md --force
 	$(BIN)/python -m symnn draw xor -o generated/xor.svg --force
-	for target in plain jax; do \
-		$(BIN)/python -m symnn generate xor --target $$target -o generated/xor_$$target.py --force || exit 1; \
+	for target in numpy-fast jax; do \
+		$(BIN)/python -m symnn generate xor --target $$target -o generated/xor_$${target#numpy-}.py --force || exit 1; \
 	done
 	if command -v pdflatex >/dev/null && command -v pdftoppm >/dev/null; then $(BIN)/python tests/picture.py; fi
 

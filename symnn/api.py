@@ -51,18 +51,21 @@ class Network(network.Network):
         """
         return compare(self, grads, params, x, y, rtol)
 
-    def generate(self, target: str = "numpy", **options: Any) -> str:
-        """The text of the standalone training module; target: "numpy", "plain", "jax" or "c".
+    def generate(self, target: str | None = None, **options: Any) -> str:
+        """The text of the standalone training module.
 
-        options, of "c": ``weights``, parameters to bake in; ``training=False``, which leaves
-        training out; ``prefix``, of the names in the file ("net").  Raises TypeError for others,
-        ValueError for an unknown target, and SpecError for a value that does not fit.
+        target: "numpy", to be read; "numpy-fast", whose steps are planned; "jax" or "c"; None:
+        that of the spec, "numpy" by default.  options, of "numpy": ``include``, what few need, of
+        "checkpoint", "reduce" and "streaming".  Of "c": ``weights``, parameters to bake in;
+        ``training=False``, which leaves training out; ``prefix``, of the names in the file
+        ("net").  Raises TypeError for others, ValueError for an unknown target, and SpecError for
+        a value that does not fit.
         """
         return generate(self, target, **options)
 
-    def compile(self, target: str = "numpy") -> ModuleType:
+    def compile(self, target: str | None = None, **options: Any) -> ModuleType:
         """The same module, live; that of "c" needs a C compiler when it is first used."""
-        return compile_module(self, target)
+        return compile_module(self, target, **options)
 
     def _repr_svg_(self) -> str:
         """The picture of the network that notebooks show."""

@@ -87,7 +87,11 @@ def data() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(
     "target",
-    ["numpy", "plain", pytest.param("c", marks=pytest.mark.skipif(not COMPILER, reason="no cc"))],
+    [
+        "numpy",
+        "numpy-fast",
+        pytest.param("c", marks=pytest.mark.skipif(not COMPILER, reason="no cc")),
+    ],
 )
 def test_a_live_module_is_copied_as_its_text(target: str, data: Any) -> None:
     module: Any = symnn.load("xor").compile(target)

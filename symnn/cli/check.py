@@ -13,7 +13,7 @@ from symnn.derivation.derivation import derive
 from symnn.derivation.network import Network
 from symnn.io.exit_codes import FINE, STALE
 from symnn.spec.reader import load_spec
-from symnn.targets.registry import generate, load_module
+from symnn.targets.registry import compile_module
 
 
 def check(
@@ -32,7 +32,7 @@ def check(
     code, objects = FINE, []
     for name, network in zip(specs, networks, strict=True):
         report = verify(derive(network), seed)
-        module = load_module(generate(network), network.spec.output.module)
+        module: Any = compile_module(network)
         failure = None
         try:
             error = float(module.check(seed))

@@ -12,14 +12,15 @@ from symnn.derivation.network import Network
 from symnn.io.errors import shorten
 from symnn.io.npz import read_weights
 from symnn.spec.reader import load_spec
-from symnn.targets.registry import TARGETS, generate_files
+from symnn.targets.registry import TARGETS, generate_files, target_of
 from symnn.training.run import files_of
 
 
 def generate(
     specs: tuple[str, ...],
     output: str | None,
-    target: str,
+    target: str | None,
+    include: tuple[str, ...],
     weights: str | None,
     only: str | None,
     prefix: str | None,
@@ -30,20 +31,27 @@ def generate(
     force: bool,
 ) -> int:
     """Write the modules, each with the files that belong to it."""
-    chosen = TARGETS[target]
+    networks = [Network.from_spec(load_spec(source)) for source in specs]
+    targets = list(dict.fromkeys(target_of(network, target) for network in networks))
+    if len(targets) > 1:
+        raise mistake("--target", f"the specs want {' and '.join(targets)}", "name one target")
+    chosen = TARGETS[targets[0]]
     for flag, option, given in (
         ("--weights", "weights", weights),
         ("--only", "training", only),
         ("--prefix", "prefix", prefix),
+        ("--with", "include", include or None),
     ):
         if given is not None and option not in chosen.options:
-            raise mistake(flag, f"the target {target} has no such option", "use --target c")
+            hint = next(f"use --target {t}" for t in TARGETS if option in TARGETS[t].options)
+            raise mistake(flag, f"the target {targets[0]} has no such option", hint)
     if weights and len(specs) > 1:
         raise mistake("--weights", "the weights are those of one spec", "name one spec")
     if prefix is not None and len(specs) > 1:
         raise mistake("--prefix", "the names of each network need their own", "name one spec")
-    networks = [Network.from_spec(load_spec(source)) for source in specs]
     options: dict[str, Any] = {"training": False} if only else {}
+    if include:
+        options["include"] = include
     if weights:
         parameters, inputs = networks[0].parameters, networks[0].inputs
         options["weights"] = read_weights(Path(weights), parameters, inputs)
@@ -59,7 +67,7 @@ def generate(
         places, bases = [f.module.with_suffix(main) for f in own], [f.base for f in own]
     products = []
     for network, path, base in zip(networks, places, bases, strict=True):
-        texts = generate_files(network, target, **options)
+        texts = generate_files(network, targets[0], **options)
         if path is None:
             products.append(Product(None, main, partial(str, texts[main])))
             continue

@@ -18,12 +18,15 @@ from click.shell_completion import shell_complete
 
 from symnn import __version__
 from symnn.cli.streams import drop, full, prepare, say
-from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, TARGETS, File, Word
+from symnn.cli.words import CHOICES, DATA, FIGURES, KINDS, SUFFIXES, File, Word, Words
 from symnn.io.errors import LINES, Problem, UserError, shown_path
 from symnn.io.exit_codes import CLOSED, FAILED, FINE, INTERRUPTED, USAGE
 from symnn.io.interrupts import Ending, as_ctrl_c
+from symnn.language.options import INCLUDED, SAME_TARGET, TARGETS
 
 COMPLETE = "_SYMNN_COMPLETE"
+NAMES = (*TARGETS, *SAME_TARGET)
+IN_MEMORY = "lambdify"
 
 
 class _Commands(click.Group):
@@ -160,10 +163,16 @@ def derive(**options: Any) -> int:
 @click.option(
     "--target",
     metavar="WORD",
-    type=Word(TARGETS),
-    default="numpy",
-    show_default=True,
-    help=_listed(TARGETS),
+    type=Word(NAMES),
+    help=_listed(NAMES),
+)
+@click.option(
+    "--with",
+    "include",
+    metavar="WORDS",
+    type=Words(INCLUDED),
+    default=(),
+    help="What few need, for numpy: checkpoint,reduce,streaming.",
 )
 @click.option("--weights", metavar="FILE.npz", type=NPZ, help="To bake into the C file.")
 @click.option(
@@ -214,23 +223,23 @@ def draw(**options: Any) -> int:
 @click.option("--batch-size", type=int, help="Samples of one step.")
 @click.option("--learning-rate", type=float, help="Size of a step.")
 @click.option("--seed", type=int, help="Of the initial weights and the order of samples.")
+@click.option(
+    "--target",
+    metavar="WORD",
+    type=Word((*NAMES, IN_MEMORY)),
+    help=f"{_listed(NAMES)}  {IN_MEMORY}: the lines by SymPy, in memory; slower, without module, "
+    "checkpoints, or weights when interrupted.",
+)
 @click.option("--weights", metavar="FILE.npz", type=NPZ, help="To start from.")
 @click.option("--checkpoint", metavar="DIR", type=File(()), help="Keep a checkpoint in it.")
 @click.option("--every", type=click.IntRange(1), help="Epochs between checkpoints.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint, if there is one.")
-@click.option(
-    "--target",
-    type=click.Choice(("numpy", "lambdify")),
-    default="numpy",
-    help="numpy: the generated module.  lambdify: the lines by SymPy, in memory; slower, without "
-    "module, checkpoints, or weights when interrupted.",
-)
 @_writing
 def train(**options: Any) -> int:
     """Generate the module, run it on data, keep the weights."""
     if options["checkpoint"] is None and (options["resume"] or options["every"]):
         raise click.UsageError("--every and --resume need --checkpoint DIR")
-    if options["checkpoint"] is not None and options["target"] == "lambdify":
+    if options["checkpoint"] is not None and options["target"] == IN_MEMORY:
         raise click.UsageError("--target lambdify keeps no checkpoints; leave out --checkpoint")
     _look([options["spec"]], options["weights"], options["data"])
     from symnn.cli.train import train

@@ -24,7 +24,7 @@ def train(
     checkpoint: str | None,
     every: int | None,
     resume: bool,
-    target: str,
+    target: str | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -33,6 +33,8 @@ def train(
 ) -> int:
     """Train a network and report."""
     kept = Checkpoints(Path(checkpoint), every, resume) if checkpoint else None
+    in_memory = target == "lambdify"
+    flags["target"] = None if in_memory else target
     network = Network.from_spec(load_spec(spec, flags, data=data, weights=weights))
     silent = quiet or as_json
     shown = _Progress(network.spec.train.epochs, silent, verbose)
@@ -44,7 +46,7 @@ def train(
             force=force,
             progress=shown,
             checkpoints=kept,
-            in_memory=target == "lambdify",
+            in_memory=in_memory,
         )
     finally:
         shown.end()

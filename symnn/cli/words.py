@@ -22,7 +22,6 @@ KINDS = ("latex", "pdf", "html", "markdown", "ipynb", "beamer", "quarto", "json"
 FIGURES = ("network", "graph", "activation", "descent")
 NOTATIONS = ("affine", "nielsen", "goodfellow", "d2l", "ng", "cs231n")
 LAYOUTS = ("sample", "columns", "rows")
-TARGETS = ("numpy", "plain", "c", "jax")
 SUFFIXES = (".toml", ".json", ".yaml", ".yml")  # of a spec
 DATA = ("digits", "iris", "petals", "xor", "blobs")
 # of the notes
@@ -48,7 +47,7 @@ class Word(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     def __init__(self, known: Iterable[str] | Callable[[], Iterable[str]]) -> None:
         self.find = known if callable(known) else lambda: known
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The word.  Raises SpecError."""
         known = tuple(self.find())
         if value in known:
@@ -62,6 +61,17 @@ class Word(click.ParamType):  # type: ignore[type-arg, unused-ignore]
     ) -> list[CompletionItem]:
         """The words that begin so."""
         return [CompletionItem(word) for word in self.find() if word.startswith(incomplete)]
+
+
+class Words(Word):
+    """Some of these words, between commas."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The words.  Raises SpecError."""
+        words = value.split(",") if isinstance(value, str) else value
+        return tuple(Word.convert(self, word.strip(), param, ctx) for word in words)
 
 
 class File(Word):

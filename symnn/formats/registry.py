@@ -87,7 +87,7 @@ def ipynb(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     """A notebook of the notes and the module."""
     network = derivation.network
     notes = tell(derivation, options)
-    return notebook(notes, network.spec.output.module, generate(network))
+    return notebook(notes, network.spec.output.module, generate(network, "numpy"))
 
 
 def beamer(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:

@@ -269,7 +269,7 @@ class _Reader:
     def output(self, values: dict[str, Any], name: str) -> Output:
         slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:60]
         default = slug if identifier(slug) is None else "network"
-        return Output(values["dir"], values["module"] or default)
+        return Output(values["dir"], values["module"] or default, values["target"])
 
     def example(self, values: dict[str, Any]) -> Example:
         for key in ("x", "y"):

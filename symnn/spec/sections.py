@@ -12,7 +12,7 @@ from typing import Any
 
 from symnn.io.errors import Problem, quoted
 from symnn.io.fields import Field
-from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
+from symnn.language.options import DETAILS, METHODS, NUMBERS, SAME_TARGET, STORIES, TARGETS
 from symnn.language.phrases import PHRASES
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS
@@ -98,6 +98,7 @@ class Output:
 
     dir: str
     module: str
+    target: str
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,9 @@ SECTIONS: dict[str, dict[str, Field]] = {
     "output": {
         "dir": Field("string", ".", check=_inside, doc="folder of the generated module"),
         "module": Field("string", None, check=identifier, doc="name of the generated module"),
+        "target": Field(
+            "string", "numpy", choices=(*TARGETS, *SAME_TARGET), doc="what the module runs on"
+        ),
     },
 }
 
@@ -249,4 +253,5 @@ FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},
     **{name: f"notes.{name}" for name in SECTIONS["notes"] if name != "symbols"},
     "seed": "model.seed",
+    "target": "output.target",
 }

@@ -36,8 +36,8 @@ def lambdify_gradients(derivation: Derivation) -> Callable[..., tuple[float, Gra
 
 
 def live_in_memory(network: Network) -> LiveModule:
-    """The module "plain", live, with ``predict`` and ``loss_and_gradients`` by lambdify."""
-    module = compile_module(network, "plain")
+    """The module for NumPy, live, with ``predict`` and ``loss_and_gradients`` by lambdify."""
+    module = compile_module(network, "numpy")
     derivation = derive(network)
     lines = derivation.stable.lines
     (end,) = (k for k, line in enumerate(lines) if line.lhs.name == network.output)
@@ -51,7 +51,7 @@ def live_in_memory(network: Network) -> LiveModule:
         params: Mapping[str, Any], x: Any, y: Any, masks: Mapping[str, Any] | None = None
     ) -> tuple[float, Gradients]:
         x = module._features(params, x)
-        loss, found = gradients(params, x, module._targets(params, y, len(x)), masks)
+        loss, found = gradients(params, x, module._targets(y, len(x), x.dtype), masks)
         return loss, {name: g.astype(x.dtype) for name, g in found.items()}
 
     vars(module).update(predict=predict, loss_and_gradients=loss_and_gradients)

@@ -9,7 +9,7 @@ import tempfile
 import textwrap
 import types
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +22,7 @@ from symnn.io.errors import suggestion
 from symnn.io.fields import check_names
 from symnn.io.marks import marked_text
 from symnn.io.templating import render
+from symnn.language.options import SAME_TARGET
 from symnn.nn.layers import Dropout
 from symnn.nn.losses import LOSSES
 from symnn.targets.c.compiler import compiler, sizes
@@ -60,37 +61,54 @@ class Target:
 
 
 # the files of runtime/ that are copied into the modules of a target
-_ALL = ("endings", "initial", "data", "scaling", "files", "check")
-_PROGRAM = ("checkpoints", "reading", "main")
-_PLANNED = ("memory", "planned_train", "run", "vectors", "parts", *_PROGRAM)
+_ALL = ("endings", "data", "scaling", "initial", "files", "check", "reading", "main")
+_PLANNED = (
+    *("memory", "planned_train", "run", "vectors", "parts"),
+    *("stopping", "processes", "checkpoints"),
+)
 RUNTIME = {
-    "numpy": (*_ALL, *_PLANNED, "threads", "steps"),
-    "plain": (*_ALL, "train"),
+    "numpy": ("initial", "endings", "data", "scaling", "flat", "files", "check", "reading", "main"),
+    "numpy-fast": (*_ALL, *_PLANNED, "threads", "steps"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
-    "jax": (*_ALL, *_PROGRAM, "jax_train", "jax_run"),
+    "jax": (*_ALL, "stopping", "checkpoints", "jax_train", "jax_run"),
+}
+# what few need, and the default module has where it is asked for
+PARTS = {
+    "checkpoint": ("checkpoints", "saved"),
+    "reduce": ("summing", "processes"),
+    "streaming": ("memory", "parts"),
 }
 
 
-def _numpy(network: Network) -> Files:
+def _numpy(network: Network, include: Collection[str] = ()) -> Files:
+    if unknown := sorted(set(include).difference(PARTS)):
+        raise ValueError(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
     derivation = derive(network)
-    values = {
-        **_values(derivation, "numpy"),
+    values = _values(derivation, "numpy")
+    left_out = ("left_out",) if len(set(include)) < len(PARTS) else ()
+    brought = [file for part, files in PARTS.items() if part in include for file in files]
+    rest = [*RUNTIME["numpy"], *left_out, *brought]
+    values |= {
         **_functions(derivation, NUMPY),
-        **_training(derivation),
-        **_runtime(RUNTIME["numpy"], ("constants", "model", "plan")),
+        **_update(derivation, NUMPY),
+        **_runtime(("masks", *rest), ("constants", "model", "train")),
+        "rest": [name for name in rest if name != "memory"],
+        "include": include,
+        "left_out": left_out,
+        "penalty": repr(float(network.spec.loss.l2)),
     }
     return {".py": render("targets/python/numpy.py.j2", **values)}
 
 
-def _plain(network: Network) -> Files:
+def _numpy_fast(network: Network) -> Files:
     derivation = derive(network)
     values = {
-        **_values(derivation, "plain"),
+        **_values(derivation, "numpy-fast"),
         **_functions(derivation, NUMPY),
-        **_update(derivation, NUMPY),
-        **_runtime(RUNTIME["plain"], ("constants", "model")),
+        **_training(derivation),
+        **_runtime(RUNTIME["numpy-fast"], ("constants", "model", "plan")),
     }
-    return {".py": render("targets/python/plain.py.j2", **values)}
+    return {".py": render("targets/python/numpy_fast.py.j2", **values)}
 
 
 def _c(network: Network, **options: Any) -> Files:
@@ -116,30 +134,40 @@ def _jax(network: Network) -> Files:
 
 
 TARGETS: dict[str, Target] = {
-    "numpy": Target(_numpy),
-    "plain": Target(_plain),
+    "numpy": Target(_numpy, options=("include",)),
+    "numpy-fast": Target(_numpy_fast),
     "c": Target(_c, ".c", ("weights", "training", "prefix"), compiler, sizes),
     "jax": Target(_jax),
 }
 
 
-def generate(network: Network, target: str = "numpy", **options: Any) -> str:
+def generate(network: Network, target: str | None = None, **options: Any) -> str:
     """The text of the standalone training module of a network.
 
-    Raises ValueError for an unknown target.
+    target: None for that of the spec.  Raises ValueError for an unknown target.
     """
-    return generate_files(network, target, **options)[TARGETS[target].main]
+    name = target_of(network, target)
+    return generate_files(network, name, **options)[TARGETS[name].main]
 
 
-def generate_files(network: Network, target: str = "numpy", **options: Any) -> Files:
+def target_of(network: Network, target: str | None = None) -> str:
+    """The name in TARGETS of a target, or else of that of the spec; ValueError for none."""
+    wanted = target or network.spec.output.target
+    name = SAME_TARGET.get(wanted, wanted)
+    if name not in TARGETS:
+        known = (*TARGETS, *SAME_TARGET)
+        raise ValueError(f"unknown target {name!r}; {suggestion(str(name), known)}")
+    return name
+
+
+def generate_files(network: Network, target: str | None = None, **options: Any) -> Files:
     """Suffix -> text of all files of a target, marked, the program first.
 
     Raises ValueError for an unknown target, and TypeError for an option that it does not take.
     """
-    if target not in TARGETS:
-        raise ValueError(f"unknown target {target!r}; {suggestion(str(target), TARGETS)}")
-    check_names(f"target {target}", options, TARGETS[target].options)
-    files = TARGETS[target].files(network, **options)
+    name = target_of(network, target)
+    check_names(f"target {name}", options, TARGETS[name].options)
+    files = TARGETS[name].files(network, **options)
     return {suffix: marked_text(text, suffix) for suffix, text in files.items()}
 
 
@@ -153,9 +181,9 @@ class LiveModule(types.ModuleType):
         return live, (self.files, self.__name__)
 
 
-def compile_module(network: Network, target: str = "numpy") -> LiveModule:
-    """The generated module, live."""
-    return live(generate_files(network, target), network.spec.output.module)
+def compile_module(network: Network, target: str | None = None, **options: Any) -> LiveModule:
+    """The generated module, live; arguments as for :func:`generate`."""
+    return live(generate_files(network, target, **options), network.spec.output.module)
 
 
 def live(files: Files, name: str) -> LiveModule:
@@ -233,7 +261,8 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "decay": bool(spec.loss.l2),
         "kind": LOSSES[spec.loss.name].targets,
         "target": _target(network),
-        "signature": _signature(bool(dropouts)),
+        "signature": _signature("loss_and_gradients", bool(dropouts)),
+        "inner_signature": _signature("_gradients", bool(dropouts)),
         "digest": _digest(derivation, target),
     }
 
@@ -388,12 +417,11 @@ def _tuple(words: Sequence[str]) -> str:
     return f"({listed},)" if len(words) == 1 else f"({listed})" if words else ""
 
 
-def _signature(masks: bool) -> str:
-    if not masks:
-        arguments = "params: Arrays, x: np.ndarray, y: np.ndarray"
-    else:
-        arguments = "params: Arrays, x: np.ndarray, y: np.ndarray, masks: Arrays | None = None"
-    return f"def loss_and_gradients(\n    {arguments}\n) -> tuple[float, Arrays]:"
+def _signature(name: str, masks: bool) -> str:
+    arguments = "params: Arrays, x: np.ndarray, y: np.ndarray"
+    arguments += ", masks: Arrays | None = None" * masks
+    code = f"def {name}({arguments}) -> tuple[float, Arrays]:"
+    return code if len(code) <= WIDTH else code.replace(arguments, f"\n    {arguments}\n")
 
 
 def _target(network: Network) -> str:

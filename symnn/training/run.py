@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,7 +30,7 @@ from symnn.io.files import (
 from symnn.io.npz import read_weights
 from symnn.nn.losses import LOSSES
 from symnn.targets.in_memory import live_in_memory
-from symnn.targets.registry import generate, load_module
+from symnn.targets.registry import generate_files, live, target_of
 from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
@@ -155,19 +155,20 @@ def train(
         checkpoints.check(force)
     whole = _data(network)
     fit, held = _parts(whole, network)
-    text = None if in_memory else generate(network)
-    module = live_in_memory(network) if text is None else load_module(text, spec.output.module)
+    target = target_of(network)
+    options = {"include": ["checkpoint"]} if checkpoints is not None and target == "numpy" else {}
+    texts = {} if in_memory else generate_files(network, target, **options)
+    module: Any = live_in_memory(network) if in_memory else live(texts, spec.output.module)
     params = _start(network, module, fit)
     for part in (fit, held) if len(held.x) else (fit,):
         try:
-            if in_memory:
-                module._targets(params, part.y, len(module._features(params, part.x)))
-            else:
-                module._checked(params, part.x, part.y)
+            x = module._features(params, part.x)
+            module._targets(part.y, len(x), x.dtype)
         except ValueError as error:
             message = f"{error} of {spec.model.dtype}"
             raise SpecError([Problem(spec.source, None, "train.data", message)]) from None
     keeping: dict[str, Any] = {}
+    unfit: Any = getattr(module, "CheckpointError", ())  # of a module that knows checkpoints
     if checkpoints is not None:
         keeping = {"checkpoint": checkpoints.folder, "resume": checkpoints.resume}
         keeping["every"] = checkpoints.every
@@ -181,7 +182,7 @@ def train(
         """The three files; a run that was stopped has no scores."""
         scored, samples = (fitted or {}, tested or {}), (len(fit.x), len(held.x))
         history = _history(network, losses, scored, samples)
-        _write(files, text, _npz(params), history, force)
+        _write(files, texts, _npz(params), history, force)
 
     def callback(epoch: int, loss: float, params: Arrays) -> None:
         if progress is not None:
@@ -209,7 +210,7 @@ def train(
     except module.Interrupted as error:
         write(error.params, error.history)
         raise Interrupted(str(error), f"weights so far: {files.weights}") from None
-    except getattr(module, "CheckpointError", ()) as error:
+    except unfit as error:
         assert checkpoints is not None
         message = str(error).removeprefix(f"{checkpoints.path}: ")
         raise InputError(checkpoints.path, message) from None
@@ -268,15 +269,19 @@ def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
     return scaled
 
 
-def _write(files: Files, module: str | None, weights: bytes, history: str, force: bool) -> None:
-    """The files together; no module: weights and history alone.
+def _write(
+    files: Files, module: Mapping[str, str], weights: bytes, history: str, force: bool
+) -> None:
+    """The files together; module: suffix -> text of those of the module, if one is written.
 
     What stands in the way came after training began.  A run of hours is not lost by it: its
     weights go to a name that is free.
     """
-    contents: dict[Path, str | bytes] = {files.weights: weights, files.history: history}
-    if module is not None:
-        contents = {files.module: module, **contents}
+    contents: dict[Path, str | bytes] = {
+        **{files.module.with_suffix(suffix): text for suffix, text in module.items()},
+        files.weights: weights,
+        files.history: history,
+    }
     try:
         write_files(contents, force=force, base=files.base)
     except OutputError as error:

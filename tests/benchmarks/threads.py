@@ -1,4 +1,4 @@
-"""Time of train of the generated NumPy modules with two threads beside one.
+"""Time of train of the numpy-fast modules with two threads beside one.
 
     python tests/benchmarks/threads.py [--rounds 9] [--only a b] [--dtype float64]
 
@@ -20,10 +20,10 @@ import numpy as np
 
 def work(workload: str, dtype: str) -> None:
     """Measure once for every line of standard input."""
-    from training import WORKLOADS, generated
+    from training import WORKLOADS, generated_fast
 
     w = WORKLOADS[workload]
-    run = generated(w, dtype)
+    run = generated_fast(w, dtype)
     run(w.steps)
     print("ready", flush=True)
     for _ in sys.stdin:

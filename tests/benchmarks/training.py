@@ -130,7 +130,7 @@ def bare_products(w: Workload, dtype: str) -> Run:
 
 def generated_step(w: Workload, dtype: str) -> Run:
     """The planned step of the generated module, without the losses."""
-    module = w.network(dtype).compile()
+    module = w.network(dtype).compile("numpy-fast")
     x, y = w.data(dtype)
     run_ = module._Run(module.initialize(), x, y, w.rows, RATE, 0, None)
     run_.epochs(1)
@@ -147,8 +147,13 @@ def generated_step(w: Workload, dtype: str) -> Run:
 
 
 def generated(w: Workload, dtype: str) -> Run:
-    """train() of the generated module."""
+    """train() of the generated module, which is made to be read."""
     return _train(w.network(dtype).compile(), w, dtype)
+
+
+def generated_fast(w: Workload, dtype: str) -> Run:
+    """train() of the generated module whose steps are planned."""
+    return _train(w.network(dtype).compile("numpy-fast"), w, dtype)
 
 
 def generated_c(w: Workload, dtype: str) -> Run:
@@ -471,7 +476,8 @@ def numba_loop(w: Workload, dtype: str) -> Run:
 
 SYSTEMS: dict[str, Callable[[Workload, str], Run]] = {
     "bare products, from Python": bare_products,
-    "symnn numpy, step": generated_step,
+    "symnn numpy-fast, step": generated_step,
+    "symnn numpy-fast, train": generated_fast,
     "symnn numpy, train": generated,
     "symnn c, train": generated_c,
     "symnn jax, train": generated_jax,

@@ -25,11 +25,12 @@ from symnn.cli.train import _Progress
 from symnn.data.datasets import BUILTIN
 from symnn.formats.registry import FORMATS
 from symnn.io.marks import marked_text
+from symnn.language import options
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.figures import FIGURES
 from symnn.spec.sections import SECTIONS
 from symnn.spec.sources import SUFFIXES
-from symnn.targets.registry import TARGETS
+from symnn.targets.registry import PARTS, TARGETS
 
 SPEC = """\
 [model]
@@ -338,7 +339,7 @@ def test_a_check_that_does_not_hold_is_in_the_object(
         raise ArithmeticError("dA_1 is wrong")
 
     module.check = wrong
-    monkeypatch.setattr("symnn.cli.check.load_module", lambda *_: module)
+    monkeypatch.setattr("symnn.cli.check.compile_module", lambda *_: module)
     done = run("check", "xor", "--json")
     [found] = json.loads(done.out)["checks"]
     assert (done.code, done.err, found["ok"]) == (4, "", False)
@@ -415,7 +416,9 @@ def test_words_are_those_of_the_tables() -> None:
     assert tuple(FIGURES) == tables.FIGURES
     assert tuple(NOTATIONS) == tables.NOTATIONS
     assert tables.LAYOUTS == LAYOUTS
-    assert tuple(TARGETS) == tables.TARGETS
+    assert tuple(TARGETS) == options.TARGETS
+    assert set(options.SAME_TARGET.values()) <= set(TARGETS)
+    assert tuple(PARTS) == options.INCLUDED
     assert tuple(BUILTIN) == tables.DATA
     assert tables.SUFFIXES == SUFFIXES
     for name, known in tables.CHOICES.items():
@@ -450,6 +453,7 @@ def test_the_shell_completes_specs_words_and_files(
     assert completed("derive", "xor", "--detail", "f") == {"plain:full"}
     assert completed("generate", "xor", "--target", "j") == {"plain:jax"}
     assert completed("guide", "new") == {f"plain:new-{k}" for k in ("layer", "format", "target")}
+    assert completed("generate", "xor", "--with", "r") == {"plain:reduce"}
     assert completed("draw", "xor", "--figure", "a") == {"plain:activation"}
     assert completed("train", "xor", "--data", "d") == {
         *("plain:digits", "plain:data.csv", "plain:data.npz", "dir:d")
@@ -563,6 +567,57 @@ def test_train_writes_three_files_and_reports(run: Any, tmp_path: Path) -> None:
     done = run("train", "small.toml", "--json", "-q")
     assert json.loads(done.out)["epochs"] == 3
     assert done.err == ""
+
+
+@pytest.mark.parametrize("target", ["numpy", "numpy-fast"])
+def test_train_writes_the_module_of_the_target_that_is_named(
+    target: str, run: Any, tmp_path: Path
+) -> None:
+    """On the command line, or in the spec, which goes for generate too."""
+    (tmp_path / "small.toml").write_text(SPEC)
+    (tmp_path / "own.toml").write_text(f'{SPEC}[output]\nmodule = "own"\ntarget = "{target}"\n')
+    text = symnn.load(tmp_path / "small.toml").generate(target)
+    losses = []
+    for words in (["small.toml", "--target", target], ["own.toml"]):
+        losses.append(json.loads(run("train", *words, "--json").out)["loss"])
+    assert (tmp_path / "small.py").read_text() == (tmp_path / "own.py").read_text() == text
+    losses.append(json.loads(run("train", "small.toml", "--json").out)["loss"])
+    assert losses[1:] == pytest.approx([losses[0]] * 2, rel=1e-12)
+    assert run("generate", "own.toml", "-o", "-").out == text
+    assert run("check", "own.toml").code == 0
+
+
+def test_train_brings_what_checkpoints_need(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SPEC)
+    assert run("train", "small.toml", "--checkpoint", "kept").code == 0
+    expected = symnn.load(tmp_path / "small.toml").generate(include=["checkpoint"])
+    assert (tmp_path / "small.py").read_text() == expected
+    assert (tmp_path / "kept" / "checkpoint").exists()
+
+
+def test_generate_brings_what_few_need(run: Any, tmp_path: Path) -> None:
+    (tmp_path / "small.toml").write_text(SPEC)
+    net = symnn.load(tmp_path / "small.toml")
+    done = run("generate", "small.toml", "-o", "-", "--with", "reduce,checkpoint")
+    assert done.out == net.generate(include=["reduce", "checkpoint"])
+    (tmp_path / "small.py").write_text(net.generate())
+    np.savez(tmp_path / "d.npz", x=np.zeros((4, 2)), y=np.zeros(4))
+    command = [sys.executable, "small.py", "train", "d.npz", "--checkpoint", "kept"]
+    refused = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr == (
+        "small.py: checkpoint was left out of this module: "
+        "symnn generate SPEC --with checkpoint brings it\n"
+    )
+    for words, message in (
+        (["--with", "reduse"], "did you mean 'reduce'"),
+        (
+            ["--with", "reduce", "--target", "c"],
+            "c has no such option; use --target numpy",
+        ),
+    ):
+        done = run("generate", "small.toml", "-o", "-", *words)
+        assert (done.code, done.out) == (2, "") and message in done.err
 
 
 def test_training_goes_on_from_weights(run: Any, tmp_path: Path) -> None:

@@ -64,8 +64,11 @@ def hooked(module: Any, hook: Hook) -> Iterator[None]:
     if hasattr(module, "_pieces"):  # single steps in Python; those of C, JAX in groups
         owner, name, usual = module, "_optimizer", module._optimizer
         mine: Any = lambda *given: told("step", usual(*given))  # noqa: E731
-    else:
+    elif hasattr(module, "_Run"):
         owner, name, usual = module._Run, "_steps", module._Run._steps
+        mine = told("step", usual)
+    else:
+        owner, name, usual = module, "_update", module._update
         mine = told("step", usual)
     module.os, module.open = own, opened
     setattr(owner, name, mine)

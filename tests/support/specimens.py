@@ -10,14 +10,16 @@ from __future__ import annotations
 import ast
 
 from symnn import Dense, Dropout, Network
+from symnn.language.options import INCLUDED
 from symnn.targets.python.copying import FOLDER
 from symnn.targets.registry import generate_files
 
 # file -> the targets in whose modules its names are looked for
 SPECIMENS = {
-    "constants": ("numpy", "c", "jax"),
-    "model": ("plain",),
-    "plan": ("numpy",),
+    "constants": ("numpy", "numpy-fast", "c", "jax"),
+    "model": ("numpy",),
+    "train": ("numpy",),
+    "plan": ("numpy-fast",),
     "jax_model": ("jax",),
 }
 
@@ -56,7 +58,10 @@ def written(name: str) -> str:
     nodes = ast.parse(text).body
     head = [n for n in nodes if isinstance(n, ast.Expr | ast.Import | ast.ImportFrom)]
     rows = text.splitlines()[: head[-1].end_lineno]
-    modules = [generate_files(network(), target)[".py"] for target in SPECIMENS[name]]
+    modules = []
+    for target in SPECIMENS[name]:
+        whole = {"include": INCLUDED} if target == "numpy" else {}
+        modules.append(generate_files(network(), target, **whole)[".py"])
     sources = [definitions(module) for module in modules]
     before = ""
     for defined in definitions(text):

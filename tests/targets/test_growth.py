@@ -23,6 +23,7 @@ LAYERS = 16
 MIXED = ("tanh", "relu", "softplus", "gelu", "sigmoid")
 MADE: dict[str, Callable[[Network], object]] = {
     "numpy": lambda net: net.generate(),
+    "numpy-fast": lambda net: net.generate("numpy-fast"),
     "c": lambda net: net.generate("c"),
     "latex": lambda net: net.derive().latex(detail="full"),
 }
@@ -65,7 +66,10 @@ def lines_run(job: Callable[[], object]) -> Counter[CodeType]:
 
 @pytest.mark.parametrize(
     ("what", "layers"),
-    [*((what, "mixed") for what in MADE), ("numpy", "alike")],
+    [
+        *((what, "mixed") for what in MADE),
+        *((what, "alike") for what in MADE if what.startswith("numpy")),
+    ],
 )
 def test_no_function_runs_more_than_in_proportion(what: str, layers: str) -> None:
     make, alike = MADE[what], layers == "alike"

@@ -14,7 +14,7 @@ from symnn.engine.ir import Line, Program, Term, entries, indices_of, name_of
 from symnn.engine.repeats import layer_of, line_layer, runs
 from symnn.targets.loops import LEAST, NAME, Row, equal, folded, general, has_loops, item
 from symnn.targets.python.expressions import NUMPY, Dialect, assigned, written_terms
-from symnn.targets.wrapping import broken, spaced
+from symnn.targets.wrapping import WIDTH, broken, spaced
 
 COMMENT = 80  # columns of a line of the derivation
 TOGETHER = 8  # dicts that are made in one row
@@ -67,7 +67,11 @@ class Readable:
     def reading(self, names: Sequence[str], code: str) -> tuple[str, ...]:
         """What gives leaves their values; code: the value of one, with {} for its name."""
         alone = [name for name in names if not self._in_dict(name)]
-        out = [f"{name} = " + code.format(f'"{name}"') for name in alone]
+        out = []
+        for _, group in groupby(alone, key=layer_of):
+            own = list(group)
+            values = ", ".join(code.format(f'"{name}"') for name in own)
+            out.append(f"{', '.join(own)} = {values}")
         for base, numbers in _numbers(filter(self._in_dict, names)).items():
             key = f'f"{base}_{{k}}"'
             whole = range(numbers[0], numbers[-1] + 1)
@@ -79,8 +83,10 @@ class Readable:
     def collected(self, gradients: Mapping[str, str]) -> tuple[str, ...]:
         """The gradients by the names of their parameters, in that order."""
         if not self.loops:
-            rows = [f'    "{name}": {gradient},' for name, gradient in gradients.items()]
-            return ("gradients = {", *rows, "}")
+            pairs = [f'"{name}": {gradient}' for name, gradient in gradients.items()]
+            code = f"gradients = {{{', '.join(pairs)}}}"
+            rows = (f"    {pair}," for pair in pairs)
+            return (code,) if len(code) + 4 <= WIDTH else ("gradients = {", *rows, "}")
         numbers, out = _numbers(gradients), []
         bases = dict.fromkeys((_base(name), _base(g)) for name, g in gradients.items())
         every = max(numbers, key=lambda base: len(numbers[base]))

@@ -49,7 +49,7 @@ def test_the_planned_step_takes_unusual_networks(seed: int) -> None:
 
 def test_the_planned_step_computes_the_same_gradients(network_seed: int) -> None:
     net = random_network(network_seed)
-    module = net.compile()
+    module = net.compile("numpy-fast")
     values = leaves_of(net, np.random.default_rng([network_seed, 2]))
     loss, expected = module_gradients(net, module, values)
     mean = 1 / ROWS if net.mean_loss else 1.0
@@ -66,7 +66,7 @@ def test_the_planned_step_computes_the_same_gradients(network_seed: int) -> None
 def test_equal_layers_are_planned_whatever_their_function(hidden: str) -> None:
     layers = [Dense(4, hidden)] * 5 + [Dense(2)]
     net = Network(inputs=3, layers=layers, loss="mse", activations=USER)
-    module = net.compile()
+    module = net.compile("numpy-fast")
     values = leaves_of(net, np.random.default_rng(1))
     loss, expected = module_gradients(net, module, values)
     found_loss, found = planned_gradients(net, module, values, 1 / ROWS)
@@ -92,10 +92,10 @@ def test_narrow_equal_layers_have_one_product_for_their_gradients(
     hidden: str, units: list[int], layers: str
 ) -> None:
     net = Network(inputs=3, layers=[Dense(n, hidden) for n in units], loss="mse")
-    code = net.generate()
+    code = net.generate("numpy-fast")
     assert (f"# for k = {layers} at once:" in code) == bool(layers)
     assert code.count("np.matmul(sources, errors_T, out=products)") == bool(layers)
-    module = net.compile()
+    module = net.compile("numpy-fast")
     values = leaves_of(net, np.random.default_rng(1))
     _, expected = module_gradients(net, module, values)
     _, found = planned_gradients(net, module, values, 1 / ROWS)
@@ -127,7 +127,7 @@ def samples(net: Network, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def reference(net: Network, x: np.ndarray, y: np.ndarray, batch: int | None) -> Any:
     """Training by the readable gradients, and the update lines as the evaluator reads them."""
-    module, d, train = net.compile(), net.derive(), net.spec.train
+    module, d, train = net.compile("numpy-fast"), net.derive(), net.spec.train
     params, rng, t, history = module.initialize(3), np.random.default_rng([3, 1]), 0, []
     states = [leaf for leaf in d.state_leaves if leaf.role == "state"]
     values = {leaf.name: np.zeros([a.size for a in leaf.axes]) for leaf in states}
@@ -164,7 +164,7 @@ def test_training_follows_the_update_lines(
     net = network(optimizer, loss, l2, depth, shuffle=shuffle)
     x, y = samples(net, 10)
     params, history = reference(net, x, y, batch)
-    module = net.compile()
+    module = net.compile("numpy-fast")
     found, losses = module.train(x, y, batch_size=batch)
     assert losses == pytest.approx(history, rel=1e-12)
     for name, value in params.items():
@@ -174,7 +174,7 @@ def test_training_follows_the_update_lines(
 def test_epochs_are_the_same_one_by_one_and_together() -> None:
     net = network("momentum", "mse", 0.1)
     x, y = samples(net, 10)
-    module, seen = net.compile(), []
+    module, seen = net.compile("numpy-fast"), []
     together, history = module.train(x, y, batch_size=None, epochs=50)
     alone, losses = module.train(
         x, y, batch_size=None, epochs=50, callback=lambda *given: seen.append(given[:2])
@@ -188,7 +188,7 @@ def test_epochs_are_the_same_one_by_one_and_together() -> None:
 def test_samples_are_read_in_parts(batch: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     net = network("adam", "cross_entropy", 0.0)
     x, y = samples(net, 20)
-    module = net.compile()
+    module = net.compile("numpy-fast")
     whole = module.train(x, y, batch_size=batch)
     monkeypatch.setattr(module, "CHUNK", 200)
     parts = module.train(x, y.argmax(axis=1), batch_size=batch)
@@ -201,7 +201,7 @@ def test_no_step_allocates(depth: int) -> None:
     """Hundreds of steps on large batches leave no more memory than one."""
     net = network("adam", "mse", 0.1, depth)
     x, y = samples(net, 20_000)
-    module = net.compile()
+    module = net.compile("numpy-fast")
     run = module._Run(module.initialize(), x, y, 10_000, 0.01, 0, None)
     run.epochs(1)
     tracemalloc.start()
@@ -220,13 +220,13 @@ def test_no_step_allocates(depth: int) -> None:
 
 def test_a_value_may_stand_in_the_place_of_a_later_layer() -> None:
     layers = [Dropout(0.1), Dense(4, "linear"), Dropout(0.2), Dense(2)]
-    module = Network(inputs=3, layers=layers, loss="mse").compile()
+    module = Network(inputs=3, layers=layers, loss="mse").compile("numpy-fast")
     assert len(module.train(np.ones((4, 3)), np.ones((4, 2)), epochs=2)[1]) == 2
 
 
 def test_wide_layers_are_no_part_of_the_array_of_the_outputs() -> None:
     layers = [Dense(n, "elu") for n in (500, 4, 4, 4, 4, 300)]
-    module = Network(inputs=3, layers=layers, loss="mse").compile()
+    module = Network(inputs=3, layers=layers, loss="mse").compile("numpy-fast")
     x, y = np.ones((2, 3)), np.ones((2, 300))
     run = module._Run(module.initialize(), x, y, 2, 0.1, 0, None)
     assert 3 * 5 * 2 in [array.size for array in run.parts[0][0].memory]

@@ -33,9 +33,10 @@ CRASHES = Path(__file__).resolve().parents[2] / "support" / "crashes.py"
 COMPILER = any(shutil.which(c) for c in ("cc", "gcc", "clang"))
 JAX = importlib.util.find_spec("jax") is not None
 TARGETS = [
-    "numpy",
+    "numpy-fast",
     pytest.param("c", marks=pytest.mark.skipif(not COMPILER, reason="no C compiler")),
     pytest.param("jax", marks=pytest.mark.skipif(not JAX, reason="jax is missing")),
+    "numpy",
 ]
 DROPPING = [Dense(4, "tanh"), Dropout(0.3), Dense(2)]
 # options of a network, then of train; 10 samples
@@ -59,13 +60,20 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+def compiled(net: Network, target: str) -> Any:
+    """A module that knows checkpoints."""
+    return net.compile(target, **({"include": ["checkpoint"]} if target == "numpy" else {}))
+
+
 class Case:
     """A module, and a run of it that is short."""
 
-    def __init__(self, name: str = next(iter(CASES)), target: str = "numpy", **more: Any) -> None:
+    def __init__(
+        self, name: str = next(iter(CASES)), target: str = "numpy-fast", **more: Any
+    ) -> None:
         options, self.options = CASES[name]
         self.net = network(**{**options, **more})
-        self.module = self.net.compile(target=target)
+        self.module = compiled(self.net, target)
         self.x, self.y = drawn(self.net, rows=10)
         scaled = {"x_mean": np.full(3, 0.25), "x_scale": np.full(3, 1.5)}
         self.start = {**self.module.initialize(3), **scaled}
@@ -182,7 +190,7 @@ def test_random_networks_go_on_bit_by_bit(sampled_seed: int, shuffle: bool, fold
         train={**OPTIMIZERS[str(rng.choice([*OPTIMIZERS]))], "shuffle": shuffle},
     )
     rows = int(rng.integers(2, 30))
-    values, module = leaves_of(net, rng, rows), net.compile()
+    values, module = leaves_of(net, rng, rows), net.compile("numpy-fast")
     sizes = (None, int(rng.integers(1, rows)))
     for batch_size in sizes:
         options = {"epochs": 6, "batch_size": batch_size, "learning_rate": 1e-3}
@@ -247,7 +255,7 @@ def test_ctrl_c_finishes_the_step_and_gives_what_there_is(target: str) -> None:
     assert found.history == whole[1][: len(found.history)]
     assert found.params.keys() == whole[0].keys()
     assert all(np.isfinite(v).all() for v in found.params.values())
-    if target == "numpy":  # three steps an epoch: one step of the second one was taken
+    if target == "numpy-fast":  # three steps an epoch: one step of the second one was taken
         one: dict[str, Any] = {"epochs": 2}
         again = [case.stopped(k, **one).params["A_1"].tolist() for k in (3, 4, 5)]
         assert again[1] == found.params["A_1"].tolist()
@@ -357,7 +365,7 @@ def saved(place: Path) -> int | None:
 def test_killed_again_and_again_a_program_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     """The module as a program, restarted in a loop, killed soon after it has saved."""
     net = network(layers=DROPPING, loss="mse", train=OPTIMIZERS["adam"])
-    (tmp_path / "net.py").write_text(net.generate())
+    (tmp_path / "net.py").write_text(net.generate("numpy-fast"))
     x, y = drawn(net, rows=2000)
     np.savez(tmp_path / "data.npz", x=x, y=y)
     command = [
@@ -419,7 +427,7 @@ def test_a_folder_that_cannot_be_written_is_known_before_the_first_step() -> Non
         folder.mkdir()
         folder.chmod(0o555)
         Path(place).chmod(0o755)
-        (Path(place) / "net.py").write_text(net.generate())
+        (Path(place) / "net.py").write_text(net.generate("numpy-fast"))
         command = [sys.executable, "-c", UNWRITABLE, str(folder)]
         done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=True)
     assert re.search(r"no permission to write: '.*checkpoint'", done.stdout)
@@ -447,11 +455,11 @@ def test_a_folder_belongs_to_one_run_until_its_end(
 ) -> None:
     """However that comes; and nobody deletes what a living run writes."""
     net = Network(inputs=2, layers=[Dense(1)], loss="mse")
-    (tmp_path / "net.py").write_text(net.generate())
+    (tmp_path / "net.py").write_text(net.generate("numpy-fast"))
     monkeypatch.chdir(tmp_path)
     x = np.arange(8.0).reshape(4, 2) / 8
     np.savez("data.npz", x=x, y=x[:, :1])
-    module, folder = net.compile(), tmp_path / "kept"
+    module, folder = net.compile("numpy-fast"), tmp_path / "kept"
     pipe = subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", WAITING], stdin=pipe, stdout=pipe) as first:
         try:
@@ -645,7 +653,7 @@ def test_a_checkpoint_of_another_network_is_refused(folder: Path) -> None:
         Network(inputs=3, layers=[Dense(4, "f"), Dense(2)], activations={"f": f}, loss="mse")
         for f in ("x**3", "x**3 + x")
     ]
-    assert len({net.compile().DIGEST for net in formulas}) == 2
+    assert len({net.compile("numpy-fast").DIGEST for net in formulas}) == 2
     if COMPILER:
         modules.append(Case(target="c").module)
     for module in modules:
@@ -710,7 +718,7 @@ def interrupted(words: list[str], cwd: Path, ready: Path | None) -> tuple[int, s
 @pytest.mark.parametrize("target", TARGETS)
 def test_ctrl_c_in_the_program(target: str, tmp_path: Path) -> None:
     net = network(layers=DROPPING, loss="mse", train=OPTIMIZERS["adam"])
-    for suffix, text in generate_files(net, target).items():
+    for suffix, text in compiled(net, target).files.items():
         (tmp_path / f"net{suffix}").write_text(text)
     x, y = drawn(net, rows=600)
     np.savez(tmp_path / "data.npz", x=x, y=y)
@@ -735,7 +743,7 @@ def test_ctrl_c_in_the_program(target: str, tmp_path: Path) -> None:
 
 def test_what_the_program_says(tmp_path: Path) -> None:
     net = network("relu", "mse", train={"epochs": 5})
-    (tmp_path / "net.py").write_text(net.generate())
+    (tmp_path / "net.py").write_text(net.generate("numpy-fast"))
     x, y = drawn(net)
     np.savez(tmp_path / "data.npz", x=x, y=y)
 
@@ -885,7 +893,7 @@ def test_the_command_leaves_the_folder_of_a_living_run_alone(
 ) -> None:
     assert symnn("--checkpoint", "kept")[0] == 0
     before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
-    module = Network(inputs=2, layers=[Dense(1)], loss="mse").compile()
+    module = Network(inputs=2, layers=[Dense(1)], loss="mse").compile("numpy-fast")
     with module._locked(tmp_path / "kept"):
         code, out, err = symnn("--checkpoint", "kept", *words)
     assert (code, out) == (2, "")

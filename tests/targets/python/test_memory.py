@@ -13,7 +13,7 @@ from test_c_target import COMPILER
 
 from symnn import Dense, Dropout, Network
 
-TARGETS = ["numpy", pytest.param("c", marks=pytest.mark.skipif(not COMPILER, reason="no cc"))]
+TARGETS = ["numpy-fast", pytest.param("c", marks=pytest.mark.skipif(not COMPILER, reason="no cc"))]
 NETWORKS = (  # those of the benchmark; e, the largest, smaller; and f larger
     *(w for w in WORKLOADS if w.name != "e"),
     Workload("e, smaller", (784, 512, 512, 10), "relu", 128, 300),
@@ -56,7 +56,7 @@ def samples() -> tuple[np.ndarray, np.ndarray]:
     return rng.normal(size=(23, 5)), rng.normal(size=(23, 3))
 
 
-def compiled(network: Network, target: str = "numpy", spare: int | None = None) -> Any:
+def compiled(network: Network, target: str = "numpy-fast", spare: int | None = None) -> Any:
     """The module; spare: its SPARE and its PIECE, for many pieces of few numbers."""
     module: Any = network.compile(target)
     if spare is not None:

@@ -100,7 +100,7 @@ def test_two_processes_train_as_one(
     if library == "mpi4py" and MPIEXEC is None:
         pytest.skip("mpiexec is not installed (pip install 'symnn[processes]')")
     monkeypatch.setenv("CFLAGS", "-O0")
-    targets = ("numpy", "c") if COMPILER else ("numpy",)
+    targets = ("numpy-fast", "c") if COMPILER else ("numpy-fast",)
     cases = list(product(CASES, targets))
     expected = {f"{c}_{t}": written(tmp_path, c, t) for c, t in cases}
     run(tmp_path)

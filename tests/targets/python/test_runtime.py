@@ -6,13 +6,16 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.specimens import SPECIMENS, written
+from test_module import passes_ruff_in
 
 from symnn import Dense, Dropout, Network
+from symnn.language.options import INCLUDED
 from symnn.targets.python import copying
 from symnn.targets.python.copying import FOLDER, imports, parts
 from symnn.targets.registry import RUNTIME, TARGETS, generate_files
@@ -40,16 +43,21 @@ NETWORKS = {
         train={"optimizer": "rmsprop"},
     ),
 }
-MODULES = [(name, target) for name in NETWORKS for target in TARGETS]
+# a target, or what the default one is made with
+CHOICES = [subset for k in range(1, 4) for subset in combinations(INCLUDED, k)]
+MODULES = [(name, target) for name in NETWORKS for target in (*TARGETS, *CHOICES)]
 
 
-def module(name: str, target: str) -> str:
+def module(name: str, target: str | tuple[str, ...]) -> str:
+    if isinstance(target, tuple):
+        return generate_files(NETWORKS[name], "numpy", include=target)[".py"]
     return generate_files(NETWORKS[name], target)[".py"]
 
 
-def test_modules_pass_mypy_in_its_strict_mode(tmp_path: Path) -> None:
+def test_modules_pass_ruff_and_mypy_in_its_strict_mode(tmp_path: Path) -> None:
     for k, case in enumerate(MODULES):
-        (tmp_path / f"m{k}_{case[1]}.py").write_text(module(*case), encoding="utf-8")
+        (tmp_path / f"m{k}.py").write_text(module(*case), encoding="utf-8")
+    passes_ruff_in(tmp_path)
     words = ["--strict", "--no-incremental", "--config-file=", "--python-version=3.11", "."]
     command = [sys.executable, "-m", "mypy", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -64,7 +72,7 @@ def test_a_specimen_is_what_the_generator_writes(specimen: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "target"), MODULES)
-def test_a_module_defines_each_name_once(name: str, target: str) -> None:
+def test_a_module_defines_each_name_once(name: str, target: str | tuple[str, ...]) -> None:
     """Of two definitions the second would stand for both."""
     found: Counter[str] = Counter()
     for node in ast.parse(module(name, target)).body:

@@ -18,7 +18,7 @@ from symnn import Dense, Network
 def module() -> Iterator[Any]:
     """One that finds two threads."""
     net = Network(inputs=3, layers=[Dense(4, "relu"), Dense(2)], loss="mse")
-    found: Any = net.compile()
+    found: Any = net.compile("numpy-fast")
     if found._blas() == found.NOT_KNOWN:
         pytest.skip("NumPy's BLAS is not OpenBLAS, or cannot be asked")
     get, put = found._blas()
@@ -69,7 +69,7 @@ def test_the_environment_says_how_many_there_are(threads: str, tmp_path: Path) -
     net = Network(inputs=3, layers=[Dense(4, "relu"), Dense(2)], loss="mse")
     code = "\nget = _blas()[0]\nx, y = np.ones((6, 3)), np.ones((6, 2))\nALONE = {}\n"
     code += "train(x, y, epochs=1, callback=lambda *_: print(get()))\nprint(get())\n"
-    text = net.generate().split('if __name__ == "__main__":')[0]
+    text = net.generate("numpy-fast").split('if __name__ == "__main__":')[0]
     for alone, expected in (("10**9", ["1", threads]), ("0", [threads, threads])):
         (tmp_path / "net.py").write_text(text + code.format(alone))
         found = subprocess.run(
@@ -86,7 +86,7 @@ def test_the_environment_says_how_many_there_are(threads: str, tmp_path: Path) -
 
 def test_a_blas_without_the_calls_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     net = Network(inputs=3, layers=[Dense(2)], loss="mse")
-    module: Any = net.compile()
+    module: Any = net.compile("numpy-fast")
     monkeypatch.setattr(module.ctypes, "CDLL", lambda name: object())
     module._blas.cache_clear()
     assert module._blas() == module.NOT_KNOWN

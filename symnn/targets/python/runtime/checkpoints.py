@@ -15,7 +15,7 @@ import numpy as np
 
 from symnn.targets.python.runtime.constants import DIGEST, Arrays
 from symnn.targets.python.runtime.endings import Interrupted
-from symnn.targets.python.runtime.files import _replacing
+from symnn.targets.python.runtime.files import _write
 
 try:
     import fcntl
@@ -156,9 +156,8 @@ class _Keeper:
             text = json.dumps({"run": self.settings, **marks}).encode() + b"\n"
             numbers = _bytes(vector)
             try:
-                with _replacing(self.path) as file:
-                    for part in (_first_line(text, numbers), text, numbers):
-                        file.write(part)
+                _write(self.path, [_first_line(text, numbers), text, numbers])
+                _sync(self.path.parent)
             except OSError:
                 if self.made:
                     with contextlib.suppress(OSError):  # it holds an earlier checkpoint
@@ -193,6 +192,16 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         if handle is not None:
+            os.close(handle)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk, where the system can open folders."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
             os.close(handle)
 
 

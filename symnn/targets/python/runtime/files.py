@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 
-from symnn.targets.python.runtime.constants import DTYPE, INPUTS, PARAMETERS, Arrays
+from symnn.targets.python.runtime.constants import DTYPE, PARAMETERS, Arrays
+from symnn.targets.python.runtime.data import SCALING, _dtype
 
 MARK = "generated_by_symnn"  # an array in a file of weights: the digest of the others
 # what reading an .npz file raises that is none, or is damaged, or promises more than it holds
 DAMAGED = (
     *(zipfile.BadZipFile, zlib.error, EOFError, LookupError, MemoryError),
-    *(NotImplementedError, OSError, RuntimeError, ValueError),
+    *(NotImplementedError, OSError, RuntimeError, TypeError, ValueError),
 )
 
 
@@ -32,45 +33,36 @@ def save(path: str | os.PathLike[str], params: Arrays, *, force: bool = False) -
     since, or if ``force`` is true; else FileExistsError.
     """
     _check_output(path, force)
+    arrays: dict[str, Any] = {k: v for k, v in params.items() if k != MARK}
+    _dtype(arrays)
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name in params:
-            if name != MARK:
-                _add(archive, name, params[name])
-        _add(archive, MARK, np.frombuffer(_digest(archive), np.uint8))
-    with _replacing(path) as file:
-        file.write(content.getbuffer())
-
-
-def _add(archive: zipfile.ZipFile, name: str, values: np.ndarray) -> None:
-    with archive.open(f"{name}.npy", "w", force_zip64=name != MARK) as member:
-        np.lib.format.write_array(member, np.asarray(values), allow_pickle=False)
+    np.savez(content, **arrays)
+    with zipfile.ZipFile(content, "a") as archive:
+        digest = np.frombuffer(_digest(archive), np.uint8)
+        with archive.open(f"{MARK}.npy", "w") as member:
+            np.lib.format.write_array(member, digest)
+    _write(path, [content.getbuffer()])
 
 
 def _check_output(path: str | os.PathLike[str], force: bool) -> None:
     """Raise OSError unless ``save`` can write there; to be asked before long work."""
     place = Path(path)
-    if place.is_symlink():
-        raise OSError(errno.ELOOP, "is a symbolic link; name the real place", str(path))
-    if not place.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "is no folder", str(place.parent))
-    if not os.access(place.parent, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "no permission to write", str(path))
-    if not place.exists():
-        return
-    if not place.is_file():
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    if not force and not _is_saved(place):
-        text = "exists, and is not as save wrote it; force=True (--force) replaces it"
-        raise FileExistsError(errno.EEXIST, text, str(path))
+    text = "exists, and is not as save wrote it; force=True (--force) replaces it"
+    for wrong, number, reason in (
+        (place.is_symlink(), errno.ELOOP, "is a symbolic link; name the real place"),
+        (not os.access(place.parent, os.W_OK), errno.EACCES, "no folder to write to"),
+        (place.exists() and not place.is_file(), errno.EINVAL, "not a regular file"),
+        (place.is_file() and not force and not _is_saved(place), errno.EEXIST, text),
+    ):
+        if wrong:
+            raise OSError(number, reason, str(path))
 
 
 def _is_saved(path: Path) -> bool:
     """Whether ``save`` wrote the file, as it is; an earlier one marked it by the number 1."""
     try:
         with zipfile.ZipFile(path) as archive:
-            with archive.open(f"{MARK}.npy") as member:
-                found = member.read(4096)
+            found = archive.read(f"{MARK}.npy")
             known = b"'shape': ()" in found and found.endswith(b"\1")
             return known or found[-8:] == _digest(archive)
     except DAMAGED:
@@ -80,68 +72,48 @@ def _is_saved(path: Path) -> bool:
 def _digest(archive: zipfile.ZipFile) -> bytes:
     """8 bytes that change with the names or contents of the arrays, the mark apart."""
     digest = hashlib.sha256()
-    for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
+    for entry in sorted(archive.infolist(), key=attrgetter("filename")):
         if entry.filename != f"{MARK}.npy":
             digest.update(f"{entry.filename}\n{entry.file_size}\n".encode())
-            with archive.open(entry) as member:
-                while part := member.read(2**20):
-                    digest.update(part)
+            digest.update(archive.read(entry))
     return digest.digest()[:8]
 
 
-@contextlib.contextmanager
-def _replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file that takes the place of ``path`` in one step, when it is complete on disk."""
+def _write(path: str | os.PathLike[str], parts: Iterable[bytes | memoryview]) -> None:
+    """Have the file hold these bytes, in one step, when all of them are on the disk."""
     place = Path(path)
-    if place.is_symlink():
-        raise OSError(errno.ELOOP, "is a symbolic link; name the real place", str(path))
     new = place.with_name(f".{place.name}-{os.urandom(8).hex()}")
     try:
         with open(new, "xb") as file:
-            yield file
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         os.replace(new, place)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            new.unlink()
+        new.unlink(missing_ok=True)
         if isinstance(error, OSError):  # named after the file that is meant
             raise OSError(error.errno, error.strerror, str(path)) from None
         raise
-    with contextlib.suppress(OSError):  # not every system can open a folder
-        folder = os.open(place.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
 
 
 def load(path: str | os.PathLike[str]) -> Arrays:
-    """The parameters of an .npz file; ValueError where names or shapes do not fit."""
+    """The parameters of an .npz file; ValueError where they do not fit."""
     params = _arrays(path)
     params.pop(MARK, None)
-    wanted = dict(PARAMETERS)
-    if "x_mean" in params or "x_scale" in params:
-        wanted |= {"x_mean": (INPUTS,), "x_scale": (INPUTS,)}
-    for name, shape in wanted.items():
-        if name not in params or params[name].shape != shape:
-            raise ValueError(f"{path}: {name} of shape {shape} is not there")
-    for name, values in params.items():
-        if wanted.get(name) != values.shape:
-            raise ValueError(f"{path}: {name} of shape {values.shape} does not fit")
-        if values.dtype.kind != "f" or not np.isfinite(values).all():
-            raise ValueError(f"{path}: {name} must hold finite floating-point numbers")
+    try:
+        _dtype(params)
+        if unknown := sorted({*params}.difference(PARAMETERS, SCALING)):
+            raise ValueError(f"params: {unknown[0]} is not known")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     return {k: v.astype(DTYPE) if k in PARAMETERS else v for k, v in params.items()}
 
 
 def _arrays(path: str | os.PathLike[str]) -> Arrays:
     """The arrays of an .npz file; ValueError where it is none or is damaged."""
     with open(path, "rb") as file:
-        if not zipfile.is_zipfile(file):
-            raise ValueError(f"{path}: not an .npz file")
-        file.seek(0)
         try:
-            with np.load(file, allow_pickle=False) as archive:
+            with np.load(file) as archive:
                 return {k: np.asarray(archive[k]) for k in archive.files}
         except DAMAGED as error:
-            raise ValueError(f"{path}: damaged: {error}") from None
+            raise ValueError(f"{path}: no .npz file, or damaged: {error}") from None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 
 from symnn.targets.python.runtime.constants import l2, mu
 
 
 @jax.jit
 def _forward(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
-    A_1 = params["A_1"]
-    b_1 = params["b_1"]
+    A_1, b_1 = params["A_1"], params["b_1"]
     mask_1 = 1.0
     # h_1[n,j0] = mask_1[n,j0]*x[n,j0]
     h_1 = mask_1 * x
@@ -33,8 +31,7 @@ def _gradients(
 
     l2: the part's share of the penalty.
     """
-    A_1 = params["A_1"]
-    b_1 = params["b_1"]
+    A_1, b_1 = params["A_1"], params["b_1"]
     mask_1 = masks["mask_1"] if masks else 1.0
 
     # forward
@@ -43,7 +40,7 @@ def _gradients(
     # z_1[n,j1] = sum_{j0} A_1[j1,j0]*h_1[n,j0] + b_1[j1]
     z_1 = h_1 @ A_1.T + b_1
     # L = sum_{n,j1} (z_1[n,j1] - y[n,j1])**2/(2*N) + sum_{j1,j0} l2*A_1[j1,j0]**2/2
-    L = jnp.sum((z_1 - y) ** 2) / (2 * N) + l2 * jnp.sum(A_1**2) / 2
+    L = ((z_1 - y) ** 2).sum() / (2 * N) + l2 * (A_1**2).sum() / 2
 
     # backward
     # dz_1[n,j1] = (z_1[n,j1] - y[n,j1])/N
@@ -51,12 +48,9 @@ def _gradients(
     # dA_1[j1,j0] = l2*A_1[j1,j0] + sum_{n} dz_1[n,j1]*h_1[n,j0]
     dA_1 = l2 * A_1 + dz_1.T @ h_1
     # db_1[j1] = sum_{n} dz_1[n,j1]
-    db_1 = jnp.sum(dz_1, axis=0)
+    db_1 = dz_1.sum(axis=0)
 
-    gradients = {
-        "A_1": dA_1,
-        "b_1": db_1,
-    }
+    gradients = {"A_1": dA_1, "b_1": db_1}
     return L, gradients
 
 
@@ -67,7 +61,7 @@ def _update(
     eta: float,
     t: jax.Array,
 ) -> tuple[jax.Array, tuple[jax.Array, ...]]:
-    """The next value and state of a parameter with the gradient g; p counts its entries."""
+    """The next values and state of parameters with the gradient g; p counts them."""
     (velocity,) = state
     # velocity_next[p] = mu*velocity[p] + g[p]
     velocity_next = g + mu * velocity

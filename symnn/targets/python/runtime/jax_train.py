@@ -17,10 +17,10 @@ from symnn.targets.python.runtime.constants import (
     Arrays,
 )
 from symnn.targets.python.runtime.data import _features, _targets
-from symnn.targets.python.runtime.endings import _interruptible
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.jax_run import _native, _Run
 from symnn.targets.python.runtime.scaling import _with_scaling
+from symnn.targets.python.runtime.stopping import _interruptible
 
 
 def train(
@@ -58,7 +58,7 @@ def train(
     params = _native(initialize(seed) if params is None else params)
     params = _with_scaling(params, x)
     x = _features(params, x)
-    y = _targets(params, y, len(x))
+    y = _targets(y, len(x), x.dtype)
     with jax.enable_x64(True):
         run = _Run(params, x, y, batch_size or len(x), learning_rate, seed)
         keeper = _Keeper(run, checkpoint, every, epochs)

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +20,15 @@ from symnn.targets.python.runtime.constants import (
 from symnn.targets.python.runtime.endings import DivergedError, Interrupted
 from symnn.targets.python.runtime.files import _check_output, load, save
 from symnn.targets.python.runtime.model import predict
-from symnn.targets.python.runtime.planned_train import train
 from symnn.targets.python.runtime.reading import _read
+from symnn.targets.python.runtime.train import train
 
 
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="train, predict or check this network")
     commands = parser.add_subparsers(dest="command", required=True)
-    fit = commands.add_parser("train", help="train on DATA and write the weights")
+    fit = commands.add_parser("train", argument_default=argparse.SUPPRESS)
     fit.add_argument("data")
     fit.add_argument("-o", "--output", default=str(Path(__file__).with_suffix(".npz")))
     fit.add_argument("--epochs", type=int, default=EPOCHS)
@@ -36,24 +37,22 @@ def main() -> int:
     fit.add_argument("--seed", type=int, default=SEED)
     fit.add_argument("--checkpoint", metavar="DIR", help="keep a checkpoint there")
     fit.add_argument("--every", type=int, metavar="EPOCHS", help="between checkpoints")
-    text = "go on from the checkpoint, if there is one"
-    fit.add_argument("--resume", action="store_true", help=text)
-    text = "replace OUTPUT, whatever it holds"
-    fit.add_argument("--force", action="store_true", help=text)
+    fit.add_argument("--resume", action="store_true", help="go on from the checkpoint")
+    fit.add_argument("--force", action="store_true", help="replace OUTPUT in any case")
     ask = commands.add_parser("predict", help="print F(x) for the rows of DATA")
     ask.add_argument("weights")
     ask.add_argument("data")
     commands.add_parser("check", help="compare the gradients with central differences")
-    options = parser.parse_args()
-    code = 0
+    options = vars(parser.parse_args())
+    command, code = options.pop("command"), 0
     try:
-        if options.command == "check":
+        if command == "check":
             print(f"gradients hold; largest relative error {check():.1e}")
-        elif options.command == "predict":
-            x, _ = _read(options.data, training=False)
-            np.savetxt(sys.stdout, predict(load(options.weights), x))
+        elif command == "predict":
+            found = predict(load(options["weights"]), *_read(options["data"], False))
+            np.savetxt(sys.stdout, found)
         else:
-            code = _fit(options)
+            code = _fit(**options)
         sys.stdout.flush()
         return code
     except OSError as error:
@@ -62,39 +61,25 @@ def main() -> int:
         # standard output is full, or nobody reads it: what is left goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141 if isinstance(error, BrokenPipeError) else _failed(error, 2)
-    except ArithmeticError as error:
-        return _failed(error, 4)
-    except (KeyError, ValueError) as error:
-        return _failed(error, 2)
+    except (ArithmeticError, ValueError) as error:
+        return _failed(error, 4 if isinstance(error, ArithmeticError) else 2)
 
 
-def _fit(options: argparse.Namespace) -> int:
+def _fit(data: str, output: str, force: bool = False, **options: Any) -> int:
     """Train, and write the weights, also those of a run that ended early."""
-    if options.epochs < 1:
-        raise ValueError(f"epochs must be at least 1, not {options.epochs}")
-    output = options.output
-    if os.path.exists(output) and os.path.samefile(options.data, output):
+    if options["epochs"] < 1:
+        raise ValueError(f"epochs must be at least 1, not {options['epochs']}")
+    if os.path.exists(output) and os.path.samefile(data, output):
         raise ValueError(f"{output} holds the data; name another file with -o")
-    _check_output(output, options.force)
-    x, y = _read(options.data, training=True)
-    assert y is not None
+    _check_output(output, force)
+    x, y = _read(data, training=True)
     try:
-        params, history = train(
-            x,
-            y,
-            epochs=options.epochs,
-            batch_size=options.batch_size,
-            learning_rate=options.learning_rate,
-            seed=options.seed,
-            checkpoint=options.checkpoint,
-            every=options.every,
-            resume=options.resume,
-        )
+        params, history = train(x, y, **options)
     except (DivergedError, Interrupted) as error:
-        save(output, error.params, force=options.force)
+        save(output, error.params, force=force)
         code = 3 if isinstance(error, DivergedError) else 130
         return _failed(f"{error}; the last finite weights are in {output}", code)
-    save(output, params, force=options.force)
+    save(output, params, force=force)
     print(f"loss {history[-1]:.6g}; weights in {output}")
     return 0
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symnn.targets.python.runtime.constants import INPUTS, OUTPUTS, Arrays
-from symnn.targets.python.runtime.data import (
-    _check_parameters,
-    _numbers,
-    _some_features,
-    _targets,
-)
+from symnn.targets.python.runtime.data import _dtype, _features, _matrix, _targets
 from symnn.targets.python.runtime.memory import PIECE
 
 
@@ -18,12 +13,10 @@ def _checked(
     params: Arrays, x: np.ndarray, y: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y as they are, if all their rows can be trained on; read in parts."""
-    _check_parameters(params)
-    x, y = _numbers("x", x), _numbers("y", y)
-    count = len(x) if x.ndim else 0
+    dtype, x, y = _dtype(params), _matrix(x), np.asarray(y)
     size = max(1, PIECE // (8 * (INPUTS + OUTPUTS)))
-    for start in range(0, max(count, 1), size):
+    for start in range(0, len(x), size):
         part = slice(start, start + size)
-        _some_features(params, x, part)
-        _targets(params, y, count, part)
+        _features(params, x, dtype, part)
+        _targets(y, len(x), dtype, part)
     return x, y

@@ -17,11 +17,12 @@ from symnn.targets.python.runtime.constants import (
     SIZE,
     Arrays,
 )
-from symnn.targets.python.runtime.endings import _interruptible
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.parts import _checked
+from symnn.targets.python.runtime.processes import _with_common_scaling
 from symnn.targets.python.runtime.run import _Run
 from symnn.targets.python.runtime.scaling import _with_scaling
+from symnn.targets.python.runtime.stopping import _interruptible
 from symnn.targets.python.runtime.threads import _threads
 
 
@@ -65,7 +66,7 @@ def train(
     if reduce is not None and checkpoint is not None:
         raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = dict(initialize(seed) if params is None else params)
-    params = _with_scaling(params, x, alone=reduce is None)
+    params = _with_common_scaling(params) if reduce else _with_scaling(params, x)
     x, y = _checked(params, x, y)
     run = _Run(params, x, y, batch_size or len(x), learning_rate, seed, reduce)
     del params  # the run has a copy

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import warnings
-from typing import TextIO
 
 import numpy as np
 
@@ -22,86 +20,56 @@ from symnn.targets.python.runtime.files import _arrays
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|\?|NA|nan|NaN|", re.ASCII)
 
 
-def _read(path: str, training: bool) -> tuple[np.ndarray, np.ndarray | None]:
+def _read(path: str, training: bool) -> tuple[np.ndarray, ...]:
     """x, and for training y, of an .npz file or of a .csv file with a header.
 
     ValueError where the header lacks a column, or a row is not as the header has it.
     """
     if path.endswith(".npz"):
-        arrays = _arrays(path)
-        if "x" not in arrays:
-            raise ValueError(f"{path}: x is not there")
-        if training and "y" not in arrays:
-            raise ValueError(f"{path} has no targets")
-        return arrays["x"], arrays.get("y")
+        arrays, wanted = _arrays(path), ("x", "y")[: 1 + training]
+        if missing := [name for name in wanted if name not in arrays]:
+            raise ValueError(f"{path}: {missing[0]} is not there")
+        return tuple(arrays[name] for name in wanted)
+    table = []
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = (row for row in csv.reader(file, strict=True) if any(row))
-            names = [name.strip() for name in next(rows, [])]
-            wanted = _positions(path, names, training)
-            table = _table(path, file, {*range(len(names))} - {*wanted})
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a .csv file in UTF-8: {error}") from None
-    if table.shape[1] != len(names):
-        text = (
-            f"{path}: {table.shape[1]} columns of numbers, {len(names)} in the header"
-        )
-        raise ValueError(text)
-    x, y = table[:, wanted[:INPUTS]], table[:, wanted[INPUTS:]]
-    return x, y if training else None
+            rows = csv.reader(file, strict=True)
+            header = [name.strip() for name in next(filter(any, rows), [])]
+            x, y = _positions(header, training)
+            for row in filter(any, rows):
+                if len(row) != len(header):
+                    text = f"line {rows.line_num} has {len(row)} columns, the header"
+                    raise ValueError(f"{text} {len(header)}")
+                table.append([float(row[k]) for k in (*x, *y)])
+        if not table:
+            raise ValueError("has no rows")
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None
+    found = np.array(table)
+    return (found[:, :INPUTS], found[:, INPUTS:])[: 1 + training]
 
 
-def _table(path: str, file: TextIO, skipped: set[int]) -> np.ndarray:
-    """The numbers below the header; of skipped columns it counts that rows have them."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # that there are no rows
-        try:
-            return np.loadtxt(
-                file,
-                delimiter=",",
-                quotechar='"',
-                comments=None,
-                converters=dict.fromkeys(skipped, lambda text: 0.0),
-                ndmin=2,
-            )
-        except UserWarning:
-            raise ValueError(f"{path} has no rows") from None
-        except ValueError as error:
-            raise ValueError(f"{path}: below the header: {error}") from None
-
-
-def _positions(path: str, names: list[str], training: bool) -> list[int]:
-    """Where the features stand in the header, then, for training, the targets.
+def _positions(header: list[str], training: bool) -> tuple[list[int], list[int]]:
+    """Where the features and, for training, the targets stand in the header.
 
     Columns that the module knows are found by their names, others by their places: the
     features first, or all that are not a target.
     """
-    if not any(names):
-        raise ValueError(f"{path} has no rows")
-    if all(map(NUMBER.fullmatch, names)):
+    if all(map(NUMBER.fullmatch, header)):
         text = "the first line holds numbers; it must name the columns"
-        raise ValueError(f"{path}: {text}")
+        raise ValueError(text if any(header) else "has no rows")
     for name in (*COLUMNS, *(TARGET if training else ())):
-        if names.count(name) != 1:
-            why = "twice or more" if name in names else "not"
-            listed = ", ".join(map(ascii, names[:8])) + ", ..." * (len(names) > 8)
-            text = f"the column {name!a} is {why} in the header: {listed}"
-            raise ValueError(f"{path}: {text}")
-    if COLUMNS:
-        features = list(map(names.index, COLUMNS))
-    else:
-        features = [k for k, name in enumerate(names) if name not in TARGET]
-    if COLUMNS or TARGET:
-        targets = [names.index(name) for name in TARGET if name in names]
-    else:
-        features, targets = features[:INPUTS], features[INPUTS:]
-        counts = {OUTPUTS, 1} if TARGETS_ARE == "distribution" else {OUTPUTS}
-        if training and not targets:
-            raise ValueError(f"{path} has no targets")
-        if len(targets) not in (counts if training else counts | {0}):
-            text = f"{len(names)} columns, where x has {INPUTS} and y {OUTPUTS}"
-            raise ValueError(f"{path}: {text}")
-    if len(features) != INPUTS:
-        text = f"{len(features)} columns beside the targets, where x has {INPUTS}"
-        raise ValueError(f"{path}: {text}")
-    return features + targets * training
+        if header.count(name) != 1:
+            why = "twice or more" if name in header else "not"
+            listed = ", ".join(map(ascii, header[:8])) + ", ..." * (len(header) > 8)
+            raise ValueError(f"the column {name!a} is {why} in the header: {listed}")
+    others = [k for k, name in enumerate(header) if name not in TARGET]
+    x, y = [header.index(name) for name in COLUMNS] or others, []
+    if TARGET and training:
+        y = [header.index(name) for name in TARGET]
+    elif not TARGET:
+        x, y = x[:INPUTS], x[INPUTS:]
+    counts = [len(TARGET) or OUTPUTS, 1 if TARGETS_ARE == "distribution" else OUTPUTS]
+    if len(x) != INPUTS or len(y) not in (counts if training else [*counts, 0]):
+        raise ValueError(f"{len(header)} columns, where x has {INPUTS} and y {OUTPUTS}")
+    return x, y if training else []

@@ -19,9 +19,10 @@ from symnn.targets.python.runtime.constants import (
     SHUFFLE,
     SIZE,
     STATES,
+    TARGETS_ARE,
     Arrays,
 )
-from symnn.targets.python.runtime.data import _as_rows, _dtype
+from symnn.targets.python.runtime.data import _dtype
 from symnn.targets.python.runtime.endings import DivergedError
 from symnn.targets.python.runtime.memory import PIECE, SPARE, STEPS
 from symnn.targets.python.runtime.plan import _optimizer, _Plan
@@ -197,10 +198,12 @@ class _Run:
 
     def _samples(self, rows: slice | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """x and y of these rows, as the steps take them."""
-        x = self.x[rows]
+        x, y = self.x[rows], self.y[rows]
         if "x_mean" in self.scaling:
             x = (x - self.scaling["x_mean"]) / self.scaling["x_scale"]
-        return x, _as_rows(self.y[rows])
+        if TARGETS_ARE == "distribution" and y.size == len(y):
+            y = np.eye(OUTPUTS)[y.reshape(-1).astype(int)]
+        return x, y.reshape(-1, OUTPUTS)
 
     def _steps(self, plan: _Plan, first: int, count: int) -> None:
         """So many steps, from this slot of the plan on, or those before a stop."""

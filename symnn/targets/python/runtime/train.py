@@ -1,28 +1,35 @@
-"""Training by the readable functions."""
+"""Training by the statements of the derivation, with all that it can be made with."""
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable
 
 import numpy as np
 
+from symnn.targets.python.runtime.checkpoints import _Keeper
 from symnn.targets.python.runtime.constants import (
     BATCH_SIZE,
-    DTYPE,
     EPOCHS,
     LEARNING_RATE,
-    MASKS,
     PARAMETERS,
     SEED,
     SHUFFLE,
     STATES,
     Arrays,
 )
-from symnn.targets.python.runtime.data import _dtype, _features, _targets
-from symnn.targets.python.runtime.endings import DivergedError
+from symnn.targets.python.runtime.data import SCALING, _dtype, _features, _targets
+from symnn.targets.python.runtime.endings import DivergedError, Interrupted
+from symnn.targets.python.runtime.flat import _named, _parts
 from symnn.targets.python.runtime.initial import initialize
-from symnn.targets.python.runtime.model import _update, loss_and_gradients
+from symnn.targets.python.runtime.masks import _masks
+from symnn.targets.python.runtime.model import _gradients, _update
+from symnn.targets.python.runtime.parts import _checked
+from symnn.targets.python.runtime.processes import _with_common_scaling
+from symnn.targets.python.runtime.saved import _Saved
 from symnn.targets.python.runtime.scaling import _with_scaling
+from symnn.targets.python.runtime.summing import _summed
 
 
 def train(
@@ -35,55 +42,79 @@ def train(
     learning_rate: float = LEARNING_RATE,
     seed: int = SEED,
     callback: Callable[[int, float, Arrays], object] | None = None,
+    reduce: Callable[[np.ndarray], object] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: int | None = None,
+    resume: bool = False,
 ) -> tuple[Arrays, list[float]]:
     """Gradient descent; returns the parameters and the mean loss of every epoch.
 
     params: where to start (default: initialize(seed)); never changed in place.  If STANDARDIZE
     is true, x_mean and x_scale of x are added, unless they are there.
     batch_size: rows a step (None: all); the last batch of an epoch may be shorter.
-    callback(epoch, loss, params) is called after every epoch.  Raises DivergedError.
+    callback(epoch, loss, params) is called after every epoch.
+    Raises DivergedError, and after Ctrl-C Interrupted.
+    reduce(vector) sums a flat vector over processes, in place: the unnormalised gradients
+    of the data, their loss, and the number of samples; the losses of the history and of
+    the callback are those over all processes.
+    checkpoint: a folder for the file "checkpoint", from which the run goes on bit by bit.
+    every: epochs between checkpoints (None: a hundredth of all); the last is always kept.
+    resume: go on from the checkpoint, or start where there is none yet; ``epochs`` counts
+    from the start, and may be raised.  Raises CheckpointError.
     """
     if batch_size is not None and batch_size < 1:
         raise ValueError(f"batch_size must be at least 1, not {batch_size}")
-    params = dict(initialize(seed) if params is None else params)
-    params = _with_scaling(params, x)
-    x, y = np.asarray(x), np.asarray(y)
-    _targets(params, y, len(_features(params, x)))
-    rows, t, history, last = min(batch_size or len(x), len(x)), 0, list[float](), params
-    zeros = {k: np.zeros(shape, _dtype(params)) for k, shape in PARAMETERS.items()}
-    states = {k: (v,) * len(STATES) for k, v in zeros.items()}
+    if reduce is not None and checkpoint is not None:
+        raise ValueError("no checkpoint with reduce: save the params in the callback")
+    params = initialize(seed) if params is None else params
+    params = _with_common_scaling(params) if reduce else _with_scaling(params, x)
+    dtype = _dtype(params)
+    x, y = _checked(params, x, y)
+    rows, t, history = min(batch_size or len(x), len(x)), 0, list[float]()
+    # all parameters in one vector, of which here has the parts by their names
+    theta = np.concatenate([params[k] for k in PARAMETERS], axis=None, dtype=dtype)
+    here, last = _parts(theta), theta.copy()
+    state = tuple(np.zeros_like(theta) for _ in STATES)
     rng = np.random.default_rng([seed, 1])
-    for epoch in range(1, epochs + 1):
-        order = np.arange(len(x))
-        if SHUFFLE and rows < len(x):
-            order = rng.permutation(len(x))
-        total = 0.0
-        for batch in np.split(order, range(rows, len(x), rows)):
-            t += 1
-            masks = (_masks(rng, len(batch)),) if MASKS else ()
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                L, gradients = loss_and_gradients(params, x[batch], y[batch], *masks)
-                if not np.isfinite(L):
-                    raise DivergedError(epoch, t, last, history)
-                after = {
-                    name: _update(params[name], g, states[name], learning_rate, t)
-                    for name, g in gradients.items()
-                }
-            if not all(np.isfinite(theta).all() for theta, _ in after.values()):
-                raise DivergedError(epoch, t, params, history)
-            last, params = params, {**params, **{k: v[0] for k, v in after.items()}}
-            states = {name: state for name, (_, state) in after.items()}
-            total += len(batch) * L
-        history.append(total / len(x))
-        if callback is not None:
-            callback(epoch, history[-1], dict(params))
-    return params, history
-
-
-def _masks(rng: np.random.Generator, rows: int) -> Arrays:
-    """Masks of inverted dropout: 0, or 1/(1 - rate)."""
-    masks = {}
-    for name, (units, rate) in MASKS.items():
-        kept = np.floor(rng.random((units, rows), DTYPE).T + (1.0 - rate))
-        masks[name] = kept / (1.0 - rate)
-    return masks
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    settings = {"batch size": rows, "learning rate": learning_rate, "seed": seed}
+    scaling = [params[name] for name in SCALING if name in params]
+    saved = _Saved(theta, state, rng, history, settings, params, [x, y, *scaling])
+    keeper = _Keeper(saved, checkpoint, every, epochs)
+    with quiet, keeper.running(resume):
+        t, state = saved.t, saved.state
+        try:
+            for epoch in range(len(history) + 1, epochs + 1):
+                total = samples = 0.0
+                order = np.arange(len(x))
+                if SHUFFLE and rows < len(x):
+                    rng.shuffle(order)
+                for first in range(0, len(x), rows):
+                    batch = slice(first, first + rows)
+                    x_now = _features(params, x[order[batch]], dtype)
+                    y_now = _targets(y[order[batch]], len(x_now), dtype)
+                    masks = _masks(rng, len(x_now))
+                    L, gradients = _gradients(here, x_now, y_now, masks)
+                    g = np.concatenate(list(gradients.values()), axis=None)
+                    count = float(len(x_now))
+                    if reduce is not None:
+                        L, g, count = _summed(reduce, L, g, here, len(x_now))
+                    samples += count
+                    total += count * L
+                    after, state = _update(theta, g, state, learning_rate, t + 1)
+                    if not math.isfinite(L + after @ after):  # or the square overflows
+                        finite = _named(params, theta if math.isfinite(L) else last)
+                        if not (math.isfinite(L) and np.isfinite(after).all()):
+                            raise DivergedError(epoch, t + 1, finite, history)
+                    last[:], theta[:], t = theta, after, t + 1
+                history.append(total / samples)
+                saved.note(t, state)
+                if callback is not None:
+                    callback(epoch, history[-1], _named(params, theta))
+                keeper.keep()
+        except KeyboardInterrupt:
+            if checkpoint is not None:
+                saved.go_back()
+                keeper.keep()
+            raise Interrupted(_named(params, theta), history, t) from None
+    return _named(params, theta), history
