@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
-
 import numpy as np
 
 from symnn.targets.python.runtime.constants import (
@@ -11,7 +9,6 @@ from symnn.targets.python.runtime.constants import (
     OUTPUTS,
     PARAMETERS,
     TARGETS_ARE,
-    Arrays,
 )
 from symnn.targets.python.runtime.model import loss_and_gradients
 
@@ -29,21 +26,19 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     if TARGETS_ARE == "distribution":
         y = np.eye(OUTPUTS)[rng.integers(OUTPUTS, size=4)]
 
-    def tried(gain: float) -> tuple[float, Arrays, Arrays]:
-        """How alike in size the gradients of all layers are for weights of this size."""
-        params = {name: values * 0.1 for name, values in drawn.items()}
-        for name, shape in PARAMETERS.items():
-            if len(shape) == 2:
-                params[name] = drawn[name] * gain / np.sqrt(shape[1])
-        with np.errstate(all="ignore"):
-            gradients = loss_and_gradients(params, x, y)[1]
-            sizes = [float(np.abs(g).max()) for g in gradients.values()]
-            alike = min(sizes) / max(*sizes, 1e-300)
-        return alike if np.isfinite(alike) else -1.0, params, gradients
-
+    # of several sizes of weights that at which the gradients of all layers are most alike:
     # in a deep network others vanish or explode, and then differences show nothing
-    _, params, gradients = max(map(tried, (0.5, 1.0, 1.4, 2.0, 4.0)), key=itemgetter(0))
-    floor = 1e-3 * max(float(np.abs(g).max()) for g in gradients.values())
+    best = -1.0
+    for gain in (0.5, 1.0, 1.4, 2.0, 4.0):
+        tried = {name: values * 0.1 for name, values in drawn.items()}
+        for name in (name for name, shape in PARAMETERS.items() if len(shape) == 2):
+            tried[name] = drawn[name] * gain / np.sqrt(PARAMETERS[name][1])
+        with np.errstate(all="ignore"):
+            found = loss_and_gradients(tried, x, y)[1]
+            sizes = [float(np.abs(g).max()) for g in found.values()]
+            alike = float(np.nan_to_num(min(sizes) / max(*sizes, 1e-300), nan=0.0))
+        if alike > best:
+            best, params, gradients, floor = alike, tried, found, 1e-3 * max(sizes)
     worst = 0.0
     for name, g in gradients.items():
         scale = max(float(np.abs(g).max()), floor, 1e-300)
