@@ -55,11 +55,11 @@ class Network(network.Network):
         """The text of the standalone training module.
 
         target: "numpy", to be read; "numpy-fast", whose steps are planned; "jax" or "c"; None:
-        that of the spec, "numpy" by default.  options, of "numpy": ``include``, what few need, of
-        "checkpoint", "reduce" and "streaming".  Of "c": ``weights``, parameters to bake in;
-        ``training=False``, which leaves training out; ``prefix``, of the names in the file
-        ("net").  Raises TypeError for others, ValueError for an unknown target, and SpecError for
-        a value that does not fit.
+        that of the spec, "numpy" by default.  options, of "numpy": ``include``, what few need, a
+        list of "checkpoint", "reduce" and "streaming", or these words between commas.  Of "c":
+        ``weights``, parameters to bake in; ``training=False``, which leaves training out;
+        ``prefix``, of the names in the file ("net").  Raises TypeError for others, ValueError for
+        an unknown target, and SpecError for a value that does not fit.
         """
         return generate(self, target, **options)
 

@@ -220,7 +220,7 @@ def test_the_layer_of_the_guide_is_derived_verified_generated_and_told(registere
     for net in with_the_layer(layer):
         derivation = net.derive()
         assert derivation.verify().ok
-        for target in ("numpy", "plain", *(["jax"] if find_spec("jax") else [])):
+        for target in ("numpy", "numpy-fast", *(["jax"] if find_spec("jax") else [])):
             assert net.compile(target).check() < (1e-6 if net.spec.model.dtype == "float64" else 1)
         for layout, kind in itertools.product(LAYOUTS, ("latex", "markdown", "html", "beamer")):
             text = extend.FORMATS[kind].printed(derivation, NotesOptions(layout=layout))
@@ -271,7 +271,7 @@ def test_the_target_of_the_guide_has_the_gradients_of_the_module(registered: Pat
                 net.generate("gradients")
             continue
         rng = np.random.default_rng(seed)
-        whole = net.compile("plain")
+        whole = net.compile()
         params = {n: rng.normal(size=a.shape) for n, a in whole.initialize(seed).items()}
         x = rng.normal(size=(5, net.inputs))
         y = whole.predict(params, rng.normal(size=(5, net.inputs)))

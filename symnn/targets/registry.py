@@ -80,7 +80,9 @@ PARTS = {
 }
 
 
-def _numpy(network: Network, include: Collection[str] = ()) -> Files:
+def _numpy(network: Network, include: str | Collection[str] = ()) -> Files:
+    """include: what few need, of PARTS, as a collection or between commas."""
+    include = include.split(",") if isinstance(include, str) else include
     if unknown := sorted(set(include).difference(PARTS)):
         raise ValueError(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
     derivation = derive(network)

@@ -52,9 +52,11 @@ def test_what_is_left_out_is_refused_with_the_command_that_brings_it(
             module.train(x, y, epoch=1)
 
 
-def test_unknown_parts_are_refused() -> None:
+def test_parts_are_named_in_a_list_or_between_commas() -> None:
     with pytest.raises(ValueError, match="unknown part 'gpu'; known: checkpoint, reduce, stream"):
         network().generate(include=["gpu"])
+    both = network().generate(include=["checkpoint", "reduce"])
+    assert network().generate(include="checkpoint,reduce") == both
     with pytest.raises(ValueError, match="the target numpy-fast takes no include"):
         network().generate("numpy-fast", include=["reduce"])
 

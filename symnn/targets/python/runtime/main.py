@@ -28,7 +28,8 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="train, predict or check this network")
     commands = parser.add_subparsers(dest="command", required=True)
-    fit = commands.add_parser("train", argument_default=argparse.SUPPRESS)
+    text = "train on DATA and write the weights"
+    fit = commands.add_parser("train", help=text, argument_default=argparse.SUPPRESS)
     fit.add_argument("data")
     fit.add_argument("-o", "--output", default=str(Path(__file__).with_suffix(".npz")))
     fit.add_argument("--epochs", type=int, default=EPOCHS)

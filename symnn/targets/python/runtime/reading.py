@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import re
+import warnings
+from typing import Any
 
 import numpy as np
 
@@ -30,23 +32,24 @@ def _read(path: str, training: bool) -> tuple[np.ndarray, ...]:
         if missing := [name for name in wanted if name not in arrays]:
             raise ValueError(f"{path}: {missing[0]} is not there")
         return tuple(arrays[name] for name in wanted)
-    table = []
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(filter(any, rows), [])]
+            rows = filter(any, csv.reader(file, strict=True))
+            header = [name.strip() for name in next(rows, [])]
             x, y = _positions(header, training)
-            for row in filter(any, rows):
-                if len(row) != len(header):
-                    text = f"line {rows.line_num} has {len(row)} columns, the header"
-                    raise ValueError(f"{text} {len(header)}")
-                table.append([float(row[k]) for k in (*x, *y)])
-        if not table:
+            # of other columns it counts that the rows have them
+            others = dict.fromkeys({*range(len(header))} - {*x, *y}, lambda _: 0.0)
+            marks: Any = {"delimiter": ",", "quotechar": '"', "comments": None}
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that there are no rows
+                table = np.loadtxt(file, converters=others, ndmin=2, **marks)
+        if not table.size:
             raise ValueError("has no rows")
+        if (found := table.shape[1]) != len(header):
+            raise ValueError(f"{found} columns of numbers, {len(header)} in the header")
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
-    found = np.array(table)
-    return (found[:, :INPUTS], found[:, INPUTS:])[: 1 + training]
+    return (table[:, x], table[:, y])[: 1 + training]
 
 
 def _positions(header: list[str], training: bool) -> tuple[list[int], list[int]]:

@@ -101,7 +101,7 @@ def train(
                         L, g, count = _summed(reduce, L, g, here, len(x_now))
                     samples += count
                     total += count * L
-                    after, state = _update(theta, g, state, learning_rate, t + 1)
+                    after, state = _update(theta, g, state, float(learning_rate), t + 1)
                     if not math.isfinite(L + after @ after):  # or the square overflows
                         finite = _named(params, theta if math.isfinite(L) else last)
                         if not (math.isfinite(L) and np.isfinite(after).all()):
