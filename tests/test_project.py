@@ -130,7 +130,7 @@ MODULE = {
     "check": "seed entries rtol",
 }
 CHECKPOINTS = "checkpoint every resume"
-ADDED = {"numpy": "", "jax": CHECKPOINTS, "numpy-fast": f"reduce {CHECKPOINTS}"}
+ADDED = {"numpy": "", "jax": CHECKPOINTS, "fast": f"reduce {CHECKPOINTS}"}
 
 
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda m: m.__name__)
