@@ -68,8 +68,8 @@ def check(units: tuple[int, ...]) -> Found:
 HEAD = """# Memory and time of `symnn check`
 
 The peak of resident memory and the time of `symnn check` on specs near the caps (2,000 layers, 10^6
-units a layer, 10^8 parameters), on {machine}. The bound is {bound:,} MiB. Half of the time at 10^8
-parameters, and most of the memory, is the generated module's own check, with all its weights.
+units a layer, 10^8 parameters), on {machine}. The bound is {bound:,} MiB. At 10^8
+parameters nearly all of the memory is the generated module's own check, which has all the weights.
 
 Measured by `python tests/benchmarks/check.py`.
 """
