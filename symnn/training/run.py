@@ -29,7 +29,7 @@ from symnn.io.files import (
 )
 from symnn.io.npz import read_weights
 from symnn.nn.losses import LOSSES
-from symnn.targets.registry import generate_files, live, target_of
+from symnn.targets.registry import TARGETS, generate_files, live, target_of
 from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
@@ -128,10 +128,10 @@ def train(
     progress: Progress | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> Result:
-    """Generate, train and score a network as its spec says, and write its three files.
+    """Generate, train and score a network as its spec says, and write its files.
 
-    All that is given is looked at before the first step, the checkpoint too, and the three
-    files are written together at the end, however training ends; so they always fit each other.
+    All that is given is looked at before the first step, the checkpoint too, and the files
+    are written together at the end, however training ends; so they always fit each other.
     progress(epoch, loss) is called after every epoch.  Raises SpecError (no data), DataError,
     NpzError, OutputError, InputError (a checkpoint that does not fit), Diverged and Interrupted.
     """
@@ -147,7 +147,11 @@ def train(
     fit, held = _parts(whole, network)
     target = target_of(network)
     options = {"include": ["checkpoint"]} if checkpoints is not None and target == "numpy" else {}
+    if (needs := TARGETS[target].needs) is not None:
+        needs()
     texts = generate_files(network, target, **options)
+    for suffix in texts:
+        check_writable(files.module.with_suffix(suffix), force=force, base=files.base)
     module: Any = live(texts, spec.output.module)
     params = _start(network, module, fit)
     for part in (fit, held) if len(held.x) else (fit,):
