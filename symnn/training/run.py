@@ -30,7 +30,7 @@ from symnn.io.files import (
 from symnn.io.npz import read_weights
 from symnn.nn.losses import LOSSES
 from symnn.targets.in_memory import live_in_memory
-from symnn.targets.registry import generate_files, live, target_of
+from symnn.targets.registry import TARGETS, generate_files, live, target_of
 from symnn.training.scores import Scores, doubts, scores
 
 Arrays: TypeAlias = dict[str, Any]
@@ -134,13 +134,13 @@ def train(
     checkpoints: Checkpoints | None = None,
     in_memory: bool = False,
 ) -> Result:
-    """Generate, train and score a network as its spec says, and write its three files.
+    """Generate, train and score a network as its spec says, and write its files.
 
     in_memory: nothing is generated, every line is SymPy's lambdify of it, and there are two
     files; without checkpoints, and Ctrl-C keeps nothing.
 
-    All that is given is looked at before the first step, the checkpoint too, and the three
-    files are written together at the end, however training ends; so they always fit each other.
+    All that is given is looked at before the first step, the checkpoint too, and the files
+    are written together at the end, however training ends; so they always fit each other.
     progress(epoch, loss) is called after every epoch.  Raises SpecError (no data), DataError,
     NpzError, OutputError, InputError (a checkpoint that does not fit), Diverged and Interrupted.
     """
@@ -157,7 +157,11 @@ def train(
     fit, held = _parts(whole, network)
     target = target_of(network)
     options = {"include": ["checkpoint"]} if checkpoints is not None and target == "numpy" else {}
+    if (needs := TARGETS[target].needs) is not None and not in_memory:
+        needs()
     texts = {} if in_memory else generate_files(network, target, **options)
+    for suffix in texts:
+        check_writable(files.module.with_suffix(suffix), force=force, base=files.base)
     module: Any = live_in_memory(network) if in_memory else live(texts, spec.output.module)
     params = _start(network, module, fit)
     for part in (fit, held) if len(held.x) else (fit,):

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from support.random_networks import leaves_of, module_gradients, random_network
 
-from symnn import Dense, Dropout, Network, SpecError
+from symnn import Dense, Dropout, Network, SpecError, load
 from symnn.cli.main import run
 from symnn.targets.c.compiler import sizes
 from symnn.targets.registry import generate_files
@@ -636,6 +636,18 @@ def test_weights_of_a_file_are_baked_in(tmp_path: Path) -> None:
     assert wrong.returncode == 2 and "A_1" in wrong.stderr
     numpy = command("generate", "xor", "--weights", "w.npz", cwd=tmp_path)
     assert numpy.returncode == 2 and "--target c" in numpy.stderr
+
+
+def test_train_writes_the_c_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And leaves a file of others alone, before the first step."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "xor_net.h").write_text("mine")
+    assert run(["train", "xor", "--target", "c"]) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["xor_net.h"]
+    (tmp_path / "xor_net.h").unlink()
+    assert run(["train", "xor", "--target", "c"]) == 0
+    for suffix, text in generate_files(load("xor"), "c").items():
+        assert (tmp_path / f"xor_net{suffix}").read_text() == text
 
 
 def test_the_command_takes_a_prefix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,6 @@ import os
 import zipfile
 import zlib
 from collections.abc import Iterable
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +71,7 @@ def _is_saved(path: Path) -> bool:
 def _digest(archive: zipfile.ZipFile) -> bytes:
     """8 bytes that change with the names or contents of the arrays, the mark apart."""
     digest = hashlib.sha256()
-    for entry in sorted(archive.infolist(), key=attrgetter("filename")):
+    for entry in sorted(archive.infolist(), key=lambda entry: entry.filename):
         if entry.filename != f"{MARK}.npy":
             digest.update(f"{entry.filename}\n{entry.file_size}\n".encode())
             digest.update(archive.read(entry))
