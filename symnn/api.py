@@ -18,8 +18,9 @@ from symnn.engine.complex_step import Report
 from symnn.formats import registry as formats
 from symnn.formats.figure import picture
 from symnn.formats.showing import show
+from symnn.io.fields import Field, check_argument
 from symnn.notation.notation import Notation
-from symnn.notes.options import NotesOptions
+from symnn.notes.options import NotesOptions, notes_options
 from symnn.spec.reader import load_spec
 from symnn.targets.in_memory import lambdify_gradients
 from symnn.targets.registry import compile_module, generate
@@ -118,15 +119,19 @@ class Derivation(derivation.Derivation):
         options: notation, layout, detail, language, figures (whether there are any), numbers
         (of a worked example: "none", "decimal" or "pencil"; None: those of the spec), story
         ("reference" or "tutorial"), method ("chain" or "differential"), select, code.
-        Raises ValueError, OutputError, TexError.
+        Raises TypeError for others, ValueError, OutputError, TexError.
         """
-        return formats.save(self, Path(path), NotesOptions(**options), force=force, bare=fragment)
+        asked = notes_options("save", options)
+        return formats.save(self, Path(path), asked, force=force, bare=fragment)
 
     def show(self, height: int = 640, **options: Any) -> None:
         """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
         elsewhere in the browser.  options: those of :meth:`save`.  OSError where none opens.
+        SpecError for a height that is none.
         """
-        show(formats.html(self, NotesOptions(**options)), self.network.spec.output.module, height)
+        check_argument("show", "height", Field("integer", minimum=1), height)
+        text = formats.html(self, notes_options("show", options))
+        show(text, self.network.spec.output.module, height)
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())

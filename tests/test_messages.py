@@ -101,6 +101,22 @@ WRONG = {
         "select must be labels of equations, not the integer 5",
     ),
     "select, unknown": (lambda: NET.derive().latex(select="A-9"), ValueError, "known: F, z-1"),
+    "save, a keyword": (
+        lambda: NET.derive().save("x.tex", notaton="ng"),
+        TypeError,
+        "save: no option 'notaton'; did you mean 'notation'",
+    ),
+    "show, a keyword": (
+        lambda: NET.derive().show(heigth=3),
+        TypeError,
+        "show: no option 'heigth'; known: beside, code",
+    ),
+    "show, a height": (lambda: NET.derive().show("a"), SpecError, "height: must be an integer"),
+    "figures": (
+        lambda: NET.derive().save("x.tex", figures="no"),
+        ValueError,
+        'figures must be True, False or None, not the string "no"',
+    ),
     "suffix": (lambda: NET.derive().save("x.docx"), ValueError, r"'.docx'; known: .html, .ipynb"),
     "target": (lambda: NET.compile("nump"), ValueError, "'nump'; did you mean 'numpy'"),
     "an option that a target lacks": (
@@ -146,3 +162,20 @@ def test_a_wrong_argument_is_answered_with_its_place_and_the_way_out(case, tmp_p
     with pytest.raises(kind, match=words):
         call()
     assert not list(tmp_path.iterdir())
+
+
+SETTINGS = {
+    "epochs": ("ten", 1.5, -1),
+    "batch_size": (0, 1.5, "a"),
+    "seed": (-1, "a", 0.5),
+    "learning_rate": ("a", float("nan"), float("inf"), None),
+}
+
+
+@pytest.mark.parametrize("target", ["numpy", "numpy-fast"])
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_setting_of_training_that_is_none_is_refused_by_name(name, target):
+    module = NET.compile(target)
+    for value in SETTINGS[name]:
+        with pytest.raises(ValueError, match=f"^{name} must be "):
+            module.train(X, Y, **{"epochs": 1, name: value})

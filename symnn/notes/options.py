@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from symnn.io.errors import suggestion
+from symnn.io.fields import check_names, kind_of
 from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
 from symnn.language.phrases import PHRASES
 from symnn.notation.books import LAYOUTS, NOTATIONS
@@ -58,6 +60,16 @@ class NotesOptions:
             value = getattr(self, name)
             if value is not None and not isinstance(value, Notation) and value not in known:
                 raise ValueError(f"unknown {name} {value!r}; {suggestion(str(value), known)}")
+        for name in ("figures", "ticks", "code"):
+            value = getattr(self, name)
+            if value not in (True, False, None):
+                raise ValueError(f"{name} must be True, False or None, not {kind_of(value)}")
 
 
 DEFAULT = NotesOptions()
+
+
+def notes_options(function: str, given: Mapping[str, Any]) -> NotesOptions:
+    """Keywords that a function was given; TypeError with the nearest for one that is unknown."""
+    check_names(function, given, [field.name for field in fields(NotesOptions)])
+    return NotesOptions(**given)

@@ -197,7 +197,9 @@ def test_the_shapes_in_a_message_are_those_of_the_whole_arrays() -> None:
 @pytest.mark.parametrize("batch_size", [0, -1])
 def test_a_batch_has_a_row(batch_size: int) -> None:
     net = network()
-    with pytest.raises(ValueError, match=f"batch_size must be at least 1, not {batch_size}"):
+    with pytest.raises(
+        ValueError, match=f"batch_size must be a whole number, at least 1, not {batch_size}"
+    ):
         net.compile().train(*drawn(net), batch_size=batch_size)
 
 

@@ -194,7 +194,12 @@ def test_the_callback_sees_every_epoch_and_arrays_never_change() -> None:
         (np.zeros((4, 2)), np.zeros((4, 2)), {}, r"x must have the shape \(N, 3\)"),
         (np.zeros((4, 3)), np.zeros((3, 2)), {}, r"y must have the shape \(4, 2\), not \(3, 2\)"),
         (np.full((4, 3), np.nan), np.zeros((4, 2)), {}, "x holds a value that is not finite"),
-        (np.zeros((4, 3)), np.zeros((4, 2)), {"batch_size": 0}, "batch_size must be at least 1"),
+        (
+            np.zeros((4, 3)),
+            np.zeros((4, 2)),
+            {"batch_size": 0},
+            "batch_size must be a whole number, at least 1",
+        ),
     ],
 )
 def test_bad_data_is_one_clear_error(x: Any, y: Any, options: Any, message: str) -> None:

@@ -16,7 +16,7 @@ from symnn.targets.python.runtime.constants import (
     SEED,
     Arrays,
 )
-from symnn.targets.python.runtime.data import _features, _targets
+from symnn.targets.python.runtime.data import _check_settings, _features, _targets
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.jax_run import _native, _Run
 from symnn.targets.python.runtime.scaling import _with_scaling
@@ -53,8 +53,7 @@ def train(
     processes, after jax.distributed.initialize(), train as one: each calls train with the
     same arguments, among them a folder that all see, and has the same result.
     """
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    _check_settings(epochs, batch_size, learning_rate, seed)
     params = _native(initialize(seed) if params is None else params)
     params = _with_scaling(params, x)
     x = _features(params, x)

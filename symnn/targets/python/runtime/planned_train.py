@@ -17,6 +17,7 @@ from symnn.targets.python.runtime.constants import (
     SIZE,
     Arrays,
 )
+from symnn.targets.python.runtime.data import _check_settings
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.parts import _checked
 from symnn.targets.python.runtime.processes import _with_common_scaling
@@ -61,8 +62,7 @@ def train(
     a step of it; 3 x the parameters, and the optimizer's states; 3 x the activations of a
     batch; and 3 MB.
     """
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    _check_settings(epochs, batch_size, learning_rate, seed)
     if reduce is not None and checkpoint is not None:
         raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = dict(initialize(seed) if params is None else params)

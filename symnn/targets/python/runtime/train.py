@@ -19,7 +19,13 @@ from symnn.targets.python.runtime.constants import (
     STATES,
     Arrays,
 )
-from symnn.targets.python.runtime.data import SCALING, _dtype, _features, _targets
+from symnn.targets.python.runtime.data import (
+    SCALING,
+    _check_settings,
+    _dtype,
+    _features,
+    _targets,
+)
 from symnn.targets.python.runtime.endings import DivergedError, Interrupted
 from symnn.targets.python.runtime.flat import _named, _parts
 from symnn.targets.python.runtime.initial import initialize
@@ -62,8 +68,7 @@ def train(
     resume: go on from the checkpoint, or start where there is none yet; ``epochs`` counts
     from the start, and may be raised.  Raises CheckpointError.
     """
-    if batch_size is not None and batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+    _check_settings(epochs, batch_size, learning_rate, seed)
     if reduce is not None and checkpoint is not None:
         raise ValueError("no checkpoint with reduce: save the params in the callback")
     params = initialize(seed) if params is None else params
