@@ -1,4 +1,4 @@
-"""What lets a line of the notes carry a tick: it was evaluated, and it held.
+"""What lets a line of the notes carry a tick: it and its printed formula were evaluated, and held.
 
 The lines of a large network are evaluated with fewer inputs and hidden units.
 """
@@ -6,18 +6,21 @@ The lines of a large network are evaluated with fewer inputs and hidden units.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
+import sympy as sp
 
 from symnn.checking.verify import SAMPLES, Sweep
 from symnn.derivation.any_depth import LAYERS, size
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.network import Network
 from symnn.derivation.sweeps import Derived, shortened
-from symnn.engine.complex_step import H
+from symnn.engine.complex_step import ENTRYWISE, H
 from symnn.engine.ir import Line
+from symnn.formulas.tree import Formula
+from symnn.formulas.value import NoValueError, value
 
 POINTS = 3  # random points at which a line is evaluated
 LARGE, WIDTH = 5_000, 6  # parameters above which a twin of this width is evaluated
@@ -53,6 +56,33 @@ class Evidence:
         if line not in self.errors:
             self.errors[line] = self._error(line)
         return self.errors[line]
+
+    def printed(
+        self, line: Line, sides: tuple[Formula, Formula], indices: Sequence[sp.Symbol] | None
+    ) -> float | None:
+        """The larger of the errors of the line and of its formula, which is computed as it stands.
+
+        sides: of the formula, in matrix form, or by entries with these indices of the left one.
+        None as well where the formula stands for more than numbers.
+        """
+        error = self.error(line)
+        if error is None:
+            return None
+        own = self.lines[line]
+        for point in self.points:
+            sizes = {sp.Symbol(n, integer=True, positive=True): k for n, k in point.sizes.items()}
+            sizes |= {a.symbol: point.evaluator.size(a) for a in own.axes}
+            arrays = {**point.known, own.lhs.name: point.evaluator.line(own)[0]}
+            try:
+                wanted, found = (value(side, arrays, sizes, indices) for side in sides)
+            except NoValueError:
+                return None
+            largest = float(np.abs(wanted).max(initial=0.0)) or point.summands[own.lhs.name]
+            difference = float(np.abs(found - wanted).max(initial=0.0)) / (largest or 1.0)
+            if not difference <= ENTRYWISE:
+                return None
+            error = max(error, difference)
+        return error
 
     def _error(self, line: Line) -> float | None:
         if line not in self.lines or line.lhs.wrt is None:

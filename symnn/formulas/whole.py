@@ -117,13 +117,8 @@ def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> Formula:
     return total(found)
 
 
-def penalties(line: Line, decays: Sequence[Term], notation: Notation) -> str:
-    """The penalties of the weights of all layers, a term each, as one sum over the layers."""
-    return Printer(notation).tex(penalty(line, decays, notation))
-
-
 def penalty(line: Line, decays: Sequence[Term], notation: Notation) -> Formula:
-    """The same as a formula, in the letters of a layer in general."""
+    """The penalties of the weights of all layers, a term each, as one sum over the layers."""
     k, last = notation.layer_letter, notation.layer(len(decays))
     general = notation.labelled(lambda _: k)
     writer = MatrixWriter(general, "sample")

@@ -4,48 +4,78 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from symnn.engine.ir import Line, Step
-from symnn.formulas.index import is_decay, line_sides
-from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.index import is_decay, line_formulas
+from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
 from symnn.formulas.shapes import shape_tex
-from symnn.formulas.whole import DEEP, penalties
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import Formula, total
+from symnn.formulas.whole import DEEP, penalty
 from symnn.notes.context import Context, read_names
 from symnn.notes.document import Row
 from symnn.notes.reasons import reason_of
 
 
-def sides(context: Context, line: Line) -> tuple[str, str]:
-    """The two sides of a line, in matrix notation where there is one, or else by entries.
+class Sides(NamedTuple):
+    """The formulas of the two sides of a line; by_entries: in index notation."""
+
+    left: Formula
+    right: Formula
+    by_entries: bool
+
+    def tex(self, context: Context) -> tuple[str, str]:
+        """The same as TeX."""
+        printer = Printer(context.notation)
+        return printer.tex(self.left), printer.tex(self.right)
+
+
+def by_entries(context: Context, line: Line) -> Sides:
+    """A line in index notation."""
+    return Sides(*line_formulas(line, context.notation, context.layout), True)
+
+
+def formulas_of(context: Context, line: Line) -> Sides:
+    """A line in matrix notation where there is one, or else by entries.
 
     Many penalties are one sum over the layers.
     """
     decays = [t for t in line.terms if is_decay(t)] if line.lhs.name == "L" else []
     try:
         if len(decays) <= DEEP:
-            return matrix_sides(line, context.notation, context.layout)
-        total = penalties(line, decays, context.notation)
+            return Sides(*matrix_formulas(line, context.notation, context.layout), False)
+        last = penalty(line, decays, context.notation)
     except NoMatrixFormError:
-        return line_sides(line, context.notation, context.layout)
+        return by_entries(context, line)
     rest = replace(line, terms=tuple(t for t in line.terms if not is_decay(t)))
-    left, right = sides(context, rest)
-    return left, f"{right} + {total}"
+    found = formulas_of(context, rest)
+    return found._replace(right=total([found.right, last]))
+
+
+def sides(context: Context, line: Line) -> tuple[str, str]:
+    """The two sides of a line as TeX."""
+    return formulas_of(context, line).tex(context)
 
 
 def row_of(context: Context, line: Line, reason: str = "") -> Row:
     """One line."""
-    left, right = sides(context, line)
-    relation = r"\leftarrow" if line.lhs.name.endswith("_next") else "="
+    found = formulas_of(context, line)
+    left, right = found.tex(context)
+    relation = r"\leftarrow" if line.lhs.kind == "next" else "="
     # the shortest notes show no shapes
     shaped = context.detail != "answer"
     shape = shape_tex(line, context.notation, context.layout) if shaped else ""
-    label, error = context.label(line.lhs.name), error_of(context, line)
+    label, error = context.label(line.lhs.name), error_of(context, line, found)
     return Row(left, right, reason, relation, shape=shape, error=error, label=label)
 
 
-def error_of(context: Context, line: Line) -> float | None:
-    """The error of this very line where it was evaluated, and held."""
-    return context.evidence.error(line) if context.evidence else None
+def error_of(context: Context, line: Line, found: Sides) -> float | None:
+    """The error of this very line, as it is printed, where it was evaluated, and held."""
+    if context.evidence is None:
+        return None
+    indices = [a.symbol for a in line.lhs.axes] if found.by_entries else None
+    return context.evidence.printed(line, (found.left, found.right), indices)
 
 
 def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
@@ -142,8 +172,9 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
     before, same = "", ""
     if context.detail == "full":
         line, why = forms[0]
-        before, same = line_sides(line, context.notation, context.layout)
-        rows.append(Row(before, same, why[0], error=error_of(context, line)))
+        found = by_entries(context, line)
+        before, same = found.tex(context)
+        rows.append(Row(before, same, why[0], error=error_of(context, line, found)))
         forms[0] = line, [say("matrix")]  # left out below where it has no such form
     for line, why in forms:
         row = row_of(context, line, say("join_reasons").join(why))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -17,8 +18,10 @@ from symnn.checking.evidence import LARGE, evidence, narrow
 from symnn.engine.ir import Line, Term
 from symnn.formats.registry import document, github, html
 from symnn.formulas.index import line_sides
+from symnn.formulas.tree import MUL, Formula, Number, Product, within
 from symnn.language.options import DETAILS
 from symnn.notation.books import AFFINE, LAYOUTS
+from symnn.notes import rows as notes_rows
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Equations, Paragraph, Row
 from symnn.notes.options import NotesOptions
@@ -130,3 +133,23 @@ def test_every_format_prints_shapes_and_ticks() -> None:
     shape = r"n_{1}{\times}n_{2} \cdot n_{2}{\times}1"
     for text, tick in ((document(d), r"\tick"), (html(d), "✓"), (github(d), r"\ \checkmark")):
         assert shape in text and text.count(tick) > 5
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("form", ["matrix_formulas", "line_formulas"])
+def test_a_right_line_that_is_printed_wrong_has_no_tick(
+    form: str, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    d, printed = symnn.load("norm_loss").derive(), getattr(notes_rows, form)
+
+    def wrong(*given: Any) -> tuple[Formula, Formula]:
+        left, right = printed(*given)
+        return left, Product((Number("1.001"), within(right, MUL)))
+
+    options = NotesOptions(layout=layout, detail="full")
+    before = ticks(tell(d, options))
+    monkeypatch.setattr(notes_rows, form, wrong)
+    notes = tell(d, options)
+    assert any(before) and any("1.001" in row.right for row in rows(notes))
+    assert not [row for row in rows(notes) if row.checked and "1.001" in row.right]
+    assert sum(ticks(notes)) < sum(before)
