@@ -333,8 +333,9 @@ def _power(base: Array, exponent: sp.Expr, value: Array) -> Array:
 def apply(function: type, argument: Array) -> Array:
     """A function of the table, or of SymPy, of every component of an array."""
     evaluator = Evaluator([], {})
-    evaluator.arrays = {"argument": argument}
-    return evaluator.value_of(function(sp.Symbol("argument", real=True)))
+    evaluator.arrays = {"argument": argument.reshape(-1)}
+    found = evaluator.value_of(function(sp.Symbol("argument", real=True)))
+    return np.broadcast_to(found, argument.size).reshape(argument.shape)
 
 
 def evaluate(
