@@ -39,6 +39,7 @@ lint: .venv/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python tests/budget.py
 
 generated: .venv/installed
 	mkdir -p generated

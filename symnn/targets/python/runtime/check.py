@@ -9,6 +9,7 @@ from symnn.targets.python.runtime.constants import (
     OUTPUTS,
     PARAMETERS,
     TARGETS_ARE,
+    Arrays,
 )
 from symnn.targets.python.runtime.model import loss_and_gradients
 
@@ -22,33 +23,31 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     ArithmeticError if the error exceeds rtol.
     """
     rng = np.random.default_rng(seed)
-    params = {name: rng.normal(size=shape) for name, shape in PARAMETERS.items()}
     x = rng.normal(size=(4, INPUTS))
     y: np.ndarray = rng.uniform(0.1, 0.9, (4, OUTPUTS))
     if TARGETS_ARE == "distribution":
         y = rng.integers(OUTPUTS, size=4)
-    for v in params.values():
-        v *= 1.0 / np.sqrt(v.shape[1]) if v.ndim == 2 else 0.1
 
-    def sizes(factor: float) -> dict[str, float]:
-        """The largest gradients once the weights are so many times as large, in place."""
-        for weights in params.values():
-            if weights.ndim == 2:
-                weights *= factor
+    def drawn(gain: float) -> Arrays:
+        own = np.random.default_rng([seed, 1])
+        sizes = {k: gain / s[1] ** 0.5 if s[1:] else 0.1 for k, s in PARAMETERS.items()}
+        return {k: own.normal(0.0, sizes[k], s) for k, s in PARAMETERS.items()}
+
+    def largest(gradients: Arrays) -> dict[str, float]:
+        return {k: float(max(g.max(), -g.min())) for k, g in gradients.items()}
+
+    def alike(gain: float) -> float:
         with np.errstate(all="ignore"):
-            gradients = loss_and_gradients(params, x, y)[1]
-        return {name: float(np.abs(g).max()) for name, g in gradients.items()}
+            found = largest(loss_and_gradients(drawn(gain), x, y)[1]).values()
+            ratio = min(found) / max(*found, 1e-300)
+        return ratio if np.isfinite(ratio) else -1.0
 
-    # of several sizes of weights that at which the gradients of all layers are most alike:
-    # in a deep network others vanish or explode, and then differences show nothing
-    best, alike, last = 1.0, -1.0, 1.0
-    for gain in (0.5, 1.0, 1.4, 2.0, 4.0):
-        found, last = sizes(gain / last).values(), gain
-        if (ratio := min(found) / max(*found, 1e-300)) > alike and ratio < np.inf:
-            best, alike = gain, ratio
-    largest = sizes(best / last)
-    floor = 1e-3 * max(largest.values())
+    # weights of a size at which the gradients of all layers are about as large: in a deep
+    # network others vanish or explode, and then differences show nothing
+    params = drawn(max((0.5, 1.0, 1.4, 2.0, 4.0), key=alike))
     gradients = loss_and_gradients(params, x, y)[1]
+    scales = largest(gradients)
+    floor = 1e-3 * max(*scales.values(), 1e-297)
     places, entries = [], max(1, min(entries, 1000 // len(PARAMETERS)))
     for name in list(PARAMETERS)[:: -(-len(PARAMETERS) // 1000)]:
         size = gradients[name].size
@@ -66,8 +65,7 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
                 high = loss_and_gradients(params, x, y)[0]
                 params[name][at] = value - h
                 slope = (high - loss_and_gradients(params, x, y)[0]) / (2 * h)
-                scale = max(largest[name], floor, 1e-300)
-                error = min(error, abs(slope - gradient) / scale)
+                error = min(error, abs(slope - gradient) / max(scales[name], floor))
         params[name][at] = value
         worst = max(worst, error)
     if not worst <= rtol:

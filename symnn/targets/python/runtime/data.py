@@ -16,24 +16,16 @@ from symnn.targets.python.runtime.constants import (
 SCALING = ("x_mean", "x_scale")  # of the columns of x, where params have them
 
 
-def _check_settings(
-    epochs: int, batch_size: int | None, learning_rate: float, seed: int
-) -> None:
+def _check_settings(epochs: int, rows: int | None, rate: float, seed: int) -> None:
     """Raise ValueError for settings of train that are none."""
-    rows = 1 if batch_size is None else batch_size
-    for name, value, least in (
-        ("epochs", epochs, 0),
-        ("batch_size", rows, 1),
-        ("seed", seed, 0),
-    ):
+    whole = {"epochs": (epochs, 0), "seed": (seed, 0)}
+    whole |= {} if rows is None else {"batch_size": (rows, 1)}
+    for name, (value, least) in whole.items():
         if not isinstance(value, int | np.integer) or value < least:
-            text = f"{name} must be a whole number, at least {least}, not {value!r}"
-            raise ValueError(text)
-    number = isinstance(learning_rate, int | float | np.number)
-    if not number or not np.isfinite(learning_rate):
-        raise ValueError(
-            f"learning_rate must be a finite number, not {learning_rate!r}"
-        )
+            text = f"must be a whole number, at least {least}, not {value!r}"
+            raise ValueError(f"{name} {text}")
+    if not (isinstance(rate, int | float | np.number) and np.isfinite(rate)):
+        raise ValueError(f"learning_rate must be a finite number, not {rate!r}")
 
 
 def _dtype(params: Arrays) -> np.dtype:
