@@ -38,12 +38,12 @@ class Evidence:
         self.errors: dict[Line, float | None] = {}
         self.width: int | None = None
         evaluated = self.sweep
-        if not derivation.network.count and parameters(derivation.network) > LARGE:
+        if not derivation.network.depth_letter and parameters(derivation.network) > LARGE:
             evaluated, self.width = narrow(self.sweep), WIDTH
         steps = zip(self.sweep.steps, evaluated.steps, strict=True)
         self.lines = {own.after: its.after for own, its in steps}
         sizes = {} if kind in ("sample", "scalar") else {"N": SAMPLES}
-        if derivation.network.count:
+        if derivation.network.depth_letter:
             sizes |= {size(k).name: WIDTH - k % 3 for k in range(LAYERS + 1)}
         rngs = map(np.random.default_rng, range(POINTS))
         self.points = [Sweep(evaluated, rng, sizes) for rng in rngs]

@@ -60,7 +60,7 @@ def general(network: Network | None = None, letter: str = "n") -> Network:
     last = replace(dense[-1], units=size(LAYERS))
     model = replace(spec.model, inputs=size(0))
     found = type(own).from_spec(replace(spec, model=model, layers=(*layers, last), example=None))
-    found.count = letter
+    found.depth_letter = letter
     return found
 
 

@@ -74,7 +74,7 @@ class Network:
         self.name = spec.model.name
         self.inputs = spec.model.inputs
         self.layers = spec.layers
-        self.count = ""  # letter of the number of layers, if that is left open
+        self.depth_letter = ""  # letter of the number of layers, if that is left open
         self._functions = {
             name: user_function(name, parse_formula(text, {"x": X}))
             for name, text in spec.activations.items()
@@ -82,11 +82,11 @@ class Network:
 
     def __getstate__(self) -> dict[str, Any]:
         """What the rest is made of."""
-        return {"spec": self.spec, "count": self.count}
+        return {"spec": self.spec, "depth_letter": self.depth_letter}
 
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self._set(state["spec"])
-        self.count = state["count"]
+        self.depth_letter = state["depth_letter"]
 
     def __eq__(self, other: object) -> bool:
         """Whether the specs say the same, wherever they are from."""
@@ -95,7 +95,7 @@ class Network:
         return self.__getstate__() == other.__getstate__()
 
     def __hash__(self) -> int:
-        return hash((self.spec.model, self.layers, self.count))
+        return hash((self.spec.model, self.layers, self.depth_letter))
 
     @functools.cached_property
     def program(self) -> Program:

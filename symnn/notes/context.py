@@ -148,7 +148,7 @@ class Context:
     @functools.cached_property
     def numbered(self) -> Notation:
         """The letters of this derivation, with layers by their numbers."""
-        book, count = self.book, self.network.count
+        book, count = self.book, self.network.depth_letter
         lines = [step.after for step in self.sweep.steps]
         # the gradients of N L, where the sweep is that of N L
         scaled = {line.lhs.name for line in lines if line.lhs.of not in (None, "L")} - {
@@ -222,7 +222,7 @@ class Context:
         """The label of the line that defines a tensor."""
         label = label_of(name, self.tensor)
         stem, dash, number = label.rpartition("-")
-        if self.network.count and number.isdigit():
+        if self.network.depth_letter and number.isdigit():
             return f"{stem}{dash}{self.number(int(number))}"
         return label
 

@@ -86,7 +86,7 @@ def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -
         stem = row.label.removesuffix(f"-{first}")
         if stem == row.label or not others:
             return row
-        if context.network.count:
+        if context.network.depth_letter:
             return replace(row, label=f"{stem}-{context.notation.layer_letter}")
         return replace(row, also=tuple(f"{stem}-{k}" for k in others))
 

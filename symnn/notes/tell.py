@@ -35,9 +35,9 @@ def tell(derivation: Derivation, options: NotesOptions = DEFAULT) -> Document:
     network, labels = derivation.network, names(options.select)
     tutorial = options.story == "tutorial" and options.detail != "answer"
     numbers = options.numbers or network.spec.notes.numbers
-    if network.count and numbers not in (None, "none"):
+    if network.depth_letter and numbers not in (None, "none"):
         raise ValueError("the numbers of an example need a number of layers")
-    if network.count and options.code:
+    if network.depth_letter and options.code:
         raise ValueError("the code needs a number of layers")
     book = letters(network, options.notation)
     own = network.spec.notes.layout if options.notation is None else None
@@ -59,7 +59,9 @@ def tell(derivation: Derivation, options: NotesOptions = DEFAULT) -> Document:
     if beside:  # which are those of each layer
         context = replace(context, fold=False)
     notes = _document(context, tuple(filter(None, _sections(context, tutorial))), beside)
-    code = tutorial and not (labels or network.count) if options.code is None else options.code
+    code = (
+        tutorial and not (labels or network.depth_letter) if options.code is None else options.code
+    )
     if labels:
         notes = selected(notes, labels, context.say("selected"))
     if not code:
@@ -116,4 +118,4 @@ def _document(context: Context, sections: tuple[Section, ...], beside: Numbers |
     )
     notes = replace(notes, symbols=symbols(context, labelled(notes), prefix))
     # no module computes a number of layers that is not known
-    return notes if network.count else with_codes(notes, context)
+    return notes if network.depth_letter else with_codes(notes, context)

@@ -51,7 +51,7 @@ class WorkedExample:
 
 def small(network: Network) -> bool:
     """Whether the numbers of a network are few enough to be printed."""
-    if network.count:
+    if network.depth_letter:
         return False
     widths = [network.inputs, *(t[0] for t in network.parameters.values())]
     depth = sum(t.kind == "weights" for t in network.program.leaves_of("parameter"))

@@ -35,7 +35,7 @@ def captioned(context: Context, name: str) -> list[tuple[Drawing, str]]:
 
 def figures(context: Context, name: str) -> Iterator[Figure]:
     """The figures of that name, if there are to be any; the shortest notes show the network."""
-    if context.network.count and name != "activation":
+    if context.network.depth_letter and name != "activation":
         return  # a picture shows so many units and layers
     if context.figures and (context.detail != "answer" or name == "network"):
         yield from (Figure(*pair) for pair in captioned(context, name))

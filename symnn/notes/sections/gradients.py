@@ -119,7 +119,7 @@ def _passed(context: Context, name: str) -> set[str]:
 def _cost(context: Context) -> str:
     """Why the sweep runs backward, and what it costs."""
     products = context.say("cost_layers" if context.depth > 1 else "cost_layer")
-    if context.network.count:
+    if context.network.depth_letter:
         return context.say("cost", products=products, all=context.say("cost_all"))
     count = f"{parameters(context.network):,}".replace(",", r"\,")
     return context.say("cost", products=products, all=context.say("cost_count", count=count))

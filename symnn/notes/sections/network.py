@@ -35,7 +35,7 @@ def network_section(context: Context) -> Section:
 
 
 def _blocks(context: Context) -> Iterator[Block]:
-    say, count = context.say, context.network.count
+    say, count = context.say, context.network.depth_letter
     if count:
         yield Paragraph(say("general", n=count))
     yield from _whole(context)
@@ -58,7 +58,7 @@ def _whole(context: Context) -> Iterator[Block]:
         yield Paragraph(say("batch", ways=ways[0], way=ways[1]))
         yield from figures(context, "network")
         return
-    count, output = bool(context.network.count), context.network.output
+    count, output = bool(context.network.depth_letter), context.network.output
     try:
         whole = nested(context.forward, output, context.notation, count)
     except NoMatrixFormError:

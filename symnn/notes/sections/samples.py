@@ -16,7 +16,7 @@ from symnn.notes.rows import alike
 def samples_section(context: Context) -> Section:
     """The gradients of one sample summed over all, and as products of matrices."""
     network, depth = context.network, context.depth
-    deep = context.fold and depth > DEEP and (bool(network.count) or _layers_alike(context))
+    deep = context.fold and depth > DEEP and (bool(network.depth_letter) or _layers_alike(context))
     notation = context.labelled(2) if deep else context.notation
     each = replace(notation, each=True)
     if network.mean_loss:  # L is the mean of the samples' own, N L their sum
