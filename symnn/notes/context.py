@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from symnn.checking.evidence import Evidence, evidence
 from symnn.derivation.any_depth import counted
@@ -26,6 +26,7 @@ from symnn.engine.repeats import runs, signature
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.tex import ONES
+from symnn.formulas.whole import of_sample
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
 from symnn.notes.labels import label_of
@@ -111,6 +112,16 @@ class Context:
         values = (line.lhs for line in self.forward.lines)
         affine = (t for t in values if t.kind == "pre-activation")
         return [self.network.inputs, *(t.axes[-1].size for t in affine)]
+
+    @functools.cached_property
+    def kept(self) -> frozenset[str]:
+        """The gradients that have a line of their own after simplification."""
+        return frozenset(line.lhs.name for line in self.sweep.gradients.values())
+
+    @functools.cached_property
+    def per_sample(self) -> frozenset[str]:
+        """The tensors that each sample has its own of."""
+        return of_sample(self.sweep.program)
 
     @property
     def depth(self) -> int:
@@ -239,6 +250,14 @@ class Context:
 
         return self.numbered.labelled(label)
 
+    def of_layer(self, layer: int | None) -> Context:
+        """The same for layers that are alike, of which this one is called k."""
+        found = replace(self, layer=layer)
+        # what has been found out of the derivation holds for every layer
+        kept = self.__dict__.keys() - {field.name for field in fields(self)} - {"notation"}
+        found.__dict__.update({name: self.__dict__[name] for name in kept})
+        return found
+
     def lettered(self, layer: int | None) -> tuple[bool, ...]:
         """What keeps two layers from being one for general k: letters of the last one's own."""
         if not self.notation.ends or layer is None:
@@ -256,7 +275,7 @@ class Context:
         at = 0
         while at < len(keys):
             length = lengths.get(at, 1)
-            yield at, length, replace(self, layer=keys[at][0]) if length > 1 else self
+            yield at, length, self.of_layer(keys[at][0]) if length > 1 else self
             at += length
 
     def number(self, layer: int | None) -> str:

@@ -184,6 +184,5 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
         rows.append(replace(row, left="" if left == before else left, label=""))
         before, same = left, right
     name = group.steps[-1].after.lhs.name
-    kept = any(name == line.lhs.name for line in context.sweep.gradients.values())
-    rows[-1] = replace(rows[-1], label=context.label(name), result=kept)
+    rows[-1] = replace(rows[-1], label=context.label(name), result=name in context.kept)
     return rows

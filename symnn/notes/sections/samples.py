@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from symnn.formulas.index import is_decay, line_sides
 from symnn.formulas.matrix import NoMatrixFormError
-from symnn.formulas.whole import DEEP, batch_product, of_sample, sample_sum
+from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
@@ -56,7 +56,7 @@ def _sides(context: Context, name: str, notation: Notation, each: Notation) -> t
     derivation, sweep, mean = context.derivation, context.sweep, context.network.mean_loss
     one = sweep.gradients[name]
     try:
-        total = sample_sum(one, of_sample(sweep.program), mean, each)
+        total = sample_sum(one, context.per_sample, mean, each)
         many = batch_product(derivation.batch.gradients[name], mean, notation, "columns")
     except NoMatrixFormError:
         sums = derivation.mean_last if mean else derivation.batch

@@ -113,7 +113,8 @@ def test_parameters_that_are_not_finite_are_refused(target: str) -> None:
 def divergence(module: Any, x: np.ndarray, y: np.ndarray, rate: float) -> Any:
     """The error of a run that diverges."""
     run = module._Run(module.initialize(), x, y, 4, rate, 0, None)
-    assert [batches for _, _, batches in run.parts] == [2, 2, 1, 1]
+    # where a processor has wide vectors, the rows of C are so long that a part is one batch
+    assert [batches for _, _, batches in run.parts] in ([2, 2, 1, 1], [1] * 6)
     assert run.careful == (module.SPARE == 64)
     with pytest.raises(module.DivergedError) as caught:
         module.train(x, y, batch_size=4, epochs=50, learning_rate=rate)
