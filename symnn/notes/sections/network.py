@@ -119,13 +119,16 @@ def _symbols(context: Context) -> Iterator[tuple[str, str, str, str]]:
 
     for name in ("x", "y"):
         yield row(name, context.letter(name), name, say(f"meaning_{name}"))
+    letters: dict[str, list[str]] = {}
+    for t in context.forward.tensors.values():
+        letters.setdefault(t.letter, []).append(t.name)
     for base in ("A", "b", "z", "a"):
-        known = [n for n in context.forward.tensors if re.fullmatch(rf"{base}_\d+", n)]
+        known = letters.get(base, [])
         last = [n for n in known if context.notation.own(n)]
         for at, name in enumerate([*[n for n in known if n not in last][:1], *last]):
             symbol, k = context.general(name)
             yield row("" if at else base, symbol, name, say(f"meaning_{base}", k=k))
-    known = [n for n in context.forward.tensors if re.fullmatch(r"z_\d+", n)]
+    known = letters["z"]
     name = next((n for n in known if not context.notation.own(n)), known[-1])
     error, k = context.general(names.get(name, f"d{name}"), name)
     of = context.loss_of(name)
