@@ -7,7 +7,7 @@ array over the indices of the left side.  Nothing here reads a line of a program
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,10 +67,20 @@ def value(
     sizes.  indices: of the left side, in the order of its tensor's axes; None: in matrix form.
     Raises NoValueError.
     """
-    if indices is None:
-        return np.atleast_2d(_Matrices(arrays, sizes).value(f))
-    found = _Entries(arrays, sizes, indices).value(f)
+    with np.errstate(all="ignore"):  # a case that does not hold need not have a value
+        if indices is None:
+            return np.atleast_2d(_Matrices(arrays, sizes).value(f))
+        found = _Entries(arrays, sizes, indices).value(f)
     return np.broadcast_to(found, [sizes[i] for i in indices])
+
+
+def _conditions(f: Product) -> Iterator[Condition]:
+    """The conditions among the factors of a product, and of the products among them."""
+    for factor in f.factors:
+        if isinstance(factor, Condition):
+            yield factor
+        elif isinstance(factor, Product) and factor.kind not in ("plain", "oslash"):
+            yield from _conditions(factor)
 
 
 class _Values:
@@ -103,9 +113,11 @@ class _Values:
 
     def product(self, f: Product) -> Any:
         first, *rest = map(self.value, f.factors)
-        if f.kind == "oslash":
-            return first / rest[0]
-        return math.prod(rest, start=first)
+        found = first / rest[0] if f.kind == "oslash" else math.prod(rest, start=first)
+        # where a condition is 0 the product is, whether or not its other factors have a value
+        for condition in map(self.value, _conditions(f)):
+            found = np.where(condition == 0, 0.0, found)
+        return found
 
     def fraction(self, f: Fraction) -> Any:
         return self.value(f.top) / self.value(f.bottom)
