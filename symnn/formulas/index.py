@@ -394,9 +394,7 @@ def line_latex(line: Line, notation: Notation = AFFINE, mark: str = "") -> str:
 
 def line_sides(line: Line, notation: Notation = AFFINE, layout: str = "sample") -> tuple[str, str]:
     """The two sides of a line in index notation, as LaTeX."""
-    left, right = line_formulas(line, notation, layout)
-    printer = Printer(notation)
-    return printer.tex(left), printer.tex(right)
+    return Printer(notation).both(*line_formulas(line, notation, layout))
 
 
 def line_formulas(

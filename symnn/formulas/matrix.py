@@ -418,9 +418,7 @@ def matrix_sides(
     line: Line, notation: Notation = AFFINE, layout: str = "sample"
 ) -> tuple[str, str]:
     """The two sides of a line in matrix notation, as LaTeX; NoMatrixFormError as below."""
-    left, right = matrix_formulas(line, notation, layout)
-    printer = Printer(notation)
-    return printer.tex(left), printer.tex(right)
+    return Printer(notation).both(*matrix_formulas(line, notation, layout))
 
 
 def matrix_formulas(

@@ -54,6 +54,10 @@ class Printer:
         """A formula as TeX, by the method that has the name of its class."""
         return str(getattr(self, type(f).__name__.lower())(f))
 
+    def both(self, left: Formula, right: Formula) -> tuple[str, str]:
+        """Two sides as TeX."""
+        return self.tex(left), self.tex(right)
+
     # leaves
 
     def number(self, f: Number) -> str:

@@ -24,7 +24,7 @@ class Formula:
     @property
     def binding(self) -> int:
         """How tightly it binds: ADD, HADAMARD, MUL, POWER or ATOM."""
-        return ATOM
+        return BINDING.get(type(self), ATOM)
 
     @property
     def parts(self) -> Iterator[Formula]:
@@ -123,20 +123,12 @@ class Negative(Formula):
 
     arg: Formula
 
-    @property
-    def binding(self) -> int:
-        return ADD
-
 
 @dataclass(frozen=True)
 class Sum(Formula):
     """Terms, with the sign of a negative one before it."""
 
     terms: tuple[Formula, ...]
-
-    @property
-    def binding(self) -> int:
-        return ADD
 
 
 @dataclass(frozen=True)
@@ -178,10 +170,6 @@ class Power(Formula):
     exponent: Formula
     sign: str = ""
 
-    @property
-    def binding(self) -> int:
-        return POWER
-
 
 @dataclass(frozen=True)
 class Braced(Formula):
@@ -195,10 +183,6 @@ class Transpose(Formula):
     """The transpose."""
 
     arg: Formula
-
-    @property
-    def binding(self) -> int:
-        return POWER
 
 
 @dataclass(frozen=True)
@@ -223,10 +207,6 @@ class Norm(Formula):
     order: str = ""
     squared: bool = True
 
-    @property
-    def binding(self) -> int:
-        return POWER
-
 
 @dataclass(frozen=True)
 class Apply(Formula):
@@ -236,10 +216,6 @@ class Apply(Formula):
     tex: str
     arg: Formula
 
-    @property
-    def binding(self) -> int:
-        return POWER
-
 
 @dataclass(frozen=True)
 class Diagonal(Formula):
@@ -247,10 +223,6 @@ class Diagonal(Formula):
 
     arg: Formula
     inverse: bool = False
-
-    @property
-    def binding(self) -> int:
-        return POWER
 
 
 @dataclass(frozen=True)
@@ -271,10 +243,6 @@ class BigSum(Formula):
     high: Formula
     body: Formula
 
-    @property
-    def binding(self) -> int:
-        return MUL
-
 
 @dataclass(frozen=True)
 class Extreme(Formula):
@@ -284,20 +252,12 @@ class Extreme(Formula):
     indices: tuple[Formula, ...]
     body: Formula
 
-    @property
-    def binding(self) -> int:
-        return MUL
-
 
 @dataclass(frozen=True)
 class Dots(Formula):
     """What stands between dots: a part of many that are alike.  It has no value."""
 
     arg: Formula
-
-    @property
-    def binding(self) -> int:
-        return POWER
 
 
 @dataclass(frozen=True)
@@ -333,6 +293,13 @@ class Group(Formula):
     arg: Formula
     square: bool = False
 
+
+# of all others it is ATOM, or depends on what they hold
+BINDING: dict[type[Formula], int] = {
+    **dict.fromkeys((Negative, Sum), ADD),
+    **dict.fromkeys((BigSum, Extreme), MUL),
+    **dict.fromkeys((Power, Transpose, Norm, Apply, Diagonal, Dots), POWER),
+}
 
 ONE, ZERO = Number("1"), Number("0")
 

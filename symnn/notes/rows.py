@@ -27,8 +27,7 @@ class Sides(NamedTuple):
 
     def tex(self, context: Context) -> tuple[str, str]:
         """The same as TeX."""
-        printer = Printer(context.notation)
-        return printer.tex(self.left), printer.tex(self.right)
+        return Printer(context.notation).both(self.left, self.right)
 
 
 def by_entries(context: Context, line: Line) -> Sides:
