@@ -135,9 +135,9 @@ WRONG = {
         r"weights\[\"A1\"\]: no such parameter; did you mean 'A_1'",
     ),
     "weights for C, a shape": (
-        lambda: NET.generate("c", weights={"A_1": np.ones(2)}),
+        lambda: NET.generate("c", weights={n: np.ones(2) for n in NET.parameters}),
         SpecError,
-        r"weights\[\"A_1\"\]: must be an array of real numbers of the shape \(3, 2\)",
+        r"weights\[\"A_1\"\]: has the shape \(2,\), expected \(3, 2\)",
     ),
     "prefix for C": (lambda: NET.generate("c", prefix=3), SpecError, "prefix: must be a string"),
     "verify": (lambda: NET.derive().verify("a"), SpecError, "seed: must be an integer, not the"),

@@ -21,6 +21,7 @@ from symnn.checking.rounding import coarsest, deviations
 from symnn.derivation.derivation import derive
 from symnn.engine.evaluate import Array, evaluate
 from symnn.engine.ir import lines_of
+from symnn.io.arrays import named_arrays, real_array
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.fields import Field, check_argument
 from symnn.io.npz import NpzError, read_npz
@@ -123,9 +124,8 @@ def compare(
     rtol: float | None = None,
 ) -> Comparison:
     """See ``Network.compare``."""
-    for place, given_as in (("grads", grads), ("params", params)):
-        if not isinstance(given_as, Mapping):
-            raise _fail(place, "must be a mapping of names to arrays")
+    if not isinstance(grads, Mapping):
+        raise _fail("grads", "must be a mapping of names to arrays")
     if rtol is not None:
         check_argument("compare", "rtol", Field("number", minimum=0), rtol)
     sweep = derive(network).batch
@@ -224,29 +224,13 @@ def _fail(place: str, message: str, hint: str = "") -> SpecError:
 
 
 def _array(place: str, value: Any) -> Array:
-    try:
-        array = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise ValueError
-    except (TypeError, ValueError):
-        raise _fail(place, "must be an array of real numbers") from None
-    array = array.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise _fail(place, "holds nan or inf; every entry must be finite")
-    return array
+    return real_array("compare", place, value)
 
 
 def _leaves(network: Network, params: Mapping[str, Any], x: Any, y: Any) -> dict[str, Array]:
     shapes = network.parameters
-    for name in params:
-        if name not in shapes:
-            where, hint = f"params[{quoted(str(name))}]", suggestion(str(name), shapes)
-            raise _fail(where, "no such parameter", hint)
-    leaves: dict[str, Array] = {}
-    for name, shape in shapes.items():
-        if name not in params:
-            raise _fail(f"params[{quoted(name)}]", "missing")
-        leaves[name] = _fit(f"params[{quoted(name)}]", _array(name, params[name]), shape)
+    arrays = named_arrays("compare", "params", params, shapes)
+    leaves = {name: _fit(f"params[{quoted(name)}]", arrays[name], shapes[name]) for name in shapes}
     leaves["x"] = _array("x", x)
     if leaves["x"].ndim != 2 or leaves["x"].shape[1] != network.inputs or not len(leaves["x"]):
         raise _fail("x", f"has the shape {leaves['x'].shape}, expected (N, {network.inputs})")

@@ -7,15 +7,16 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 
 from symnn.engine.ir import SAMPLES
 from symnn.engine.repeats import layer_of
-from symnn.io.errors import Problem, SpecError, quoted, suggestion
-from symnn.io.fields import Field, check_argument, kind_of
+from symnn.io.arrays import named_arrays
+from symnn.io.errors import Problem, SpecError, quoted
+from symnn.io.fields import Field, check_argument
 from symnn.io.templating import render
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
 from symnn.targets.c.scalars import FUNCTIONS, Constants
@@ -81,28 +82,20 @@ def c_files(
 def _checked(weights: Any, network: Network) -> Arrays:
     """The weights as arrays; SpecError for names, shapes and numbers that do not fit."""
 
-    def fail(place: str, message: str, hint: str = "") -> NoReturn:
-        raise SpecError([Problem("generate", None, place, message, hint)])
-
-    if not isinstance(weights, Mapping):
-        fail("weights", f"must be a mapping of names to arrays, not {kind_of(weights)}")
     scaling = dict.fromkeys(("x_mean", "x_scale"), (network.inputs,))
-    shapes = {**network.parameters, **(scaling if scaling.keys() & weights.keys() else {})}
-    for name in weights:
-        if name not in shapes:
-            fail(f"weights[{quoted(str(name))}]", "no such parameter", suggestion(name, shapes))
-    found = {}
-    for name, shape in shapes.items():
-        place = f"weights[{quoted(name)}]"
-        if name not in weights:
-            fail(place, "missing")
-        found[name] = np.asarray(weights[name])
-        if found[name].dtype.kind not in "fiub" or found[name].shape != shape:
-            fail(place, f"must be an array of real numbers of the shape {shape}")
-        if not np.isfinite(found[name]).all():
-            fail(place, "holds nan or inf; every entry must be finite")
-    if "x_scale" in found and not found["x_scale"].all():
-        fail('weights["x_scale"]', "holds 0, by which the inputs would be divided")
+    scaled = isinstance(weights, Mapping) and scaling.keys() & weights.keys()
+    shapes = {**network.parameters, **(scaling if scaled else {})}
+    found = named_arrays("generate", "weights", weights, shapes)
+    wrong = {
+        name: f"has the shape {found[name].shape}, expected {shape}"
+        for name, shape in shapes.items()
+        if found[name].shape != shape
+    }
+    if not wrong and scaled and not found["x_scale"].all():
+        wrong["x_scale"] = "holds 0, by which the inputs would be divided"
+    if wrong:
+        places = ((f"weights[{quoted(name)}]", text) for name, text in wrong.items())
+        raise SpecError([Problem("generate", None, place, text) for place, text in places])
     return found
 
 
