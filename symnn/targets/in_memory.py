@@ -36,7 +36,7 @@ def lambdify_gradients(derivation: Derivation) -> Callable[..., tuple[float, Gra
 
 
 def live_in_memory(network: Network) -> LiveModule:
-    """The module for NumPy, live, with ``predict`` and ``loss_and_gradients`` by lambdify."""
+    """The module for NumPy, live, with its outputs and gradients by lambdify."""
     module = compile_module(network, "numpy")
     derivation = derive(network)
     lines = derivation.stable.lines
@@ -47,14 +47,14 @@ def live_in_memory(network: Network) -> LiveModule:
         x = module._features(params, x)
         return outputs(_leaves(network, params, x, None))[network.output].astype(x.dtype)
 
-    def loss_and_gradients(
+    def compute(
         params: Mapping[str, Any], x: Any, y: Any, masks: Mapping[str, Any] | None = None
     ) -> tuple[float, Gradients]:
-        x = module._features(params, x)
-        loss, found = gradients(params, x, module._targets(y, len(x), x.dtype), masks)
+        loss, found = gradients(params, x, y, masks)
         return loss, {name: g.astype(x.dtype) for name, g in found.items()}
 
-    vars(module).update(predict=predict, loss_and_gradients=loss_and_gradients)
+    # loss_and_gradients and train call the second one
+    vars(module).update(predict=predict, _gradients=compute)
     return module
 
 

@@ -67,7 +67,10 @@ _PLANNED = (
     *("stopping", "processes", "checkpoints"),
 )
 RUNTIME = {
-    "numpy": ("initial", "endings", "data", "scaling", "flat", "files", "check", "reading", "main"),
+    "numpy": (
+        *("initial", "endings", "data", "scaling", "flat", "stopping"),
+        *("files", "check", "reading", "main"),
+    ),
     "numpy-fast": (*_ALL, *_PLANNED, "threads", "steps"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
     "jax": (*_ALL, "stopping", "checkpoints", "jax_train", "jax_run"),

@@ -137,7 +137,7 @@ def train(
     """Generate, train and score a network as its spec says, and write its files.
 
     in_memory: nothing is generated, every line is SymPy's lambdify of it, and there are two
-    files; without checkpoints, and Ctrl-C keeps nothing.
+    files, without checkpoints.
 
     All that is given is looked at before the first step, the checkpoint too, and the files
     are written together at the end, however training ends; so they always fit each other.

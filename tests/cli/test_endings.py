@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-import symnn
+import symnn.targets.registry
 from symnn.cli.main import main
 from symnn.cli.train import _Progress
 from symnn.formats.tex import TexError, compile_pdf
@@ -89,6 +89,39 @@ def test_a_signal_in_training_keeps_weights_and_checkpoint(
     whole = symnn.load("xor").compile()
     data = np.array([[0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0, 1, 1, 0])
     assert resumed["loss"] == whole.train(*data, epochs=50)[1][-1]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_within_an_epoch_keeps_the_step(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The step that runs is finished, and the checkpoint is of it."""
+    words = ["train", "xor", "--epochs", "3", "--batch-size", "1", "--seed", "4"]
+    kept = [*words, "--checkpoint", "kept"]
+
+    def live(*given: Any) -> Any:
+        module = symnn.targets.registry.live(*given)
+        update, left = module._update, iter(range(6, 0, -1))
+
+        def signalled(*values: Any) -> Any:
+            if next(left) == 1:
+                signal.raise_signal(number)
+            return update(*values)
+
+        module._update = signalled
+        return module
+
+    with monkeypatch.context() as patched:
+        patched.setattr("symnn.training.run.live", live)
+        assert ended(*kept, "--json") == SIGNALS[number]
+    [error] = json.loads(capsys.readouterr().err)["errors"]
+    assert "interrupted after 1 epochs, at step 6" in error["message"]
+    assert json.loads(Path("kept/checkpoint").read_bytes().splitlines()[1])["t"] == 6
+    ends = []
+    for rest in ([*kept, "--resume"], [*words, "--force"]):
+        assert ended(*rest) == 0
+        ends.append([Path(f"xor_net.{s}").read_bytes() for s in ("npz", "history.json")])
+    assert ends[0] == ends[1]
 
 
 def test_where_ctrl_c_is_ignored_other_signals_end_a_run_well(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from support.random_networks import random_network
 import symnn
 from symnn import Dense, Dropout, Network
 from symnn.cli.main import cli
-from symnn.targets.in_memory import live_in_memory
+from symnn.derivation.derivation import Derivation
+from symnn.targets.in_memory import lambdify_gradients, live_in_memory
 
 
 def batch(net: Network, rows: int = 5) -> tuple[np.ndarray, np.ndarray]:
@@ -95,6 +98,18 @@ def test_training_in_memory_gives_the_weights_of_the_module(dtype: str) -> None:
         assert params[name].dtype == value.dtype and np.allclose(params[name], value, **close)
     outputs = live_in_memory(net).predict(params, x)
     assert np.allclose(outputs, net.compile().predict(params, x), **close)
+
+
+def test_training_in_memory_calls_the_lambdified_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, calls = symnn.load("xor"), list[str]()
+
+    def counted(derivation: Derivation) -> Callable[..., Any]:
+        function = lambdify_gradients(derivation)
+        return lambda *given: (calls.append("step"), function(*given))[1]
+
+    monkeypatch.setattr("symnn.targets.in_memory.lambdify_gradients", counted)
+    live_in_memory(net).train(*batch(net, 4), epochs=7)
+    assert len(calls) == 7
 
 
 def run(*words: str) -> tuple[int, str]:

@@ -134,6 +134,8 @@ class _Run:
     def restore(self, marks: dict[str, Any], vector: np.ndarray) -> None:
         """Go on from a snapshot."""
         self.t = int(marks["t"])
+        if self.t % self.steps_per_epoch:
+            raise ValueError("it is not of the end of an epoch")
         self.history = [float(loss) for loss in marks["history"]]
         leaves, tree = jax.tree.flatten(self.carry)
         *parts, rest = np.split(vector, np.cumsum([leaf.size for leaf in leaves]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -74,15 +75,31 @@ def _fit(data: str, output: str, force: bool = False, **options: Any) -> int:
         raise ValueError(f"{output} holds the data; name another file with -o")
     _check_output(output, force)
     x, y = _read(data, training=True)
+    ending = _as_ctrl_c()
     try:
         params, history = train(x, y, **options)
     except (DivergedError, Interrupted) as error:
         save(output, error.params, force=force)
-        code = 3 if isinstance(error, DivergedError) else 130
+        code = 3 if isinstance(error, DivergedError) else 128 + ending[-1]
         return _failed(f"{error}; the last finite weights are in {output}", code)
     save(output, params, force=force)
     print(f"loss {history[-1]:.6g}; weights in {output}")
     return 0
+
+
+def _as_ctrl_c() -> list[int]:
+    """From now on SIGTERM and SIGHUP do, once, what Ctrl-C does; the last is what came."""
+    came = [int(signal.SIGINT)]
+
+    def end(number: int, frame: object) -> None:
+        came.append(number)
+        signal.signal(number, signal.SIG_IGN)  # `timeout` sends it twice
+        signal.raise_signal(signal.SIGINT)
+
+    for name in ("SIGTERM", "SIGHUP") if os.name == "posix" else ():
+        if signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), end)
+    return came
 
 
 def _failed(reason: object, code: int) -> int:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
-import threading
 from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def _interruptible(stop: list[bool]) -> Iterator[None]:
+def _interruptible(stop: list[bool]) -> Iterator[list[bool]]:
     """In here the first Ctrl-C fills ``stop``, unless something else handles it."""
     usual = signal.default_int_handler
 
@@ -17,12 +16,14 @@ def _interruptible(stop: list[bool]) -> Iterator[None]:
         stop.append(True)
         signal.signal(signal.SIGINT, usual)
 
-    main = threading.current_thread() is threading.main_thread()
-    ours = main and signal.getsignal(signal.SIGINT) is usual
+    ours = signal.getsignal(signal.SIGINT) is usual
     if ours:
-        signal.signal(signal.SIGINT, handler)
+        try:
+            signal.signal(signal.SIGINT, handler)
+        except ValueError:  # signals are the main thread's
+            ours = False
     try:
-        yield
+        yield stop
     finally:
         if ours:
             signal.signal(signal.SIGINT, usual)

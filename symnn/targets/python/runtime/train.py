@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from symnn.targets.python.runtime.data import (
     _features,
     _targets,
 )
-from symnn.targets.python.runtime.endings import DivergedError, Interrupted
+from symnn.targets.python.runtime.endings import DivergedError
 from symnn.targets.python.runtime.flat import _named, _parts
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.masks import _masks
@@ -35,6 +36,7 @@ from symnn.targets.python.runtime.parts import _checked
 from symnn.targets.python.runtime.processes import _with_common_scaling
 from symnn.targets.python.runtime.saved import _Saved
 from symnn.targets.python.runtime.scaling import _with_scaling
+from symnn.targets.python.runtime.stopping import _interruptible
 from symnn.targets.python.runtime.summing import _summed
 
 
@@ -58,8 +60,7 @@ def train(
     params: where to start (default: initialize(seed)); never changed in place.  If STANDARDIZE
     is true, x_mean and x_scale of x are added, unless they are there.
     batch_size: rows a step (None: all); the last batch of an epoch may be shorter.
-    callback(epoch, loss, params) is called after every epoch.
-    Raises DivergedError, and after Ctrl-C Interrupted.
+    callback(epoch, loss, params): after every epoch.  Raises DivergedError; Interrupted by Ctrl-C.
     reduce(vector) sums a flat vector over processes, in place: the unnormalised gradients
     of the data, their loss, and the number of samples; the losses of the history and of
     the callback are those over all processes.
@@ -81,45 +82,47 @@ def train(
     here, last = _parts(theta), theta.copy()
     state = tuple(np.zeros_like(theta) for _ in STATES)
     rng = np.random.default_rng([seed, 1])
-    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+    stop: list[bool] = []  # not empty: stop after the step
+    # of several processes none may stop alone
+    stopping = contextlib.nullcontext() if reduce else _interruptible(stop)
     settings = {"batch size": rows, "learning rate": learning_rate, "seed": seed}
     scaling = [params[name] for name in SCALING if name in params]
-    saved = _Saved(theta, state, rng, history, settings, params, [x, y, *scaling])
+    run = theta, state, rng, history, stop
+    saved = _Saved(*run, settings, params, [x, y, *scaling])
     keeper = _Keeper(saved, checkpoint, every, epochs)
-    with quiet, keeper.running(resume):
+    with keeper.running(resume), stopping, np.errstate(all="ignore"):
         t, state = saved.t, saved.state
-        try:
-            for epoch in range(len(history) + 1, epochs + 1):
-                total = samples = 0.0
-                order = np.arange(len(x))
-                if SHUFFLE and rows < len(x):
-                    rng.shuffle(order)
-                for first in range(0, len(x), rows):
-                    batch = slice(first, first + rows)
-                    x_now = _features(params, x[order[batch]], dtype)
-                    y_now = _targets(y[order[batch]], len(x_now), dtype)
-                    masks = _masks(rng, len(x_now))
-                    L, gradients = _gradients(here, x_now, y_now, masks)
-                    g = np.concatenate(list(gradients.values()), axis=None)
-                    count = float(len(x_now))
-                    if reduce is not None:
-                        L, g, count = _summed(reduce, L, g, here, len(x_now))
-                    samples += count
-                    total += count * L
-                    after, state = _update(theta, g, state, float(learning_rate), t + 1)
-                    if not math.isfinite(L + after @ after):  # or the square overflows
-                        finite = _named(params, theta if math.isfinite(L) else last)
-                        if not (math.isfinite(L) and np.isfinite(after).all()):
-                            raise DivergedError(epoch, t + 1, finite, history)
-                    last[:], theta[:], t = theta, after, t + 1
+        for epoch in range(len(history) + 1, epochs + 1):
+            saved.start()
+            order = np.arange(len(x))
+            if SHUFFLE and rows < len(x):
+                rng.shuffle(order)
+            start, total = saved.go_on()
+            samples = float(start)
+            for first in range(start, len(x), rows):
+                if stop:
+                    break
+                batch = order[first : first + rows]
+                x_now = _features(params, x[batch], dtype)
+                y_now = _targets(y[batch], len(x_now), dtype)
+                masks = _masks(rng, len(x_now))
+                L, gradients = _gradients(here, x_now, y_now, masks)
+                g = np.concatenate(list(gradients.values()), axis=None)
+                count = float(len(x_now))
+                if reduce is not None:
+                    L, g, count = _summed(reduce, L, g, here, len(x_now))
+                samples += count
+                total += count * L
+                after, state = _update(theta, g, state, float(learning_rate), t + 1)
+                if not math.isfinite(L + after @ after):  # or the square overflows
+                    finite = _named(params, theta if math.isfinite(L) else last)
+                    if not (math.isfinite(L) and np.isfinite(after).all()):
+                        raise DivergedError(epoch, t + 1, finite, history)
+                last[:], theta[:], t = theta, after, t + 1
+                saved.note(t, state, total)
+            else:
                 history.append(total / samples)
-                saved.note(t, state)
                 if callback is not None:
                     callback(epoch, history[-1], _named(params, theta))
-                keeper.keep()
-        except KeyboardInterrupt:
-            if checkpoint is not None:
-                saved.go_back()
-                keeper.keep()
-            raise Interrupted(_named(params, theta), history, t) from None
+            keeper.keep()
     return _named(params, theta), history
