@@ -26,6 +26,7 @@ from symnn.engine.ir import (
     Scan,
     Tensor,
     Term,
+    axis,
     entries,
     is_entry,
     lines_of,
@@ -130,6 +131,9 @@ def draw(
         shape = tuple(measure.size(a) for a in leaf.axes)
         if leaf.name in facts:
             out[leaf.name] = facts[leaf.name].draw(rng, shape)
+        elif leaf.name in program.pointed:
+            below = measure.size(axis("", program.pointed[leaf.name]))
+            out[leaf.name] = rng.integers(0, below, shape)
         elif leaf.role == "target":
             out[leaf.name] = rng.uniform(0.1, 0.9, shape)
         elif leaf.role == "mask":

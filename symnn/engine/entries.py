@@ -14,6 +14,7 @@ RELATIONS = {
     sp.StrictLessThan: "<",
     sp.LessThan: "<=",
 }
+_SIGNS = {**RELATIONS, sp.Equality: "=", sp.Unequality: "!="}
 
 
 def is_entry(e: sp.Basic) -> bool:
@@ -86,6 +87,12 @@ class _Listing(StrPrinter):  # type: ignore[misc]
             return f"[{self._print(condition)}]"
         cases = [f"{self._print(v)} if {self._print(c)} else" for v, c in e.args[:-1]]
         return f"({' '.join([*cases, self._print(other)])})"
+
+    def _print_Relational(self, e: sp.core.relational.Relational) -> str:
+        return f"{self._print(e.lhs)} {_SIGNS[type(e)]} {self._print(e.rhs)}"
+
+    def _print_Exp1(self, e: sp.Expr) -> str:
+        return "exp(1)"
 
     def _print_KroneckerDelta(self, e: sp.KroneckerDelta) -> str:
         return f"[{self._print(e.args[0])} = {self._print(e.args[1])}]"

@@ -121,7 +121,6 @@ class Tensor:
     name: str
     axes: tuple[Axis, ...] = ()
     role: str = "value"
-    domain: str = "real"
     of: str | None = None
     wrt: str | None = None
     kind: str = field(default="", compare=False)
@@ -165,15 +164,20 @@ class Term:
     reduce: str = "sum"
 
     def __str__(self) -> str:
-        body = show(self.f)
-        if not self.over:
-            return body
-        if isinstance(self.f, sp.Add):
-            body = f"({body})"
-        return f"{self.reduce}_{{{','.join(a.name for a in self.over)}}} {body}"
+        return term_text(self)
 
     def __repr__(self) -> str:
         return f"<Term {self}>"
+
+
+def term_text(term: Term, name: Callable[[Axis], str] = lambda a: a.name) -> str:
+    """A term in one line, with another way to write the axes that it is reduced over."""
+    body = show(term.f)
+    if not term.over:
+        return body
+    if isinstance(term.f, sp.Add):
+        body = f"({body})"
+    return f"{term.reduce}_{{{','.join(map(name, term.over))}}} {body}"
 
 
 @dataclass(frozen=True)
@@ -182,7 +186,7 @@ class Line:
 
     lhs: Tensor
     terms: tuple[Term, ...]
-    why: str = "definition"
+    why: str = field(default="definition", compare=False)
 
     @property
     def elementwise(self) -> bool:
@@ -263,7 +267,7 @@ class Fact:
     generator and a shape -> an array that satisfies the fact.  tensor: whose fact it is.
     """
 
-    text: str
+    text: str = field(compare=False)
     tensor: str
     term: Term
     value: sp.Expr
@@ -344,6 +348,18 @@ class Program:
         if roles not in self._by_roles:
             self._by_roles[roles] = tuple(t for t in self.leaves if t.role in roles)
         return self._by_roles[roles]
+
+    @functools.cached_property
+    def pointed(self) -> Mapping[str, Size]:
+        """Leaf of whole numbers -> the size of the axis that they point into."""
+        found: dict[str, Size] = {}
+        for entry in (e for line in self.lines for e in line.reads):
+            for index, own in zip(
+                indices_of(entry), self.tensors[name_of(entry)].axes, strict=True
+            ):
+                if is_entry(index):
+                    found.setdefault(name_of(index), own.size)
+        return found
 
     def extend(self, items: Iterable[Item], leaves: Iterable[Tensor] = ()) -> Program:
         """This program followed by more items (and with more leaves)."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 import sympy as sp
 
-from symnn.engine.functions import TABLE, named
+from symnn.engine.functions import named
 from symnn.engine.ir import Axis, Fact, Line, Program, ProgramError, Tensor, Term, axis
 from symnn.io.fields import Field
 
@@ -68,7 +68,6 @@ class Build:
         why: str,
         kind: str = "",
         layer: int | None = None,
-        domain: str = "real",
     ) -> Tensor:
         """A new line ``name[axes] = sum of terms``; its name is made as that of a leaf.
 
@@ -77,7 +76,7 @@ class Build:
         name = _name(letter, layer)
         if name in self.lines:
             raise ProgramError(f"two layers write the line of {name!r}: {self.lines[name]}")
-        lhs = Tensor(name, axes, domain=domain, kind=kind, letter=letter, layer=layer)
+        lhs = Tensor(name, axes, kind=kind, letter=letter, layer=layer)
         self.lines[name] = Line(lhs, terms, why)
         return lhs
 
@@ -137,22 +136,19 @@ class Dense:
         if self.activation == "softmax":
             return softmax(net, z, k)
         function = net.function(self.activation)
-        domain = function.row.domain if self.activation in TABLE else "real"
         value = Term(function(z.entry))
-        return net.let(
-            "a", z.axes, value, why=self.activation, kind="activation", layer=k, domain=domain
-        )
+        return net.let("a", z.axes, value, why=self.activation, kind="activation", layer=k)
 
 
 def softmax(net: Build, z: Tensor, k: int) -> Tensor:
     """e = exp(z), s = the sum of e, a = e/s."""
     units = z.axes[-1]
     exp = Term(sp.exp(z.entry))
-    e = net.let("e", z.axes, exp, why="exponentials of softmax", layer=k, domain="positive")
+    e = net.let("e", z.axes, exp, why="exponentials of softmax", layer=k)
     total = Term(e.entry, (units,))
-    s = net.let("s", z.axes[:-1], total, why="sum of softmax", layer=k, domain="positive")
+    s = net.let("s", z.axes[:-1], total, why="sum of softmax", layer=k)
     value = Term(e.entry / s.entry)
-    return net.let("a", z.axes, value, why="softmax", kind="activation", layer=k, domain="unit")
+    return net.let("a", z.axes, value, why="softmax", kind="activation", layer=k)
 
 
 @dataclass(frozen=True)

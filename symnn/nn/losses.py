@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import sympy as sp
 
+from symnn.engine.facts import sum_is
 from symnn.engine.functions import named
 from symnn.engine.ir import Fact, Tensor, Term
 from symnn.nn.layers import Build
@@ -89,23 +89,7 @@ def cross_entropy(net: Build, out: Tensor, y: Tensor) -> list[Term]:
 
 def rows_sum_to_one(y: Tensor) -> Fact:
     """The fact 1ᵀy = 1 of the targets of every sample."""
-    return Fact(
-        text="the targets of every sample sum to 1",
-        tensor=y.name,
-        term=Term(y.entry, y.axes[-1:]),
-        value=sp.S.One,
-        holds=_sums_are_one,
-        draw=_drawn_shares,
-    )
-
-
-def _sums_are_one(values: np.ndarray) -> bool:
-    return bool(np.allclose(values.sum(axis=-1), 1.0, atol=1e-6))
-
-
-def _drawn_shares(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    positive = rng.uniform(0.2, 1.0, shape)
-    return np.asarray(positive / positive.sum(axis=-1, keepdims=True))
+    return sum_is(y, y.axes[-1:], sp.S.One, "the targets of every sample sum to 1")
 
 
 LOSSES: dict[str, Loss] = {

@@ -36,7 +36,7 @@ class Update:
         lhs = self._own(suffix) if suffix else self.parameter
         if not suffix or lhs.name in {leaf.name for leaf in self.leaves}:
             lhs = replace(lhs, name=f"{lhs.name}_next", kind="next", letter="", of=lhs.name)
-        lhs = replace(lhs, role="value", domain="real")
+        lhs = replace(lhs, role="value")
         self.lines.append(Line(lhs, (Term(f),), why))
         return lhs.entry
 

@@ -1,0 +1,325 @@
+"""Lines as text: read and show are inverse, mistakes are told with their place, gradients hold."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import sympy as sp
+from support.programs import PROGRAMS
+from support.random_networks import random_network
+
+import symnn
+from symnn.engine.complex_step import check_gradients
+from symnn.engine.diff import gradients
+from symnn.engine.ir import Program, Scan
+from symnn.engine.simplify import simplify
+from symnn.engine.text import parse, read, show
+from symnn.engine.tokens import TextError
+
+EXAMPLES = ("deep", "digits", "logistic_regression", "norm_loss", "regression", "xor")
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_show_is_the_inverse_of_read(name: str) -> None:
+    text = PROGRAMS[name]
+    assert show(read(text), parse(text)) == text
+    assert read(show(read(text))) == read(text)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_are_read_as_they_are_shown(name: str) -> None:
+    net = symnn.load(name)
+    for program in (net.program, net.sample_program):
+        assert read(show(program)) == program
+
+
+def test_random_networks_are_read_as_they_are_shown(sampled_seed: int) -> None:
+    net = random_network(sampled_seed)
+    for program in (net.program, net.sample_program):
+        assert read(show(program), net._functions) == program
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_gradients_hold(name: str) -> None:
+    program = read(PROGRAMS[name])
+    items, names = gradients(program)
+    keep = [names[leaf.name] for leaf in program.leaves if leaf.name in names]
+    simple, _ = simplify(program, items, keep)
+    report = check_gradients(program, simple, names, np.random.default_rng(1), sizes={"N": 3})
+    assert report.ok and report.rows, str(report)
+
+
+def lines_of(text: str) -> list[str]:
+    program = read(text)
+    return str(program).splitlines()[-len(program.items) :]
+
+
+@pytest.mark.parametrize(
+    ("written", "understood"),
+    [
+        ("L = 2*sum_i x[i]*y[i]", ["L = sum_{i} 2*x[i]*y[i]"]),
+        ("L = sum_i x[i] - mean_i y[i]/2", ["L = sum_{i} x[i] + sum_{i} -y[i]/6"]),
+        ("L = mean_{i} x[i]**2", ["L = sum_{i} x[i]**2/3"]),
+        ("L = -max_i x[i]", ["L_1 = max_{i} x[i]", "L = -L_1"]),
+        ("L = sum_i (x[i] + y[i])*y[i]", ["L = sum_{i} (x[i] + y[i])*y[i]"]),
+        (
+            "L = sum_i (x[i] - sum_j y[j])**2",
+            ["L_1[i] = x[i] + sum_{j} -y[j]", "L = sum_{i} L_1[i]**2"],
+        ),
+        ("L = log(sum_i exp(x[i]))", ["L_1 = sum_{i} exp(x[i])", "L = log(L_1)"]),
+        ("L = (sum_i x[i])", ["L = sum_{i} x[i]"]),
+        ("L = -(1 + sum_i x[i])", ["L = -1 + sum_{i} -x[i]"]),
+        ("L = sum_i sum_j x[i]*y[j]", ["L = sum_{i,j} x[i]*y[j]"]),
+        ("L = 1/sum_i x[i]**2", ["L_1 = sum_{i} x[i]**2", "L = 1/L_1"]),
+        (
+            "L = sum_i (x[i] if x[i] > 0 else 0.1*x[i])",
+            ["L = sum_{i} (x[i] if x[i] > 0 else x[i]/10)"],
+        ),
+        ("L = sum_{i,j} [i <= j]*x[i]*y[j]", ["L = sum_{i,j} [i <= j]*x[i]*y[j]"]),
+        ("L = sum_i (x[i] +   # a comment\n  y[i])", ["L = sum_{i} (x[i] + y[i])"]),
+        ("L = sum_i x[i] +\n y[2]", ["L = sum_{i} x[i] + y[2]"]),
+        ("h = 1 + x[0]\nL = sqrt(h)*max(h, 2)", None),
+        (
+            "L_1 = x[0]\nL = exp(sum_i x[i])*L_1",
+            ["L_1 = x[0]", "L_2 = sum_{i} x[i]", "L = L_1*exp(L_2)"],
+        ),
+    ],
+)
+def test_what_is_written_otherwise(written: str, understood: list[str] | None) -> None:
+    """Signs anywhere, means, comments and long lines; what is understood is shown and read."""
+    head = "parameter x[i<3]\ninput y[j<3]\n"
+    found = read(head + written)
+    if understood is not None:
+        assert lines_of(head + written) == understood
+    assert read(show(found)) == found
+
+
+HEAD = "input x[n<N,i<3]\nparameter W[j<4,i], b[j]\ninput tok[n] of 5\nstate s[j] = 0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        (
+            "z[n,j] = W[j,i]*x[n,i]",
+            "5:14",
+            "i is neither on the left nor under a sign; write  z[n,j] = sum_{i} W",
+        ),
+        ("L = b[0] + x[n,0]", "5:14", "write  L = b[0] + sum_{n} x[n,0]"),
+        ("z[n,j<5] = x[n,0]*b[j]", "5:5", "the axis j has two sizes, 4 and 5"),
+        ("z[n,k] = x[n,0]", "5:5", "the axis k has no size; write k<…"),
+        ("z[n,j] = x[n,0]", "5:5", "the axis j stands on the left alone"),
+        ("z[n,n] = x[n,0]", "5:5", "the axis n stands there twice"),
+        ("W = x[0,0]", "5:1", "W is defined twice, first in line 2"),
+        ("n = x[0,0]", "5:1", "n is an axis"),
+        ("exp = x[0,0]", "5:1", "exp is a function"),
+        ("u = x[0,0] + v", "5:14", 'there is no "v"'),
+        ("u = x[0,0] + v\nv = u", "5:14", "v is read before it is defined"),
+        ("u = u", "5:5", "u is read before it is defined"),
+        ("u = b", "5:5", "b has 1 axis; write b[j]"),
+        ("u = b[0,1]", "5:5", "b has 1 axis, and is read with 2"),
+        ("u[n] = sum_j x[n,j]*b[j]", "5:18", "two sizes: j has 4, and x has 3 values there"),
+        ("u[n] = x[n,3]", "5:12", "read outside its range: i is 0 .. 2"),
+        ("u[n] = sum_i x[n,i/2]", "5:18", "an index is a sum of axes with whole factors"),
+        ("u[n] = x[n,x[n,0]]", "5:12", "x does not hold whole numbers"),
+        ("u[n] = x[n,tok[n]]", "5:12", "tok goes up to 4, x has 3 values there"),
+        ("u = sum_{j} [j = 7]*b[j]", "5:14", "this guard holds nowhere"),
+        ("u = sum_{j} [2*j = 1]*b[j]", "5:14", "this guard holds nowhere"),
+        ("u = sum_{j} [j >= 0]*b[j]", "5:14", "this guard holds everywhere"),
+        ("u[j] = sum_{j} b[j]", "5:13", "the index j is bound already"),
+        ("u = sum_{j} sum_{j} b[j]", "5:18", "the index j is bound already"),
+        ("u = max_{j} b[0]", "5:13", "the maximum over j is of what does not depend on it"),
+        ("u = soft(b[0])", "5:5", 'there is no function "soft"; did you mean'),
+        ("u = b(0)", "5:5", "write b[…] for an entry"),
+        ("u = exp(b[0], 2)", "5:5", "exp takes 1 argument(s), not 2"),
+        ("u = b[0]**b[1]", "5:5", "the exponent must be a number"),
+        ("u = 2**2000", "5:5", "the exponent must be a number from -64 to 64"),
+        ("u = b[0]/0", "5:10", "division by zero"),
+        ("u = (b[0]", "5:5", "is not closed"),
+        ("u = b[0])", "5:9", "closes nothing"),
+        ("u = b[0] b[1]", "5:10", '"b" is not expected here'),
+        ("u = 2b[0]", "5:5", '"2b" is not a number; write 2*x'),
+        ("u = b[0]^2", "5:9", 'write "**" for a power'),
+        ("u =", "5:4", "something is missing"),
+        ("u", "5:2", '"=" is expected'),
+        ("input", "5:6", "the name of a tensor is expected"),
+        ("input q[m]", "5:9", "the axis m has no size"),
+        ("input q[m<0]", "5:11", "a size is from 1"),
+        ("input q[m<1.5]", "5:11", "is a whole number, N, or a name"),
+        ("input q[m<N] of m", "5:17", "the name is taken"),
+        ("parameter q[j] of soup", "5:19", '"soup" is no kind'),
+        ("parameter q[j] = soup", "5:18", '"soup" is no way to start'),
+        ("mask m[j] keep 2", "5:16", "above 0, and at most 1"),
+        ("given sum_{i} x[n,i] + 1 = 1", "5:1", "a fact says what a sum over an input is"),
+        ("output q\nu = b[0]", "5:8", 'no equation computes "q"'),
+        ("  u = b[0]", "5:3", "indented, and stands in no for"),
+        ("for t<4:\nu = b[0]", "5:5", "no equation is indented below"),
+        ("for t<4:\n  h[j] = b[j]", "6:3", "h has no axis t"),
+        ("for t<4:\n  h[t,j] = h[t+1,j] + b[j]", "5:5", "read before the scan has computed it"),
+        ("for t<4:\n  for u<4:\n  h[t] = b[0]", "6:3", "may not stand within another"),
+        ("for t<4:\n  h[t] = h[t-1]\n   g[t] = h[t]", "7:4", "indented alike"),
+        ("for i:\n  h[k,i] = h[k,i-1] + 1", "6:5", "the axis k has no size"),
+        ("s_next[n] = x[n,0]", "5:1", "s_next is the new value of a state, of the same axes"),
+        ("db = b[0]", "5:1", "db is the derivative by b"),
+        ("u = where(b[0] > 0, 1, 2)", "5:5", "(a if x[i] > 0 else b)"),
+        ("u = (1 if 2 > 1 else 0)", "5:11", "the same everywhere"),
+        ("u = b[0] $ 2", "5:10", 'the character "$" is not known'),
+        ("", "1:1", "there is no equation"),
+    ],
+)
+def test_mistakes_are_told_with_their_place(text: str, place: str, message: str) -> None:
+    with pytest.raises(TextError) as caught:
+        read(HEAD + text if text else "")
+    token = caught.value.token
+    assert message in str(caught.value)
+    assert f"{token.line}:{token.column}" == place, str(caught.value)
+    if text:
+        assert token.row == (HEAD + text).splitlines()[token.line - 1].split("#")[0].rstrip()
+
+
+def test_what_stands_beside_a_program() -> None:
+    text = """
+    input x[n<N,i<3], w[n]
+    weight v[n]
+    noise e[n,i]
+    mask m[n,i] keep 0.9
+    parameter W[j<2,i] = normal(0.1), c[j] of bias = zeros
+    hyperparameter l2 = 1/100
+    state r[i] = 1
+    input tok[n] of 5
+    parameter E[k<5] of table
+    r_next[i] = 0.9*r[i] + mean_n x[n,i]/10
+    L = sum_{n,j,i} W[j,i]*x[n,i]*m[n,i]*c[j]*v[n]*w[n] + sum_n E[tok[n]]*l2 + sum_{n,i} e[n,i]
+    output r_next
+    """
+    text = "\n".join(row.strip() for row in text.splitlines())
+    found = parse(text)
+    assert found.initial == {"W": "normal(1/10)", "c": "zeros"}
+    half = sp.Rational(9, 10)
+    assert found.numbers == {"m": half, "l2": sp.Rational(1, 100), "r": 1}
+    assert found.whole == {"tok": 5} and found.outputs == ("r_next",)
+    kinds = {leaf.name: leaf.kind for leaf in found.program.leaves_of("parameter")}
+    assert kinds == {"W": "weights", "c": "bias", "E": "table"}
+    assert found.program.tensors["r_next"].of == "r"
+    again = parse(show(found.program, found))
+    assert again == found
+    assert [t.kind for t in again.program.leaves] == [t.kind for t in found.program.leaves]
+
+
+def test_a_read_that_leaves_its_range_is_told_once() -> None:
+    text = "input x[n<N,r<5]\nz[n,t<5] = sum_{k<3} x[n,t+k-1] + x[n,t+1]\nL = sum_{n,t} z[n,t]"
+    assert parse(text).notes == (
+        "line 2: x is read at k + t - 1 of r = 0 .. 4; entries outside are 0",
+    )
+    assert parse(text.replace("t<5]", "t<3]").replace("k-1", "k")).notes == ()
+
+
+def test_facts_are_drawn_and_looked_at() -> None:
+    text = "target y[n<N,o<3]\ngiven sum_{o} y[n,o] = 2\nL = sum_{n,o} y[n,o]**2"
+    [fact] = read(text).facts
+    values = fact.draw(np.random.default_rng(0), (4, 3))
+    assert np.allclose(values.sum(axis=1), 2) and fact.holds(values) and not fact.holds(values * 2)
+
+
+def test_the_equations_of_a_scan_may_read_each_other() -> None:
+    text = PROGRAMS["GRU"]
+    [scan] = [item for item in read(text).items if isinstance(item, Scan)]
+    assert [line.lhs.name for line in scan.lines] == ["q", "r", "s", "z", "m", "g", "h"]
+
+
+# --- strings that nobody would write ---
+
+
+class Strings:
+    """Random texts by the grammar, some of them wrong on purpose."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def text(self) -> str:
+        choose = self.random
+        if choose.random() < 0.4:
+            text = choose.choice([*PROGRAMS.values()])
+            for _ in range(choose.randrange(1, 4)):
+                at = choose.randrange(len(text))
+                text = text[:at] + choose.choice(self.PIECES) + text[at + choose.randrange(4) :]
+            return text
+        rows = [self.declaration() for _ in range(choose.randrange(4))]
+        rows += [self.equation("") for _ in range(choose.randrange(1, 5))]
+        if choose.random() < 0.3:
+            rows.append(f"for {self.axis()}{choose.choice(['', ' down'])}:")
+            rows += [self.equation("    ") for _ in range(choose.randrange(3))]
+        return "\n".join(rows)
+
+    PIECES = (
+        *("sum_", "mean_{i}", "max_{i,j}", "[", "]", "(", ")", "{", "}", "=", "<", "<=", "!=", ","),
+        *("**", "/0", "-", "+", "*", " if ", " else ", "\n", "\n    ", "#", "for t:", "N", "pi"),
+        *("x", "x[i]", "W[j,i]", "1e99", "1e-200", ".5", "2.", "9**9", "999999999", "exp(", "of 3"),
+        *("given ", "input ", "down", "\t", "é", "\\", "'", '"', "t-1", "d", "_", "0", "a" * 70),
+    )
+
+    def axis(self) -> str:
+        size = self.random.choice(["", "", "<3", "<N", "<m", "<0", "<x"])
+        return self.random.choice("nijtk") + size
+
+    def declaration(self) -> str:
+        roles = ("input", "target", "parameter", "weight", "mask", "state", "noise")
+        axes = ",".join(self.axis() for _ in range(self.random.randrange(4)))
+        name = self.random.choice(["x", "y", "W", "b", "dx", "tok"])
+        more = self.random.choice(["", "", "", " of 5", " of bias", " = zeros", " keep 1/2"])
+        return f"{self.random.choice(roles)} {name}" + (f"[{axes}]" if axes else "") + more
+
+    def equation(self, indent: str) -> str:
+        axes = ",".join(self.axis() for _ in range(self.random.randrange(3)))
+        name = self.random.choice(["h", "z", "L", "x", "s_next"])
+        return f"{indent}{name}" + (f"[{axes}]" if axes else "") + f" = {self.sum(4)}"
+
+    def sum(self, depth: int) -> str:
+        marks = ("+", "-", "*", "/", "**")
+        parts = [self.atom(depth - 1) for _ in range(self.random.randrange(1, 4))]
+        text = parts[0]
+        for part in parts[1:]:
+            text += f" {self.random.choice(marks)} {part}"
+        return text
+
+    def atom(self, depth: int) -> str:
+        choose = self.random
+        name = choose.choice(["x", "y", "W", "b", "h", "z", "tok"])
+        kind = choose.randrange(9 if depth > 0 else 3)
+        if kind == 0:
+            return choose.choice(["2", "0.1", "1e-3", "N", "pi", "n", "i", "64", "0"])
+        if kind == 1:
+            return name
+        if kind == 2:
+            indices = ["n", "i", "j", "t-1", "2*t+1", "0", "tok[n]", "i*j", "k"]
+            return f"{name}[{','.join(choose.sample(indices, choose.randrange(1, 4)))}]"
+        if kind == 3:
+            sign = choose.choice(["sum_", "mean_", "max_"])
+            over = choose.choice(["i", "{i,j}", "{n}", "{k<3}", "t"])
+            return f"{sign}{over} {self.atom(depth - 1)}"
+        if kind == 4:
+            functions = ["exp", "log", "sqrt", "tanh", "relu", "sigmoid", "max", "abs", "atan", "f"]
+            return f"{choose.choice(functions)}({self.sum(depth - 1)})"
+        if kind == 5:
+            guard = choose.choice(["t = 0", "i <= j", "i != 2", "n = tok[n]", "i > 5", "x > 0"])
+            return f"[{guard}]"
+        if kind == 6:
+            return f"({self.sum(depth - 1)} if {self.atom(1)} > 0 else {self.sum(depth - 1)})"
+        return f"({self.sum(depth - 1)})"
+
+
+def test_random_texts_raise_no_other_error(pytestconfig: pytest.Config) -> None:
+    strings, accepted = Strings(1), 0
+    for _ in range(pytestconfig.getoption("fuzz")):
+        text = strings.text()
+        try:
+            found = read(text)
+        except TextError as error:
+            assert error.token.line >= 1 and str(error)
+            continue
+        accepted += 1
+        assert isinstance(found, Program)
+        assert read(show(found)) == found, text
+    assert accepted
