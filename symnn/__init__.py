@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from symnn.api import Network as Network
     from symnn.api import from_torch as from_torch
+    from symnn.api import lines as lines
     from symnn.api import load as load
     from symnn.checking.compare import Comparison as Comparison
     from symnn.interop import params_from_keras as params_from_keras
@@ -26,6 +27,7 @@ _PLACES = {
     "Network": "symnn.api",
     "SpecError": "symnn.io.errors",
     "from_torch": "symnn.api",
+    "lines": "symnn.api",
     "load": "symnn.api",
     "params_from_keras": "symnn.interop",
     "params_from_torch": "symnn.interop",
@@ -38,6 +40,7 @@ __all__ = [
     "SpecError",
     "__version__",
     "from_torch",
+    "lines",
     "load",
     "params_from_keras",
     "params_from_torch",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from symnn import interop
 from symnn.checking.compare import Comparison, compare
-from symnn.checking.verify import verify
+from symnn.checking.verify import verify, verify_lines
 from symnn.derivation import derivation, network
+from symnn.derivation import lines as own_lines
 from symnn.drawing.svg import svg
 from symnn.engine import lambdify as lambdify  # registers Line.lambdify
 from symnn.engine.complex_step import Report
@@ -136,6 +137,34 @@ class Derivation(derivation.Derivation):
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())
         return f"$$\\begin{{gathered}} {rows} \\end{{gathered}}$$"
+
+
+class Lines(own_lines.Lines):
+    __doc__ = own_lines.Lines.__doc__
+
+    def derive(self, of: str = "L", wrt: Sequence[str] | None = None) -> LinesDerivation:
+        """The derivatives of a scalar, the loss L unless another one is named.
+
+        wrt: the tensors by which it is differentiated; None: the parameters and states.
+        SpecError where there is no such scalar or tensor, or no dependence.
+        """
+        return LinesDerivation(self, of, wrt)
+
+
+class LinesDerivation(own_lines.LinesDerivation):
+    __doc__ = own_lines.LinesDerivation.__doc__
+
+    def verify(self, seed: int = 0) -> Report:
+        """Every line against an independent derivative, by complex steps."""
+        return verify_lines(self, seed)
+
+
+def lines(text: str) -> Lines:
+    """Equations of your own, as symnn/guide/lines.md describes them: any network, or any scalar.
+
+    SpecError for a mistake, with its line and column.
+    """
+    return Lines(text)
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:

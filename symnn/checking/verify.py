@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sympy as sp
 
 from symnn.checking.parts import parts
 from symnn.derivation.sweeps import Derived, shortened, shortened_program
@@ -31,16 +32,19 @@ from symnn.engine.complex_step import (
     gradient_error,
     scaled,
 )
-from symnn.engine.evaluate import Array, Evaluator, evaluate
+from symnn.engine.evaluate import Array, Evaluator, Values, evaluate
 from symnn.engine.ir import Axis, Line, Program, name_of
 from symnn.engine.stabilise import rescaled
+from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import Field, check_argument
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
+    from symnn.derivation.lines import LinesDerivation
 
 SAMPLES = 3
 ENTRIES = 2**17  # of all tensors of a network together, over SAMPLES samples
+LARGEST = 2**20  # of all tensors of lines
 
 
 def verify(derivation: Derivation, seed: int = 0) -> Report:
@@ -66,7 +70,7 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
         short = functools.partial(_at_most, longest)
         batch, sample, last = (shortened(sweep, short) for sweep in (batch, sample, last))
         stable = shortened_program(stable, short)
-    rows = _adjoints(batch.forward, rng, sizes)
+    rows = _adjoints(batch.forward, draw(batch.forward, rng, sizes), sizes, rng)
     point = Sweep(batch, rng, sizes)
     swept = [("batch", batch, sizes), ("one sample", sample, {})]
     if derivation.network.mean_loss:
@@ -77,6 +81,28 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
     rows += _stable(batch.program, stable, point)
     rows += _samples(sample, point, derivation.network.mean_loss)
     return Report(tuple(rows), longest, len(parts(batch)))
+
+
+def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
+    """Every step of the sweep through lines of the user's own, and the stable form.
+
+    Sizes that are left open are SAMPLES.  SpecError for lines of more than LARGEST entries.
+    """
+    check_argument("verify", "seed", Field("integer", minimum=0), seed)
+    rng, batch = np.random.default_rng(seed), derivation.batch
+    every = [a.size for t in batch.program.tensors.values() for a in t.axes]
+    sizes = {str(s): SAMPLES for size in every for s in sp.S(size).free_symbols}
+    shapes = ([a.size for a in t.axes] for t in batch.forward.tensors.values())
+    known = ([s if isinstance(s, int) else SAMPLES for s in shape] for shape in shapes)
+    if (entries := sum(map(math.prod, known))) > LARGEST:
+        message = f"the tensors have {entries:,} entries, and {LARGEST:,} can be verified"
+        hint = "verify the same lines with smaller sizes"
+        raise SpecError([Problem(derivation.lines.name, None, "", message, hint)])
+    point = Sweep(batch, rng, sizes)
+    rows = _adjoints(batch.forward, point.values, sizes, rng)
+    rows += point.rows("lines")
+    rows += _stable(batch.program, derivation.stable, point)
+    return Report(tuple(rows))
 
 
 def longest_axis(program: Program) -> int | None:
@@ -99,8 +125,10 @@ def _at_most(longest: int, axis: Axis) -> int:
     return min(int(axis.size), longest)
 
 
-def _adjoints(program: Program, rng: np.random.Generator, sizes: Mapping[str, int]) -> list[Row]:
-    values = evaluate(program, draw(program, rng, sizes), sizes)
+def _adjoints(
+    program: Program, drawn: Values, sizes: Mapping[str, int], rng: np.random.Generator
+) -> list[Row]:
+    values = evaluate(program, drawn, sizes)
     rows = []
     for item in program.lines:
         leaves = [program.tensors[n] for n in dict.fromkeys(map(name_of, item.reads))]

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from symnn.checking.compare import compare_file
-from symnn.checking.verify import verify
+from symnn.checking.verify import verify, verify_lines
+from symnn.cli.models import model
 from symnn.cli.output import mistake, result
 from symnn.cli.streams import put, say
 from symnn.derivation.derivation import derive
+from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
 from symnn.io.exit_codes import FINE, STALE
-from symnn.spec.reader import load_spec
 from symnn.targets.registry import compile_module
 
 
@@ -26,18 +27,18 @@ def check(
     verbose: bool,
 ) -> int:
     """Verify derivations and modules."""
-    networks = [Network.from_spec(load_spec(source)) for source in specs]
+    models = [model(source) for source in specs]
     if against is not None:
-        return _against(specs, networks, Path(against), rtol, as_json, quiet)
+        return _against(specs, models, Path(against), rtol, as_json, quiet)
     code, objects = FINE, []
-    for name, network in zip(specs, networks, strict=True):
-        report = verify(derive(network), seed)
-        module: Any = compile_module(network)
-        failure = None
-        try:
-            error = float(module.check(seed))
-        except ArithmeticError as problem:
-            error, failure = float("inf"), str(problem)
+    for name, own in zip(specs, models, strict=True):
+        if isinstance(own, Lines):
+            report, error, failure = verify_lines(LinesDerivation(own), seed), None, None
+            for note in own.notes:
+                say(f"{name}: {note}")
+        else:
+            report = verify(derive(own), seed)
+            error, failure = _module_error(own, seed)
         held = failure is None
         code = code if report.ok and held else STALE
         objects.append(
@@ -48,7 +49,7 @@ def check(
                 "max_error": report.max_error,
                 "longest_axis": report.longest,
                 "parts": report.parts,
-                "module_error": error if held else None,
+                "module_error": error,
                 "module_failure": failure,
                 "failed": [
                     {"what": r.what, "line": r.line, "error": r.error} for r in report.failed
@@ -58,7 +59,7 @@ def check(
         if not as_json and not quiet:
             rows = str(report).splitlines()
             shown = rows if verbose else [*map(_failure, report.failed), rows[-1]]
-            if held:
+            if error is not None:
                 shown.append(f"generated module: central differences agree to {error:.1e}")
             put("".join(f"{name}: {row}\n" for row in shown))
         if failure is not None and not as_json:
@@ -68,18 +69,30 @@ def check(
     return code
 
 
+def _module_error(network: Network, seed: int) -> tuple[float | None, str | None]:
+    """The largest error of the generated module's gradients, or why they do not hold."""
+    module: Any = compile_module(network)
+    try:
+        return float(module.check(seed)), None
+    except ArithmeticError as problem:
+        return None, str(problem)
+
+
 def _against(
     specs: tuple[str, ...],
-    networks: list[Network],
+    models: list[Network | Lines],
     path: Path,
     rtol: float | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Compare the gradients in a file with the derivation."""
-    if len(networks) > 1:
+    if len(models) > 1:
         raise mistake("--against", "takes one spec")
-    found = compare_file(networks[0], path, rtol)
+    network = models[0]
+    if isinstance(network, Lines):
+        raise mistake("--against", "takes a spec, not lines")
+    found = compare_file(network, path, rtol)
     first = found.first.quantity if found.first else None
     row = {
         "spec": specs[0],

@@ -22,7 +22,7 @@ KINDS = ("latex", "pdf", "html", "markdown", "ipynb", "beamer", "quarto", "json"
 FIGURES = ("network", "graph", "activation", "descent")
 NOTATIONS = ("affine", "nielsen", "goodfellow", "d2l", "ng", "cs231n")
 LAYOUTS = ("sample", "columns", "rows")
-SUFFIXES = (".toml", ".json", ".yaml", ".yml")  # of a spec
+SUFFIXES = (".toml", ".json", ".yaml", ".yml", ".lines")  # of a spec
 DATA = ("digits", "iris", "petals", "xor", "blobs")
 # of the notes
 CHOICES = {

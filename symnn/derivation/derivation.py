@@ -7,11 +7,11 @@ from typing import Any
 
 import sympy as sp
 
+from symnn.derivation.gradients import Gradients
 from symnn.derivation.network import Network
 from symnn.derivation.sweeps import Derived, derived, mean_last, scalars
 from symnn.engine.explicit import Explicit
-from symnn.engine.ir import Line, Program, Step
-from symnn.engine.stabilise import stabilise
+from symnn.engine.ir import Line, Program
 from symnn.io.errors import Problem, SpecError, shorten, suggestion
 from symnn.nn.optimizers import update_lines
 
@@ -21,7 +21,7 @@ def derive(network: Network) -> Derivation:
     return Derivation(network)
 
 
-class Derivation:
+class Derivation(Gradients):
     """What ``derive`` returns: sweeps and steps.
 
     batch: the sweep over N samples; sample: the one over a single sample.
@@ -67,25 +67,6 @@ class Derivation:
         """Forward lines, then gradient lines, then update lines."""
         return self.batch.program.extend(self.update_lines, self.state_leaves)
 
-    @functools.cached_property
-    def _stable(self) -> tuple[Program, tuple[Step, ...]]:
-        return stabilise(self.batch.program)
-
-    @property
-    def stable(self) -> Program:
-        """Forward and gradient lines as they are computed: in stable form."""
-        return self._stable[0]
-
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """Every step: the chain rule, the rewrites, and those to stable forms."""
-        return self.batch.steps + self._stable[1]
-
-    @property
-    def gradients(self) -> dict[str, Line]:
-        """Tensor name -> the line of dL/d(tensor)."""
-        return self.batch.gradients
-
     def explicit(self, name: str) -> sp.Matrix:
         """Every entry of dL/d(name) for one sample, as explicit expressions.
 
@@ -99,9 +80,6 @@ class Derivation:
             raise SpecError([Problem("explicit", None, "name", message, hint)])
         forms = Explicit(sweep.program, self.network.explicit.constants)
         return forms.matrix(sweep.names[name])
-
-    def __str__(self) -> str:
-        return str(self.program)
 
     def __repr__(self) -> str:
         return f"<Derivation of {self.network!r} in {len(self.batch.steps)} steps>"

@@ -6,7 +6,7 @@ Over a batch, over one sample, with the 1/N of a mean last, and in scalars.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -50,7 +50,7 @@ class Derived:
 
     @functools.cached_property
     def objective(self) -> Program:
-        return self.forward if self.of == "L" else with_total(self.forward)
+        return with_total(self.forward) if self.of == TOTAL else self.forward
 
     @functools.cached_property
     def program(self) -> Program:
@@ -69,12 +69,15 @@ class Derived:
         return {t: last[name] for t, name in self.names.items() if name in last}
 
 
-def derived(program: Program) -> Derived:
-    """Differentiate the loss L of a program and simplify."""
-    raw, names = gradients(program)
-    keep = [names[t.name] for t in program.leaves_of("parameter", "state")]
-    simple, steps = simplify(program, raw, keep)
-    return Derived(program, raw, names, simple, steps)
+def derived(program: Program, of: str = "L", wrt: Sequence[str] | None = None) -> Derived:
+    """Differentiate a scalar of a program, its loss, and simplify.
+
+    wrt: by which leaves; None: by the parameters and states.
+    """
+    raw, names = gradients(program, of, wrt)
+    leaves = [t.name for t in program.leaves_of("parameter", "state")] if wrt is None else wrt
+    simple, steps = simplify(program, raw, [names[name] for name in leaves if name in names])
+    return Derived(program, raw, names, simple, steps, of)
 
 
 MoveTensor: TypeAlias = Callable[[Tensor], Tensor]

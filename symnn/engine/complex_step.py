@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -358,6 +358,9 @@ def adjoint(line: Line, leaves: Sequence[Tensor], values: Values, rng: np.random
     leaves: the tensors it reads.  values: their values.
     """
     y = line.lhs
+    if any(t.name == y.name for t in leaves):  # in a scan: what it reads of itself is given
+        y = replace(y, name=f"{y.name}_now")
+        line = replace(line, lhs=y)
     real = [t for t in leaves if t.name in {name_of(e) for x in line.terms for e in entries(x.f)}]
     bar = Tensor(f"{y.name}_bar", y.axes, "input")
     pairing = Line(Tensor("pairing"), (Term(bar.entry * y.entry, y.axes),), "pairing")

@@ -12,6 +12,7 @@ No index is summed without a sign.  The whole grammar is in the guide, symnn/gui
 
 from __future__ import annotations
 
+import difflib
 import itertools
 import math
 from collections import deque
@@ -577,7 +578,9 @@ class _Equation(Expressions):
             hint = "equations stand in the order in which they are computed"
             raise token.fault(f"{name} is read before it is defined", hint)
         options = [*self.reader.tensors, *self.reader.axes]
-        raise token.fault(f"there is no {quoted(name)}", suggestion(name, options))
+        near = difflib.get_close_matches(name, options, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"declare it above, input {name}[…]"
+        raise token.fault(f"there is no {quoted(name)}", hint)
 
     def later(self, name: str) -> bool:
         """Whether this line, or one below, defines the name."""

@@ -21,7 +21,9 @@ from symnn.spec.positions import Lines, json_lines, nearest, toml_lines
 
 LIMIT = 4 * 2**20
 NESTING = 20
-SUFFIXES = (".toml", ".json", ".yaml", ".yml")
+DECLARED = ("input", "target", "weight", "parameter", "state", "mask", "noise", "hyperparameter")
+LINES = ".lines"  # equations of the user's own
+SUFFIXES = (".toml", ".json", ".yaml", ".yml", LINES)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,31 @@ def example_path(name: str) -> Path:
     return Path(str(files("symnn"))) / "examples" / f"{name}.toml"
 
 
+def lines_text(source: object) -> tuple[str, str] | None:
+    """The text and the name of a source that is lines, NAME.lines or "-"; None for a spec.
+
+    Raises SpecError: not there, not readable, too large.
+    """
+    if source == "-":
+        return (_standard_input(), "<stdin>") if _lines_are_piped() else None
+    if not isinstance(source, str | os.PathLike) or Path(source).suffix != LINES:
+        return None
+    path = find(source)
+    assert path is not None, "no example has a suffix"
+    return _text(path), shorten(str(source))
+
+
+def _lines_are_piped() -> bool:
+    """Whether standard input begins with a declaration of lines; nothing of it is consumed."""
+    peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
+    if peek is None:
+        return False
+    rows = peek(LIMIT)[:LIMIT].decode("utf-8-sig", "replace").splitlines()
+    words = (row.split("#")[0].split() for row in rows)
+    first: list[str] = next((found for found in words if found), [])
+    return len(first) > 1 and first[0] in DECLARED and first[1][0].isalpha()
+
+
 def read_source(
     source: str | os.PathLike[str] | Mapping[str, Any], called: str = "<dict>"
 ) -> Source:
@@ -74,6 +101,8 @@ def read_source(
     path = find(source)
     if path is None:
         return _parsed(_text(example_path(str(source))), ".toml", f"{source}.toml", None)
+    if path.suffix == LINES:
+        _fail(shorten(str(source)), None, "these are lines", "symnn check and derive take them")
     return _parsed(_text(path), path.suffix, shorten(str(source)), path.parent)
 
 

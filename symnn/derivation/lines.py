@@ -1,0 +1,137 @@
+"""Lines of the user's own: a program from text, and its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symnn.derivation.gradients import Gradients
+from symnn.derivation.sweeps import derived
+from symnn.engine.evaluate import Array, Evaluator
+from symnn.engine.ir import Program
+from symnn.engine.text import Text, parse, show
+from symnn.engine.tokens import TextError
+from symnn.io.arrays import real_array
+from symnn.io.errors import Problem, SpecError, shorten, suggestion
+
+
+class Lines:
+    """What a text of equations stands for.
+
+    text: as symnn/guide/lines.md describes it.  name: what errors call it.  Raises SpecError, with
+    the line and what stands there.
+    """
+
+    def __init__(self, text: str, name: str = "<lines>") -> None:
+        self.name = name
+        try:
+            self.text: Text = parse(text)
+        except TextError as error:
+            place = f"column {error.token.column}"
+            problem = Problem(name, error.token.line, place, error.message, error.hint)
+            raise SpecError([problem]) from None
+
+    @property
+    def program(self) -> Program:
+        """The forward lines."""
+        return self.text.program
+
+    @property
+    def parameters(self) -> dict[str, tuple[Any, ...]]:
+        """Name -> shape; a size is a number, or the symbol of one that is left open."""
+        found = self.program.leaves_of("parameter")
+        return {t.name: tuple(a.size for a in t.axes) for t in found}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is worth knowing and no mistake: reads that leave their range."""
+        return self.text.notes
+
+    def leaves(self, given: Mapping[str, Any]) -> dict[str, Array]:
+        """Arrays for every leaf: those that are given, numbers of the text, masks of 1, noise of 0.
+
+        SpecError for one that is missing or unknown, or whose shape does not fit.
+        """
+        leaves = {t.name: t for t in self.program.leaves}
+        for name in given:
+            if name not in leaves:
+                hint = suggestion(str(name), leaves)
+                raise self.mistake(f"nothing that is read is called {shorten(str(name))!r}", hint)
+        found = {name: real_array(self.name, name, value) for name, value in given.items()}
+        drawn = {t.name for t in leaves.values() if t.role == "mask"}
+        for name in sorted(leaves.keys() - found.keys() - drawn - self.text.numbers.keys()):
+            raise self.mistake(f"{name} is missing", f"give an array for {leaves[name]}")
+        sizes: dict[str, int] = {}
+        for name, array in found.items():
+            if array.ndim == len(leaves[name].axes):
+                for a, count in zip(leaves[name].axes, array.shape, strict=True):
+                    sizes.setdefault(str(a.size), count)
+        for name, t in leaves.items():
+            shape = tuple(a.size if isinstance(a.size, int) else sizes[str(a.size)] for a in t.axes)
+            if t.role == "mask" and name not in found:
+                found[name] = np.full(shape, float(t.kind != "noise"))
+            elif name in self.text.numbers and name not in found:
+                found[name] = np.full(shape, float(self.text.numbers[name]))
+            elif found[name].shape != shape:
+                text = f"{name} has the shape {found[name].shape}, expected {shape}"
+                raise self.mistake(text, f"it is {t}")
+        return found
+
+    def mistake(self, message: str, hint: str = "", path: str = "") -> SpecError:
+        """A mistake of who uses the lines."""
+        return SpecError([Problem(self.name, None, path, message, hint)])
+
+    def __str__(self) -> str:
+        return show(self.program, self.text)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.program.leaves)} leaves, {len(self.program.lines)} equations"
+        return f"<Lines {shorten(self.name)!r}: {counts}>"
+
+
+class LinesDerivation(Gradients):
+    """The gradients of a scalar of lines, with every step that led to them.
+
+    of: the scalar.  wrt: the tensors by which it is differentiated; None: the parameters and
+    states.  SpecError where there is no such scalar or tensor, or no gradient.
+    """
+
+    def __init__(self, lines: Lines, of: str = "L", wrt: Sequence[str] | None = None) -> None:
+        self.lines, self.of = lines, of
+        program = lines.program
+        known = program.tensors
+        if of not in program.definitions or known[of].axes:
+            scalars = [line.lhs.name for line in program.lines if not line.lhs.axes]
+            hint = suggestion(of, scalars) if scalars else "write one, L = sum_{i} …"
+            raise lines.mistake(f"no equation computes a scalar {shorten(of)!r}", hint, "of")
+        for name in wrt or ():
+            if name not in known:
+                hint = suggestion(name, known)
+                raise lines.mistake(f"there is no {shorten(str(name))!r}", hint, "wrt")
+        chosen = [t.name for t in program.leaves_of("parameter", "state")]
+        self.wrt = tuple(chosen if wrt is None else wrt)
+        if not self.wrt:
+            hint = 'write "parameter", or say by what: --wrt x, derive(wrt=["x"])'
+            raise lines.mistake("there is no parameter to differentiate by", hint, "wrt")
+        self.batch = derived(program, of, self.wrt)
+        if lost := [name for name in self.wrt if name not in self.batch.names]:
+            raise lines.mistake(f"{of} does not depend on {lost[0]}", path="wrt")
+
+    def evaluate(self, given: Mapping[str, Any]) -> tuple[float, dict[str, Array]]:
+        """The scalar, and its derivative by each tensor of ``wrt``, in float64.
+
+        given: arrays by the names of inputs, targets and parameters; masks are 1 and noise is 0
+        where they are not given.  Raises SpecError.
+        """
+        leaves = self.lines.leaves(given)
+        evaluator = Evaluator(self.stable.leaves, leaves)
+        with np.errstate(all="ignore"):
+            evaluator.run(self.stable.items)
+        found = {name: array[0] for name, array in evaluator.arrays.items()}
+        names = self.batch.names
+        return float(found[self.of]), {name: found[names[name]] for name in self.wrt}
+
+    def __repr__(self) -> str:
+        return f"<Derivation of {self.lines!r} in {len(self.batch.steps)} steps>"
