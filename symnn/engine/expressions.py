@@ -36,7 +36,7 @@ class Expressions:
     """A climber over the tokens of a statement.
 
     The value of an expression is a list of terms, of which at most one is not reduced over axes.
-    parts: how many factors and summands an expression may have.
+    parts: how many operands and operators a statement may have.
     """
 
     def __init__(self, tokens: Sequence[Token], parts: int) -> None:
@@ -93,6 +93,7 @@ class Expressions:
         first = self.accept("+", "-")
         terms = self.product(first is not None and first.text == "-")
         while sign := self.accept("+", "-"):
+            self.count()
             terms += self.product(sign.text == "-")
         self.depth -= 1
         return self._merged(terms)
@@ -108,6 +109,7 @@ class Expressions:
             return self._times(factors, value)  # a sum in brackets, as a term
         factors.append(self.scalar(value))
         while mark := self.accept("*", "/"):
+            self.count()
             if self.signed():
                 value = self.reduced()
                 if mark.text == "*":
@@ -121,11 +123,15 @@ class Expressions:
             factors += [factor, *([sp.S.NegativeOne] if negated else [])]
         return [Term(self._safe(place, scalars.checked, sp.Mul(*factors)))]
 
-    def power(self) -> list[Term]:
-        """A factor."""
+    def count(self) -> None:
+        """One part more: an operand or an operator."""
         self.left -= 1
         if self.left < 0:
             raise self.now.fault(f"this has more than {self.parts} parts")
+
+    def power(self) -> list[Term]:
+        """A factor."""
+        self.count()
         if self.signed():
             return self.reduced()
         place = self.now

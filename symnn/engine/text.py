@@ -52,7 +52,7 @@ WORDS = (*ROLES, "given", "output", "for", "down", "of", "keep", "if", "else")
 CONSTANTS = {"pi": sp.pi}
 NAME = 61  # characters of a name
 AXES = 12  # of a tensor
-PARTS = 2000  # factors and summands of an equation
+PARTS = 4000  # operands and operators of an equation
 STATEMENTS = 20_000
 LARGEST = 10**8  # values of an axis
 

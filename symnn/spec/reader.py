@@ -13,6 +13,7 @@ from typing import Any
 
 from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
+from symnn.engine.scalars import FormulaError
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.fields import REQUIRED, Field, kind_of, wrong
 from symnn.nn.layers import LAYERS
@@ -21,7 +22,7 @@ from symnn.notation.books import AFFINE, NOTATIONS
 from symnn.notation.letters import SYMBOLS, letter_tex
 from symnn.notation.notation import Notation
 from symnn.notation.own import chosen, own_notation
-from symnn.spec.formula import FormulaError, parse_formula
+from symnn.spec.formula import parse_formula
 from symnn.spec.positions import child
 from symnn.spec.sections import (
     FLAGS,

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 import symnn
 from symnn.engine.functions import X
+from symnn.engine.scalars import FormulaError
 from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import REQUIRED
-from symnn.spec.formula import FormulaError, parse_formula
+from symnn.spec.formula import parse_formula
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import SECTIONS
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 import symnn
 from symnn.drawing.mathtext import runs
 from symnn.engine.functions import X, expand_primes
+from symnn.engine.scalars import FormulaError
 from symnn.formats.registry import document
 from symnn.notes.options import NotesOptions
-from symnn.spec.formula import FormulaError, parse_formula
+from symnn.spec.formula import parse_formula
 from symnn.spec.formula_value import UndefinedError, kinks, value_at
 from symnn.targets.python.expressions import statement
 
