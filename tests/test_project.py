@@ -100,7 +100,7 @@ def test_nothing_reaches_the_network_or_reads_pickles(path: Path) -> None:
 PUBLIC = {
     symnn: {
         *("Comparison", "Dense", "Dropout", "Network", "SpecError", "__version__"),
-        *("from_torch", "load", "params_from_keras", "params_from_torch"),
+        *("from_torch", "lines", "load", "params_from_keras", "params_from_torch"),
     },
     extend: {
         *(
