@@ -11,7 +11,7 @@ checked when a :class:`Program` is built, and an error shows the offending line.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -24,6 +24,7 @@ from symnn.engine.entries import is_entry as is_entry
 from symnn.engine.entries import name_of as name_of
 from symnn.engine.entries import pointers as pointers
 from symnn.engine.entries import show as show
+from symnn.engine.entries import show_as as show_as
 from symnn.engine.functions import expand_names
 
 Size: TypeAlias = Any  # an int, or a SymPy expression of size symbols
@@ -145,11 +146,20 @@ class Tensor:
         """The entry at the tensor's own axes."""
         return self[tuple(a.symbol for a in self.axes)]
 
+    def text(self, names: Mapping[str, str]) -> str:
+        """As ``str``, with other names for itself and its axes."""
+        name = names.get(self.name, self.name)
+        return f"{name}[{_listed(self.axes, names)}]" if self.axes else name
+
     def __str__(self) -> str:
-        return self.name + (f"[{','.join(a.name for a in self.axes)}]" if self.axes else "")
+        return self.text({})
 
     def __repr__(self) -> str:
         return f"<Tensor {self}, {self.role}>"
+
+
+def _listed(axes: Iterable[Axis], names: Mapping[str, str]) -> str:
+    return ",".join(names.get(a.name, a.name) for a in axes)
 
 
 @dataclass(frozen=True)
@@ -164,13 +174,17 @@ class Term:
     over: tuple[Axis, ...] = ()
     reduce: str = "sum"
 
-    def __str__(self) -> str:
-        body = show(self.f)
+    def text(self, names: Mapping[str, str]) -> str:
+        """As ``str``, with other names for tensors and axes."""
+        body = show_as(self.f, names)
         if not self.over:
             return body
         if isinstance(self.f, sp.Add):
             body = f"({body})"
-        return f"{self.reduce}_{{{','.join(a.name for a in self.over)}}} {body}"
+        return f"{self.reduce}_{{{_listed(self.over, names)}}} {body}"
+
+    def __str__(self) -> str:
+        return self.text({})
 
     def __repr__(self) -> str:
         return f"<Term {self}>"
@@ -199,9 +213,12 @@ class Line:
         """Every axis bound in the line: those of the left side, then those summed over."""
         return tuple(dict.fromkeys(self.lhs.axes + tuple(a for t in self.terms for a in t.over)))
 
+    def text(self, names: Mapping[str, str]) -> str:
+        """As ``str``, with other names for tensors and axes."""
+        return equation(self.lhs.text(names), [t.text(names) for t in self.terms])
+
     def __str__(self) -> str:
-        text = " + ".join(map(str, self.terms)) or "0"
-        return f"{self.lhs} = {text}".replace("+ -", "- ")
+        return self.text({})
 
     def __repr__(self) -> str:
         return f"<Line {self}>"
@@ -231,6 +248,11 @@ class Line:
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {display.latex(self)}$"
+
+
+def equation(left: str, terms: Sequence[str]) -> str:
+    """A line from the texts of its left side and its terms."""
+    return f"{left} = {' + '.join(terms) or '0'}".replace("+ -", "- ")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from symnn.checking.evidence import Evidence, evidence
@@ -182,7 +182,7 @@ class Context:
         """The tensor of a name, of those that are told."""
         return self.numbered.tensor(name)
 
-    def signature(self, line: Line, layer: int) -> str:
+    def signature(self, line: Line, layer: int) -> Hashable:
         """What must agree for a line of another layer to be told with this one."""
         return signature(line, layer, self.numbered.tensors)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -13,20 +13,25 @@ import numpy as np
 import sympy as sp
 
 from symnn.engine.ir import SAMPLES
-from symnn.engine.repeats import layer_of
+from symnn.engine.repeats import Relative, repeats
 from symnn.io.arrays import named_arrays
 from symnn.io.errors import Problem, SpecError, quoted
 from symnn.io.fields import Field, check_argument
 from symnn.io.templating import render
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
 from symnn.targets.c.scalars import FUNCTIONS, Constants
-from symnn.targets.c.statements import gradient, layout, prediction, size, update
-from symnn.targets.loops import C, Row, folded, has_loops
-from symnn.targets.plan.plan import Block
-from symnn.targets.plan.planner import forward, plan
-from symnn.targets.python.expressions import expression
-from symnn.targets.python.planned import loss_penalty
-from symnn.targets.python.update import penalty_factor
+from symnn.targets.c.statements import (
+    LANGUAGE,
+    gradient,
+    layout,
+    prediction,
+    size,
+    update,
+)
+from symnn.targets.code import LEAST, Form, Item, Part, Scope, printed, rows
+from symnn.targets.code import Block as Loop
+from symnn.targets.plan.plan import Block, Plan, gradient_penalty
+from symnn.targets.plan.planner import forward
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -45,6 +50,7 @@ RESERVED = frozenset({"atomic", "cnd", "fe", "lc", "memory", "mtx", "sig", "thrd
 
 def c_files(
     derivation: Derivation,
+    steps: Plan,
     values: Mapping[str, Any],
     weights: Arrays | None = None,
     training: bool = True,
@@ -52,10 +58,10 @@ def c_files(
 ) -> dict[str, str]:
     """Suffix -> text: .c and .h, and .py, the module that calls them, where it can train.
 
-    values: what every module says.  weights: parameters to bake in, and x_mean and x_scale where
-    the inputs are scaled.  prefix: of all names that the header declares; those of two networks in
-    one program must differ.  Raises SpecError for weights that do not fit, and for a prefix that is
-    none.
+    steps: the plan of a step.  values: what every module says.  weights: parameters to bake in,
+    and x_mean and x_scale where the inputs are scaled.  prefix: of all names that the header
+    declares; those of two networks in one program must differ.  Raises SpecError for weights that
+    do not fit, and for a prefix that is none.
     """
     check_argument("generate", "prefix", Field("string"), prefix)
     if problem := _wrong_prefix(prefix):
@@ -64,7 +70,7 @@ def c_files(
     module = derivation.network.spec.output.module
     found = {
         **values,
-        **_values(derivation, weights, training),
+        **_values(derivation, steps, weights, training),
         "prefix": prefix,
         "tiny": values["size"] <= TINY,
         "guard": f"SYMNN_{module}_H" if prefix == PREFIX else f"{prefix}_SYMNN_H",
@@ -123,19 +129,20 @@ def _prefixed(text: str, prefix: str, names: str) -> str:
     )
 
 
-def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> dict[str, Any]:
+def _values(
+    derivation: Derivation, steps: Plan, weights: Arrays | None, training: bool
+) -> dict[str, Any]:
     network = derivation.network
     names, spec = network.parameters, network.spec
     numbers = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     gradients = {name: derivation.batch.names[name] for name in names}
-    steps = plan(derivation.stable, gradients, SAMPLES)
     output = prediction(forward(steps, network.output, SAMPLES), numbers)
     backward = gradient(steps, numbers)
     changes, scaled = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
-    factor, decay = penalty_factor(steps), loss_penalty(steps)
+    factor = gradient_penalty(steps)
     parts = [output, *((backward, changes) if training else ())]
     calls = frozenset[str]().union(*(part.calls for part in parts))
-    functions = [f for f in sorted({*FUNCTIONS.values()}) if f in calls]
+    functions = [f for f in sorted({*FUNCTIONS.values()}) if f"real_{f}" in calls]
     return {
         "training": training,
         "folded": scaled,
@@ -159,7 +166,6 @@ def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> d
         "calls": calls,
         "states_c": "".join(f"net_real *{s}, " for s in network.optimizer.states),
         "penalties": [] if factor is None else _penalties(steps.blocks),
-        "loss_penalty": "" if decay is None else expression(decay, ())[0],
         "penalty_c": "" if factor is None else sp.ccode(Constants(numbers).known(factor)),
         "update_c": changes,
         "draw_rows": _draws(steps.blocks),
@@ -188,35 +194,47 @@ def _listed(values: np.ndarray, network: Network) -> list[str]:
     return textwrap.wrap(", ".join(texts), WIDTH)
 
 
-def _penalties(blocks: Iterable[Block]) -> tuple[str, ...]:
+def _penalties(blocks: Sequence[Block]) -> tuple[str, ...]:
     """Add c A_k to dA_k for every k."""
-    rows = [
-        Row(
-            layer_of(b.weights),
-            (
-                f"add_multiple({layout(b)}, c, theta, gradient);",
-                f"theta += {size(b)};",
-                f"gradient += {size(b)};",
-            ),
-        )
-        for b in blocks
-    ]
-    return folded(rows, loops=has_loops(rows), language=C).text
+
+    def forms(b: Block) -> list[Form]:
+        runs, count = layout(b), size(b)
+        return [
+            Form(f"add_multiple({runs.text}, c, theta, gradient);", runs.names),
+            Form(f"theta += {count.text};", count.names),
+            Form(f"gradient += {count.text};", count.names),
+        ]
+
+    def write(b: Block, scope: Scope) -> list[Part]:
+        return [form.statement(scope) for form in forms(b)]
+
+    def shape(b: Block, layer: int) -> Hashable:
+        return tuple(form.shape(Relative(layer, {}, {})) for form in forms(b))
+
+    found = repeats(blocks, lambda b: b.layer, shape, LEAST)
+    return rows(printed(found, write, language=LANGUAGE), LANGUAGE)
 
 
-def _draws(blocks: Iterable[Block]) -> tuple[str, ...]:
+def _draws(blocks: Sequence[Block]) -> tuple[str, ...]:
     """Draw Glorot's uniform weights, with biases 0."""
-    rows = []
-    for b in blocks:
-        k, bound = layer_of(b.weights), float(np.sqrt(6.0 / (b.inputs + b.units)))
-        assert k is not None
-        inputs = f"UNITS[{k - 1}]"
-        value = f"R({bound!r}) * drawn()"
-        if b.bias is not None:
-            plain = f"i < {inputs} * UNITS[{k}]"
-            if not b.transposed:
-                plain = f"i % ({inputs} + 1) < {inputs}"
-            value = f"{plain} ? {value} : R(0.0)"
-        code = (f"for (size_t i = 0; i < {size(b)}; i++)", f"    *W++ = {value};")
-        rows.append(Row(k, code))
-    return folded(rows, loops=has_loops(rows), language=C).text
+
+    def value(b: Block) -> Form:
+        bound = float(np.sqrt(6.0 / (b.inputs + b.units)))
+        units, inputs = Item("UNITS", b.layer), Item("UNITS", b.layer - 1)
+        drawn = f"R({bound!r}) * drawn()"
+        if b.bias is None:
+            return Form(drawn)
+        if b.transposed:
+            return Form(f"i < {{}} * {{}} ? {drawn} : R(0.0)", (inputs, units))
+        return Form(f"i % ({{}} + 1) < {{}} ? {drawn} : R(0.0)", (inputs, inputs))
+
+    def write(b: Block, scope: Scope) -> list[Part]:
+        head = f"for (size_t i = 0; i < {size(b).statement(scope).text}; i++)"
+        return [Loop(head, (Form(f"*W++ = {value(b).text};", value(b).names).statement(scope),))]
+
+    def shape(b: Block, layer: int) -> Hashable:
+        seen = Relative(layer, {}, {})
+        return size(b).shape(seen), value(b).shape(seen)
+
+    found = repeats(blocks, lambda b: b.layer, shape, LEAST)
+    return rows(printed(found, write, language=LANGUAGE), LANGUAGE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symnn.engine.ir import Tensor
+from symnn.targets.code import Name, Part, Statement
 from symnn.targets.plan.operations import BOOLEAN, COMPARISONS, Axes, Graph, Node, primitive
 
 CASE, REL, ADD, MUL, UNARY, ATOM = range(6)
@@ -72,32 +73,39 @@ def number(value: sp.Expr) -> Text:
 class Scalars:
     """Prints expressions.
 
-    entry: an array's node -> its code.  axes: their order.  positive: see Graph.
-    calls, reads: the functions and the arrays of what was printed, for the parts of a file.
+    entry: an array's node -> the array, and the code of its entry.  axes: their order.
+    positive: see Graph.
     """
 
-    entry: Callable[[Node], str]
+    entry: Callable[[Node], tuple[Name, str]]
     axes: Axes
     constants: Constants
     positive: frozenset[str] = frozenset()
-    calls: set[str] = field(default_factory=set)
-    reads: set[str] = field(default_factory=set)
+    _calls: set[str] = field(default_factory=set)
+    _reads: set[Name] = field(default_factory=set)
 
-    def assigned(self, f: sp.Expr, out: str) -> list[str]:
-        """Statements that end in ``out`` followed by the value (``x =``, ``x +=``)."""
+    def assigned(self, f: sp.Expr, name: Name | None, out: str) -> list[Part]:
+        """Statements that end in ``out`` followed by the value (``x =``, ``x +=``).
+
+        name: the array that is written to, if it is one.
+        """
         root = Graph(self.axes, self.positive).node(primitive(f))
         counts: Counter[Node] = Counter()
         _count(root, counts)
         lets: list[str] = []
         text = self._text(root, {n for n, c in counts.items() if c > 1}, {}, lets)
-        return [*lets, f"{out} {text[0]};"]
+        reads, calls = frozenset(self._reads), frozenset(self._calls)
+        defines = () if name is None else (name,)
+        last = Statement(f"{out} {text[0]};", (), defines, reads, calls)
+        return [*map(Statement, lets), last]
 
     def _text(
         self, node: Node, shared: set[Node], known: dict[Node, Text], lets: list[str]
     ) -> Text:
         if node.kind == "array":
-            self.reads.add(node.name)
-            return self.entry(node), ATOM
+            name, code = self.entry(node)
+            self._reads.add(name)
+            return code, ATOM
         if node.kind != "call":
             return self.constants.text(node.value)
         if node not in known:
@@ -108,7 +116,7 @@ class Scalars:
                     for t, a in zip(args[1:], node.args[1:], strict=True)
                 ]
             if node.name in FUNCTIONS:
-                self.calls.add(FUNCTIONS[node.name])
+                self._calls.add(f"real_{FUNCTIONS[node.name]}")
             text = _operation(node, args)
             known[node] = self._let(text, lets) if node in shared and not node.boolean else text
         return known[node]
