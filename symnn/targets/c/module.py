@@ -42,8 +42,6 @@ ROWS = 32  # the largest batch of an embedded network whose spec takes all sampl
 WIDTH = 96
 TINY = 64  # parameters of a network whose step is made without calls
 PREFIX = "net"
-# what users of the C file write after net_ or NET_
-NAMES = "init|weights|predict|step|BITS|INPUTS|OUTPUTS|SIZE|ROWS|PLAIN"
 # what C11, 7.31, keeps for its library, as in mtx_init and LC_ALL
 RESERVED = frozenset({"atomic", "cnd", "fe", "lc", "memory", "mtx", "sig", "thrd", "time", "tss"})
 
@@ -72,6 +70,7 @@ def c_files(
         **values,
         **_values(derivation, steps, weights, training),
         "prefix": prefix,
+        "PREFIX": prefix.upper(),
         "tiny": values["size"] <= TINY,
         "guard": f"SYMNN_{module}_H" if prefix == PREFIX else f"{prefix}_SYMNN_H",
     }
@@ -79,9 +78,8 @@ def c_files(
         {"units": sum(mask["units"] for mask in group), "rate": rate}
         for rate, group in groupby(values["masks"], key=itemgetter("rate"))
     ]
-    found["header"] = _prefixed(render("targets/c/module.h.j2", **found), prefix, f"{NAMES}|real")
-    text = _prefixed(render("targets/c/module.c.j2", **found), prefix, NAMES)
-    files = {".c": text, ".h": found["header"]}
+    found["header"] = render("targets/c/module.h.j2", **found)
+    files = {".c": render("targets/c/module.c.j2", **found), ".h": found["header"]}
     return {**files, ".py": render("targets/c/module.py.j2", **found)} if training else files
 
 
@@ -118,15 +116,6 @@ def _wrong_prefix(prefix: str) -> tuple[str, str] | None:
     if prefix in RESERVED:
         return f"{quoted(prefix)} is reserved by the library of C", hint
     return None
-
-
-def _prefixed(text: str, prefix: str, names: str) -> str:
-    """The text with another prefix of these names, in capitals where they are."""
-    return re.sub(
-        rf"(?:\b|(?<=-D))(?:net|(NET))_(?=(?:{names})\b)",
-        lambda m: f"{prefix.upper() if m[1] else prefix}_",
-        text,
-    )
 
 
 def _values(
