@@ -6,10 +6,9 @@ import hashlib
 import math
 import shutil
 import tempfile
-import textwrap
 import types
 import weakref
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
-from symnn.engine.ir import SAMPLES, Line, Program, name_of
+from symnn.engine.ir import SAMPLES, Program, name_of
 from symnn.io.errors import suggestion
 from symnn.io.fields import check_names
 from symnn.io.marks import marked_text
@@ -30,7 +29,7 @@ from symnn.targets.c.module import c_files
 from symnn.targets.code import rows
 from symnn.targets.plan.plan import Plan, loss_penalty
 from symnn.targets.plan.planner import needed, plan
-from symnn.targets.plan.update import common
+from symnn.targets.plan.update import common, constants
 from symnn.targets.python.copying import imports, parts
 from symnn.targets.python.expressions import (
     JAX,
@@ -39,7 +38,6 @@ from symnn.targets.python.expressions import (
     functions,
     helpers,
     number_code,
-    statement,
 )
 from symnn.targets.python.planned import planned
 from symnn.targets.python.statements import Readable, sweep, table
@@ -248,8 +246,8 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
     network = derivation.network
     spec, names = network.spec, network.parameters
     dropouts, tensors = _masks(network, derivation.stable), derivation.stable.tensors
-    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
     columns, targets = _columns(network)
+    units = [w.axes[0].size for w in tensors.values() if w.kind == "weights"]
     return {
         "name": literal(spec.model.name),
         "dtype": spec.model.dtype,
@@ -260,10 +258,10 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "seed": spec.model.seed,
         "parameters": table({name: str(shape) for name, shape in names.items()}, tensors),
         "size": sum(math.prod(shape) for shape in names.values()),
-        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
+        "units": _counted([network.inputs, *units]),
         "masks": dropouts,
         "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}, tensors),
-        "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
+        "constants": [{"name": k, "value": repr(float(v))} for k, v in constants(network).items()],
         "states": network.optimizer.states,
         "states_tuple": _tuple(network.optimizer.states) or "()",
         "epochs": spec.train.epochs,
@@ -313,8 +311,7 @@ def _digest(derivation: Derivation, target: str) -> str:
     """What changes with all that the numbers of training depend on, data and settings apart."""
     network, stable = derivation.network, derivation.stable
     lines = [*stable.lines, *derivation.update_lines]
-    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
-    tables = (network.parameters, _masks(network, stable), constants)
+    tables = (network.parameters, _masks(network, stable), constants(network))
     settings = (network.spec.model.dtype, network.spec.train.shuffle)
     said = [target, *map(str, lines), *helpers(stable, NUMPY), *map(repr, (*tables, *settings))]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
@@ -388,7 +385,7 @@ def _update(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     network = derivation.network
     gradients = _gradients(derivation)
     lines = common(derivation.update_lines, gradients, network.optimizer.states)
-    return {"update": _statements(lines, dialect)}
+    return {"update": Readable(lines, tensors={}, dialect=dialect).parts[0]}
 
 
 def _counted(numbers: Sequence[int]) -> str:
@@ -431,14 +428,4 @@ def _masks(network: Network, program: Program) -> list[dict[str, Any]]:
     return [
         {"name": leaf.name, "units": leaf.axes[-1].size, "rate": repr(float(rate))}
         for leaf, rate in zip(program.leaves_of("mask"), rates, strict=True)
-    ]
-
-
-def _statements(lines: Iterable[Line], dialect: Dialect) -> list[dict[str, str]]:
-    return [
-        {
-            "line": "\n    #     ".join(textwrap.wrap(str(line), 80, break_long_words=False)),
-            "code": statement(line, dialect=dialect).replace("\n", "\n    "),
-        }
-        for line in lines
     ]

@@ -32,6 +32,7 @@ from symnn.targets.code import LEAST, Form, Item, Part, Scope, printed, rows
 from symnn.targets.code import Block as Loop
 from symnn.targets.plan.plan import Block, Plan, gradient_penalty
 from symnn.targets.plan.planner import forward
+from symnn.targets.plan.update import constants
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -123,7 +124,7 @@ def _values(
 ) -> dict[str, Any]:
     network = derivation.network
     names, spec = network.parameters, network.spec
-    numbers = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    numbers = constants(network)
     gradients = {name: derivation.batch.names[name] for name in names}
     output = prediction(forward(steps, network.output, SAMPLES), numbers)
     backward = gradient(steps, numbers)

@@ -74,7 +74,8 @@ class _Planner:
     def _loss(self) -> None:
         """The lines of the loss alone, and what they read of the other ones."""
         made = {line.lhs.name for line in self.lines}
-        lines = [x for x in needed(self.program.lines, ["L"]) if x.lhs.name not in made]
+        loss = [x.lhs.name for x in self.program.lines if x.lhs.kind == "loss"]
+        lines = [x for x in needed(self.program.lines, loss) if x.lhs.name not in made]
         own = {line.lhs.name for line in lines}
         read = {name_of(e) for line in lines for e in line.reads} - own
         self.result.loss = tuple(map(self._without_penalties, lines))

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import sympy as sp
 
 from symnn.engine.ir import Line, Tensor, Term, axis, name_of
+from symnn.nn.optimizers import ETA as RATE
 from symnn.targets.plan.plan import PlanError
 
+if TYPE_CHECKING:
+    from symnn.derivation.network import Network
+
 PARAMETERS = axis("p", sp.Symbol("P", integer=True))  # counts the entries of theta
-ETA, STEP = (Tensor(name, (), "hyperparameter").entry for name in ("eta", "t"))
+ETA = RATE.entry
+STEP = Tensor("t", (), "hyperparameter").entry
+
+
+def constants(network: Network) -> Mapping[str, float]:
+    """The hyperparameters that keep their values while a network is trained."""
+    return {k: v for k, v in network.hyperparameters.items() if k != RATE.name}
 
 
 def common(

@@ -137,9 +137,12 @@ class Arrays:
         used = [self._layer(columns(self.tensors[n].axes)[0]) for n in places]
         inner = all(used) and all(name.layer for name in slots)
         units = f"max(UNITS{'[1:]' * inner})"
-        counts = {"pools": max(places.values(), default=-1) + 1}
-        for kind in ("works", "flags"):
-            counts[kind] = len({slot for slot in slots.values() if slot.startswith(kind)})
+        works = {slots[n]: _is_flag(n) for n in slots if n in self.works}
+        counts = {
+            "pools": max(places.values(), default=-1) + 1,
+            "works": list(works.values()).count(False),
+            "flags": list(works.values()).count(True),
+        }
         rows = [
             Form(
                 f"{name} = [new({units} * rows{', kind=bool' * (name == 'flags')})"

@@ -75,7 +75,7 @@ class Readable:
         return signature(line, layer, self.tensors)
 
     def _variable(self, name: str) -> Name:
-        return variable(self.tensors[name])
+        return variable(self.tensors[name]) if name in self.tensors else Name(name)
 
     def _part(self, found: Sequence[Line | Repeat[Line]]) -> tuple[str, ...]:
         """The statements, after the dicts that they fill."""
