@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 from symnn.engine.ir import Line, Tensor
-from symnn.engine.repeats import Relative, Repeat, general
+from symnn.engine.repeats import Repeat, general, repeats, signature
 from symnn.targets.wrapping import comment
 
 T = TypeVar("T")
@@ -168,29 +169,37 @@ def statements(parts: Iterable[Part]) -> Iterator[Statement]:
             yield part
 
 
+def names(parts: Iterable[Part]) -> set[Name]:
+    """All variables that they read or write."""
+    return {name for own in statements(parts) for name in (*own.reads, *own.defines)}
+
+
 @dataclass(frozen=True)
 class Form:
-    """A statement whose names are not written yet.
+    """A statement, or a part of one, whose names are not written yet.
 
-    text: with {} for each of the names, of which that of the number ``defines`` is written to.
+    text: with {} for each of the names, or {0}, {1}, ...; that of the number ``defines`` is
+    written to.  calls: the functions of the program that it calls.
     """
 
     text: str
     names: tuple[Reference, ...] = ()
     defines: int = 0
+    calls: frozenset[str] = frozenset()
 
-    def shape(self, seen: Relative) -> Hashable:
+    def shape(self, layer: int) -> Hashable:
         """What agrees for layers that are alike."""
-        return self.text, tuple(_shape(name, seen) for name in self.names)
+        return self.text, tuple(_shape(name, layer) for name in self.names)
 
-    def statement(self, scope: Scope) -> Statement:
+    def written(self, scope: Scope) -> Statement:
         """As it is written there."""
         own = self.names[self.defines :][:1]
-        others = [name for name in self.names if name not in own]
         return Statement(
             self.text.format(*map(scope.written, self.names)),
-            defines=tuple(name for name in own if isinstance(name, Name)),
-            reads=frozenset(name for name in others if isinstance(name, Name)),
+            (),
+            tuple(name for name in own if isinstance(name, Name)),
+            frozenset(n for n in self.names if isinstance(n, Name) and n not in own),
+            self.calls,
         )
 
     @property
@@ -200,19 +209,77 @@ class Form:
         return max((k for k in layers if k is not None), default=None)
 
 
-def _shape(name: Reference, seen: Relative) -> Hashable:
+@dataclass(frozen=True)
+class Nest:
+    """A block of which no name is written yet."""
+
+    head: Form
+    body: tuple[Draft, ...]
+    tail: tuple[str, ...] = ()
+
+    def shape(self, layer: int) -> Hashable:
+        """What agrees for layers that are alike."""
+        return self.head.shape(layer), tuple(draft.shape(layer) for draft in self.body)
+
+    def written(self, scope: Scope) -> Block:
+        """As it is written there."""
+        head = self.head.written(scope).text
+        return Block(head, tuple(draft.written(scope) for draft in self.body), self.tail)
+
+
+Draft = Form | Nest
+
+
+def _shape(name: Reference, layer: int) -> Hashable:
     match name:
-        case Name(_, int(layer)) | Item(_, layer):
-            return type(name), name.items, layer - seen.layer
+        case Name(_, int(own)) | Item(_, own):
+            return type(name), name.items, own - layer
         case Pool(number):
-            turn = _turning(number, seen.layer)
-            return Pool, turn, number - seen.layer % 2 if turn else number
+            turn = _turning(number, layer)
+            return Pool, turn, number - layer % 2 if turn else number
     return name
 
 
 def assigned(name: Name, text: str, *names: Reference) -> Form:
     """``name = text``."""
     return Form(f"{{}} = {text}", (name, *names))
+
+
+@dataclass(frozen=True)
+class Passage:
+    """Drafts that belong to a layer, or to none; above them some lines, or some words."""
+
+    layer: int | None
+    drafts: tuple[Draft, ...]
+    lines: tuple[Line, ...] = ()
+    words: tuple[str, ...] = ()
+
+
+def rolled(
+    passages: Sequence[Passage], tensors: Mapping[str, Tensor] = MappingProxyType({})
+) -> list[Passage | Repeat[Passage]]:
+    """Passages with those of layers that are alike as one; tensors: of their lines."""
+
+    def shape(own: Passage, layer: int) -> Hashable:
+        lines = tuple(signature(line, layer, tensors) for line in own.lines)
+        return lines, tuple(draft.shape(layer) for draft in own.drafts)
+
+    return repeats(passages, lambda own: own.layer, shape, LEAST)
+
+
+def written(
+    passages: Sequence[Passage | Repeat[Passage]],
+    scope: Scope,
+    language: Language,
+    tensors: Mapping[str, Tensor] = MappingProxyType({}),
+) -> list[Part]:
+    """Passages as they are written there; arguments as for rolled."""
+
+    def write(own: Passage, where: Scope) -> list[Part]:
+        above = [*shown(own.lines, where, tensors), *own.words]
+        return below(above, [draft.written(where) for draft in own.drafts])
+
+    return printed(passages, write, scope, language)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,6 @@ import numpy as np
 import sympy as sp
 
 from symnn.engine.ir import SAMPLES
-from symnn.engine.repeats import Relative, repeats
 from symnn.io.arrays import named_arrays
 from symnn.io.errors import Problem, SpecError, quoted
 from symnn.io.fields import Field, check_argument
@@ -28,8 +27,7 @@ from symnn.targets.c.statements import (
     size,
     update,
 )
-from symnn.targets.code import LEAST, Form, Item, Part, Scope, printed, rows
-from symnn.targets.code import Block as Loop
+from symnn.targets.code import Form, Item, Nest, Passage, Scope, rolled, rows, written
 from symnn.targets.plan.plan import Block, Plan, gradient_penalty
 from symnn.targets.plan.planner import forward
 from symnn.targets.plan.update import constants
@@ -186,45 +184,29 @@ def _listed(values: np.ndarray, network: Network) -> list[str]:
 
 def _penalties(blocks: Sequence[Block]) -> tuple[str, ...]:
     """Add c A_k to dA_k for every k."""
-
-    def forms(b: Block) -> list[Form]:
+    found = []
+    for b in blocks:
         runs, count = layout(b), size(b)
-        return [
+        forms = (
             Form(f"add_multiple({runs.text}, c, theta, gradient);", runs.names),
             Form(f"theta += {count.text};", count.names),
             Form(f"gradient += {count.text};", count.names),
-        ]
-
-    def write(b: Block, scope: Scope) -> list[Part]:
-        return [form.statement(scope) for form in forms(b)]
-
-    def shape(b: Block, layer: int) -> Hashable:
-        return tuple(form.shape(Relative(layer, {}, {})) for form in forms(b))
-
-    found = repeats(blocks, lambda b: b.layer, shape, LEAST)
-    return rows(printed(found, write, language=LANGUAGE), LANGUAGE)
+        )
+        found.append(Passage(b.layer, forms))
+    return rows(written(rolled(found), Scope(), LANGUAGE), LANGUAGE)
 
 
 def _draws(blocks: Sequence[Block]) -> tuple[str, ...]:
     """Draw Glorot's uniform weights, with biases 0."""
-
-    def value(b: Block) -> Form:
-        bound = float(np.sqrt(6.0 / (b.inputs + b.units)))
+    found = []
+    for b in blocks:
+        bound, count = float(np.sqrt(6.0 / (b.inputs + b.units))), size(b)
         units, inputs = Item("UNITS", b.layer), Item("UNITS", b.layer - 1)
-        drawn = f"R({bound!r}) * drawn()"
-        if b.bias is None:
-            return Form(drawn)
-        if b.transposed:
-            return Form(f"i < {{}} * {{}} ? {drawn} : R(0.0)", (inputs, units))
-        return Form(f"i % ({{}} + 1) < {{}} ? {drawn} : R(0.0)", (inputs, inputs))
-
-    def write(b: Block, scope: Scope) -> list[Part]:
-        head = f"for (size_t i = 0; i < {size(b).statement(scope).text}; i++)"
-        return [Loop(head, (Form(f"*W++ = {value(b).text};", value(b).names).statement(scope),))]
-
-    def shape(b: Block, layer: int) -> Hashable:
-        seen = Relative(layer, {}, {})
-        return size(b).shape(seen), value(b).shape(seen)
-
-    found = repeats(blocks, lambda b: b.layer, shape, LEAST)
-    return rows(printed(found, write, language=LANGUAGE), LANGUAGE)
+        value, names = f"R({bound!r}) * drawn()", tuple[Item, ...]()
+        if b.bias is not None:
+            plain = "i < {} * {}" if b.transposed else "i % ({} + 1) < {}"
+            names = (inputs, units if b.transposed else inputs)
+            value = f"{plain} ? {value} : R(0.0)"
+        head = Form(f"for (size_t i = 0; i < {count.text}; i++)", count.names)
+        found.append(Passage(b.layer, (Nest(head, (Form(f"*W++ = {value};", names),)),)))
+    return rows(written(rolled(found), Scope(), LANGUAGE), LANGUAGE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symnn.engine.ir import Tensor
-from symnn.targets.code import Name, Part, Statement
+from symnn.targets.code import Draft, Form, Name, Reference
 from symnn.targets.plan.operations import BOOLEAN, COMPARISONS, Axes, Graph, Node, primitive
 
 CASE, REL, ADD, MUL, UNARY, ATOM = range(6)
@@ -73,8 +73,8 @@ def number(value: sp.Expr) -> Text:
 class Scalars:
     """Prints expressions.
 
-    entry: an array's node -> the array, and the code of its entry.  axes: their order.
-    positive: see Graph.
+    entry: an array's node -> the array, and what stands behind it in the code of its entry.
+    axes: their order.  positive: see Graph.
     """
 
     entry: Callable[[Node], tuple[Name, str]]
@@ -82,30 +82,26 @@ class Scalars:
     constants: Constants
     positive: frozenset[str] = frozenset()
     _calls: set[str] = field(default_factory=set)
-    _reads: set[Name] = field(default_factory=set)
+    _names: list[Reference] = field(default_factory=list)
 
-    def assigned(self, f: sp.Expr, name: Name | None, out: str) -> list[Part]:
-        """Statements that end in ``out`` followed by the value (``x =``, ``x +=``).
-
-        name: the array that is written to, if it is one.
-        """
+    def assigned(self, f: sp.Expr, to: Reference, sign: str = "=") -> list[Draft]:
+        """Statements that end in ``to`` and what ``sign`` says, = or +=, followed by the value."""
+        self._names.append(to)
         root = Graph(self.axes, self.positive).node(primitive(f))
         counts: Counter[Node] = Counter()
         _count(root, counts)
         lets: list[str] = []
         text = self._text(root, {n for n, c in counts.items() if c > 1}, {}, lets)
-        reads, calls = frozenset(self._reads), frozenset(self._calls)
-        defines = () if name is None else (name,)
-        last = Statement(f"{out} {text[0]};", (), defines, reads, calls)
-        return [*map(Statement, lets), last]
+        names, calls = tuple(self._names), frozenset(self._calls)
+        return [Form(code, names, 0, calls) for code in (*lets, f"{{0}}{sign} {text[0]};")]
 
     def _text(
         self, node: Node, shared: set[Node], known: dict[Node, Text], lets: list[str]
     ) -> Text:
         if node.kind == "array":
-            name, code = self.entry(node)
-            self._reads.add(name)
-            return code, ATOM
+            name, at = self.entry(node)
+            self._names.append(name)
+            return f"{{{len(self._names) - 1}}}{at}", ATOM
         if node.kind != "call":
             return self.constants.text(node.value)
         if node not in known:

@@ -3,50 +3,39 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, SampleIndex, Tensor, entries, indices_of, name_of
-from symnn.engine.repeats import Relative, repeats, signature
+from symnn.engine.ir import Axis, Line, SampleIndex, Tensor, entries, indices_of
 from symnn.targets.c.scalars import Constants, Numbers, Scalars
 from symnn.targets.code import (
-    LEAST,
-    Block,
+    Draft,
     Form,
     Item,
     Language,
     Name,
+    Nest,
     Part,
+    Passage,
     Pool,
     Reference,
     Scope,
-    Statement,
     assigned,
-    below,
     has_loops,
+    names,
     plain,
-    printed,
+    rolled,
     rows,
-    shown,
     statements,
     variable,
+    written,
 )
 from symnn.targets.plan import plan as plans
 from symnn.targets.plan.memory import columns, pools
 from symnn.targets.plan.operations import Axes, Node
-from symnn.targets.plan.plan import (
-    Map,
-    Plan,
-    PlanError,
-    Product,
-    Reduction,
-    Step,
-    Zero,
-    loss_penalty,
-    steps,
-)
+from symnn.targets.plan.plan import Map, Plan, PlanError, Product, Reduction, Zero, loss_penalty
 from symnn.targets.plan.update import PARAMETERS, flat_lines, in_place
 
 WIDTH = 92
@@ -59,7 +48,6 @@ LANGUAGE = Language(
     ("}",),
 )
 SCRATCH, X_ROWS = Name("scratch"), Name("x_rows")
-REAL, FIXED = "net_real", "const net_real"
 
 
 @dataclass
@@ -86,15 +74,6 @@ class Function:
     unread: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Pointers:
-    """Statements that set pointers, which are of a type, for a layer."""
-
-    layer: int | None
-    forms: tuple[Form, ...]
-    kinds: tuple[tuple[Name, str], ...]
-
-
 def gradient(plan: Plan, numbers: Numbers) -> Function:
     """The gradient and the loss; numbers: hyperparameter -> value.
 
@@ -113,17 +92,13 @@ def update(
 ) -> tuple[Function, bool]:
     """One loop over all parameters, and whether eta is a factor of the gradients themselves."""
     vectors, folded = flat_lines(lines, gradients, states)
-    constants, code = Constants(numbers), list[Part]()
-
-    def entry(node: Node) -> tuple[Name, str]:
-        return Name(node.name), f"{node.name}[p]"
-
+    constants, code = Constants(numbers), list[Draft]()
     for name, f in in_place(vectors):
-        scalars = Scalars(entry, (PARAMETERS.symbol,), constants)
-        code += scalars.assigned(f, Name(name), f"{name}[p] =")
-    parts = below([str(line) for line in vectors], [_each("p", "NET_SIZE", code)])
-    used = {str(n) for own in statements(parts) for n in (*own.reads, *own.defines)}
-    used |= constants.reads
+        scalars = Scalars(lambda node: (Name(node.name), "[p]"), (PARAMETERS.symbol,), constants)
+        code += scalars.assigned(f, Name(name), "[p] =")
+    whole = Passage(None, (_each("p", Form("NET_SIZE"), code),), tuple(vectors))
+    parts = written([whole], Scope(), LANGUAGE)
+    used = {*map(str, names(parts)), *constants.reads}
     found = Function(
         constants=constants.rows(),
         steps=text(parts),
@@ -148,92 +123,101 @@ class _Printer:
             self.known[plan.scaled_target.entry] = plan.target_factor * plan.target.entry
 
     def function(self) -> Function:
-        plan = self.plan
-        pointers, pooled, places = self._pointers()
-        setup = repeats(pointers, lambda own: own.layer, _pointers_shape, LEAST)
-        found = repeats(steps(plan), lambda step: step.layer, self._step_shape, LEAST)
-        self.loops = has_loops([*setup, *found])
-        scope = Scope(lambda name: self.loops, taken=plain(self.tensors.values()))
-        body, loss = printed(found, self._write, scope, LANGUAGE), self._loss(scope)
-        parts = [*body, *loss]
-        kinds = [pair for own in pointers for pair in own.kinds]
-        results = [variable(self.tensors[name]) for name in plan.records]
-        used = {n for own in statements(parts) for n in (*own.reads, *own.defines)}
-        read = {self._declared(n, scope) for n in (*used, *results)}
-        declared = {
-            kind: [self._declared(n, scope) for n, k in kinds if k == kind] for kind in KINDS
-        }
-        unread = [n for names in declared.values() for n in dict.fromkeys(names) if n not in read]
-        arguments = (Name("seed"), SCRATCH, variable(plan.target), X_ROWS)
-        unread += [
-            str(n) for n in arguments if n not in used and str(n) not in self.constants.reads
-        ]
-        if pooled:
-            declared[REAL].insert(0, "pools")
-        size = f"[{len(plan.blocks) + 1}]"  # of a list
-        listed = {self._declared(n, scope) for n, _ in kinds if scope.lists(n)} | {"pools"}
+        plan, tensors = self.plan, self.tensors
+        pointers, rows_ = self._pointers()
+        setup = rolled(pointers)
+        steps = rolled([self._passage(step) for step in plans.steps(plan)], tensors)
+        loops = has_loops([*setup, *steps])
+        scope = Scope(lambda name: loops, taken=plain(tensors.values()))
+        body = written(steps, scope, LANGUAGE, tensors)
+        loss = self._loss()
+        loss_ = written(rolled(loss) if loops else loss, scope, LANGUAGE, tensors)
+        declared, unread = self._declared(pointers, scope, names([*body, *loss_]))
         return Function(
-            declarations=[
-                row for kind in KINDS for row in _declarations(kind, declared[kind], listed, size)
-            ],
+            declarations=declared,
             constants=self.constants.rows(),
-            setup=text(printed(setup, _set, scope, LANGUAGE)),
+            setup=text(written(setup, scope, LANGUAGE)),
             steps=text(body),
-            loss=text(loss),
-            result=scope.written(results[0]) if len(results) == 1 else "",
-            places=places,
+            loss=text(loss_),
+            result=scope.written(self._variable(plan.records[0])) if len(plan.records) == 1 else "",
+            places=rows_,
             scratch=max([self._summed_apart(), *map(self._scratch, plan.kernels)]),
-            calls=_calls(parts),
+            calls=_calls([*body, *loss_]),
             variables=frozenset(self.constants.reads),
             unread=unread,
         )
 
-    def _declared(self, name: Name, scope: Scope) -> str:
-        """A pointer, or the list that it is in."""
-        return scope.items(name) if scope.lists(name) else str(name)
+    def _declared(
+        self, pointers: Sequence[Passage], scope: Scope, used: set[Name]
+    ) -> tuple[list[str], list[str]]:
+        """The declarations of pointers, and those of these and the arguments that are not read."""
+        used |= {self._variable(name) for name in self.plan.records}
+        read = {_declared(n, scope) for n in used}
+        fixed = {*(Name("W", b.layer) for b in self.plan.blocks), *map(variable, self.masks)}
+        size, unread = f"[{len(self.plan.blocks) + 1}]", dict[str, None]()
+        kinds: dict[str, dict[str, None]] = {"const net_real": {}, "net_real": {}}
+        for form in (draft for own in pointers for draft in own.drafts):
+            match form:
+                case Form(_, (Name() as name, *_)):
+                    own = _declared(name, scope)
+                    kind = "const net_real" if name in fixed else "net_real"
+                    kinds[kind][f"*{own}{size * scope.lists(name)}"] = None
+                    unread |= {} if own in read else {own: None}
+                case Form(_, (Pool(), *_)):
+                    kinds["net_real"][f"*pools{size}"] = None
+        declared = [f"{kind} {', '.join(own)};" for kind, own in kinds.items() if own]
+        broken = [textwrap.wrap(row, WIDTH, subsequent_indent="    ") for row in declared]
+        arguments = (Name("seed"), SCRATCH, variable(self.plan.target), X_ROWS)
+        unread |= {str(n): None for n in arguments if n not in used}
+        rest = [name for name in unread if name not in self.constants.reads]
+        return [row for own in broken for row in own], rest
+
+    def _variable(self, name: str) -> Name:
+        return variable(self.tensors[name])
 
     # -- memory
 
-    def _pointers(self) -> tuple[list[_Pointers], int, int]:
-        """The pointers into theta, into the gradient, and into the memory of values.
+    def _pointers(self) -> tuple[list[Passage], int]:
+        """What sets the pointers into theta, into the gradient, and into the memory of values.
 
-        Also the number of pools, and of rows of that memory.
+        Also the number of rows of that memory.
         """
-        plan, found = self.plan, list[_Pointers]()
+        plan, found = self.plan, list[Passage]()
         training = any(isinstance(k, Zero | Product) and k.out.block for k in plan.kernels)
         for b in plan.blocks:
-            W, dW = Name("W", b.layer), Name("dW", b.layer)
-            forms, kinds = _taken(W, "theta", size(b)), [(W, FIXED)]
+            forms = _taken(Name("W", b.layer), "theta", size(b))
             if training:
-                forms += _taken(dW, "gradient", size(b))
-                kinds.append((dW, REAL))
-            found.append(_Pointers(b.layer, tuple(forms), tuple(kinds)))
-        places, sizes = pools(plan), 0
+                forms += _taken(Name("dW", b.layer), "gradient", size(b))
+            found.append(Passage(b.layer, forms))
+        places, total = pools(plan), 0
         # what is in another one's place comes after it
         for name in sorted(plan.tensors, key=lambda name: plan.home(name) != name):
-            home, axes = plan.home(name), columns(self.tensors[name].axes)
-            own = variable(self.tensors[name])
+            home, axes, own = (
+                plan.home(name),
+                columns(plan.tensors[name].axes),
+                self._variable(name),
+            )
             if home != name:
-                forms = [assigned(own, "{};", variable(self.tensors[home]))]
+                forms = (assigned(own, "{};", self._variable(home)),)
             elif name in places:
-                forms = [assigned(own, "{};", Pool(places[name]))]
+                forms = (assigned(own, "{};", Pool(places[name])),)
             else:
-                whole = len(axes) == 2
-                forms = _taken(
-                    own, "place", Form("{} * ld", (self._units(axes[0]),) if whole else ("1",))
-                )
-                sizes += int(self.axes[axes[0]].size) if whole else 1
-            found.append(_Pointers(self.tensors[home].layer, tuple(forms), ((own, REAL),)))
+                forms = _taken(own, "place", self._rows_of(axes))
+                total += int(self.axes[axes[0]].size) if len(axes) == 2 else 1
+            found.append(Passage(self.tensors[home].layer, forms))
         for mask in self.masks:
-            own, size_ = variable(mask), Form("{} * ld", (self._units(columns(mask.axes)[0]),))
-            found.append(_Pointers(mask.layer, tuple(_taken(own, "masks", size_)), ((own, FIXED),)))
+            forms = _taken(variable(mask), "masks", self._rows_of(columns(mask.axes)))
+            found.append(Passage(mask.layer, forms))
         found.sort(key=lambda own: own.layer or 0)
         count, widest = max(places.values(), default=-1) + 1, max(b.units for b in plan.blocks)
-        shared = [f"pools[{p}] = place + {p * widest} * ld;" for p in range(count)]
-        if count:
-            shared.append(f"place += {count * widest} * ld;")
-        first = [_Pointers(None, (Form(row),), ()) for row in shared]
-        return [*first, *found], count, sizes + count * widest
+        shared = [Form(f"{{}} = place + {p * widest} * ld;", (Pool(p),)) for p in range(count)] + [
+            Form(f"place += {count * widest} * ld;")
+        ] * (count > 0)
+        return [*(Passage(None, (form,)) for form in shared), *found], total + count * widest
+
+    def _rows_of(self, axes: Axes) -> Form:
+        """The number of entries of an array, whose rows have room for ld samples."""
+        return Form("{} * ld", (self._units(axes[0]) if len(axes) == 2 else "1",))
 
     def _units(self, a: sp.Symbol) -> Item:
         layer = self.axes[a].layer
@@ -252,138 +236,101 @@ class _Printer:
 
     # -- statements
 
-    def _step_shape(self, step: Step, layer: int) -> Hashable:
-        seen = Relative(layer, self.tensors, self.axes)
-        lines = tuple(signature(line, layer, self.tensors) for line in step.lines)
-        return lines, tuple(self._shape(self.plan.kernels[k], seen) for k in step.kernels)
+    def _passage(self, step: plans.Step) -> Passage:
+        drafts = (d for k in step.kernels for d in self._kernel(self.plan.kernels[k]))
+        return Passage(step.layer, tuple(drafts), step.lines)
 
-    def _shape(self, kernel: plans.Kernel, seen: Relative) -> Hashable:
-        """What must agree for kernels of two layers to be one in a loop."""
-        match kernel:
-            case Product(_, left, right, out):
-                blocks = [self.weights[m.name] for m in (left, right, out) if m.block]
-                stored = tuple((b.transposed, b.bias is None) for b in blocks)
-                marks = tuple((m.transposed, m.ones, m.block) for m in (left, right, out))
-                return stored, marks, *(seen.tensor(m.name) for m in (left, right, out))
-            case Map(_, out, f) | Reduction(_, out, _, f, _):
-                kind = kernel.kind if isinstance(kernel, Reduction) else ""
-                f = f.xreplace(self.known)
-                positive = frozenset(
-                    seen.tensor(name_of(e)) for e in entries(f) if name_of(e) in self.plan.positive
-                )
-                axes = tuple(seen.axis(a.symbol) for a in out.axes)
-                return kind, seen.tensor(out.name), axes, seen.expression(f), positive
-            case Zero(_, out):
-                return seen.tensor(out.name)
-        raise PlanError(f"no C for {type(kernel).__name__}")
-
-    def _write(self, step: Step, scope: Scope) -> list[Part]:
-        kernels = [self.plan.kernels[k] for k in step.kernels]
-        parts = [part for kernel in kernels for part in self._kernel(kernel, scope)]
-        return below(shown(step.lines, scope, self.tensors), parts)
-
-    def _kernel(self, kernel: plans.Kernel, scope: Scope) -> list[Part]:
+    def _kernel(self, kernel: plans.Kernel) -> list[Draft]:
         match kernel:
             case Product():
-                return self._product(kernel, scope)
+                return self._product(kernel)
             case Map(_, out, f):
-                return [self._map(out, f, scope)]
+                return [self._map(out, f)]
             case Reduction():
-                return self._reduction(kernel, scope)
+                return self._reduction(kernel)
             case Zero(_, out):
                 b = self.plan.block_of(out.name)
-                dW = Name("dW", b.layer)
-                zero = Statement(f"{scope.written(dW)}[i] = R(0.0);", defines=(dW,))
-                return [_each("i", size(b).statement(scope).text, [zero])]
+                return [_each("i", size(b), [Form("{}[i] = R(0.0);", (Name("dW", b.layer),))])]
         raise PlanError(f"no C for {type(kernel).__name__}")
 
-    def _product(self, p: Product, scope: Scope) -> list[Part]:
+    def _product(self, p: Product) -> list[Draft]:
         if p.out.block:
-            return self._slope(p, self.plan.block_of(p.out.name), scope)
-        right, out = (variable(self.tensors[m.name]) for m in (p.right, p.out))
+            return self._slope(p, self.plan.block_of(p.out.name))
+        right, out = self._variable(p.right.name), self._variable(p.out.name)
         if p.left.block:
             b = self.plan.block_of(p.left.name)
             function, bias = "affine_T" if b.transposed else "affine", str(int(b.bias is not None))
-            return [_call(scope, function, *_sizes(b), bias, Name("W", b.layer), right, out, "ld")]
+            return [_call(function, *_sizes(b), bias, Name("W", b.layer), right, out, "ld")]
         if p.left.name not in self.weights or not p.left.transposed or p.right.transposed:
             raise PlanError(f"no kernel for the product in the line\n  {p.lines[0]}")
         b = self.weights[p.left.name]
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
-        return [_call(scope, "pulled", *_sizes(b), Name("W", b.layer), right, out, "ld")]
+        return [_call("pulled", *_sizes(b), Name("W", b.layer), right, out, "ld")]
 
-    def _slope(self, p: Product, b: plans.Block, scope: Scope) -> list[Part]:
+    def _slope(self, p: Product, b: plans.Block) -> list[Draft]:
         """dA_k = dz v': a product whose right operand must have units, or inputs, last."""
-        left, source = (variable(self.tensors[m.name]) for m in (p.left, p.right))
+        left, source = self._variable(p.left.name), self._variable(p.right.name)
         shape = (*_sizes(b), str(int(b.bias is not None)), "rows", left)
         dW = Name("dW", b.layer)
         if b.transposed:
-            return [_call(scope, "slope_T", *shape, source, dW, "ld", SCRATCH)]
+            return [_call("slope_T", *shape, source, dW, "ld", SCRATCH)]
         if p.right.name == self.x.name:
-            return [_call(scope, "slope", *shape, X_ROWS, dW, "ld")]
-        inputs = _sizes(b)[1]
-        to = f"PADDED({scope.written(inputs)})"
-        return [
-            _call(scope, "transpose", inputs, "rows", source, "ld", SCRATCH, to),
-            _call(scope, "slope", *shape, SCRATCH, dW, "ld"),
-        ]
+            return [_call("slope", *shape, X_ROWS, dW, "ld")]
+        _, inputs = _sizes(b)
+        turned = Form("transpose({}, rows, {}, ld, scratch, PADDED({}));", (inputs, source, inputs))
+        return [turned, _call("slope", *shape, SCRATCH, dW, "ld")]
 
-    def _map(self, out: Tensor, f: sp.Expr, scope: Scope) -> Block:
+    def _map(self, out: Tensor, f: sp.Expr) -> Nest:
         f, axes, own = f.xreplace(self.known), columns(out.axes), variable(out)
         if len(axes) == 1 and not _samples(axes[0]):
             raise PlanError(f"no loop over {out}")
         indexed = (set(indices_of(e)) for e in entries(f) if indices_of(e))
         if all(indices == set(axes) for indices in indexed):
-            units = f"{scope.written(self._units(axes[0]))} * " if len(axes) == 2 else ""
-            to = f"{scope.written(own)}[i] ="
-            return _each("i", f"{units}ld", self._scalars(axes, scope, "[i]").assigned(f, own, to))
-        to = f"{scope.written(own)}{_at(axes)} ="
-        return self._over(axes[0], self._scalars(axes, scope).assigned(f, own, to), scope)
+            whole = self._rows_of(axes) if len(axes) == 2 else Form("ld")
+            return _each("i", whole, self._scalars(axes, "[i]").assigned(f, own, "[i] ="))
+        return self._over(axes[0], self._scalars(axes).assigned(f, own, f"{_at(axes)} ="))
 
-    def _over(self, units: sp.Symbol, body: Sequence[Part], scope: Scope) -> Block:
+    def _over(self, units: sp.Symbol, body: Sequence[Draft]) -> Nest:
         """Statements for every unit j and sample n."""
-        count = scope.written(self._units(units))
-        return Block(f"for (size_t j = 0; j < {count}; j++)", (_each("n", "ld", body),))
+        head = Form("for (size_t j = 0; j < {}; j++)", (self._units(units),))
+        return Nest(head, (_each("n", Form("ld"), body),))
 
-    def _reduction(self, r: Reduction, scope: Scope) -> list[Part]:
-        if len(r.over) != 1 or not [_samples(a.symbol) for a in r.out.axes] == [True]:
+    def _reduction(self, r: Reduction) -> list[Draft]:
+        if len(r.over) != 1 or [_samples(a.symbol) for a in r.out.axes] != [True]:
             raise PlanError(f"no loop for the reduction in the line\n  {r.lines}")
-        axes, own = columns((*r.over, *r.out.axes)), variable(r.out)
-        out, f = f"{scope.written(own)}[n]", r.f.xreplace(self.known)
-        scalars = self._scalars(axes, scope)
+        axes, own, f = columns((*r.over, *r.out.axes)), variable(r.out), r.f.xreplace(self.known)
         if r.kind == "max":
-            code = scalars.assigned(f, None, "const net_real value =")
-            larger = f"{out} = real_max({out}, value);"
-            code.append(Statement(larger, defines=(own,), calls=frozenset({"real_max"})))
+            larger = Form(
+                "{0}[n] = real_max({0}[n], value);", (own,), calls=frozenset({"real_max"})
+            )
+            code = [*self._scalars(axes).assigned(f, "const net_real value", " ="), larger]
         else:
-            code = scalars.assigned(f, own, f"{out} +=")
+            code = self._scalars(axes).assigned(f, own, "[n] +=")
         start = "-NET_MAX" if r.kind == "max" else "R(0.0)"
-        first = _each("n", "ld", [Statement(f"{out} = {start};", defines=(own,))])
-        return [first, self._over(axes[0], code, scope)]
+        first = _each("n", Form("ld"), [Form(f"{{}}[n] = {start};", (own,))])
+        return [first, self._over(axes[0], code)]
 
-    def _scalars(self, axes: Axes, scope: Scope, at: str = "") -> Scalars:
+    def _scalars(self, axes: Axes, at: str = "") -> Scalars:
         def entry(node: Node) -> tuple[Name, str]:
-            own = variable(self.tensors[node.name])
-            return own, scope.written(own) + (at or _at(node.axes))
+            return self._variable(node.name), at or _at(node.axes)
 
         return Scalars(entry, axes, self.constants, self.plan.positive)
 
     # -- the loss
 
-    def _loss(self, scope: Scope) -> list[Part]:
+    def _loss(self) -> list[Passage]:
         """L: its terms are summed for each sample, in the order of memory, and then over them."""
-        parts: list[Part] = []
+        found = []
         for line, terms in self._sums():
-            code = [part for f, over in terms for part in self._summed(f, over, scope)]
-            parts += below([str(line)], code)
+            drafts = (draft for f, over in terms for draft in self._summed(f, over))
+            found.append(Passage(None, tuple(drafts), (line,)))
         factor = loss_penalty(self.plan)
-        if factor is not None and parts:
-            penalty = f"const net_real penalty = {self.constants.text(factor)[0]};"
-            parts.append(Statement(penalty, ("the part of L without samples",)))
-            least = LEAST if self.loops else len(self.plan.blocks) + 1
-            blocks = repeats(self.plan.blocks, lambda b: b.layer, _squares_shape, least)
-            parts += printed(blocks, _squares, scope, LANGUAGE)
-        return parts
+        if factor is not None and found:
+            number = Form(f"const net_real penalty = {self.constants.text(factor)[0]};")
+            found.append(Passage(None, (number,), words=("the part of L without samples",)))
+            found += [Passage(b.layer, (_squares(b),)) for b in self.plan.blocks]
+        return found
 
     def _sums(self) -> list[tuple[Line, list[tuple[sp.Expr, tuple[Axis, ...]]]]]:
         """The lines of scalars, with what else they read put in; the terms of each."""
@@ -402,21 +349,17 @@ class _Printer:
         """1 where a term of the loss is summed for each sample first, else 0."""
         return int(any(len(over) > 1 for _, terms in self._sums() for _, over in terms))
 
-    def _summed(self, f: sp.Expr, over: Sequence[Axis], scope: Scope) -> list[Part]:
-        axes = columns(over)
+    def _summed(self, f: sp.Expr, over: Sequence[Axis]) -> list[Draft]:
+        axes, ld = columns(over), Form("ld")
         if not _samples(axes[-1]):
             raise PlanError(f"a term of the loss is not a sum over samples: {f}")
-        scalars = self._scalars(axes, scope)
         if len(axes) == 1:
-            code = scalars.assigned(f, None, "L +=")
-            return [_block("for (size_t n = 0; n < rows; n++)", code)]
-        code = scalars.assigned(f, SCRATCH, "scratch[n] +=")
-        zero = _each("n", "ld", [Statement("scratch[n] = R(0.0);", defines=(SCRATCH,))])
-        total = Statement("L += total(rows, scratch);", calls=frozenset({"total"}))
-        return [zero, self._over(axes[0], code, scope), total]
-
-
-KINDS = (FIXED, REAL)
+            code = self._scalars(axes).assigned(f, "L", " +=")
+            return [_nest(Form("for (size_t n = 0; n < rows; n++)"), code)]
+        code = self._scalars(axes).assigned(f, SCRATCH, "[n] +=")
+        zero = _each("n", ld, [Form("{}[n] = R(0.0);", (SCRATCH,))])
+        total = Form("L += total(rows, {});", (SCRATCH,), calls=frozenset({"total"}))
+        return [zero, self._over(axes[0], code), total]
 
 
 def size(b: plans.Block) -> Form:
@@ -438,46 +381,31 @@ def _sizes(b: plans.Block) -> tuple[Item, Item]:
     return Item("UNITS", b.layer), Item("UNITS", b.layer - 1)
 
 
-def _squares_shape(b: plans.Block, layer: int) -> Hashable:
-    return layout(b).shape(Relative(layer, {}, {}))
-
-
-def _squares(b: plans.Block, scope: Scope) -> list[Part]:
+def _squares(b: plans.Block) -> Form:
     """Add the penalty of the weights of a block to L."""
-    W = Name("W", b.layer)
-    sum_ = f"squares({layout(b).statement(scope).text}, {scope.written(W)})"
-    calls = frozenset({"squares"})
-    return [Statement(f"L += penalty * {sum_};", reads=frozenset({W}), calls=calls)]
+    runs, calls = layout(b), frozenset({"squares"})
+    code = f"L += penalty * squares({runs.text}, {{}});"
+    return Form(code, (*runs.names, Name("W", b.layer)), -1, calls)
 
 
-def _taken(name: Name, memory: str, count: Form) -> list[Form]:
+def _taken(name: Name, memory: str, count: Form) -> tuple[Form, ...]:
     """A pointer to the next ``count`` numbers of some memory."""
-    return [assigned(name, f"{memory};"), Form(f"{memory} += {count.text};", count.names)]
+    return assigned(name, f"{memory};"), Form(f"{memory} += {count.text};", count.names)
 
 
-def _pointers_shape(own: _Pointers, layer: int) -> Hashable:
-    seen = Relative(layer, {}, {})
-    return tuple(form.shape(seen) for form in own.forms)
-
-
-def _set(own: _Pointers, scope: Scope) -> list[Part]:
-    return [form.statement(scope) for form in own.forms]
-
-
-def _declarations(kind: str, names: Iterable[str], lists: set[str], size: str) -> list[str]:
-    pointers = ", ".join(f"*{n}{size if n in lists else ''}" for n in dict.fromkeys(names))
-    return textwrap.wrap(f"{kind} {pointers};", WIDTH, subsequent_indent="    ") if pointers else []
-
-
-def _call(scope: Scope, function: str, *arguments: Reference) -> Statement:
+def _call(function: str, *arguments: Reference) -> Form:
     """A call of a function of the file."""
-    code = f"{function}({', '.join(map(scope.written, arguments))});"
-    reads = frozenset(a for a in arguments if isinstance(a, Name))
-    return Statement(code, reads=reads, calls=frozenset({function}))
+    code = f"{function}({', '.join(['{}'] * len(arguments))});"
+    return Form(code, arguments, calls=frozenset({function}))
 
 
 def _calls(parts: Iterable[Part]) -> frozenset[str]:
     return frozenset[str]().union(*(own.calls for own in statements(parts)))
+
+
+def _declared(name: Name, scope: Scope) -> str:
+    """What is declared: the variable, or the list that it is in."""
+    return scope.items(name) if scope.lists(name) else str(name)
 
 
 def _samples(a: sp.Symbol) -> bool:
@@ -488,14 +416,15 @@ def _at(axes: Axes) -> str:
     return AT if len(axes) == 2 else "[n]" if _samples(axes[0]) else "[j]"
 
 
-def _each(index: str, count: str, body: Sequence[Part]) -> Block:
+def _each(index: str, count: Form, body: Sequence[Draft]) -> Nest:
     """A loop none of whose statements reads what another pass writes."""
-    return _block(f"EACH({index}, {count})", body)
+    return _nest(Form(f"EACH({index}, {count.text})", count.names), body)
 
 
-def _block(head: str, body: Sequence[Part]) -> Block:
+def _nest(head: Form, body: Sequence[Draft]) -> Nest:
     several = len(body) > 1
-    return Block(head + " {" * several, tuple(body), ("}",) * several)
+    opened = Form(head.text + " {{" * several, head.names)
+    return Nest(opened, tuple(body), ("}",) * several)
 
 
 def text(parts: Iterable[Part]) -> tuple[str, ...]:

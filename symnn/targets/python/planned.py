@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 
 import sympy as sp
 
 from symnn.engine.ir import Tensor, entries, indices_of, name_of, show
-from symnn.engine.repeats import Relative, repeats, signature
 from symnn.targets.code import (
-    LEAST,
+    PYTHON,
     Form,
     Name,
-    Part,
+    Passage,
     Scope,
-    below,
     has_loops,
+    names,
     plain,
-    printed,
+    rolled,
     rows,
     shown,
+    written,
 )
 from symnn.targets.plan.buffers import Call, Operand, Work, chain
 from symnn.targets.plan.memory import columns
@@ -87,28 +86,27 @@ class _Printer:
 
     def planned(self) -> Planned:
         plan, arrays = self.plan, self.arrays
-        self.forms = [tuple(self._kernel(k)) for k in range(len(plan.kernels))]
-        found = repeats(steps(plan), lambda step: step.layer, self._shape, LEAST)
-        loops = has_loops(found)
+        body = [self._passage(step) for step in steps(plan)]
         sums = losses(plan, arrays)
-        forms, views = arrays.allocations(), arrays.views()
+        setup = [Passage(form.layer, (form,)) for form in arrays.allocations()]
+        views, found = arrays.views(), rolled(body, arrays.tensors)
+        loops = has_loops(found)
         taken = plain(arrays.tensors.values())
         scope = Scope(lambda name: loops and name not in views, taken=taken)
-        setup = repeats(forms, _layer, self._form_shape, LEAST if loops else len(forms) + 1)
-        body = printed(found, self._write, scope)
-        made = printed(setup, lambda form, where: [form.statement(where)], scope)
-        every = [*forms, *(form for own in self.forms for form in own)]
-        named = {n for form in every for n in form.names if isinstance(n, Name)}
+        parts = written(found, scope, PYTHON, arrays.tensors)
+        made = written(rolled(setup) if loops else setup, scope, PYTHON)
         masks = [leaf.name for leaf in plan.program.leaves_of("mask")]
         listed = ", ".join(masks) + "," * (len(masks) == 1)
         factor = loss_penalty(plan)
         return Planned(
             setup=rows(made),
-            lists=sorted({scope.items(name) for name in named if scope.lists(name)}),
+            lists=sorted(
+                {scope.items(name) for name in names([*made, *parts]) if scope.lists(name)}
+            ),
             views=views,
             ones=any(name.base == arrays.x.base and ONES in name.marks for name in views),
             kept=[self._kept(name) for name in plan.records],
-            steps=rows(body, width=WIDTH),
+            steps=rows(parts, width=WIDTH),
             losses=rows(sums, width=WIDTH),
             masks=f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
             penalty="" if factor is None else number_code(factor),
@@ -131,29 +129,15 @@ class _Printer:
         alone = sizes.count([])
         return " + ".join([own, *(s for (s,) in filter(None, sizes)), *[str(alone)] * (alone > 0)])
 
-    def _of(self, step: Step) -> list[Form]:
-        return [form for k in step.kernels for form in self.forms[k]]
-
-    def _shape(self, step: Step, layer: int) -> Hashable:
-        seen, tensors = self._seen(layer), self.arrays.tensors
-        lines = tuple(signature(line, layer, tensors) for line in step.lines)
-        return lines, tuple(form.shape(seen) for form in self._of(step))
-
-    def _form_shape(self, form: Form, layer: int) -> Hashable:
-        return form.shape(self._seen(layer))
-
-    def _seen(self, layer: int) -> Relative:
-        return Relative(layer, self.arrays.tensors, self.arrays.axes)
-
-    def _write(self, step: Step, scope: Scope) -> list[Part]:
+    def _passage(self, step: Step) -> Passage:
+        forms = tuple(form for k in step.kernels for form in self._kernel(k))
+        words: tuple[str, ...] = ()
         match self.plan.kernels[step.kernels[0]]:
             case Stack(_, _, f):
-                lines = [f"of these layers at once: {show(f)}"]
+                words = (f"of these layers at once: {show(f)}",)
             case Products() as kernel:
-                lines = self._of_all(kernel)
-            case _:
-                lines = shown(step.lines, scope, self.arrays.tensors)
-        return below(lines, [form.statement(scope) for form in self._of(step)])
+                words = self._of_all(kernel)
+        return Passage(step.layer, forms, step.lines, words)
 
     def _kernel(self, k: int) -> list[Form]:
         kernel = self.plan.kernels[k]
@@ -256,11 +240,11 @@ class _Printer:
             return self.arrays.full(operand.value, operand.axes)
         return self.arrays.array(operand.name)
 
-    def _of_all(self, products: Products) -> list[str]:
+    def _of_all(self, products: Products) -> tuple[str, ...]:
         """Which layers these are, and the lines of any of them."""
         last, first = (self.plan.block_of(products.parts[k].out.name).layer for k in (0, -1))
         lines = shown(products.lines, Scope(first=last), self.arrays.tensors)
-        return [f"for k = {first} to {last} at once:", *lines]
+        return (f"for k = {first} to {last} at once:", *lines)
 
 
 def _layer(form: Form) -> int | None:
