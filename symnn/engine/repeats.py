@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, Tensor, Term, indices_of, name_of
+from symnn.engine.ir import Axis, Line, Tensor, Term, entries, indices_of, name_of, pointers
 
 T = TypeVar("T")
 
@@ -27,87 +27,64 @@ def line_layer(line: Line) -> int | None:
     return next((k for k in found if k is not None), line.lhs.layer)
 
 
-def numbered(name: str, layer: int, number: str) -> str:
-    """The name of a tensor or an axis of a layer with another number: z_3 -> z_k."""
-    head, _, tail = name.rpartition(str(layer))
-    return head + number + tail
+def named(
+    f: Line | Term, tensors: Mapping[str, Tensor], axes: Iterable[Axis] = ()
+) -> list[Tensor | Axis]:
+    """What has a name in a line, or in a term of one with these axes."""
+    if isinstance(f, Line):
+        return [f.lhs, *(x for t in f.terms for x in named(t, tensors, f.axes))]
+    read = dict.fromkeys(map(name_of, entries(f.f) + pointers(f.f)))
+    return [*(tensors[name] for name in read if name in tensors), *axes]
 
 
-@dataclass(frozen=True)
-class Relative:
-    """What lines, terms and expressions are as seen from a layer; equal shapes are alike."""
-
-    layer: int
-    tensors: Mapping[str, Tensor]
-    axes: Mapping[sp.Symbol, Axis]
-
-    def of(self, name: str, layer: int | None) -> Hashable:
-        """A name of a layer, or of none."""
-        return name if layer is None else (numbered(name, layer, ""), layer - self.layer)
-
-    def tensor(self, name: str) -> Hashable:
-        """The tensor of a name."""
-        found = self.tensors.get(name)
-        return self.of(name, found.layer if found else None)
-
-    def axis(self, symbol: sp.Symbol) -> Hashable:
-        """The axis of an index."""
-        found = self.axes.get(symbol)
-        return self.of(symbol.name, found.layer if found else None)
-
-    def expression(self, f: Any) -> Hashable:
-        """An expression of entries."""
-        if isinstance(f, sp.Indexed):
-            return self.tensor(name_of(f)), *map(self.expression, indices_of(f))
-        if isinstance(f, sp.Symbol):
-            return self.axis(f) if f in self.axes else self.tensor(f.name)
-        if not f.args:
-            found: Hashable = f
-            return found
-        parts = map(self.expression, f.args)  # the order of a sum, or a product, is that of names
-        return f.func, frozenset(parts) if isinstance(f, sp.Add | sp.Mul) else tuple(parts)
-
-    def term(self, term: Term) -> Hashable:
-        """A term; sizes count where a sum over an axis is a product with its size."""
-        read = term.f.free_symbols
-        over = [(self.axis(a.symbol), a.symbol in read or a.size) for a in term.over]
-        return term.reduce, tuple(over), self.expression(term.f)
-
-    def line(self, line: Line) -> Hashable:
-        """A line."""
-        left = self.tensor(line.lhs.name), *(self.axis(a.symbol) for a in line.lhs.axes)
-        return left, tuple(map(self.term, line.terms))
-
-
-def signature(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> Hashable:
-    """What lines of two layers, each seen from its own, agree in if they are alike.
-
-    Sizes may differ.
-    """
-    axes = {a.symbol: a for a in line.axes}
-    return Relative(layer, {**tensors, line.lhs.name: line.lhs}, axes).line(line)
-
-
-def general_names(named: Iterable[Tensor | Axis], layer: int) -> dict[str, str]:
-    """Their names -> those in the lines of any layer k, where they are lines of ``layer``.
-
-    z_3 -> z_k, j2 -> j(k-1)
-    """
-    return {
-        of.name: numbered(of.name, of.layer, _general(of.layer - layer))
-        for of in named
-        if of.layer is not None
-    }
-
-
-def _general(difference: int) -> str:
-    return f"(k{difference:+d})" if difference else "k"
+def general_names(every: Iterable[Tensor | Axis], layer: int) -> dict[str, str]:
+    """Names in lines of a layer -> those in the lines of any layer k: z_3 -> z_k, j2 -> j(k-1)."""
+    numbers = {of: of.layer - layer for of in every if of.layer is not None}
+    return {of.name: _numbered(of, f"(k{d:+d})" if d else "k") for of, d in numbers.items()}
 
 
 def general(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:
     """The line of a layer, as that of any layer k."""
-    read = (tensors[n] for n in map(name_of, line.reads) if n in tensors)
-    return line.text(general_names((line.lhs, *read, *line.axes), layer))
+    return line.text(general_names(named(line, tensors), layer))
+
+
+def signature(f: Line | Term, layer: int, every: Iterable[Tensor | Axis]) -> Hashable:
+    """What lines, or terms, of two layers, each seen from its own, agree in if they are alike.
+
+    every: what is named there.  Sizes may differ, but where a sum over an axis is a product with
+    its size.
+    """
+    seen: dict[str, Hashable] = {
+        of.name: (_numbered(of, ""), of.layer - layer) for of in every if of.layer is not None
+    }
+
+    def names(axes: Iterable[Axis]) -> tuple[Hashable, ...]:
+        return tuple(seen.get(a.name, a.name) for a in axes)
+
+    def shape(f: Any) -> Hashable:
+        if isinstance(f, sp.Indexed | sp.Symbol):
+            name = name_of(f)
+            return seen.get(name, name), *map(shape, indices_of(f))
+        # the order of a sum, or of a product, is that of names
+        parts = map(shape, f.args)
+        kind = frozenset if isinstance(f, sp.Add | sp.Mul) else tuple
+        found: Hashable = (f.func, kind(parts)) if f.args else f
+        return found
+
+    def term(t: Term) -> Hashable:
+        sizes = [a.symbol in t.f.free_symbols or a.size for a in t.over]
+        return t.reduce, names(t.over), tuple(sizes), shape(t.f)
+
+    if isinstance(f, Term):
+        return term(f)
+    left = seen.get(f.lhs.name, f.lhs.name), names(f.lhs.axes)
+    return left, tuple(map(term, f.terms))
+
+
+def _numbered(of: Tensor | Axis, number: str) -> str:
+    """The name of something of a layer with another number."""
+    head, _, tail = of.name.rpartition(str(of.layer))
+    return head + number + tail
 
 
 @dataclass(frozen=True)

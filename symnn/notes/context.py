@@ -22,7 +22,7 @@ from symnn.engine.ir import (
     lines_of,
     name_of,
 )
-from symnn.engine.repeats import runs, signature
+from symnn.engine.repeats import named, runs, signature
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.tex import ONES
@@ -184,7 +184,7 @@ class Context:
 
     def signature(self, line: Line, layer: int) -> Hashable:
         """What must agree for a line of another layer to be told with this one."""
-        return signature(line, layer, self.numbered.tensors)
+        return signature(line, layer, named(line, self.numbered.tensors))
 
     @functools.cached_property
     def say(self) -> Phrases:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from symnn.engine.ir import Line, Tensor
-from symnn.engine.repeats import Repeat, general, repeats, signature
+from symnn.engine.repeats import Repeat, general, named, repeats, signature
 from symnn.targets.wrapping import comment
 
 T = TypeVar("T")
@@ -261,7 +261,7 @@ def rolled(
     """Passages with those of layers that are alike as one; tensors: of their lines."""
 
     def shape(own: Passage, layer: int) -> Hashable:
-        lines = tuple(signature(line, layer, tensors) for line in own.lines)
+        lines = tuple(signature(x, layer, named(x, tensors)) for x in own.lines)
         return lines, tuple(draft.shape(layer) for draft in own.drafts)
 
     return repeats(passages, lambda own: own.layer, shape, LEAST)

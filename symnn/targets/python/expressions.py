@@ -29,7 +29,7 @@ from symnn.engine.lower import (
     split,
 )
 from symnn.targets.python.cases import clamped, kept, selected
-from symnn.targets.python.sources import ERFC, source
+from symnn.targets.python.sources import ERFC, SOURCES, source
 from symnn.targets.wrapping import WIDTH, broken, filled
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
@@ -330,34 +330,24 @@ def _is_indicator(f: sp.Expr) -> bool:
     return bool(f.args[0].args[0] == 1 and f.args[1] == (0, True))
 
 
-@dataclass(frozen=True)
-class Helper:
-    """A function of a program: its rows, and the names of those that it calls."""
-
-    rows: tuple[str, ...]
-    calls: tuple[tuple[Function, int], ...] = ()
-    erfc: bool = False
-
-
-def helper(row: Function, order: int = 0, dialect: Dialect = NUMPY) -> Helper:
-    """The function for a table's row, or a user's formula, or its derivative of an order."""
-    known, printer = source(row, order), Expressions(dialect)
+def helper(
+    row: Function, order: int = 0, dialect: Dialect = NUMPY
+) -> tuple[str, list[tuple[Function, int]]]:
+    """The function for a table's row, a user's formula, or its derivative; and those it calls."""
+    known, np = source(row, order), dialect.module
     if known:
-        before, text = known.before, known.value
-        before = tuple(t.format(np=dialect.module, x="x") for t in before)
-        text = text.format(np=dialect.module, x="x")
+        *body, text = (t.format(np=np, x="x") for t in (*known.before, known.value))
         calls = [(TABLE[name], 0) for name in known.calls if name != ERFC]
     else:
-        before, text = (), printer.expression(definition(row, order))[0]
+        printer = Expressions(dialect)
+        body, text = [], printer.expression(definition(row, order))[0]
         calls = list(printer.called.values())
     if dialect.annotated:
-        body = [*before, broken(f"value: {dialect.module}.ndarray = {text}"), "return value"]
+        body += [broken(f"value: {np}.ndarray = {text}"), "return value"]
     else:
-        body = [*before, f"return {text if len(text) + 11 <= WIDTH else filled(text)}"]
-    array = f"{dialect.module}.ndarray"
-    head = f"def {_function_name(row, order)}(x: {array}) -> {array}:"
-    rows = (head, *(textwrap.indent(text, "    ") for text in body))
-    return Helper(rows, tuple(calls), bool(known and ERFC in known.calls))
+        body.append(f"return {text if len(text) + 11 <= WIDTH else filled(text)}")
+    head = f"def {_function_name(row, order)}(x: {np}.ndarray) -> {np}.ndarray:"
+    return "\n".join((head, *(textwrap.indent(text, "    ") for text in body))), calls
 
 
 def helpers(program: Program, dialect: Dialect = NUMPY) -> tuple[str, ...]:
@@ -370,20 +360,18 @@ def helpers(program: Program, dialect: Dialect = NUMPY) -> tuple[str, ...]:
 
 def functions(called: Called, dialect: Dialect = NUMPY) -> tuple[str, ...]:
     """The functions of these names, each after those it calls itself."""
-    found: dict[str, Helper] = {}
+    found: dict[str, str] = {}
 
     def visit(row: Function, order: int) -> None:
-        name = _function_name(row, order)
-        if name not in found:
-            own = helper(row, order, dialect)
-            for other in own.calls:
+        if (name := _function_name(row, order)) not in found:
+            text, calls = helper(row, order, dialect)
+            for other in calls:
                 visit(*other)
-            found[name] = own
+            found[name] = text
 
-    for row, order in called.values():
-        visit(row, order)
-    texts = ["\n".join(own.rows) for own in found.values()]
-    if any(own.erfc for own in found.values()):
-        # the source of a function, whose only calls are the library's
-        texts.insert(0, ERFC_SOURCE.strip().replace("np.", f"{dialect.module}."))
-    return tuple(texts)
+    for own in called.values():
+        visit(*own)
+    if any(ERFC in SOURCES[name].calls for name in found if name in SOURCES):
+        # the source of a function, all of whose calls are the library's
+        return ERFC_SOURCE.strip().replace("np.", f"{dialect.module}."), *found.values()
+    return tuple(found.values())

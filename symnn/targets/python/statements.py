@@ -10,13 +10,13 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from symnn.engine.ir import Line, Program, Tensor, Term, entries, equation, indices_of, name_of
+from symnn.engine.ir import Axis, Line, Program, Tensor, Term, equation, name_of
 from symnn.engine.lower import lower_line
 from symnn.engine.repeats import (
-    Relative,
     Repeat,
     general_names,
     line_layer,
+    named,
     repeats,
     runs,
     signature,
@@ -72,7 +72,7 @@ class Readable:
         self.parts = tuple(map(self._part, found))
 
     def _shape(self, line: Line, layer: int) -> Hashable:
-        return signature(line, layer, self.tensors)
+        return signature(line, layer, named(line, self.tensors))
 
     def _variable(self, name: str) -> Name:
         return variable(self.tensors[name]) if name in self.tensors else Name(name)
@@ -113,33 +113,31 @@ class Readable:
 
     def _summed(self, line: Line, printer: Expressions) -> tuple[list[str], list[str]]:
         """The terms of a scalar, as code and as they are shown, with equal ones in a loop."""
-        axes = {a.symbol: a for a in line.axes}
+
+        def read(term: Term) -> list[Tensor | Axis]:
+            return named(term, self.tensors, line.axes)
+
+        def layer(term: Term) -> int | None:
+            """That of what a term reads, if it is one."""
+            layers = {t.layer for t in read(term) if isinstance(t, Tensor) and t.axes}
+            return layers.pop() if len(layers) == 1 else None
 
         def shape(term: Term, layer: int) -> Hashable:
-            return Relative(layer, self.tensors, axes).term(term)
+            return signature(term, layer, read(term))
 
         code, terms = list[str](), list[str]()
         lowered = dict(zip(line.terms, lower_line(line), strict=True))
-        for found in repeats(line.terms, self._term_layer, shape, LEAST):
+        for found in repeats(line.terms, layer, shape, LEAST):
             if not isinstance(found, Repeat):
                 code.append(printer.term(lowered[found])[0])
                 terms.append(str(found))
                 continue
             (term,), first, last = found.items, found.first, found.last
-            inside = self._printer(replace(self.scope, first=first))
-            text = inside.term(lowered[term])[0]
-            names = general_names((*self._read(term), *line.axes), first)
+            text = self._printer(replace(self.scope, first=first)).term(lowered[term])[0]
+            shown = term.text(general_names(read(term), first))
             code.append(f"sum({text} for k in range({first}, {last + 1}))")
-            terms.append(f"sum_{{k={first}..{last}}} {term.text(names)}")
+            terms.append(f"sum_{{k={first}..{last}}} {shown}")
         return code, terms
-
-    def _read(self, term: Term) -> list[Tensor]:
-        return [self.tensors[name_of(e)] for e in entries(term.f) if indices_of(e)]
-
-    def _term_layer(self, term: Term) -> int | None:
-        """The layer of what a term reads, if that is one layer."""
-        layers = {t.layer for t in self._read(term)}
-        return layers.pop() if len(layers) == 1 else None
 
     def statement(self, line: Line, layer: int | None = None) -> str:
         """That of a line by itself; as in a loop over k, if it is one of layer k."""
