@@ -16,6 +16,7 @@ import sympy as sp
 from symnn.engine.ir import Axis, Line, Tensor, Term, entries, indices_of, name_of, pointers
 
 T = TypeVar("T")
+LEAST = 3  # fewer equal layers are written out
 
 
 def line_layer(line: Line) -> int | None:
@@ -105,16 +106,15 @@ def repeats(
     items: Sequence[T],
     layer: Callable[[T], int | None],
     shape: Callable[[T, int], Hashable],
-    least: int,
 ) -> list[T | Repeat[T]]:
-    """The items in their order, with those of at least so many layers that are alike as one.
+    """The items in their order, with those of at least LEAST layers that are alike as one.
 
     layer: that of an item; neighbours of one layer belong together.  shape: an item as seen from
     its layer.
     """
     groups = [(k, tuple(group)) for k, group in groupby(items, key=layer)]
     keys = [(k, None if k is None else tuple(shape(item, k) for item in g)) for k, g in groups]
-    lengths, out, at = dict(runs(keys, least)), list[T | Repeat[T]](), 0
+    lengths, out, at = dict(runs(keys, LEAST)), list[T | Repeat[T]](), 0
     while at < len(groups):
         length = lengths.get(at, 1)
         every = tuple(item for _, group in groups[at : at + length] for item in group)

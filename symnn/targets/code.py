@@ -1,24 +1,19 @@
 """Generated code: statements, with what they define, read and call, and blocks of them.
 
-Which layers are equal is found on what is printed, lines or kernels, before a name is written:
-
-    z_2 = W_2.dot(a_1)                 for k in range(2, 4):
-    z_3 = W_3.dot(a_2)      ->             z[k] = W[k].dot(a[k - 1])
+A text is made once, when it is known where a statement stands and so how names are written there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import TypeVar
 
 from symnn.engine.ir import Line, Tensor
-from symnn.engine.repeats import Repeat, general, named, repeats, signature
+from symnn.engine.repeats import Repeat, general
 from symnn.targets.wrapping import comment
 
 T = TypeVar("T")
-LEAST = 3  # fewer equal layers are written out
 INDENT = "    "
 
 
@@ -61,6 +56,10 @@ class Pool:
     """Memory that every other layer uses: pools[0], or pools[k % 2] in a loop over k."""
 
     number: int
+
+    def turns(self, layer: int) -> bool:
+        """Whether it is that of a layer, and not of its neighbours."""
+        return (self.number - layer) % 2 == 0
 
 
 Reference = Name | Item | Pool | str
@@ -113,16 +112,11 @@ class Scope:
             case Item(items, layer):
                 return f"{items}[{self.number(layer)}]"
             case Pool(number):
-                if self.first is None or not _turning(number, self.first):
+                if self.first is None or not of.turns(self.first):
                     return f"pools[{number}]"
                 more = f" + {number - self.first % 2}" if number > 1 else ""
                 return f"pools[k % 2{more}]"
         return str(of)
-
-
-def _turning(pool: int, layer: int) -> bool:
-    """Whether a pool is that of a layer, and not of its neighbours."""
-    return (pool - layer) % 2 == 0
 
 
 @dataclass(frozen=True)
@@ -172,114 +166,6 @@ def statements(parts: Iterable[Part]) -> Iterator[Statement]:
 def names(parts: Iterable[Part]) -> set[Name]:
     """All variables that they read or write."""
     return {name for own in statements(parts) for name in (*own.reads, *own.defines)}
-
-
-@dataclass(frozen=True)
-class Form:
-    """A statement, or a part of one, whose names are not written yet.
-
-    text: with {} for each of the names, or {0}, {1}, ...; that of the number ``defines`` is
-    written to.  calls: the functions of the program that it calls.
-    """
-
-    text: str
-    names: tuple[Reference, ...] = ()
-    defines: int = 0
-    calls: frozenset[str] = frozenset()
-
-    def shape(self, layer: int) -> Hashable:
-        """What agrees for layers that are alike."""
-        return self.text, tuple(_shape(name, layer) for name in self.names)
-
-    def written(self, scope: Scope) -> Statement:
-        """As it is written there."""
-        own = self.names[self.defines :][:1]
-        return Statement(
-            self.text.format(*map(scope.written, self.names)),
-            (),
-            tuple(name for name in own if isinstance(name, Name)),
-            frozenset(n for n in self.names if isinstance(n, Name) and n not in own),
-            self.calls,
-        )
-
-    @property
-    def layer(self) -> int | None:
-        """The last layer of its variables."""
-        layers = (name.layer for name in self.names if isinstance(name, Name))
-        return max((k for k in layers if k is not None), default=None)
-
-
-@dataclass(frozen=True)
-class Nest:
-    """A block of which no name is written yet."""
-
-    head: Form
-    body: tuple[Draft, ...]
-    tail: tuple[str, ...] = ()
-
-    def shape(self, layer: int) -> Hashable:
-        """What agrees for layers that are alike."""
-        return self.head.shape(layer), tuple(draft.shape(layer) for draft in self.body)
-
-    def written(self, scope: Scope) -> Block:
-        """As it is written there."""
-        head = self.head.written(scope).text
-        return Block(head, tuple(draft.written(scope) for draft in self.body), self.tail)
-
-
-Draft = Form | Nest
-
-
-def _shape(name: Reference, layer: int) -> Hashable:
-    match name:
-        case Name(_, int(own)) | Item(_, own):
-            return type(name), name.items, own - layer
-        case Pool(number):
-            turn = _turning(number, layer)
-            return Pool, turn, number - layer % 2 if turn else number
-    return name
-
-
-def assigned(name: Name, text: str, *names: Reference) -> Form:
-    """``name = text``."""
-    return Form(f"{{}} = {text}", (name, *names))
-
-
-@dataclass(frozen=True)
-class Passage:
-    """Drafts that belong to a layer, or to none; above them some lines, or some words."""
-
-    layer: int | None
-    drafts: tuple[Draft, ...]
-    lines: tuple[Line, ...] = ()
-    words: tuple[str, ...] = ()
-
-
-def rolled(
-    passages: Sequence[Passage], tensors: Mapping[str, Tensor] = MappingProxyType({})
-) -> list[Passage | Repeat[Passage]]:
-    """Passages with those of layers that are alike as one; tensors: of their lines."""
-
-    def shape(own: Passage, layer: int) -> Hashable:
-        lines = tuple(signature(x, layer, named(x, tensors)) for x in own.lines)
-        return lines, tuple(draft.shape(layer) for draft in own.drafts)
-
-    return repeats(passages, lambda own: own.layer, shape, LEAST)
-
-
-def written(
-    passages: Sequence[Passage | Repeat[Passage]],
-    scope: Scope,
-    language: Language,
-    tensors: Mapping[str, Tensor] = MappingProxyType({}),
-) -> list[Part]:
-    """Passages as they are written there; arguments as for rolled."""
-
-    def write(own: Passage, where: Scope) -> list[Part]:
-        above = [*shown(own.lines, where, tensors), *own.words]
-        return below(above, [draft.written(where) for draft in own.drafts])
-
-    return printed(passages, write, scope, language)
 
 
 @dataclass(frozen=True)

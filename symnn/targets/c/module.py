@@ -27,7 +27,8 @@ from symnn.targets.c.statements import (
     size,
     update,
 )
-from symnn.targets.code import Form, Item, Nest, Passage, Scope, rolled, rows, written
+from symnn.targets.code import Item, Scope, rows
+from symnn.targets.forms import Form, Nest, Passage, rolled, written
 from symnn.targets.plan.plan import Block, Plan, gradient_penalty
 from symnn.targets.plan.planner import forward
 from symnn.targets.plan.update import constants

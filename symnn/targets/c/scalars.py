@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symnn.engine.ir import Tensor
-from symnn.targets.code import Draft, Form, Name, Reference
+from symnn.targets.code import Name, Reference
+from symnn.targets.forms import Draft, Form
 from symnn.targets.plan.operations import BOOLEAN, COMPARISONS, Axes, Graph, Node, primitive
 
 CASE, REL, ADD, MUL, UNARY, ATOM = range(6)

@@ -11,27 +11,21 @@ import sympy as sp
 from symnn.engine.ir import Axis, Line, SampleIndex, Tensor, entries, indices_of
 from symnn.targets.c.scalars import Constants, Numbers, Scalars
 from symnn.targets.code import (
-    Draft,
-    Form,
     Item,
     Language,
     Name,
-    Nest,
     Part,
-    Passage,
     Pool,
     Reference,
     Scope,
-    assigned,
     has_loops,
     names,
     plain,
-    rolled,
     rows,
     statements,
     variable,
-    written,
 )
+from symnn.targets.forms import Draft, Form, Nest, Passage, assigned, rolled, written
 from symnn.targets.plan import plan as plans
 from symnn.targets.plan.memory import columns, pools
 from symnn.targets.plan.operations import Axes, Node
@@ -167,8 +161,9 @@ class _Printer:
                     kinds["net_real"][f"*pools{size}"] = None
         declared = [f"{kind} {', '.join(own)};" for kind, own in kinds.items() if own]
         broken = [textwrap.wrap(row, WIDTH, subsequent_indent="    ") for row in declared]
-        arguments = (Name("seed"), SCRATCH, variable(self.plan.target), X_ROWS)
-        unread |= {str(n): None for n in arguments if n not in used}
+        if self.plan.loss:  # a prediction has none of these arguments
+            arguments = (Name("seed"), SCRATCH, variable(self.plan.target), X_ROWS)
+            unread |= {str(n): None for n in arguments if n not in used}
         rest = [name for name in unread if name not in self.constants.reads]
         return [row for own in broken for row in own], rest
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sympy as sp
 
 from symnn.engine.ir import SampleIndex
-from symnn.targets.code import Form, Item, Name, Pool, Reference, assigned, variable
+from symnn.targets.code import Item, Name, Pool, Reference, variable
+from symnn.targets.forms import Form, assigned
 from symnn.targets.plan.buffers import Work
 from symnn.targets.plan.memory import columns, errors, pools, primes, products
 from symnn.targets.plan.operations import Axes

@@ -7,20 +7,8 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symnn.engine.ir import Tensor, entries, indices_of, name_of, show
-from symnn.targets.code import (
-    PYTHON,
-    Form,
-    Name,
-    Passage,
-    Scope,
-    has_loops,
-    names,
-    plain,
-    rolled,
-    rows,
-    shown,
-    written,
-)
+from symnn.targets.code import PYTHON, Name, Scope, has_loops, names, plain, rows, shown
+from symnn.targets.forms import Form, Passage, rolled, written
 from symnn.targets.plan.buffers import Call, Operand, Work, chain
 from symnn.targets.plan.memory import columns
 from symnn.targets.plan.operations import Node

@@ -18,11 +18,9 @@ from symnn.engine.repeats import (
     line_layer,
     named,
     repeats,
-    runs,
     signature,
 )
 from symnn.targets.code import (
-    LEAST,
     Name,
     Part,
     Scope,
@@ -60,7 +58,7 @@ class Readable:
     ) -> None:
         self.dialect, self.tensors = dialect, tensors
         self.called: Called = {}
-        found = [repeats(part, line_layer, self._shape, LEAST) for part in lines]
+        found = [repeats(part, line_layer, self._shape) for part in lines]
         self.loops = any(map(has_loops, found))
         self.looped = {
             line for part in found for x in part if isinstance(x, Repeat) for line in x.every
@@ -127,7 +125,7 @@ class Readable:
 
         code, terms = list[str](), list[str]()
         lowered = dict(zip(line.terms, lower_line(line), strict=True))
-        for found in repeats(line.terms, layer, shape, LEAST):
+        for found in repeats(line.terms, layer, shape):
             if not isinstance(found, Repeat):
                 code.append(printer.term(lowered[found])[0])
                 terms.append(str(found))
@@ -157,7 +155,8 @@ class Readable:
             own = list(group)
             values = ", ".join(code.format(f'"{name}"') for name in own)
             out.append(f"{', '.join(own)} = {values}")
-        for base, numbers in _numbers(v for v in variables.values() if self.scope.lists(v)).items():
+        listed = [v for v in variables.values() if self.scope.lists(v)]
+        for base, numbers in _numbers(listed).items():
             key = f'f"{base}_{{k}}"'
             whole = range(numbers[0], numbers[-1] + 1)
             some = f" if {key} in PARAMETERS" if len(numbers) < len(whole) else ""
@@ -193,24 +192,21 @@ def sweep(program: Program, gradients: Mapping[str, str], dialect: Dialect = NUM
 
 def table(values: Mapping[str, str], tensors: Tensors) -> tuple[str, ...]:
     """The entries of a dict, name -> code; those of equal layers in a comprehension."""
-    named = {variable(tensors[name]): code for name, code in values.items()}
-    layers = [(k, tuple(names)) for k, names in groupby(named, key=lambda name: name.layer)]
-    keys = [(k, tuple((n.base, named[n]) for n in names)) for k, names in layers]
-    found, out, at = dict(runs(keys, LEAST)), list[str](), 0
-    while at < len(layers):
-        (first, names), length = layers[at], found.get(at, 1)
-        if length == 1 or first is None:
-            out += [f'"{name}": {named[name]},' for name in names]
+    code, out = {variable(tensors[name]): text for name, text in values.items()}, list[str]()
+    for own in repeats(
+        tuple(code), lambda name: name.layer, lambda name, k: (name.base, code[name])
+    ):
+        if isinstance(own, Name):
+            out.append(f'"{own}": {code[own]},')
+            continue
+        each = f"for k in range({own.first}, {own.last + 1})"
+        pairs = [(f'f"{name.base}_{{k}}"', code[name]) for name in own.items]
+        if len(pairs) == 1:
+            out.append(f"**{{{pairs[0][0]}: {pairs[0][1]} {each}}},")
         else:
-            each = f"for k in range({first}, {first + length})"
-            pairs = [(f'f"{name.base}_{{k}}"', named[name]) for name in names]
-            if len(pairs) == 1:
-                out.append(f"**{{{pairs[0][0]}: {pairs[0][1]} {each}}},")
-            else:
-                both = ", ".join(f"({name}, {value})" for name, value in pairs)
-                inner = ("name: shape", each, f"for name, shape in ({both})")
-                out += ["**{", *(f"    {row}" for row in inner), "},"]
-        at += length
+            both = ", ".join(f"({name}, {value})" for name, value in pairs)
+            inner = ("name: shape", each, f"for name, shape in ({both})")
+            out += ["**{", *(f"    {row}" for row in inner), "},"]
     return tuple(out)
 
 
