@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 import sympy as sp
 from sympy.printing.str import StrPrinter
@@ -69,12 +70,23 @@ def pointers(f: sp.Expr) -> tuple[sp.Expr, ...]:
 
 
 class _Listing(StrPrinter):  # type: ignore[misc]
-    """SymPy's text, with entries as ``t[i,j]`` and guards as ``[i = j]``."""
+    """SymPy's text, with entries as ``t[i,j]`` and guards as ``[i = j]``.
+
+    names: of tensors and indices, where they are not their own.
+    """
 
     printmethod = "_listing"
 
+    def __init__(self, names: Mapping[str, str]) -> None:
+        super().__init__()
+        self.names = names
+
     def _print_Indexed(self, e: sp.Indexed) -> str:
-        return f"{name_of(e)}[{','.join(map(self._print, e.indices))}]"
+        name = name_of(e)
+        return f"{self.names.get(name, name)}[{','.join(map(self._print, e.indices))}]"
+
+    def _print_Symbol(self, e: sp.Symbol) -> str:
+        return self.names.get(e.name, str(e.name))
 
     def _print_Add(self, e: sp.Add, order: object = None) -> str:
         terms = self._as_ordered_terms(e, order=order)
@@ -98,10 +110,15 @@ class _Listing(StrPrinter):  # type: ignore[misc]
         return f"[{self._print(e.args[0])} = {self._print(e.args[1])}]"
 
 
-_LISTING = _Listing()
+_LISTING = _Listing({})
 
 
 @functools.lru_cache(maxsize=2**14)  # a module shows a line in every function
 def show(f: sp.Expr) -> str:
     """``f`` as one line of text that a person can read."""
     return str(_LISTING.doprint(f))
+
+
+def show_as(f: sp.Expr, names: Mapping[str, str]) -> str:
+    """``f`` as :func:`show` writes it, with other names for tensors and indices."""
+    return str(_Listing(names).doprint(f)) if names else show(f)

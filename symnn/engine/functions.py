@@ -24,10 +24,9 @@ class Function:
     """A row of the table.
 
     definition: in ``X``.  tex: the symbol.  domain: "real", "positive" or "unit", the range.
-    invertible: one branch, so the argument may be solved for.  numpy: the stable code of the
-    generated helper's body, over ``x``, where the plain printing is not stable.  kernel: the
-    same in ``X``, for plans: right on ±800 although an exponential in it may overflow to infinity.
-    kink: the choice made where the derivative does not exist, as TeX.
+    invertible: one branch, so the argument may be solved for.  kernel: a form of it in ``X``, for
+    plans: right on ±800 although an exponential in it may overflow to infinity.  kink: the choice
+    made where the derivative does not exist, as TeX.
     """
 
     name: str
@@ -35,7 +34,6 @@ class Function:
     tex: str
     domain: str = "real"
     invertible: bool = False
-    numpy: tuple[str, ...] = ()
     kernel: sp.Expr | None = None
     kink: str = ""
 
@@ -117,26 +115,20 @@ _SIGMOID = Function(
     r"\sigma",
     domain="unit",
     invertible=True,
-    numpy=(
-        "e = np.exp(-np.abs(x))",
-        "return np.where(x >= 0, 1.0, e) / (1.0 + e)",
-    ),
     kernel=1 / (1 + sp.exp(-X)),
 )
-_TANH = Function("tanh", sp.tanh(X), r"\tanh", invertible=True, numpy=("return np.tanh(x)",))
+_TANH = Function("tanh", sp.tanh(X), r"\tanh", invertible=True)
 _PDF = Function(
     "normal_pdf",
     sp.exp(-(X**2) / 2) / sp.sqrt(2 * sp.pi),
     r"\varphi",
     domain="positive",
-    numpy=("return 0.3989422804014327 * np.exp(-0.5 * x * x)",),
 )
 _PHI = Function(
     "normal_cdf",
     (1 + sp.erf(X / sp.sqrt(2))) / 2,
     r"\Phi",
     domain="unit",
-    numpy=("return 0.5 * erfc(-0.7071067811865476 * x)",),
     kernel=tail(-X / sp.sqrt(2)) / 2,
 )
 _sigmoid, _phi = function_class(_SIGMOID), function_class(_PHI)
@@ -144,14 +136,13 @@ _sigmoid, _phi = function_class(_SIGMOID), function_class(_PHI)
 TABLE: dict[str, Function] = {
     row.name: row
     for row in (
-        Function("linear", X, r"\mathrm{id}", invertible=True, numpy=("return x",)),
+        Function("linear", X, r"\mathrm{id}", invertible=True),
         _SIGMOID,
         _TANH,
         Function(
             "relu",
             _where((X, X > 0), (0, True)),
             r"\mathrm{relu}",
-            numpy=("return np.maximum(x, 0.0)",),
             kernel=sp.Max(X, 0),
             kink=r"\mathrm{relu}^{\prime}(0) = 0",
         ),
@@ -159,7 +150,6 @@ TABLE: dict[str, Function] = {
             "leaky_relu",
             _where((X, X > 0), (X / 100, True)),
             r"\mathrm{lrelu}",
-            numpy=("return np.maximum(x, 0.01 * x)",),
             kernel=sp.Max(X, X / 100),
             kink=r"\mathrm{lrelu}^{\prime}(0) = 0.01",
         ),
@@ -167,28 +157,25 @@ TABLE: dict[str, Function] = {
             "elu",
             _where((X, X > 0), (sp.exp(X) - 1, True)),
             r"\mathrm{elu}",
-            numpy=("return np.where(x > 0, x, np.expm1(np.minimum(x, 0.0)))",),
             kernel=sp.Max(X, 0) + expm1(sp.Min(X, 0)),
         ),
-        Function("gelu", X * _phi(X), r"\mathrm{gelu}", numpy=("return x * normal_cdf(x)",)),
-        Function("silu", X * _sigmoid(X), r"\mathrm{silu}", numpy=("return x * sigmoid(x)",)),
+        Function("gelu", X * _phi(X), r"\mathrm{gelu}"),
+        Function("silu", X * _sigmoid(X), r"\mathrm{silu}"),
         Function(
             "softplus",
             sp.log(1 + sp.exp(X)),
             r"\mathrm{softplus}",
             domain="positive",
             invertible=True,
-            numpy=("return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))",),
             kernel=sp.Max(X, 0) + log1p(sp.exp(-sp.Abs(X))),
         ),
-        Function("sin", sp.sin(X), r"\sin", numpy=("return np.sin(x)",)),
+        Function("sin", sp.sin(X), r"\sin"),
         _PDF,
         _PHI,
         Function(
             "root",
             _where((sp.sqrt(X), X > 0), (0, True)),
             r"\sqrt",
-            numpy=("return np.sqrt(x)",),
             kernel=sp.sqrt(X),
             kink=r"(\sqrt{\,\cdot\,})^{\prime}(0) = 0",
         ),
@@ -196,7 +183,6 @@ TABLE: dict[str, Function] = {
             "absolute",
             _where((X, X > 0), (-X, X < 0), (0, True)),
             r"\mathrm{abs}",
-            numpy=("return np.abs(x)",),
             kernel=sp.Abs(X),
             kink=r"|\cdot|^{\prime}(0) = 0",
         ),
@@ -204,10 +190,6 @@ TABLE: dict[str, Function] = {
             "huber",
             _where((X - sp.S.Half, X > 1), (-X - sp.S.Half, X < -1), (X**2 / 2, True)),
             r"h",
-            numpy=(
-                "r = np.minimum(np.abs(x), 1.0)",
-                "return r * (np.abs(x) - 0.5 * r)",
-            ),
             kernel=sp.Min(sp.Abs(X), 1) * (sp.Abs(X) - sp.Min(sp.Abs(X), 1) / 2),
         ),
     )

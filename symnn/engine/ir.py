@@ -11,7 +11,7 @@ checked when a :class:`Program` is built, and an error shows the offending line.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -24,6 +24,7 @@ from symnn.engine.entries import is_entry as is_entry
 from symnn.engine.entries import name_of as name_of
 from symnn.engine.entries import pointers as pointers
 from symnn.engine.entries import show as show
+from symnn.engine.entries import show_as as show_as
 from symnn.engine.functions import expand_names
 
 Size: TypeAlias = Any  # an int, or a SymPy expression of size symbols
@@ -144,11 +145,20 @@ class Tensor:
         """The entry at the tensor's own axes."""
         return self[tuple(a.symbol for a in self.axes)]
 
+    def text(self, names: Mapping[str, str]) -> str:
+        """As ``str``, with other names for itself and its axes."""
+        name = names.get(self.name, self.name)
+        return f"{name}[{_listed(self.axes, names)}]" if self.axes else name
+
     def __str__(self) -> str:
-        return self.name + (f"[{','.join(a.name for a in self.axes)}]" if self.axes else "")
+        return self.text({})
 
     def __repr__(self) -> str:
         return f"<Tensor {self}, {self.role}>"
+
+
+def _listed(axes: Iterable[Axis], names: Mapping[str, str]) -> str:
+    return ",".join(names.get(a.name, a.name) for a in axes)
 
 
 @dataclass(frozen=True)
@@ -163,21 +173,20 @@ class Term:
     over: tuple[Axis, ...] = ()
     reduce: str = "sum"
 
+    def text(self, names: Mapping[str, str]) -> str:
+        """As ``str``, with other names for tensors and axes."""
+        body = show_as(self.f, names)
+        if not self.over:
+            return body
+        if isinstance(self.f, sp.Add):
+            body = f"({body})"
+        return f"{self.reduce}_{{{_listed(self.over, names)}}} {body}"
+
     def __str__(self) -> str:
-        return term_text(self)
+        return self.text({})
 
     def __repr__(self) -> str:
         return f"<Term {self}>"
-
-
-def term_text(term: Term, name: Callable[[Axis], str] = lambda a: a.name) -> str:
-    """A term in one line, with another way to write the axes that it is reduced over."""
-    body = show(term.f)
-    if not term.over:
-        return body
-    if isinstance(term.f, sp.Add):
-        body = f"({body})"
-    return f"{term.reduce}_{{{','.join(map(name, term.over))}}} {body}"
 
 
 @dataclass(frozen=True)
@@ -203,9 +212,12 @@ class Line:
         """Every axis bound in the line: those of the left side, then those summed over."""
         return tuple(dict.fromkeys(self.lhs.axes + tuple(a for t in self.terms for a in t.over)))
 
+    def text(self, names: Mapping[str, str]) -> str:
+        """As ``str``, with other names for tensors and axes."""
+        return equation(self.lhs.text(names), [t.text(names) for t in self.terms])
+
     def __str__(self) -> str:
-        text = " + ".join(map(str, self.terms)) or "0"
-        return f"{self.lhs} = {text}".replace("+ -", "- ")
+        return self.text({})
 
     def __repr__(self) -> str:
         return f"<Line {self}>"
@@ -235,6 +247,11 @@ class Line:
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {display.latex(self)}$"
+
+
+def equation(left: str, terms: Sequence[str]) -> str:
+    """A line from the texts of its left side and its terms."""
+    return f"{left} = {' + '.join(terms) or '0'}".replace("+ -", "- ")
 
 
 @dataclass(frozen=True)

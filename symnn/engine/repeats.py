@@ -1,25 +1,26 @@
-"""Layers that differ in their number alone: their lines have one signature, and make runs."""
+"""Layers that differ in their number alone: their lines have one shape, and make runs.
+
+What a line reads is named by what it is called without the number of a layer, and by how far its
+layer is from that of the line; two lines of one shape are the same but for the layer.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Generic, TypeVar
 
-from symnn.engine.ir import Line, Tensor, name_of
+import sympy as sp
 
-# a number in the name of a tensor or an axis, not in that of a function, act_2(z_3[n,j3])
-_NUMBERED = re.compile(r"(?<![A-Za-z])(?P<name>(?!beta_)[A-Za-z]+_|j)(?P<number>\d+)(?!\w*\()")
-_NAMED = re.compile(r"[A-Za-z]\w*(?!\w*\()")  # the same with names as a whole
+from symnn.engine.ir import Axis, Line, Tensor, Term, entries, indices_of, name_of, pointers
 
-
-def layer_of(name: str) -> int | None:
-    """The layer number in a tensor's name; None if it has none."""
-    found = _NUMBERED.match(name)
-    return int(found["number"]) if found else None
+T = TypeVar("T")
+LEAST = 3  # fewer equal layers are written out
 
 
 def line_layer(line: Line) -> int | None:
-    """The layer of the units that a line has, or else the one in its name.
+    """The layer of the units that a line has, or else that of what it computes.
 
     They differ where dropout, which has numbers of its own, does not stand at every layer.
     """
@@ -27,20 +28,103 @@ def line_layer(line: Line) -> int | None:
     return next((k for k in found if k is not None), line.lhs.layer)
 
 
-def signature(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:
-    """A line's text with the numbers of layers relative to ``layer``.
+def named(
+    f: Line | Term, tensors: Mapping[str, Tensor], axes: Iterable[Axis] = ()
+) -> list[Tensor | Axis]:
+    """What has a name in a line, or in a term of one with these axes."""
+    if isinstance(f, Line):
+        return [f.lhs, *(x for t in f.terms for x in named(t, tensors, f.axes))]
+    read = dict.fromkeys(map(name_of, entries(f.f) + pointers(f.f)))
+    return [*(tensors[name] for name in read if name in tensors), *axes]
 
-    Lines of two layers with one signature are the same but for the layer, sizes apart.
+
+def general_names(every: Iterable[Tensor | Axis], layer: int) -> dict[str, str]:
+    """Names in lines of a layer -> those in the lines of any layer k: z_3 -> z_k, j2 -> j(k-1)."""
+    numbers = {of: of.layer - layer for of in every if of.layer is not None}
+    return {of.name: _numbered(of, f"(k{d:+d})" if d else "k") for of, d in numbers.items()}
+
+
+def general(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:
+    """The line of a layer, as that of any layer k."""
+    return line.text(general_names(named(line, tensors), layer))
+
+
+def signature(f: Line | Term, layer: int, every: Iterable[Tensor | Axis]) -> Hashable:
+    """What lines, or terms, of two layers, each seen from its own, agree in if they are alike.
+
+    every: what is named there.  Sizes may differ, but where a sum over an axis is a product with
+    its size.
     """
-    names = {a.name: _relative(a.name, a.layer, layer) for a in line.axes}
-    for name in (line.lhs.name, *map(name_of, line.reads)):
-        t = tensors.get(name)
-        names[name] = _relative(name, t.layer if t else None, layer)
-    return _NAMED.sub(lambda m: names.get(m[0], m[0]), str(line))
+    seen: dict[str, Hashable] = {
+        of.name: (_numbered(of, ""), of.layer - layer) for of in every if of.layer is not None
+    }
+
+    def names(axes: Iterable[Axis]) -> tuple[Hashable, ...]:
+        return tuple(seen.get(a.name, a.name) for a in axes)
+
+    def shape(f: Any) -> Hashable:
+        if isinstance(f, sp.Indexed | sp.Symbol):
+            name = name_of(f)
+            return seen.get(name, name), *map(shape, indices_of(f))
+        # the order of a sum, or of a product, is that of names
+        parts = map(shape, f.args)
+        kind = frozenset if isinstance(f, sp.Add | sp.Mul) else tuple
+        found: Hashable = (f.func, kind(parts)) if f.args else f
+        return found
+
+    def term(t: Term) -> Hashable:
+        sizes = [a.symbol in t.f.free_symbols or a.size for a in t.over]
+        return t.reduce, names(t.over), tuple(sizes), shape(t.f)
+
+    if isinstance(f, Term):
+        return term(f)
+    left = seen.get(f.lhs.name, f.lhs.name), names(f.lhs.axes)
+    return left, tuple(map(term, f.terms))
 
 
-def _relative(name: str, own: int | None, layer: int) -> str:
-    return name if own is None else name.replace(str(own), f"{own - layer:+d}", 1)
+def _numbered(of: Tensor | Axis, number: str) -> str:
+    """The name of something of a layer with another number."""
+    head, _, tail = of.name.rpartition(str(of.layer))
+    return head + number + tail
+
+
+@dataclass(frozen=True)
+class Repeat(Generic[T]):
+    """Items of the layers from ``first`` to ``last``, one layer after the other."""
+
+    every: tuple[T, ...]
+    first: int
+    last: int
+
+    @property
+    def items(self) -> tuple[T, ...]:
+        """Those of the first layer, which the others are like."""
+        return self.every[: len(self.every) // (abs(self.last - self.first) + 1)]
+
+
+def repeats(
+    items: Sequence[T],
+    layer: Callable[[T], int | None],
+    shape: Callable[[T, int], Hashable],
+) -> list[T | Repeat[T]]:
+    """The items in their order, with those of at least LEAST layers that are alike as one.
+
+    layer: that of an item; neighbours of one layer belong together.  shape: an item as seen from
+    its layer.
+    """
+    groups = [(k, tuple(group)) for k, group in groupby(items, key=layer)]
+    keys = [(k, None if k is None else tuple(shape(item, k) for item in g)) for k, g in groups]
+    lengths, out, at = dict(runs(keys, LEAST)), list[T | Repeat[T]](), 0
+    while at < len(groups):
+        length = lengths.get(at, 1)
+        every = tuple(item for _, group in groups[at : at + length] for item in group)
+        first, last = groups[at][0], groups[at + length - 1][0]
+        if length > 1 and first is not None and last is not None:
+            out.append(Repeat(every, first, last))
+        else:
+            out += every
+        at += length
+    return out
 
 
 def runs(keys: Sequence[tuple[int | None, Hashable]], least: int = 2) -> list[tuple[int, int]]:

@@ -38,8 +38,8 @@ from symnn.engine.ir import (
     Tensor,
     Term,
     axis,
+    equation,
     is_entry,
-    term_text,
 )
 from symnn.engine.scalars import FUNCTIONS, applied
 from symnn.engine.tokens import Statement, Token, statements
@@ -826,11 +826,12 @@ class _Writer:
         return t.name + (f"[{','.join(map(self.axis, t.axes))}]" if t.axes else "")
 
     def term(self, term: Term) -> str:
-        return term_text(term, self.axis)
+        head = f"{term.reduce}_{{{','.join(a.name for a in term.over)}}}"
+        sized = f"{term.reduce}_{{{','.join(map(self.axis, term.over))}}}"
+        return sized + str(term).removeprefix(head) if term.over else str(term)
 
     def line(self, line: Line) -> str:
-        left = self.tensor(line.lhs)
-        return f"{left} = {' + '.join(map(self.term, line.terms)) or '0'}".replace("+ -", "- ")
+        return equation(self.tensor(line.lhs), [self.term(t) for t in line.terms])
 
     def leaf(self, t: Tensor) -> str:
         role = {"sample weight": "weight", "noise": "noise"}.get(t.kind, t.role)

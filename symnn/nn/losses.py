@@ -113,4 +113,4 @@ def loss_line(net: Build, name: str, out: Tensor, y: Tensor, l2: bool) -> Tensor
         rate = net.leaf(PENALTY.letter, (), PENALTY.role).entry
         weights = [t for t in net.leaves.values() if t.kind == "weights"]
         terms += [Term(rate * w.entry**2 / 2, w.axes) for w in weights]
-    return net.let("L", (), *terms, why=f"loss ({name})")
+    return net.let("L", (), *terms, why=f"loss ({name})", kind="loss")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from symnn.engine.ir import Line
@@ -20,7 +19,6 @@ class Codes:
         derivation = context.derivation
         names = derivation.batch.names
         self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
-        self.written = _bare("\n".join(row for part in self.text.parts for row in part))
         self.lines: dict[str, Line] = {}
         for line in derivation.stable.lines:
             label = label_of(line.lhs.name, context.tensor)
@@ -33,19 +31,14 @@ class Codes:
         line = self.lines.get(row.label or row.repeats)
         if line is None:
             return ""
-        alone, k = self.text.statement(line), line_layer(line)
-        if _bare(alone) in self.written:
-            return _shown(alone) + (f"  # k = {k}" if row.also else "")
-        return _shown(self.text.statement(line, k)) + ("" if row.also else f"  # k = {k}")
+        k, looped = line_layer(line), line in self.text.looped
+        code = _shown(self.text.statement(line, k if looped else None))
+        # a row of one layer beside a statement of all, or the other way round
+        return code if looped == bool(row.also) else f"{code}  # k = {k}"
 
 
 def _shown(code: str) -> str:
     return code.replace("  # fmt: skip", "")
-
-
-def _bare(code: str) -> str:
-    """Code without its line breaks."""
-    return re.sub(r"\s+", "", _shown(code))
 
 
 def with_codes(notes: Document, context: Context) -> Document:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 
 from symnn.checking.evidence import Evidence, evidence
@@ -22,7 +22,7 @@ from symnn.engine.ir import (
     lines_of,
     name_of,
 )
-from symnn.engine.repeats import runs, signature
+from symnn.engine.repeats import named, runs, signature
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.tex import ONES
@@ -182,9 +182,9 @@ class Context:
         """The tensor of a name, of those that are told."""
         return self.numbered.tensor(name)
 
-    def signature(self, line: Line, layer: int) -> str:
+    def signature(self, line: Line, layer: int) -> Hashable:
         """What must agree for a line of another layer to be told with this one."""
-        return signature(line, layer, self.numbered.tensors)
+        return signature(line, layer, named(line, self.numbered.tensors))
 
     @functools.cached_property
     def say(self) -> Phrases:

@@ -12,6 +12,7 @@ import numpy as np
 
 from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.network import Network
+from symnn.engine.ir import SAMPLES
 from symnn.engine.lambdify import lambdify_lines
 from symnn.targets.registry import LiveModule, compile_module
 
@@ -20,8 +21,10 @@ Gradients: TypeAlias = dict[str, Any]
 
 def lambdify_gradients(derivation: Derivation) -> Callable[..., tuple[float, Gradients]]:
     """See ``Derivation.lambdify``."""
-    network, names = derivation.network, derivation.batch.names
-    compute = lambdify_lines(derivation.stable.lines)
+    network, names, stable = derivation.network, derivation.batch.names, derivation.stable
+    compute = lambdify_lines(stable.lines)
+    (target,) = (t.name for t in stable.leaves_of("target"))
+    (loss,) = (line.lhs.name for line in stable.lines if line.lhs.kind == "loss")
 
     def function(
         params: Mapping[str, Any], x: Any, y: Any, masks: Mapping[str, Any] | None = None
@@ -29,8 +32,8 @@ def lambdify_gradients(derivation: Derivation) -> Callable[..., tuple[float, Gra
         leaves, y = _leaves(network, params, x, masks), np.asarray(y)
         if y.shape != (wanted := (len(leaves["x"]), network.outputs)):
             raise ValueError(f"y has the shape {y.shape}, expected {wanted}")
-        known = compute({**leaves, "y": y})
-        return float(known["L"]), {name: known[names[name]] for name in network.parameters}
+        known = compute({**leaves, target: y})
+        return float(known[loss]), {name: known[names[name]] for name in network.parameters}
 
     return function
 
@@ -79,4 +82,5 @@ def _leaves(
         leaves[mask.name] = np.asarray((masks or {}).get(mask.name, np.ones((len(x), width))))
     scalars = {t.name for t in network.program.leaves_of("hyperparameter")}
     values = {name: np.asarray(v) for name, v in network.hyperparameters.items() if name in scalars}
-    return {**leaves, **values, "x": x, "N": np.asarray(len(x))}
+    (features,) = (t.name for t in network.program.leaves_of("input"))
+    return {**leaves, **values, features: x, SAMPLES.name: np.asarray(len(x))}

@@ -6,10 +6,9 @@ import hashlib
 import math
 import shutil
 import tempfile
-import textwrap
 import types
 import weakref
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
-from symnn.engine.ir import SAMPLES, Line, Program, name_of
+from symnn.engine.ir import SAMPLES, Program, name_of
 from symnn.io.errors import suggestion
 from symnn.io.fields import check_names
 from symnn.io.marks import marked_text
@@ -27,13 +26,22 @@ from symnn.nn.layers import Dropout
 from symnn.nn.losses import LOSSES
 from symnn.targets.c.compiler import compiler, sizes
 from symnn.targets.c.module import c_files
-from symnn.targets.loops import folded, has_loops
+from symnn.targets.code import rows
+from symnn.targets.plan.plan import Plan, loss_penalty
 from symnn.targets.plan.planner import needed, plan
+from symnn.targets.plan.update import common, constants
 from symnn.targets.python.copying import imports, parts
-from symnn.targets.python.expressions import JAX, NUMPY, Dialect, helpers, statement
+from symnn.targets.python.expressions import (
+    JAX,
+    NUMPY,
+    Dialect,
+    functions,
+    helpers,
+    number_code,
+)
 from symnn.targets.python.planned import planned
 from symnn.targets.python.statements import Readable, sweep, table
-from symnn.targets.python.update import common, flat
+from symnn.targets.python.update import flat
 from symnn.targets.wrapping import WIDTH, filled
 
 if TYPE_CHECKING:
@@ -118,11 +126,14 @@ def _numpy_fast(network: Network) -> Files:
 
 def _c(network: Network, **options: Any) -> Files:
     derivation = derive(network)
+    steps = _plan(derivation)
+    decay = loss_penalty(steps)
     values = {
         **_values(derivation, "c"),
         **_runtime(RUNTIME["c"], ("constants", "model")),
+        "loss_penalty": "" if decay is None else number_code(decay),
     }
-    return c_files(derivation, values, **options)
+    return c_files(derivation, steps, values, **options)
 
 
 def _jax(network: Network) -> Files:
@@ -215,9 +226,9 @@ def load_module(text: str, name: str, file: Path | None = None) -> LiveModule:
     module.files = {".py": text}
     module.__file__ = str(file or f"{name}.py")
     exec(compile(text, f"<generated {name}>", "exec"), module.__dict__)
-    for value in list(vars(module).values()):
-        if isinstance(value, type) and issubclass(value, Exception | KeyboardInterrupt):
-            _find_by_module(value, module)
+    for found in list(vars(module).values()):
+        if isinstance(found, type) and issubclass(found, Exception | KeyboardInterrupt):
+            _find_by_module(found, module)
     return module
 
 
@@ -237,9 +248,9 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
     """What every module says."""
     network = derivation.network
     spec, names = network.spec, network.parameters
-    dropouts = _masks(network, derivation.stable)
-    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    dropouts, tensors = _masks(network, derivation.stable), derivation.stable.tensors
     columns, targets = _columns(network)
+    units = [w.axes[0].size for w in tensors.values() if w.kind == "weights"]
     return {
         "name": literal(spec.model.name),
         "dtype": spec.model.dtype,
@@ -248,12 +259,12 @@ def _values(derivation: Derivation, target: str) -> dict[str, Any]:
         "columns": _names("COLUMNS", columns),
         "target_columns": _names("TARGET", targets),
         "seed": spec.model.seed,
-        "parameters": table({name: str(shape) for name, shape in names.items()}),
+        "parameters": table({name: str(shape) for name, shape in names.items()}, tensors),
         "size": sum(math.prod(shape) for shape in names.values()),
-        "units": _counted([network.inputs, *(s[0] for s in names.values() if len(s) == 2)]),
+        "units": _counted([network.inputs, *units]),
         "masks": dropouts,
-        "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}),
-        "constants": [{"name": k, "value": repr(float(v))} for k, v in constants.items()],
+        "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}, tensors),
+        "constants": [{"name": k, "value": repr(float(v))} for k, v in constants(network).items()],
         "states": network.optimizer.states,
         "states_tuple": _tuple(network.optimizer.states) or "()",
         "epochs": spec.train.epochs,
@@ -303,8 +314,7 @@ def _digest(derivation: Derivation, target: str) -> str:
     """What changes with all that the numbers of training depend on, data and settings apart."""
     network, stable = derivation.network, derivation.stable
     lines = [*stable.lines, *derivation.update_lines]
-    constants = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
-    tables = (network.parameters, _masks(network, stable), constants)
+    tables = (network.parameters, _masks(network, stable), constants(network))
     settings = (network.spec.model.dtype, network.spec.train.shuffle)
     said = [target, *map(str, lines), *helpers(stable, NUMPY), *map(repr, (*tables, *settings))]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
@@ -318,87 +328,67 @@ def _runtime(names: Sequence[str], specimens: Sequence[str]) -> dict[str, Any]:
 def _functions(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     """The functions with a statement for every line."""
     network, stable = derivation.network, derivation.stable
-    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    gradients = _gradients(derivation)
     masks = [leaf.name for leaf in stable.leaves_of("mask")]
+    lines = needed(stable.lines, [network.output])
+    reads = {name_of(e) for line in lines for e in line.reads}
+    names = [name for name in network.parameters if name in reads]
+    forward = Readable(lines, tensors=stable.tensors, numbered=names, dialect=dialect)
+    whole = sweep(stable, gradients, dialect)
+    given = whole.reading(masks, "masks[{}] if masks else 1.0")
     return {
-        "helpers": helpers(stable, dialect),
-        "predict": _prediction(network, stable, masks, dialect),
-        "sweep": _sweep(stable, gradients, masks, dialect),
+        "helpers": functions(whole.called, dialect),
+        "predict": {
+            "reading": [*forward.reading(names, "params[{}]"), *forward.reading(masks, "1.0")],
+            "statements": list(forward.parts[0]),
+            "output": forward.value(network.output),
+        },
+        "sweep": {
+            "reading": [*whole.reading(list(gradients), "params[{}]"), *given],
+            "forward": whole.parts[0],
+            "backward": whole.parts[1],
+            "gradients": whole.collected(gradients),
+        },
         "uses_count": any(SAMPLES in t.f.free_symbols for x in stable.lines for t in x.terms),
     }
 
 
-def _prediction(
-    network: Network, stable: Program, masks: Sequence[str], dialect: Dialect
-) -> dict[str, Any]:
-    """The body of predict, without dropout."""
-    lines = needed(stable.lines, [network.output])
-    reads = {name_of(e) for line in lines for e in line.reads}
-    names = [name for name in network.parameters if name in reads]
-    text = Readable(lines, numbered=names, dialect=dialect)
-    return {
-        "reading": [*text.reading(names, "params[{}]"), *text.reading(masks, "1.0")],
-        "statements": list(text.parts[0]),
-        "output": text.value(network.output),
-    }
+def _gradients(derivation: Derivation) -> dict[str, str]:
+    """Parameter -> the name of its gradient."""
+    return {name: derivation.batch.names[name] for name in derivation.network.parameters}
 
 
-def _sweep(
-    stable: Program, gradients: Mapping[str, str], masks: Sequence[str], dialect: Dialect
-) -> dict[str, Any]:
-    """The body of loss_and_gradients; gradients: by parameter."""
-    text = sweep(stable, gradients, dialect)
-    given = text.reading(masks, "masks[{}] if masks else 1.0")
-    return {
-        "reading": [*text.reading(list(gradients), "params[{}]"), *given],
-        "forward": text.parts[0],
-        "backward": text.parts[1],
-        "gradients": text.collected(gradients),
-    }
+def _plan(derivation: Derivation) -> Plan:
+    return plan(derivation.stable, _gradients(derivation), SAMPLES)
 
 
 def _training(derivation: Derivation) -> dict[str, Any]:
     """The plan of a step, and the update of flat vectors."""
-    network = derivation.network
-    gradients = {name: derivation.batch.names[name] for name in network.parameters}
-    steps = plan(derivation.stable, gradients, SAMPLES)
+    network, gradients, steps = derivation.network, _gradients(derivation), _plan(derivation)
     code = planned(steps)
     update = flat(derivation.update_lines, gradients, network.optimizer.states, steps)
-    loops = has_loops(code.steps, code.views)
-    setup = folded(code.setup, code.views, loops)
-    gradient = folded(code.steps, code.views, loops, width=74)
-    masks = [leaf.name for leaf in derivation.stable.leaves_of("mask")]
-    listed = ", ".join(masks) + "," * (len(masks) == 1)
+    masks = len(derivation.stable.leaves_of("mask"))
     return {
-        "folded": update.folded,
-        "ones": int(any(name.startswith("x_one") for name in code.views)),
-        "target_factor": code.target_factor,
-        "kept": code.kept,
+        "code": code,
         "loss_penalty": code.penalty,
-        "lists": sorted({*setup.names, *gradient.names}),
-        "length": f"max(len(UNITS), {len(masks) + 1})" if masks else "len(UNITS)",
-        "mask_arrays": f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
-        "setup": setup.text,
-        "views": code.views,
-        "steps": gradient.text,
-        "losses": folded(code.losses, loops=False, width=74).text,
-        "loss_reads_y": any("y" in map(name_of, line.reads) for line in steps.loss),
+        "length": f"max(len(UNITS), {masks + 1})" if masks else "len(UNITS)",
+        "loss_reads_y": any(steps.target.name in map(name_of, x.reads) for x in steps.loss),
+        "folded": update.folded,
         "update_setup": update.setup,
         "changing": tuple(update.changing.items()),
-        "update": folded(update.steps, loops=False, width=78).text,
+        "update": rows(update.steps, width=78),
         "penalty": update.penalty,
         "vectors": ["theta", "g", *network.optimizer.states],
         "works": update.works,
-        "held": code.held,
     }
 
 
 def _update(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     """The update of one parameter, in the words of the optimizer's lines."""
     network = derivation.network
-    gradients = {name: derivation.batch.names[name] for name in network.parameters}
+    gradients = _gradients(derivation)
     lines = common(derivation.update_lines, gradients, network.optimizer.states)
-    return {"update": _statements(lines, dialect)}
+    return {"update": Readable(lines, tensors={}, dialect=dialect).parts[0]}
 
 
 def _counted(numbers: Sequence[int]) -> str:
@@ -441,14 +431,4 @@ def _masks(network: Network, program: Program) -> list[dict[str, Any]]:
     return [
         {"name": leaf.name, "units": leaf.axes[-1].size, "rate": repr(float(rate))}
         for leaf, rate in zip(program.leaves_of("mask"), rates, strict=True)
-    ]
-
-
-def _statements(lines: Iterable[Line], dialect: Dialect) -> list[dict[str, str]]:
-    return [
-        {
-            "line": "\n    #     ".join(textwrap.wrap(str(line), 80, break_long_words=False)),
-            "code": statement(line, dialect=dialect).replace("\n", "\n    "),
-        }
-        for line in lines
     ]

@@ -5,7 +5,6 @@ Statements come out as a formatter would leave them.
 
 from __future__ import annotations
 
-import re
 import textwrap
 
 WIDTH = 88
@@ -41,11 +40,6 @@ def comment(text: str, width: int) -> list[str]:
         rows = textwrap.wrap(text.replace("]*", "]* "), width, break_long_words=False)
         rows = [row.replace("]* ", "]*") for row in rows]
     return [rows[0], *(f"    {row}" for row in rows[1:])]
-
-
-def spaced(code: str) -> str:
-    """Powers of items with the spaces of a formatter: z[k]**2 -> z[k] ** 2."""
-    return re.sub(r"\]\*\*", "] ** ", code)
 
 
 def _closes_at_end(text: str) -> bool:

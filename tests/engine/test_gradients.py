@@ -10,7 +10,7 @@ from symnn.engine.simplify import simplify
 from symnn.engine.stabilise import stabilise
 from symnn.nn.layers import Build, Dense
 from symnn.nn.losses import LOSSES, loss_line
-from symnn.targets.python.expressions import statement
+from symnn.targets.python.expressions import helper, statement
 
 
 def network(layers, loss, l2=False):
@@ -25,8 +25,7 @@ def network(layers, loss, l2=False):
 def functions():
     scope = {"np": np, "erfc": None}
     for row in TABLE.values():
-        if row.numpy and "erfc" not in row.numpy[0]:
-            exec(f"def {row.name}(x):\n    " + "\n    ".join(row.numpy), scope)
+        exec(helper(row)[0], scope)
     return scope
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shutil
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,20 @@ def test_loops_compute_what_the_lines_say(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(0, 20, 5))
 def test_looped_modules_check_their_gradients(seed: int) -> None:
     assert deep_network(seed).compile().check(entries=3, rtol=1e-4) < 1e-4
+
+
+@pytest.mark.parametrize("target", ["numpy", "numpy-fast", "c"])
+def test_a_loss_and_layers_may_have_values_of_one_letter(target: str) -> None:
+    """norm and softmax both have m and s; those of layers are in lists of another name."""
+    if target == "c" and not shutil.which("cc"):
+        pytest.skip("no C compiler")
+    layers = [Dense(4, "softmax")] * 5 + [Dense(2)]
+    net = Network(inputs=3, layers=layers, loss={"name": "norm", "l2": 0.1})
+    values = leaves_of(net, np.random.default_rng(1))
+    exact = run(net, values)
+    L, gradients = module_gradients(net, net.compile(target=target), values)
+    assert scaled_error(L, exact["L"]) < 1e-12
+    assert all(scaled_error(gradients[n], exact[n]) < 1e-10 for n in gradients)
 
 
 def test_a_network_without_equal_layers_has_no_loops() -> None:

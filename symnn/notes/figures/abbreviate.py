@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from symnn.drawing.drawing import SIZES, Canvas, Drawing, Label, Point
 from symnn.drawing.mathtext import width
 from symnn.engine.ir import Line, Tensor
-from symnn.engine.repeats import runs, signature
+from symnn.engine.repeats import named, runs, signature
 from symnn.language.phrases import Phrases
 
 CENTIMETRES = 2.54 / 72.27  # of a TeX point
@@ -29,7 +29,7 @@ def drawn(
     every = list(layers)
     if cost(every) <= budget:
         return [every]
-    keys = [(k, tuple(signature(x, k, tensors) for x in layers[k])) for k in every]
+    keys = [(k, tuple(signature(x, k, named(x, tensors)) for x in layers[k])) for k in every]
     hidden: set[int] = set()
     for start, length in runs(keys, 4):
         hidden.update(every[start + 1 : start + length - 1])

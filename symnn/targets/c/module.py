@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -13,20 +13,25 @@ import numpy as np
 import sympy as sp
 
 from symnn.engine.ir import SAMPLES
-from symnn.engine.repeats import layer_of
 from symnn.io.arrays import named_arrays
 from symnn.io.errors import Problem, SpecError, quoted
 from symnn.io.fields import Field, check_argument
 from symnn.io.templating import render
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
 from symnn.targets.c.scalars import FUNCTIONS, Constants
-from symnn.targets.c.statements import gradient, layout, prediction, size, update
-from symnn.targets.loops import C, Row, folded, has_loops
-from symnn.targets.plan.plan import Block
-from symnn.targets.plan.planner import forward, plan
-from symnn.targets.python.expressions import expression
-from symnn.targets.python.planned import loss_penalty
-from symnn.targets.python.update import penalty_factor
+from symnn.targets.c.statements import (
+    LANGUAGE,
+    gradient,
+    layout,
+    prediction,
+    size,
+    update,
+)
+from symnn.targets.code import Item, Scope, rows
+from symnn.targets.forms import Form, Nest, Passage, rolled, written
+from symnn.targets.plan.plan import Block, Plan, gradient_penalty
+from symnn.targets.plan.planner import forward
+from symnn.targets.plan.update import constants
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -37,14 +42,13 @@ ROWS = 32  # the largest batch of an embedded network whose spec takes all sampl
 WIDTH = 96
 TINY = 64  # parameters of a network whose step is made without calls
 PREFIX = "net"
-# what users of the C file write after net_ or NET_
-NAMES = "init|weights|predict|step|BITS|INPUTS|OUTPUTS|SIZE|ROWS|PLAIN"
 # what C11, 7.31, keeps for its library, as in mtx_init and LC_ALL
 RESERVED = frozenset({"atomic", "cnd", "fe", "lc", "memory", "mtx", "sig", "thrd", "time", "tss"})
 
 
 def c_files(
     derivation: Derivation,
+    steps: Plan,
     values: Mapping[str, Any],
     weights: Arrays | None = None,
     training: bool = True,
@@ -52,10 +56,10 @@ def c_files(
 ) -> dict[str, str]:
     """Suffix -> text: .c and .h, and .py, the module that calls them, where it can train.
 
-    values: what every module says.  weights: parameters to bake in, and x_mean and x_scale where
-    the inputs are scaled.  prefix: of all names that the header declares; those of two networks in
-    one program must differ.  Raises SpecError for weights that do not fit, and for a prefix that is
-    none.
+    steps: the plan of a step.  values: what every module says.  weights: parameters to bake in,
+    and x_mean and x_scale where the inputs are scaled.  prefix: of all names that the header
+    declares; those of two networks in one program must differ.  Raises SpecError for weights that
+    do not fit, and for a prefix that is none.
     """
     check_argument("generate", "prefix", Field("string"), prefix)
     if problem := _wrong_prefix(prefix):
@@ -64,8 +68,9 @@ def c_files(
     module = derivation.network.spec.output.module
     found = {
         **values,
-        **_values(derivation, weights, training),
+        **_values(derivation, steps, weights, training),
         "prefix": prefix,
+        "PREFIX": prefix.upper(),
         "tiny": values["size"] <= TINY,
         "guard": f"SYMNN_{module}_H" if prefix == PREFIX else f"{prefix}_SYMNN_H",
     }
@@ -73,9 +78,8 @@ def c_files(
         {"units": sum(mask["units"] for mask in group), "rate": rate}
         for rate, group in groupby(values["masks"], key=itemgetter("rate"))
     ]
-    found["header"] = _prefixed(render("targets/c/module.h.j2", **found), prefix, f"{NAMES}|real")
-    text = _prefixed(render("targets/c/module.c.j2", **found), prefix, NAMES)
-    files = {".c": text, ".h": found["header"]}
+    found["header"] = render("targets/c/module.h.j2", **found)
+    files = {".c": render("targets/c/module.c.j2", **found), ".h": found["header"]}
     return {**files, ".py": render("targets/c/module.py.j2", **found)} if training else files
 
 
@@ -114,28 +118,20 @@ def _wrong_prefix(prefix: str) -> tuple[str, str] | None:
     return None
 
 
-def _prefixed(text: str, prefix: str, names: str) -> str:
-    """The text with another prefix of these names, in capitals where they are."""
-    return re.sub(
-        rf"(?:\b|(?<=-D))(?:net|(NET))_(?=(?:{names})\b)",
-        lambda m: f"{prefix.upper() if m[1] else prefix}_",
-        text,
-    )
-
-
-def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> dict[str, Any]:
+def _values(
+    derivation: Derivation, steps: Plan, weights: Arrays | None, training: bool
+) -> dict[str, Any]:
     network = derivation.network
     names, spec = network.parameters, network.spec
-    numbers = {k: v for k, v in network.hyperparameters.items() if k != "eta"}
+    numbers = constants(network)
     gradients = {name: derivation.batch.names[name] for name in names}
-    steps = plan(derivation.stable, gradients, SAMPLES)
     output = prediction(forward(steps, network.output, SAMPLES), numbers)
     backward = gradient(steps, numbers)
     changes, scaled = update(derivation.update_lines, gradients, network.optimizer.states, numbers)
-    factor, decay = penalty_factor(steps), loss_penalty(steps)
+    factor = gradient_penalty(steps)
     parts = [output, *((backward, changes) if training else ())]
     calls = frozenset[str]().union(*(part.calls for part in parts))
-    functions = [f for f in sorted({*FUNCTIONS.values()}) if f in calls]
+    functions = [f for f in sorted({*FUNCTIONS.values()}) if f"real_{f}" in calls]
     return {
         "training": training,
         "folded": scaled,
@@ -159,7 +155,6 @@ def _values(derivation: Derivation, weights: Arrays | None, training: bool) -> d
         "calls": calls,
         "states_c": "".join(f"net_real *{s}, " for s in network.optimizer.states),
         "penalties": [] if factor is None else _penalties(steps.blocks),
-        "loss_penalty": "" if decay is None else expression(decay, ())[0],
         "penalty_c": "" if factor is None else sp.ccode(Constants(numbers).known(factor)),
         "update_c": changes,
         "draw_rows": _draws(steps.blocks),
@@ -188,35 +183,31 @@ def _listed(values: np.ndarray, network: Network) -> list[str]:
     return textwrap.wrap(", ".join(texts), WIDTH)
 
 
-def _penalties(blocks: Iterable[Block]) -> tuple[str, ...]:
+def _penalties(blocks: Sequence[Block]) -> tuple[str, ...]:
     """Add c A_k to dA_k for every k."""
-    rows = [
-        Row(
-            layer_of(b.weights),
-            (
-                f"add_multiple({layout(b)}, c, theta, gradient);",
-                f"theta += {size(b)};",
-                f"gradient += {size(b)};",
-            ),
-        )
-        for b in blocks
-    ]
-    return folded(rows, loops=has_loops(rows), language=C).text
-
-
-def _draws(blocks: Iterable[Block]) -> tuple[str, ...]:
-    """Draw Glorot's uniform weights, with biases 0."""
-    rows = []
+    found = []
     for b in blocks:
-        k, bound = layer_of(b.weights), float(np.sqrt(6.0 / (b.inputs + b.units)))
-        assert k is not None
-        inputs = f"UNITS[{k - 1}]"
-        value = f"R({bound!r}) * drawn()"
+        runs, count = layout(b), size(b)
+        forms = (
+            Form(f"add_multiple({runs.text}, c, theta, gradient);", runs.names),
+            Form(f"theta += {count.text};", count.names),
+            Form(f"gradient += {count.text};", count.names),
+        )
+        found.append(Passage(b.layer, forms))
+    return rows(written(rolled(found), Scope(), LANGUAGE), LANGUAGE)
+
+
+def _draws(blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Draw Glorot's uniform weights, with biases 0."""
+    found = []
+    for b in blocks:
+        bound, count = float(np.sqrt(6.0 / (b.inputs + b.units))), size(b)
+        units, inputs = Item("UNITS", b.layer), Item("UNITS", b.layer - 1)
+        value, names = f"R({bound!r}) * drawn()", tuple[Item, ...]()
         if b.bias is not None:
-            plain = f"i < {inputs} * UNITS[{k}]"
-            if not b.transposed:
-                plain = f"i % ({inputs} + 1) < {inputs}"
+            plain = "i < {} * {}" if b.transposed else "i % ({} + 1) < {}"
+            names = (inputs, units if b.transposed else inputs)
             value = f"{plain} ? {value} : R(0.0)"
-        code = (f"for (size_t i = 0; i < {size(b)}; i++)", f"    *W++ = {value};")
-        rows.append(Row(k, code))
-    return folded(rows, loops=has_loops(rows), language=C).text
+        head = Form(f"for (size_t i = 0; i < {count.text}; i++)", count.names)
+        found.append(Passage(b.layer, (Nest(head, (Form(f"*W++ = {value};", names),)),)))
+    return rows(written(rolled(found), Scope(), LANGUAGE), LANGUAGE)

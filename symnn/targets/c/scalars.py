@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symnn.engine.ir import Tensor
+from symnn.targets.code import Name, Reference
+from symnn.targets.forms import Draft, Form
 from symnn.targets.plan.operations import BOOLEAN, COMPARISONS, Axes, Graph, Node, primitive
 
 CASE, REL, ADD, MUL, UNARY, ATOM = range(6)
@@ -72,32 +74,35 @@ def number(value: sp.Expr) -> Text:
 class Scalars:
     """Prints expressions.
 
-    entry: an array's node -> its code.  axes: their order.  positive: see Graph.
-    calls, reads: the functions and the arrays of what was printed, for the parts of a file.
+    entry: an array's node -> the array, and what stands behind it in the code of its entry.
+    axes: their order.  positive: see Graph.
     """
 
-    entry: Callable[[Node], str]
+    entry: Callable[[Node], tuple[Name, str]]
     axes: Axes
     constants: Constants
     positive: frozenset[str] = frozenset()
-    calls: set[str] = field(default_factory=set)
-    reads: set[str] = field(default_factory=set)
+    _calls: set[str] = field(default_factory=set)
+    _names: list[Reference] = field(default_factory=list)
 
-    def assigned(self, f: sp.Expr, out: str) -> list[str]:
-        """Statements that end in ``out`` followed by the value (``x =``, ``x +=``)."""
+    def assigned(self, f: sp.Expr, to: Reference, sign: str = "=") -> list[Draft]:
+        """Statements that end in ``to`` and what ``sign`` says, = or +=, followed by the value."""
+        self._names.append(to)
         root = Graph(self.axes, self.positive).node(primitive(f))
         counts: Counter[Node] = Counter()
         _count(root, counts)
         lets: list[str] = []
         text = self._text(root, {n for n, c in counts.items() if c > 1}, {}, lets)
-        return [*lets, f"{out} {text[0]};"]
+        names, calls = tuple(self._names), frozenset(self._calls)
+        return [Form(code, names, 0, calls) for code in (*lets, f"{{0}}{sign} {text[0]};")]
 
     def _text(
         self, node: Node, shared: set[Node], known: dict[Node, Text], lets: list[str]
     ) -> Text:
         if node.kind == "array":
-            self.reads.add(node.name)
-            return self.entry(node), ATOM
+            name, at = self.entry(node)
+            self._names.append(name)
+            return f"{{{len(self._names) - 1}}}{at}", ATOM
         if node.kind != "call":
             return self.constants.text(node.value)
         if node not in known:
@@ -108,7 +113,7 @@ class Scalars:
                     for t, a in zip(args[1:], node.args[1:], strict=True)
                 ]
             if node.name in FUNCTIONS:
-                self.calls.add(FUNCTIONS[node.name])
+                self._calls.add(f"real_{FUNCTIONS[node.name]}")
             text = _operation(node, args)
             known[node] = self._let(text, lets) if node in shared and not node.boolean else text
         return known[node]

@@ -8,18 +8,40 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, Tensor, entries, name_of
-from symnn.engine.repeats import layer_of, line_layer
+from symnn.engine.ir import Axis, Line, SampleIndex, Tensor, entries, indices_of
 from symnn.targets.c.scalars import Constants, Numbers, Scalars
-from symnn.targets.loops import C, Folded, Row, folded, has_loops
-from symnn.targets.plan.operations import Node
-from symnn.targets.plan.plan import Block, Map, Plan, PlanError, Product, Reduction, Zero
-from symnn.targets.python.arrays import SAMPLES, Arrays, columns, number_of
-from symnn.targets.python.planned import loss_penalty
-from symnn.targets.python.update import PARAMETERS, flat_lines, vector
+from symnn.targets.code import (
+    Item,
+    Language,
+    Name,
+    Part,
+    Pool,
+    Reference,
+    Scope,
+    has_loops,
+    names,
+    plain,
+    rows,
+    statements,
+    variable,
+)
+from symnn.targets.forms import Draft, Form, Nest, Passage, assigned, rolled, written
+from symnn.targets.plan import plan as plans
+from symnn.targets.plan.memory import columns, pools
+from symnn.targets.plan.operations import Axes, Node
+from symnn.targets.plan.plan import Map, Plan, PlanError, Product, Reduction, Zero, loss_penalty
+from symnn.targets.plan.update import PARAMETERS, flat_lines, in_place
 
 WIDTH = 92
-AT = "[j * ld + n]"  # of unit j and sample n
+SPACE = "\N{NO-BREAK SPACE}"  # where no row may end
+AT = "[j * ld + n]".replace(" ", SPACE)  # of unit j and sample n
+LANGUAGE = Language(
+    "/* {} */",
+    "for (size_t k = {}; k != {}; k++) {{",
+    "for (size_t k = {}; k != {}; k--) {{",
+    ("}",),
+)
+SCRATCH, X_ROWS = Name("scratch"), Name("x_rows")
 
 
 @dataclass
@@ -28,9 +50,9 @@ class Function:
 
     declarations, setup: its pointers.  constants: numbers computed once.  steps, loss: its
     statements.  result: where its value is.  places: rows of its memory.  scratch: units of a
-    transposed copy.  calls: the functions of the file that its statements call, those of
-    scalars without their real_.  variables: those that its constants read, seed, N, eta and t.
-    unread: its pointers and arguments that no statement reads.
+    transposed copy.  calls: the functions of the file that its statements call.  variables: those
+    that its constants read, seed, N, eta and t.  unread: its pointers and arguments that no
+    statement reads.
     """
 
     declarations: list[str] = field(default_factory=list)
@@ -63,324 +85,348 @@ def update(
     lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str], numbers: Numbers
 ) -> tuple[Function, bool]:
     """One loop over all parameters, and whether eta is a factor of the gradients themselves."""
-    vectors, folded_ = flat_lines(lines, gradients, states)
-    constants, code, written = Constants(numbers), [], []
-    scalars = Scalars(lambda node: f"{node.name}[p]", (PARAMETERS.symbol,), constants)
-    for line in vectors:
-        f = line.terms[0].f
-        own = [e for e in entries(f) if isinstance(e, sp.Indexed)]
-        f = f.xreplace({e: vector(name_of(e).removesuffix("_next")) for e in own})
-        code += scalars.assigned(f, f"{line.lhs.name.removesuffix('_next')}[p] =")
-        written.append(str(line))
-    found = Function(constants=constants.rows())
-    loop = ["EACH(p, NET_SIZE)" + " {" * (len(code) > 1), *_body(code)]
-    rows = [Row(None, tuple(loop), tuple(written))]
-    found.steps = _folded(rows, loops=False).text
-    found.calls, found.variables = frozenset(scalars.calls), frozenset(constants.reads)
-    used = {*scalars.reads, *constants.reads, *(line.lhs.name for line in vectors)}
-    found.unread = [n for n in ("eta", "t", *states) if not {n, f"{n}_next"} & used]
-    return found, folded_
+    vectors, folded = flat_lines(lines, gradients, states)
+    constants, code = Constants(numbers), list[Draft]()
+    for name, f in in_place(vectors):
+        scalars = Scalars(lambda node: (Name(node.name), "[p]"), (PARAMETERS.symbol,), constants)
+        code += scalars.assigned(f, Name(name), "[p] =")
+    whole = Passage(None, (_each("p", Form("NET_SIZE"), code),), tuple(vectors))
+    parts = written([whole], Scope(), LANGUAGE)
+    used = {*map(str, names(parts)), *constants.reads}
+    found = Function(
+        constants=constants.rows(),
+        steps=text(parts),
+        calls=_calls(parts),
+        variables=frozenset(constants.reads),
+        unread=[n for n in ("eta", "t", *states) if n not in used],
+    )
+    return found, folded
 
 
 class _Printer:
     def __init__(self, plan: Plan, constants: Constants, dropout: bool = True) -> None:
-        self.plan, self.arrays, self.constants = plan, Arrays(plan), constants
-        self.scratch = 0
+        self.plan, self.constants = plan, constants
+        self.tensors, self.axes = plan.arrays, plan.axes
+        self.x = plan.program.leaves_of("input")[0]
         self.weights = {b.weights: b for b in plan.blocks}
-        self.axes = {a.symbol: a for t in self.arrays.tensors.values() for a in t.axes}
-        self.calls: set[str] = set()
-        self.reads: set[str] = set()
-        self.pointers: list[tuple[str, str]] = []  # with their types
         masks = plan.program.leaves_of("mask")
         self.masks = masks if dropout else ()
-        self.ones = {m.entry: sp.S.One for m in masks if not dropout}
+        # what C needs no array for: c y, and masks without dropout
+        self.known = {m.entry: sp.S.One for m in masks if not dropout}
+        if plan.target_factor is not None:
+            self.known[plan.scaled_target.entry] = plan.target_factor * plan.target.entry
 
     def function(self) -> Function:
-        rows, loss = self._steps(), self._loss()
-        setup, places = self._setup()
-        loops = has_loops([*setup, *rows])
-        pointers, steps, last = (_folded(r, loops) for r in (setup, rows, loss))
-        found = Function(
+        plan, tensors = self.plan, self.tensors
+        pointers, rows_ = self._pointers()
+        setup = rolled(pointers)
+        steps = rolled([self._passage(step) for step in plans.steps(plan)], tensors)
+        loops = has_loops([*setup, *steps])
+        scope = Scope(lambda name: loops, taken=plain(tensors.values()))
+        body = written(steps, scope, LANGUAGE, tensors)
+        loss = self._loss()
+        loss_ = written(rolled(loss) if loops else loss, scope, LANGUAGE, tensors)
+        declared, unread = self._declared(pointers, scope, names([*body, *loss_]))
+        return Function(
+            declarations=declared,
             constants=self.constants.rows(),
-            setup=pointers.text,
-            steps=steps.text,
-            loss=last.text,
-            places=places,
-            scratch=self.scratch,
+            setup=text(written(setup, scope, LANGUAGE)),
+            steps=text(body),
+            loss=text(loss_),
+            result=scope.written(self._variable(plan.records[0])) if len(plan.records) == 1 else "",
+            places=rows_,
+            scratch=max([self._summed_apart(), *map(self._scratch, plan.kernels)]),
+            calls=_calls([*body, *loss_]),
+            variables=frozenset(self.constants.reads),
+            unread=unread,
         )
-        bases: dict[str, None] = {}
-        for kind in ("const net_real", "net_real"):
-            names = dict.fromkeys(self._declared(n, loops) for n, k in self.pointers if k == kind)
-            text = f"{kind} {', '.join(f'*{n}' for n in names)};"
-            bases |= dict.fromkeys(n.split("[")[0] for n in names if not n.startswith("pools["))
-            if names:
-                found.declarations += textwrap.wrap(text, WIDTH, subsequent_indent="    ")
-        if len(self.plan.records) == 1:
-            result = _folded([Row(None, self.plan.records)], loops)
-            found.result = result.text[0]
-        read = {self._declared(n, loops).split("[")[0] for n in (*self.reads, *self.plan.records)}
-        found.unread = [n for n in bases if n not in read]
-        read |= self.reads | self.constants.reads
-        found.unread += [n for n in ("seed", "scratch", "y", "x_rows") if n not in read]
-        found.calls, found.variables = frozenset(self.calls), frozenset(self.constants.reads)
-        return found
+
+    def _declared(
+        self, pointers: Sequence[Passage], scope: Scope, used: set[Name]
+    ) -> tuple[list[str], list[str]]:
+        """The declarations of pointers, and those of these and the arguments that are not read."""
+        used |= {self._variable(name) for name in self.plan.records}
+        read = {_declared(n, scope) for n in used}
+        fixed = {*(Name("W", b.layer) for b in self.plan.blocks), *map(variable, self.masks)}
+        size, unread = f"[{len(self.plan.blocks) + 1}]", dict[str, None]()
+        kinds: dict[str, dict[str, None]] = {"const net_real": {}, "net_real": {}}
+        for form in (draft for own in pointers for draft in own.drafts):
+            match form:
+                case Form(_, (Name() as name, *_)):
+                    own = _declared(name, scope)
+                    kind = "const net_real" if name in fixed else "net_real"
+                    kinds[kind][f"*{own}{size * scope.lists(name)}"] = None
+                    unread |= {} if own in read else {own: None}
+                case Form(_, (Pool(), *_)):
+                    kinds["net_real"][f"*pools{size}"] = None
+        declared = [f"{kind} {', '.join(own)};" for kind, own in kinds.items() if own]
+        broken = [textwrap.wrap(row, WIDTH, subsequent_indent="    ") for row in declared]
+        if self.plan.loss:  # a prediction has none of these arguments
+            arguments = (Name("seed"), SCRATCH, variable(self.plan.target), X_ROWS)
+            unread |= {str(n): None for n in arguments if n not in used}
+        rest = [name for name in unread if name not in self.constants.reads]
+        return [row for own in broken for row in own], rest
+
+    def _variable(self, name: str) -> Name:
+        return variable(self.tensors[name])
 
     # -- memory
 
-    def _setup(self) -> tuple[list[Row], int]:
-        """The pointers: into theta, into the gradient, and into the memory of values."""
-        training = any(isinstance(k, Zero | Product) and k.out.block for k in self.plan.kernels)
-        real, fixed = "net_real", "const net_real"
-        rows: list[tuple[list[str], int | None, list[tuple[str, str]]]] = []
-        for b in self.plan.blocks:
-            k = layer_of(b.weights)
-            code, names = [f"W_{k} = theta;", f"theta += {size(b)};"], [(f"W_{k}", fixed)]
-            if training:
-                code += [f"dW_{k} = gradient;", f"gradient += {size(b)};"]
-                names.append((f"dW_{k}", real))
-            rows.append((code, k, names))
-        pools, sizes = self.arrays.pools(), []
-        widest = max(b.units for b in self.plan.blocks)
-        taken = {n: self.arrays.place(n) for n in self.plan.tensors}
-        # what is in another one's place comes after it
-        for name in sorted(self.plan.tensors, key=lambda name: taken[name] != name):
-            axes = columns(self.plan.tensors[name].axes)
-            units = f"UNITS[{number_of(axes[0].name)}]" if len(axes) == 2 else "1"
-            if taken[name] != name:
-                code = [f"{name} = {taken[name]};"]
-            elif name in pools:
-                code = [f"{name} = pools[{pools[name]}];"]
-            else:
-                code = [f"{name} = place;", f"place += {units} * ld;"]
-                sizes.append(int(self.axes[axes[0]].size) if len(axes) == 2 else 1)
-            rows.append((code, layer_of(taken[name]), [(name, real)]))
-        for mask in self.masks:
-            units = f"UNITS[{number_of(columns(mask.axes)[0].name)}]"
-            code = [f"{mask.name} = masks;", f"masks += {units} * ld;"]
-            rows.append((code, layer_of(mask.name), [(mask.name, fixed)]))
-        rows.sort(key=lambda row: row[1] or 0)
-        count = max(pools.values(), default=-1) + 1
-        first = [f"pools[{p}] = place + {p * widest} * ld;" for p in range(count)]
-        self.pointers = [(f"pools[{p}]", real) for p in range(count)]
-        self.pointers += [pointer for _, _, names in rows for pointer in names]
-        if count:
-            first.append(f"place += {count * widest} * ld;")
-        layered = [Row(k, tuple(code)) for code, k, _ in rows]
-        return [*(Row(None, (text,)) for text in first), *layered], sum(sizes) + count * widest
+    def _pointers(self) -> tuple[list[Passage], int]:
+        """What sets the pointers into theta, into the gradient, and into the memory of values.
 
-    def _declared(self, name: str, loops: bool) -> str:
-        """A pointer as it is declared; with loops, those of all layers are in lists."""
-        listed = _folded([Row(None, (name,))], loops).text[0]
-        return f"{listed.split('[')[0]}[{len(self.plan.blocks) + 1}]" if "[" in listed else listed
+        Also the number of rows of that memory.
+        """
+        plan, found = self.plan, list[Passage]()
+        training = any(isinstance(k, Zero | Product) and k.out.block for k in plan.kernels)
+        for b in plan.blocks:
+            forms = _taken(Name("W", b.layer), "theta", size(b))
+            if training:
+                forms += _taken(Name("dW", b.layer), "gradient", size(b))
+            found.append(Passage(b.layer, forms))
+        places, total = pools(plan), 0
+        # what is in another one's place comes after it
+        for name in sorted(plan.tensors, key=lambda name: plan.home(name) != name):
+            home, axes, own = (
+                plan.home(name),
+                columns(plan.tensors[name].axes),
+                self._variable(name),
+            )
+            if home != name:
+                forms = (assigned(own, "{};", self._variable(home)),)
+            elif name in places:
+                forms = (assigned(own, "{};", Pool(places[name])),)
+            else:
+                forms = _taken(own, "place", self._rows_of(axes))
+                total += int(self.axes[axes[0]].size) if len(axes) == 2 else 1
+            found.append(Passage(self.tensors[home].layer, forms))
+        for mask in self.masks:
+            forms = _taken(variable(mask), "masks", self._rows_of(columns(mask.axes)))
+            found.append(Passage(mask.layer, forms))
+        found.sort(key=lambda own: own.layer or 0)
+        count, widest = max(places.values(), default=-1) + 1, max(b.units for b in plan.blocks)
+        shared = [Form(f"{{}} = place + {p * widest} * ld;", (Pool(p),)) for p in range(count)] + [
+            Form(f"place += {count * widest} * ld;")
+        ] * (count > 0)
+        return [*(Passage(None, (form,)) for form in shared), *found], total + count * widest
+
+    def _rows_of(self, axes: Axes) -> Form:
+        """The number of entries of an array, whose rows have room for ld samples."""
+        return Form("{} * ld", (self._units(axes[0]) if len(axes) == 2 else "1",))
+
+    def _units(self, a: sp.Symbol) -> Item:
+        layer = self.axes[a].layer
+        if layer is None:
+            raise PlanError(f"no layer has the axis {a}")
+        return Item("UNITS", layer)
+
+    def _scratch(self, kernel: plans.Kernel) -> int:
+        """Units of a transposed copy that a kernel makes."""
+        if not isinstance(kernel, Product) or not kernel.out.block:
+            return 0
+        b = self.plan.block_of(kernel.out.name)
+        if b.transposed:
+            return b.units
+        return 0 if kernel.right.name == self.x.name else b.inputs
 
     # -- statements
 
-    def _steps(self) -> list[Row]:
-        rows: list[Row] = []
-        before: tuple[Line, ...] = ()
-        for kernel in self.plan.kernels:
-            match kernel:
-                case Product():
-                    code = self._product(kernel)
-                case Map(_, out, f):
-                    code = self._map(out, f)
-                case Reduction():
-                    code = self._reduction(kernel)
-                case Zero(_, out):
-                    b = self.plan.block_of(out.name)
-                    k = layer_of(out.name)
-                    self.reads.add(f"dW_{k}")
-                    code = [f"EACH(i, {size(b)})", f"    dW_{k}[i] = R(0.0);"]
-            fresh = [str(x) for x in kernel.lines if x not in before]
-            layer = line_layer(kernel.lines[-1]) if kernel.lines else None
-            if fresh or not rows:
-                rows.append(Row(layer, tuple(code), tuple(fresh)))
-            else:
-                rows[-1] = Row(rows[-1].layer, (*rows[-1].code, *code), rows[-1].comment)
-            before = kernel.lines or before
-        return rows
+    def _passage(self, step: plans.Step) -> Passage:
+        drafts = (d for k in step.kernels for d in self._kernel(self.plan.kernels[k]))
+        return Passage(step.layer, tuple(drafts), step.lines)
 
-    def _call(self, function: str, *arguments: str) -> str:
-        """A call of a function of the file."""
-        self.calls.add(function)
-        self.reads.update(a for a in arguments if a.isidentifier())
-        return f"{function}({', '.join(arguments)})"
+    def _kernel(self, kernel: plans.Kernel) -> list[Draft]:
+        match kernel:
+            case Product():
+                return self._product(kernel)
+            case Map(_, out, f):
+                return [self._map(out, f)]
+            case Reduction():
+                return self._reduction(kernel)
+            case Zero(_, out):
+                b = self.plan.block_of(out.name)
+                return [_each("i", size(b), [Form("{}[i] = R(0.0);", (Name("dW", b.layer),))])]
+        raise PlanError(f"no C for {type(kernel).__name__}")
 
-    def _product(self, p: Product) -> list[str]:
-        if p.left.block:
-            b = self.plan.block_of(p.left.name)
-            k, function = layer_of(b.weights), "affine_T" if b.transposed else "affine"
-            bias = str(int(b.bias is not None))
-            names = (f"W_{k}", p.right.name, p.out.name)
-            return [self._call(function, f"UNITS[{k}]", _inputs(b), bias, *names, "ld") + ";"]
+    def _product(self, p: Product) -> list[Draft]:
         if p.out.block:
             return self._slope(p, self.plan.block_of(p.out.name))
+        right, out = self._variable(p.right.name), self._variable(p.out.name)
+        if p.left.block:
+            b = self.plan.block_of(p.left.name)
+            function, bias = "affine_T" if b.transposed else "affine", str(int(b.bias is not None))
+            return [_call(function, *_sizes(b), bias, Name("W", b.layer), right, out, "ld")]
         if p.left.name not in self.weights or not p.left.transposed or p.right.transposed:
             raise PlanError(f"no kernel for the product in the line\n  {p.lines[0]}")
         b = self.weights[p.left.name]
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
-        k = layer_of(b.weights)
-        names = (f"W_{k}", p.right.name, p.out.name)
-        return [self._call("pulled", f"UNITS[{k}]", _inputs(b), *names, "ld") + ";"]
+        return [_call("pulled", *_sizes(b), Name("W", b.layer), right, out, "ld")]
 
-    def _slope(self, p: Product, b: Block) -> list[str]:
+    def _slope(self, p: Product, b: plans.Block) -> list[Draft]:
         """dA_k = dz v': a product whose right operand must have units, or inputs, last."""
-        k, source, bias = layer_of(b.weights), p.right.name, int(b.bias is not None)
-        shape = (f"UNITS[{k}]", _inputs(b), str(bias), "rows", p.left.name)
+        left, source = self._variable(p.left.name), self._variable(p.right.name)
+        shape = (*_sizes(b), str(int(b.bias is not None)), "rows", left)
+        dW = Name("dW", b.layer)
         if b.transposed:
-            self.scratch = max(self.scratch, b.units)
-            return [self._call("slope_T", *shape, source, f"dW_{k}", "ld", "scratch") + ";"]
-        if source == self.arrays.x.name:
-            return [self._call("slope", *shape, "x_rows", f"dW_{k}", "ld") + ";"]
-        self.scratch = max(self.scratch, b.inputs)
-        to = ("scratch", f"PADDED({_inputs(b)})")
-        return [
-            self._call("transpose", _inputs(b), "rows", source, "ld", *to) + ";",
-            self._call("slope", *shape, "scratch", f"dW_{k}", "ld") + ";",
-        ]
+            return [_call("slope_T", *shape, source, dW, "ld", SCRATCH)]
+        if p.right.name == self.x.name:
+            return [_call("slope", *shape, X_ROWS, dW, "ld")]
+        _, inputs = _sizes(b)
+        turned = Form("transpose({}, rows, {}, ld, scratch, PADDED({}));", (inputs, source, inputs))
+        return [turned, _call("slope", *shape, SCRATCH, dW, "ld")]
 
-    def _map(self, out: Tensor, f: sp.Expr) -> list[str]:
-        f = self._read(f)
-        axes = columns(out.axes)
-        self.reads.add(out.name)
-        plain = all(_axes_of(e) == set(axes) for e in entries(f) if isinstance(e, sp.Indexed))
-        if len(axes) == 1 and axes[0].name != SAMPLES:
+    def _map(self, out: Tensor, f: sp.Expr) -> Nest:
+        f, axes, own = f.xreplace(self.known), columns(out.axes), variable(out)
+        if len(axes) == 1 and not _samples(axes[0]):
             raise PlanError(f"no loop over {out}")
-        if plain:
-            count = f"UNITS[{number_of(axes[0].name)}] * ld" if len(axes) == 2 else "ld"
-            code = self._scalars(axes, flat=True).assigned(f, f"{out.name}[i] =")
-            return [f"EACH(i, {count})" + " {" * (len(code) > 1), *_body(code)]
-        code = self._scalars(axes).assigned(f, f"{_at(out.name, axes)} =")
-        return self._over(axes[0], code)
+        indexed = (set(indices_of(e)) for e in entries(f) if indices_of(e))
+        if all(indices == set(axes) for indices in indexed):
+            whole = self._rows_of(axes) if len(axes) == 2 else Form("ld")
+            return _each("i", whole, self._scalars(axes, "[i]").assigned(f, own, "[i] ="))
+        return self._over(axes[0], self._scalars(axes).assigned(f, own, f"{_at(axes)} ="))
 
-    def _over(self, units: sp.Symbol, code: Sequence[str]) -> list[str]:
+    def _over(self, units: sp.Symbol, body: Sequence[Draft]) -> Nest:
         """Statements for every unit j and sample n."""
-        inner = ["EACH(n, ld)" + " {" * (len(code) > 1), *_body(code)]
-        head = f"for (size_t j = 0; j < UNITS[{number_of(units.name)}]; j++)"
-        return [head, *(f"    {t}" for t in inner)]
+        head = Form("for (size_t j = 0; j < {}; j++)", (self._units(units),))
+        return Nest(head, (_each("n", Form("ld"), body),))
 
-    def _reduction(self, r: Reduction) -> list[str]:
-        if len(r.over) != 1 or [a.name for a in r.out.axes] != [SAMPLES]:
+    def _reduction(self, r: Reduction) -> list[Draft]:
+        if len(r.over) != 1 or [_samples(a.symbol) for a in r.out.axes] != [True]:
             raise PlanError(f"no loop for the reduction in the line\n  {r.lines}")
-        axes = columns((*r.over, *r.out.axes))
-        out, f = f"{r.out.name}[n]", self._read(r.f)
-        self.reads.add(r.out.name)
+        axes, own, f = columns((*r.over, *r.out.axes)), variable(r.out), r.f.xreplace(self.known)
         if r.kind == "max":
-            self.calls.add("max")
-            code = self._scalars(axes).assigned(f, "const net_real value =")
-            code.append(f"{out} = real_max({out}, value);")
+            larger = Form(
+                "{0}[n] = real_max({0}[n], value);", (own,), calls=frozenset({"real_max"})
+            )
+            code = [*self._scalars(axes).assigned(f, "const net_real value", " ="), larger]
         else:
-            code = self._scalars(axes).assigned(f, f"{out} +=")
+            code = self._scalars(axes).assigned(f, own, "[n] +=")
         start = "-NET_MAX" if r.kind == "max" else "R(0.0)"
-        return ["EACH(n, ld)", f"    {out} = {start};", *self._over(axes[0], code)]
+        first = _each("n", Form("ld"), [Form(f"{{}}[n] = {start};", (own,))])
+        return [first, self._over(axes[0], code)]
 
-    def _scalars(self, axes: tuple[sp.Symbol, ...], flat: bool = False) -> Scalars:
-        def entry(node: Node) -> str:
-            return f"{node.name}[i]" if flat else _at(node.name, node.axes)
+    def _scalars(self, axes: Axes, at: str = "") -> Scalars:
+        def entry(node: Node) -> tuple[Name, str]:
+            return self._variable(node.name), at or _at(node.axes)
 
-        return Scalars(entry, axes, self.constants, self.plan.positive, self.calls, self.reads)
-
-    def _read(self, f: sp.Expr) -> sp.Expr:
-        """``f`` with what C needs no array for: c y, and masks without dropout."""
-        y = self.arrays.y.entry
-        table: dict[sp.Expr, sp.Expr] = {}
-        if self.plan.target_factor is not None:
-            table[Tensor("c_y", self.arrays.y.axes).entry] = self.plan.target_factor * y
-        return f.xreplace({**table, **self.ones})
+        return Scalars(entry, axes, self.constants, self.plan.positive)
 
     # -- the loss
 
-    def _loss(self) -> list[Row]:
+    def _loss(self) -> list[Passage]:
         """L: its terms are summed for each sample, in the order of memory, and then over them."""
-        rows: list[Row] = []
-        table: dict[sp.Expr, sp.Expr] = {}
+        found = []
+        for line, terms in self._sums():
+            drafts = (draft for f, over in terms for draft in self._summed(f, over))
+            found.append(Passage(None, tuple(drafts), (line,)))
+        factor = loss_penalty(self.plan)
+        if factor is not None and found:
+            number = Form(f"const net_real penalty = {self.constants.text(factor)[0]};")
+            found.append(Passage(None, (number,), words=("the part of L without samples",)))
+            found += [Passage(b.layer, (_squares(b),)) for b in self.plan.blocks]
+        return found
+
+    def _sums(self) -> list[tuple[Line, list[tuple[sp.Expr, tuple[Axis, ...]]]]]:
+        """The lines of scalars, with what else they read put in; the terms of each."""
+        table, found = dict[sp.Expr, sp.Expr](), []
         for line in self.plan.loss:
             terms = [(t.f.xreplace(table), t.over) for t in line.terms]
-            if line.lhs.axes:
-                if any(over for _, over in terms):
-                    raise PlanError(f"no loop for the line\n  {line}")
+            if not line.lhs.axes:
+                found.append((line, terms))
+            elif any(over for _, over in terms):
+                raise PlanError(f"no loop for the line\n  {line}")
+            else:
                 table[line.lhs.entry] = sp.Add(*(f for f, _ in terms))
-                continue
-            code: list[str] = []
-            for f, over in terms:
-                code += self._summed(f, over)
-            rows.append(Row(None, tuple(code), (str(line),)))
-        factor = loss_penalty(self.plan)
-        if factor is not None and rows:
-            code = [f"const net_real penalty = {self.constants.text(factor)[0]};"]
-            for b in self.plan.blocks:
-                squares = self._call("squares", layout(b), f"W_{layer_of(b.weights)}")
-                code.append(f"L += penalty * {squares};")
-            text = "the part of L without samples"
-            rows += [Row(None, (code[0],), (text,))]
-            rows += [
-                Row(layer_of(b.weights), (c,))
-                for b, c in zip(self.plan.blocks, code[1:], strict=True)
-            ]
-        return rows
+        return found
 
-    def _summed(self, f: sp.Expr, over: Sequence[Axis]) -> list[str]:
-        axes = columns(over)
-        if axes[-1].name != SAMPLES:
+    def _summed_apart(self) -> int:
+        """1 where a term of the loss is summed for each sample first, else 0."""
+        return int(any(len(over) > 1 for _, terms in self._sums() for _, over in terms))
+
+    def _summed(self, f: sp.Expr, over: Sequence[Axis]) -> list[Draft]:
+        axes, ld = columns(over), Form("ld")
+        if not _samples(axes[-1]):
             raise PlanError(f"a term of the loss is not a sum over samples: {f}")
         if len(axes) == 1:
-            code = self._scalars(axes).assigned(f, "L +=")
-            return ["for (size_t n = 0; n < rows; n++)" + " {" * (len(code) > 1), *_body(code)]
-        code = self._scalars(axes).assigned(f, "scratch[n] +=")
-        self.scratch = max(self.scratch, 1)
-        return [
-            "EACH(n, ld)",
-            "    scratch[n] = R(0.0);",
-            *self._over(axes[0], code),
-            f"L += {self._call('total', 'rows', 'scratch')};",
-        ]
+            code = self._scalars(axes).assigned(f, "L", " +=")
+            return [_nest(Form("for (size_t n = 0; n < rows; n++)"), code)]
+        code = self._scalars(axes).assigned(f, SCRATCH, "[n] +=")
+        zero = _each("n", ld, [Form("{}[n] = R(0.0);", (SCRATCH,))])
+        total = Form("L += total(rows, {});", (SCRATCH,), calls=frozenset({"total"}))
+        return [zero, self._over(axes[0], code), total]
 
 
-def size(b: Block) -> str:
+def size(b: plans.Block) -> Form:
     """The number of entries of a block."""
-    return f"UNITS[{layer_of(b.weights)}] * {_width(b)}"
+    return Form("{} * ({} + 1)" if b.bias is not None else "{} * {}", _sizes(b))
 
 
-def _width(b: Block) -> str:
-    return f"({_inputs(b)} + 1)" if b.bias is not None else _inputs(b)
-
-
-def _inputs(b: Block) -> str:
-    k = layer_of(b.weights)
-    assert k is not None
-    return f"UNITS[{k - 1}]"
-
-
-def layout(b: Block) -> str:
+def layout(b: plans.Block) -> Form:
     """Runs of weights in a block, their length, and the distance from one to the next."""
-    k = layer_of(b.weights)
+    units, inputs = _sizes(b)
     if b.transposed:
-        return f"1, {_inputs(b)} * UNITS[{k}], 0"
-    return f"UNITS[{k}], {_inputs(b)}, {_width(b)}"
+        return Form("1, {} * {}, 0", (inputs, units))
+    width = "({} + 1)" if b.bias is not None else "{}"
+    return Form(f"{{}}, {{}}, {width}", (units, inputs, inputs))
 
 
-def _axes_of(e: sp.Indexed) -> set[sp.Symbol]:
-    return set(e.indices)
+def _sizes(b: plans.Block) -> tuple[Item, Item]:
+    """The units of a block, and its inputs."""
+    return Item("UNITS", b.layer), Item("UNITS", b.layer - 1)
 
 
-def _at(name: str, axes: Sequence[sp.Symbol]) -> str:
-    if len(axes) == 2:
-        return f"{name}{AT}"
-    return f"{name}[{'n' if axes[0].name == SAMPLES else 'j'}]"
+def _squares(b: plans.Block) -> Form:
+    """Add the penalty of the weights of a block to L."""
+    runs, calls = layout(b), frozenset({"squares"})
+    code = f"L += penalty * squares({runs.text}, {{}});"
+    return Form(code, (*runs.names, Name("W", b.layer)), -1, calls)
 
 
-def _body(code: Sequence[str]) -> list[str]:
-    return [*(f"    {t}" for t in code), *(["}"] if len(code) > 1 else [])]
+def _taken(name: Name, memory: str, count: Form) -> tuple[Form, ...]:
+    """A pointer to the next ``count`` numbers of some memory."""
+    return assigned(name, f"{memory};"), Form(f"{memory} += {count.text};", count.names)
+
+
+def _call(function: str, *arguments: Reference) -> Form:
+    """A call of a function of the file."""
+    code = f"{function}({', '.join(['{}'] * len(arguments))});"
+    return Form(code, arguments, calls=frozenset({function}))
+
+
+def _calls(parts: Iterable[Part]) -> frozenset[str]:
+    return frozenset[str]().union(*(own.calls for own in statements(parts)))
+
+
+def _declared(name: Name, scope: Scope) -> str:
+    """What is declared: the variable, or the list that it is in."""
+    return scope.items(name) if scope.lists(name) else str(name)
+
+
+def _samples(a: sp.Symbol) -> bool:
+    return isinstance(a, SampleIndex)
+
+
+def _at(axes: Axes) -> str:
+    return AT if len(axes) == 2 else "[n]" if _samples(axes[0]) else "[j]"
+
+
+def _each(index: str, count: Form, body: Sequence[Draft]) -> Nest:
+    """A loop none of whose statements reads what another pass writes."""
+    return _nest(Form(f"EACH({index}, {count.text})", count.names), body)
+
+
+def _nest(head: Form, body: Sequence[Draft]) -> Nest:
+    several = len(body) > 1
+    opened = Form(head.text + " {{" * several, head.names)
+    return Nest(opened, tuple(body), ("}",) * several)
+
+
+def text(parts: Iterable[Part]) -> tuple[str, ...]:
+    """The rows of statements of the file."""
+    return rows(parts, LANGUAGE, WIDTH - 14, _broken)
 
 
 def _broken(code: str, indent: int) -> str:
     """A statement over several rows if need be, none of which ends in an index."""
-    fixed, text = AT.replace(" ", "\N{NO-BREAK SPACE}"), code.lstrip()
-    rows = textwrap.wrap(text.replace(AT, fixed), 78, subsequent_indent="    ")
-    lead = code[: len(code) - len(text)]
-    return "\n".join(lead + row.replace(fixed, AT) for row in rows)
-
-
-def _folded(rows: Iterable[Row], loops: bool) -> Folded:
-    return folded(rows, loops=loops, language=C, width=WIDTH - 14, broken=_broken)
+    return "\n".join(textwrap.wrap(code, 78, subsequent_indent="    ")).replace(SPACE, " ")

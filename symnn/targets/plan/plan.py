@@ -14,11 +14,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, Program, ProgramError, Tensor, Term, entries, name_of
+from symnn.engine.ir import (
+    Axis,
+    Line,
+    Program,
+    ProgramError,
+    Tensor,
+    Term,
+    entries,
+    name_of,
+)
+from symnn.engine.repeats import line_layer
 
 SEED = Tensor("seed", (), "hyperparameter").entry  # c: the gradients are those of c*L
 Names = Mapping[str, str]
@@ -38,6 +48,7 @@ class Block:
 
     weights: str
     bias: str | None
+    layer: int
     units: int
     inputs: int
     start: int
@@ -161,9 +172,61 @@ class Plan:
     def _block_of(self) -> Mapping[str, Block]:
         return {name: b for b in self.blocks for name in (b.weights, b.bias) if name}
 
+    @property
+    def target(self) -> Tensor:
+        """y."""
+        return self.program.leaves_of("target")[0]
+
+    @property
+    def scaled_target(self) -> Tensor:
+        """c y."""
+        return Tensor(f"c_{self.target.name}", self.target.axes)
+
+    @property
+    def arrays(self) -> Mapping[str, Tensor]:
+        """All tensors by name, those of the program and the plan's own."""
+        scaled = self.scaled_target
+        return {**self.program.tensors, **self.tensors, scaled.name: scaled}
+
+    @property
+    def axes(self) -> Mapping[sp.Symbol, Axis]:
+        """All axes by their indices."""
+        bound = (*(t.axes for t in self.arrays.values()), *(x.axes for x in self.program.lines))
+        return {a.symbol: a for axes in bound for a in axes}
+
+    def home(self, name: str) -> str:
+        """The tensor whose array a tensor is in."""
+        return self.place.get(name, name)
+
     def block_of(self, parameter: str) -> Block:
         """The block of a weight matrix, or of a bias; KeyError for what is none of them."""
         return self._block_of[parameter]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The numbers of kernels that compute some lines, which are those of a layer."""
+
+    layer: int | None
+    kernels: tuple[int, ...]
+    lines: tuple[Line, ...]
+
+
+def steps(plan: Plan) -> list[Step]:
+    """All kernels; one that goes on with the line of the one before belongs to its step."""
+    found: list[Step] = []
+    before: tuple[Line, ...] = ()
+    for k, kernel in enumerate(plan.kernels):
+        fresh = tuple(line for line in kernel.lines if line not in before)
+        if isinstance(kernel, Stack | Products):
+            found.append(Step(None, (k,), ()))
+            continue
+        if fresh or not found:
+            found.append(Step(line_layer(kernel.lines[-1]), (k,), fresh))
+        else:
+            found[-1] = replace(found[-1], kernels=(*found[-1].kernels, k))
+        before = kernel.lines or before
+    return found
 
 
 def written_by(kernel: Kernel) -> tuple[str, ...]:
@@ -186,3 +249,29 @@ def reads_of(kernel: Kernel) -> set[str]:
     if isinstance(kernel, Zero):
         return set()
     return {name_of(e) for e in entries(kernel.f)}
+
+
+def loss_penalty(plan: Plan) -> sp.Expr | None:
+    """c where the loss adds c times the sum of squares of every weight matrix."""
+    factors = set()
+    for t in plan.loss_penalties:
+        entry = next(e for e in entries(t.f) if isinstance(e, sp.Indexed))
+        factors.add(t.f / entry**2)
+    names = {name_of(e) for t in plan.loss_penalties for e in entries(t.f)}
+    weights = {b.weights for b in plan.blocks}
+    if not factors:
+        return None
+    factor = factors.pop()
+    if factors or any(isinstance(e, sp.Indexed) for e in entries(factor)) or not weights <= names:
+        raise PlanError("the loss adds something else than a multiple of the weights' squares")
+    return factor
+
+
+def gradient_penalty(plan: Plan) -> sp.Expr | None:
+    """c where every weight A adds c A to its gradient, without reading a sample."""
+    factors = set(plan.penalties.values())
+    if not factors:
+        return None
+    if len(factors) > 1 or len(plan.penalties) < len(plan.blocks):
+        raise PlanError("the weights are not all penalised alike")
+    return factors.pop()

@@ -8,7 +8,6 @@ import sympy as sp
 
 from symnn.engine.ir import Axis, Line, Program, Tensor, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import Elementwise, Factor, Lowered, MatMul, Reduce, lower_line
-from symnn.engine.repeats import layer_of
 from symnn.targets.plan.inlining import applied, by_sign, inlined
 from symnn.targets.plan.operations import Axes, primitive
 from symnn.targets.plan.plan import (
@@ -75,7 +74,8 @@ class _Planner:
     def _loss(self) -> None:
         """The lines of the loss alone, and what they read of the other ones."""
         made = {line.lhs.name for line in self.lines}
-        lines = [x for x in needed(self.program.lines, ["L"]) if x.lhs.name not in made]
+        loss = [x.lhs.name for x in self.program.lines if x.lhs.kind == "loss"]
+        lines = [x for x in needed(self.program.lines, loss) if x.lhs.name not in made]
         own = {line.lhs.name for line in lines}
         read = {name_of(e) for line in lines for e in line.reads} - own
         self.result.loss = tuple(map(self._without_penalties, lines))
@@ -103,7 +103,8 @@ class _Planner:
             weights, source, bias = self.affine[line.lhs.name]
             tensor = self.program.tensors[weights]
             units, inputs = (int(a.size) for a in tensor.axes)
-            block = Block(weights, bias, units, inputs, start, bool(blocks))
+            layer = len(blocks) + 1 if tensor.layer is None else tensor.layer
+            block = Block(weights, bias, layer, units, inputs, start, bool(blocks))
             blocks.append(block)
             start += block.size
             if bias is not None:
@@ -182,17 +183,16 @@ class _Planner:
         """The name of an array with an operand's value, computed first where it has none."""
         if is_entry(f):
             return name_of(f)
-        name = f"d_{layer_of(block.weights)}"
-        return self._let(line, name, tuple(self._axis(line, a) for a in axes), f).name
+        own = tuple(self._axis(line, a) for a in axes)
+        return self._let(line, Tensor(f"d_{block.layer}", own, layer=block.layer), f).name
 
     def _axis(self, line: Line, symbol: sp.Symbol) -> Axis:
         return next(a for a in line.axes if a.symbol == symbol)
 
-    def _let(self, line: Line, name: str, axes: tuple[Axis, ...], f: sp.Expr) -> Tensor:
+    def _let(self, line: Line, tensor: Tensor, f: sp.Expr) -> Tensor:
         """A further array of the plan's own, with the kernel that fills it."""
-        tensor = Tensor(name, axes)
-        if name in self.program.tensors or name in self.result.tensors:
-            raise PlanError(f"the name {name} is taken:\n  {line}")
+        if tensor.name in self.program.tensors or tensor.name in self.result.tensors:
+            raise PlanError(f"the name {tensor.name} is taken:\n  {line}")
         self._add(Map((line,), tensor, f), tensor)
         return tensor
 
@@ -237,14 +237,14 @@ class _Planner:
         number, whole = sp.Mul(*(g for g in sp.Mul.make_args(f) if not indices_in(g))), f
         if isinstance(f, sp.Mul) and number.has(SEED):
             whole = f / number
-        y = self.program.leaves_of("target")[0].entry
+        y = self.result.target.entry
         if not isinstance(whole, sp.Add) or whole is f or -y not in whole.args:
             return f
         rest = primitive(whole + y)
         if not any(g.as_base_exp()[1].is_negative for g in sp.Mul.make_args(rest)):
             return f
         self.result.target_factor = number
-        return number * rest - Tensor("c_y", self.program.leaves_of("target")[0].axes).entry
+        return number * rest - self.result.scaled_target.entry
 
     def _matmul(self, line: Line, left: Elementwise, right: Elementwise) -> None:
         if not (is_entry(left.f) and is_entry(right.f)):

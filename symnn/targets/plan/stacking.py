@@ -11,7 +11,7 @@ from operator import itemgetter
 import sympy as sp
 
 from symnn.engine.ir import Tensor, axis, entries, name_of
-from symnn.engine.repeats import layer_of, runs
+from symnn.engine.repeats import runs
 from symnn.targets.plan.buffers import Work, chain
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Kernel, Map, Plan, Product, Products, Stack
@@ -56,7 +56,8 @@ def _factor(plan: Plan, kernel: Kernel) -> tuple[str, sp.Expr] | None:
         return None
     if name in plan.positive:
         factor = factor.xreplace({sp.Piecewise((1, read[0] > 0), (0, True)): sp.sign(read[0])})
-    return (name, factor.xreplace({read[0]: ANY.entry})) if layer_of(name) is not None else None
+    numbered = plan.tensors[name].layer is not None
+    return (name, factor.xreplace({read[0]: ANY.entry})) if numbered else None
 
 
 def _work(f: sp.Expr) -> bool:
@@ -73,7 +74,8 @@ def _stack(plan: Plan, f: sp.Expr, places: list[int]) -> None:
         found = _factor(plan, kernel)
         assert isinstance(kernel, Map) and found is not None
         name, _ = found
-        prime = Tensor(f"prime_{layer_of(name)}", plan.tensors[name].axes)
+        source = plan.tensors[name]
+        prime = Tensor(f"prime_{source.layer}", source.axes, layer=source.layer)
         plan.tensors[prime.name] = prime
         sources.append(name)
         outs.append(prime)
@@ -85,16 +87,17 @@ def _stack(plan: Plan, f: sp.Expr, places: list[int]) -> None:
 
 def _stack_products(plan: Plan) -> None:
     """The gradients of the weights, once the errors of all layers are there."""
-    named = {layer_of(s): s for x in plan.kernels if isinstance(x, Stack) for s in x.sources}
+    stacks = [x for x in plan.kernels if isinstance(x, Stack)]
+    stacked = {plan.tensors[s].layer: s for x in stacks for s in x.sources}
     held = {*plan.ones, *plan.records, *plan.place, *plan.place.values()}
     found: list[tuple[int, Product]] = []
     for k, kernel in enumerate(plan.kernels):
         if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel, held):
             source = kernel.right.name
-            if named.get(layer_of(source), source) == source:
+            if stacked.get(plan.tensors[source].layer, source) == source:
                 found.append((k, kernel))
     blocks = [plan.block_of(x.out.name) for _, x in found]
-    equal = runs([(layer_of(b.weights), (b.units, b.inputs)) for b in blocks], LEAST)
+    equal = runs([(b.layer, (b.units, b.inputs)) for b in blocks], LEAST)
     if equal:  # one array holds the errors
         start, length = max(equal, key=itemgetter(1))
         places, parts = zip(*found[start : start + length], strict=True)
@@ -111,7 +114,7 @@ def _late(plan: Plan, kernel: Product, held: set[str]) -> bool:
         and max(block.units, block.inputs) <= WIDEST
         and kernel.right.ones
         and source in plan.tensors
-        and layer_of(source) == (layer_of(block.weights) or 0) - 1
+        and plan.tensors[source].layer == block.layer - 1
         and error in plan.tensors
         and error not in held
     )

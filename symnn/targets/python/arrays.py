@@ -1,194 +1,195 @@
-"""The arrays of planned statements: their names, and the rows of code that allocate them."""
+"""The arrays of planned statements: their names, and what allocates them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-
 import sympy as sp
 
-from symnn.engine.ir import Axis, Tensor
-from symnn.engine.repeats import layer_of
-from symnn.targets.loops import Row
+from symnn.engine.ir import SampleIndex
+from symnn.targets.code import Item, Name, Pool, Reference, variable
+from symnn.targets.forms import Form, assigned
 from symnn.targets.plan.buffers import Work
+from symnn.targets.plan.memory import columns, errors, pools, primes, products
 from symnn.targets.plan.operations import Axes
-from symnn.targets.plan.plan import (
-    SEED,
-    Plan,
-    PlanError,
-    Product,
-    Products,
-    Stack,
-    reads_of,
-    written_by,
-)
-from symnn.targets.python.expressions import expression
+from symnn.targets.plan.plan import SEED, Plan, PlanError
+from symnn.targets.python.expressions import number_code
 
 # no letter of a loop, or of a tensor without a layer
-WORK, FLAGS, BITS = ("t", "v", "w", "g", "f"), ("p", "o"), "i"
+WORK, FLAGS, WORDS = ("t", "v", "w", "g", "f"), ("p", "o"), "i"
 NUMBERS = {0: "zero", 1: "one", 2: "two", -1: "minus_one"}
-SAMPLES = "n"
 BITS_TYPE = 'f"u{dtype.itemsize}"'
 AS_BITS = f"view({BITS_TYPE})"
+ONES, TURNED, BITS = "one", "T", "bits"  # marks: with a row of ones, transposed, as integers
 
 
 class Arrays:
-    """Names are given on demand; :meth:`rows` then allocates what has been named."""
+    """Names are given on demand; :meth:`allocations` then makes what has been named."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.x, self.y = (plan.program.leaves_of(role)[0] for role in ("input", "target"))
-        self.tensors = {**plan.program.tensors, **plan.tensors}
-        self.tensors["c_y"] = Tensor("c_y", self.y.axes)
-        self.used: set[str] = set()
+        self.plan, self.tensors, self.axes = plan, plan.arrays, plan.axes
+        self.x = variable(plan.program.leaves_of("input")[0])
+        self.named = {name: variable(t) for name, t in self.tensors.items()}
+        self.used: set[Name] = set()
         self.constants: dict[sp.Expr, str] = {}
-        self.filled: dict[str, tuple[str, Axes]] = {}  # name -> its number, its axes
-        self.works: dict[str, Axes] = {}
+        self.filled: dict[Name, tuple[str, Axes]] = {}  # its number, its axes
+        self.works: dict[Name, Axes] = {}
 
     # -- names
 
-    def name(self, name: str) -> str:
-        """An array of the plan, or a view of one: transposed, with ones, as bits."""
-        self.used.add(name)
-        return name
+    def array(self, name: str, *marks: str) -> Name:
+        """An array of the plan, or a view of one, as its marks say."""
+        return self._used(self.named.get(name, Name(name)), *marks)
 
-    def work(self, work: Work) -> str:
+    def weights(self, name: str, *marks: str) -> Name:
+        """[A b] as it is stored, or transposed."""
+        return self._used(Name("W", self.plan.block_of(name).layer), *marks)
+
+    def _used(self, name: Name, *marks: str) -> Name:
+        self.used.add(name.marked(*marks))
+        return name.marked(*marks)
+
+    def work(self, work: Work) -> Name:
         """A work array; the one with the number 0 is for bits."""
         letters, turn = (FLAGS if work.flags else WORK), work.number - 1
-        letter = letters[turn % len(letters)] * (turn // len(letters) + 1) if work.number else BITS
-        name = f"{letter}_{_place(work.axes)}"
-        self.works[name] = work.axes
-        return self.name(name)
+        letter = letters[turn % len(letters)] * (turn // len(letters) + 1) if work.number else WORDS
+        name = self._of_axes(letter, work.axes)
+        self.works[name], self.named[str(name)] = work.axes, name
+        return self._used(name)
 
-    def constant(self, value: sp.Expr | None) -> str:
+    def constant(self, number: sp.Expr | None) -> str:
         """A number, as an array without axes: NumPy takes those faster than its own scalars."""
-        assert value is not None
-        if value not in self.constants:
-            known = NUMBERS.get(int(value)) if value.is_Integer else None
-            further = sum(name.startswith("c") for name in self.constants.values()) + 1
-            self.constants[value] = known or f"c{further}"
-        return self.constants[value]
+        assert number is not None
+        if number not in self.constants:
+            known = NUMBERS.get(int(number)) if number.is_Integer else None
+            further = sum(name not in NUMBERS.values() for name in self.constants.values()) + 1
+            self.constants[number] = known or f"c{further}"
+        return self.constants[number]
 
-    def full(self, value: sp.Expr | None, axes: Axes) -> str:
+    def full(self, number: sp.Expr | None, axes: Axes) -> Name:
         """An array with the same number everywhere; a vector of ones makes a product a sum."""
-        number = self.constant(value)
-        vector = len(axes) == 1 and axes[0].name != SAMPLES
-        name = f"{'summing' if vector else number.replace('_', '') + 's'}_{_place(axes)}"
-        self.filled[name] = number, axes
-        return self.name(name)
+        constant = self.constant(number)
+        vector = len(axes) == 1 and not _samples(axes[0])
+        name = self._of_axes("summing" if vector else f"{constant.replace('_', '')}s", axes)
+        self.filled[name] = constant, axes
+        return self._used(name)
 
-    def bits(self, name: str) -> str:
-        """The same memory as unsigned integers."""
-        return self.name(f"{name}_bits")
-
-    def ones_as_bits(self, axes: Axes) -> str:
+    def ones_as_bits(self, axes: Axes) -> Name:
         """The integer 1 everywhere."""
-        name = f"ones_{_place(axes)}_bits"
+        name = self._of_axes("ones", axes).marked(BITS)
         self.filled[name] = "1", axes
-        return self.name(name)
+        return self._used(name)
 
-    def shape(self, axes: Axes) -> str:
-        """A shape, as code."""
-        found = [self._size(a) for a in axes]
-        return found[0] if len(found) == 1 else f"({', '.join(found)})"
+    def bits(self, name: Name) -> Name:
+        """The same memory as unsigned integers."""
+        return self._used(name, BITS)
 
-    def _size(self, a: sp.Symbol) -> str:
-        return "rows" if a.name == SAMPLES else f"UNITS[{number_of(a.name)}]"
+    def _of_axes(self, base: str, axes: Axes) -> Name:
+        """A name for any array of these axes."""
+        return Name(base).marked("n") if _samples(axes[0]) else Name(base, self._layer(axes[0]))
 
-    def place(self, name: str) -> str:
-        """The name of the tensor whose memory a tensor is in."""
-        return self.plan.place.get(name, name)
+    def _layer(self, a: sp.Symbol) -> int:
+        layer = self.axes[a].layer
+        if layer is None:
+            raise PlanError(f"no layer has the axis {a}")
+        return layer
+
+    def size(self, a: sp.Symbol) -> Reference:
+        """The number of values of an axis, as code."""
+        return "rows" if _samples(a) else Item("UNITS", self._layer(a))
 
     # -- allocation
 
-    def views(self) -> dict[str, str]:
+    def views(self) -> dict[Name, str]:
         """What differs from step to step, the samples and the records, for the step i."""
-        x, found = self.x.name, {}
+        x, found = self.x, dict[Name, str]()
         for name, code in {
-            f"{x}_one": "self.x_columns[i % batches]",
-            f"{x}_one_T": "self.x_rows[i % batches]",
+            x.marked(ONES): "self.x_columns[i % batches]",
+            x.marked(ONES, TURNED): "self.x_rows[i % batches]",
             x: "self.x_columns[i % batches][:INPUTS]",
-            f"{x}_T": "self.x_rows[i % batches][:, :INPUTS]",
-            self.y.name: "self.y[i % batches]",
-            "c_y": "self.c_y[i % batches]",
+            x.marked(TURNED): "self.x_rows[i % batches][:, :INPUTS]",
+            variable(self.plan.target): "self.y[i % batches]",
+            variable(self.plan.scaled_target): "self.c_y[i % batches]",
         }.items():
             if name in self.used:
                 found[name] = code
         if self.plan.loss_penalties:
-            found["penalty"] = "penalty_kept[i : i + 1]"
+            found[Name("penalty")] = "penalty_kept[i : i + 1]"
+        places = {variable(self.tensors[n]): home for n, home in self.plan.place.items()}
         for record in self.plan.records:
-            found[record] = f"{record}_kept[i]"
-            for name in self.used:
-                if self.plan.place.get(name) == record:
+            own = variable(self.tensors[record])
+            found[own] = f"{record}_kept[i]"
+            for name in sorted(self.used, key=str):
+                if places.get(name) == record:
                     found[name] = f"{record}_kept[i]"
-            if f"{record}_T" in self.used:
-                found[f"{record}_T"] = f"{record}_kept[i].T"
-        bits = {f"{n}_bits": f"{code}.{AS_BITS}" for n, code in found.items()}
+            if own.marked(TURNED) in self.used:
+                found[own.marked(TURNED)] = f"{record}_kept[i].T"
+        bits = {name.marked(BITS): f"{code}.{AS_BITS}" for name, code in found.items()}
         return found | {name: code for name, code in bits.items() if name in self.used}
 
-    def rows(self) -> list[Row]:
-        """The allocations, those of one layer together."""
-        numbers = [f"{n} = np.array({_number(v)}, dtype)" for v, n in self.constants.items()]
-        pools = self.pools()
-        texts = [
-            *self._parameters(),
-            *self._values(pools),
-            *self._others(),
-        ]
-        rows = [Row(None, (text,)) for text in (*numbers, *self._shared(pools), *self._stacks())]
-        layered = [Row(_layer(text), (text,)) for text in texts]
-        return rows + sorted(layered, key=lambda r: r.layer or 0)
+    def allocations(self) -> list[Form]:
+        """What makes the arrays, those of one layer together."""
+        numbers = [Form(f"{n} = np.array({_number(v)}, dtype)") for v, n in self.constants.items()]
+        places, slots = pools(self.plan), self._slots()
+        layered = [*self._parameters(), *self._values(places), *self._others(slots)]
+        layered.sort(key=lambda form: form.layer or 0)
+        return [*numbers, *self._shared(places, slots), *self._stacks(), *layered]
 
-    def _shared(self, pools: dict[str, int]) -> list[str]:
+    def _shared(self, places: dict[str, int], slots: dict[Name, str]) -> list[Form]:
         """Memory that one layer after the other uses: for the largest of them."""
-        slots = self._slots()
-        filled = {n: self.filled[n][0] for n in slots if n in self.filled}
-        used = [number_of(columns(self.tensors[n].axes)[0].name) for n in pools]
-        inner = all(used) and all(layer_of(name) for name in slots)
+        used = [self._layer(columns(self.tensors[n].axes)[0]) for n in places]
+        inner = all(used) and all(name.layer for name in slots)
         units = f"max(UNITS{'[1:]' * inner})"
-        counts = {"pools": max(pools.values(), default=-1) + 1}
-        for kind in ("works", "flags"):
-            counts[kind] = len({place for place in slots.values() if place.startswith(kind)})
+        works = {slots[n]: _is_flag(n) for n in slots if n in self.works}
+        counts = {
+            "pools": max(places.values(), default=-1) + 1,
+            "works": list(works.values()).count(False),
+            "flags": list(works.values()).count(True),
+        }
         rows = [
-            f"{name} = [new({units} * rows{', kind=bool' * (name == 'flags')})"
-            f" for _ in range({count})]"
+            Form(
+                f"{name} = [new({units} * rows{', kind=bool' * (name == 'flags')})"
+                f" for _ in range({count})]"
+            )
             for name, count in counts.items()
             if count
         ]
-        for name, number in {slots[name]: filled[name] for name in sorted(filled)}.items():
-            rows.append(f"{name} = self.full({units}, {number}{_kind(name)})")
+        filled = sorted((n for n in slots if n in self.filled), key=str)
+        for slot, name in {slots[name]: name for name in filled}.items():
+            number = self.filled[name][0]
+            rows.append(Form(f"{slot} = self.full({units}, {number}{{}})", (_kind(name),)))
         return rows
 
-    def _slots(self) -> dict[str, str]:
+    def _slots(self) -> dict[Name, str]:
         """Array -> the memory that it shares with those of the same kind of other layers."""
-        places = {**self.works, **{name: axes for name, (_, axes) in self.filled.items()}}
-        groups: dict[str, list[str]] = {}
-        for name, axes in places.items():
+        groups: dict[str, list[Name]] = {}
+        for name, axes in {
+            **self.works,
+            **{n: axes for n, (_, axes) in self.filled.items()},
+        }.items():
             if len(axes) == 2:
-                groups.setdefault(_base(name), []).append(name)
-        found: dict[str, str] = {}
+                groups.setdefault(name.items, []).append(name)
+        found: dict[Name, str] = {}
         counts = {"works": 0, "flags": 0}
-        for base, names in groups.items():
+        for items, names in groups.items():
             if len(names) < 2:
                 continue
-            memory = f"all_{base}"
+            memory = f"all_{items}"
             if names[0] in self.works:
-                kind = "flags" if base[0] in FLAGS else "works"
+                kind = "flags" if _is_flag(names[0]) else "works"
                 memory = f"{kind}[{counts[kind]}]"
                 counts[kind] += 1
             found |= dict.fromkeys(names, memory)
         return found
 
-    def _part(self, memory: str, axes: Axes) -> str:
+    def _part(self, name: Name, memory: Reference, axes: Axes) -> Form:
         """The first part of shared memory, as an array."""
-        units = self._size(axes[0])
-        return f"{memory}[: {units} * rows].reshape({units}, rows)"
+        units = self.size(axes[0])
+        return assigned(name, "{}[: {} * rows].reshape({}, rows)", memory, units, units)
 
-    def _stacks(self) -> list[str]:
+    def _stacks(self) -> list[Form]:
         """What several layers are parts of."""
         rows = []
         if outputs := self._outputs():
-            layers = sorted(layer_of(name) or 0 for name in outputs)
+            layers = sorted(self.tensors[name].layer or 0 for name in outputs)
             widths = f"[units + 1 for units in UNITS[{layers[0]}:{layers[-1] + 1}]]"
             rows += [
                 f"# the outputs of the layers {layers[0]} to {layers[-1]}, each with its row of"
@@ -196,11 +197,11 @@ class Arrays:
                 f"offsets = [0] * {layers[0] + 1} + np.cumsum({widths}).tolist()",
                 "outputs = new((offsets[-1], rows), 1.0)",
             ]
-        if self._primes():
+        if primes(self.plan):
             rows.append("primes = new((offsets[-1], rows))")
-        if products := self._products():
-            blocks = [self.plan.block_of(p.out.name) for p in products]
-            first, last = (layer_of(b.weights) or 0 for b in (blocks[0], blocks[-1]))
+        if parts := products(self.plan):
+            blocks = [self.plan.block_of(p.out.name) for p in parts]
+            first, last = blocks[0].layer, blocks[-1].layer
             count, end = len(blocks), blocks[-1].start + blocks[-1].size
             rows += [
                 f"# for one product: dz_k, a_(k-1), the gradients of W_k; k = {first} to {last}",
@@ -210,157 +211,120 @@ class Arrays:
                 f".reshape({count}, -1, rows)",
                 f"products = g[{blocks[0].start}:{end}].reshape({count}, *slopes[{first}].shape)",
             ]
-        return rows
-
-    def _primes(self) -> dict[str, str]:
-        """Source -> what is computed of it, for the layers that are computed in one go."""
-        stacks = [k for k in self.plan.kernels if isinstance(k, Stack)]
-        return {s: out.name for k in stacks for s, out in zip(k.sources, k.outs, strict=True)}
-
-    def _products(self) -> list[Product]:
-        """The products that are computed in one go, the first layer first."""
-        return [p for k in self.plan.kernels if isinstance(k, Products) for p in k.parts[::-1]]
+        return list(map(Form, rows))
 
     def _outputs(self) -> set[str]:
         """What lies in one array, each with its row of ones."""
-        return {*self._primes(), *(p.right.name for p in self._products())}
+        return {*primes(self.plan), *(p.right.name for p in products(self.plan))}
 
-    def _errors(self) -> dict[str, int]:
-        """What lies in the array of errors, and where."""
-        return {p.left.name: k for k, p in enumerate(self._products())}
-
-    def _parameters(self) -> list[str]:
+    def _parameters(self) -> list[Form]:
         """[A_k b_k] and its gradient, and what the products read of them."""
-        rows, stacked = [], {p.out.name for p in self._products()}
-        for b in self.plan.blocks:
-            k = layer_of(b.weights)
-            if b.transposed != (k != 1):
+        rows, stacked = [], {p.out.name for p in products(self.plan)}
+        for k, b in enumerate(self.plan.blocks):
+            if b.transposed != (k > 0):
                 raise PlanError(f"{b.weights} is not stored as its place in the network says")
-            turned = "_T" * b.transposed
-            rows.append(f"W_{k}{turned} = stored[{k}]")
+            W, turned = Name("W", b.layer), (TURNED,) * b.transposed
+            rows.append(assigned(W.marked(*turned), "{}", Item("stored", b.layer)))
             if b.weights not in stacked:
-                rows.append(f"dW_{k}{turned} = slopes[{k}]")
+                dW = Name("dW", b.layer, turned)
+                rows.append(assigned(dW, "{}", Item("slopes", b.layer)))
             if b.transposed:
-                rows.append(f"W_{k} = W_{k}_T.T")
-            if f"{b.weights}_T" in self.used:
-                cut = f"[: UNITS[{k - 1}]]" if b.bias is not None and k else ""
-                rows.append(f"{b.weights}_T = W_{k}_T{cut}")
+                rows.append(assigned(W, "{}.T", W.marked(TURNED)))
+            A_T = variable(self.tensors[b.weights]).marked(TURNED)
+            if A_T in self.used:
+                cut = b.bias is not None
+                units = (Item("UNITS", b.layer - 1),) * cut
+                rows.append(assigned(A_T, "{}" + "[: {}]" * cut, W.marked(TURNED), *units))
         return rows
 
-    def _values(self, pools: dict[str, int]) -> list[str]:
+    def _values(self, places: dict[str, int]) -> list[Form]:
         """An array for every value that has none in another one's place."""
-        rows, given = [], self.views()
-        outputs, primes, errors = self._outputs(), self._primes(), self._errors()
-        stacked = set(primes.values())
-        for name in sorted(self.plan.tensors, key=lambda name: self.place(name) != name):
-            axes = columns(self.tensors[name].axes)
-            if name in given:
+        rows, given = list[Form](), self.views()
+        outputs, prime, error = self._outputs(), primes(self.plan), errors(self.plan)
+        stacked, home = set(prime.values()), self.plan.home
+        for name in sorted(self.plan.tensors, key=lambda name: home(name) != name):
+            tensor = self.tensors[name]
+            own, axes = variable(tensor), columns(tensor.axes)
+            if own in given:
                 continue
-            if self.place(name) != name:
-                rows.append(f"{name} = {self.place(name)}")
+            if home(name) != name:
+                rows.append(assigned(own, "{}", variable(self.tensors[home(name)])))
             elif name in outputs:
-                k, units = layer_of(name) or 0, self._size(axes[0])
-                part = f"[offsets[{k}] : offsets[{k + 1}]]"
-                rows += [f"{name}_one = outputs{part}", f"{name} = {name}_one[: {units}]"]
-                if name in primes:
-                    rows.append(f"{primes[name]} = primes{part}[: {units}]")
+                k, units = tensor.layer or 0, self.size(axes[0])
+                part = (Item("offsets", k), Item("offsets", k + 1))
+                rows.append(assigned(own.marked(ONES), "outputs[{} : {}]", *part))
+                rows.append(assigned(own, "{}[: {}]", own.marked(ONES), units))
+                if name in prime:
+                    out = variable(self.tensors[prime[name]])
+                    rows.append(assigned(out, "primes[{} : {}][: {}]", *part, units))
             elif name in stacked:
                 continue
-            elif name in errors:
-                rows.append(f"{name} = errors[{errors[name]}]")
+            elif name in error:
+                rows.append(assigned(own, "{}", Item("errors", error[name])))
             elif name in self.plan.ones:
-                units = self._size(axes[0])
-                rows.append(f"{name}_one = new(({units} + 1, rows), 1.0)")
-                rows.append(f"{name} = {name}_one[: {units}]")
-            elif name in pools:
-                rows.append(f"{name} = {self._part(f'pools[{pools[name]}]', axes)}")
+                units = self.size(axes[0])
+                rows.append(assigned(own.marked(ONES), "new(({} + 1, rows), 1.0)", units))
+                rows.append(assigned(own, "{}[: {}]", own.marked(ONES), units))
+            elif name in places:
+                rows.append(self._part(own, Pool(places[name]), axes))
             else:
-                rows.append(f"{name} = new({self.shape(axes)})")
+                rows.append(self._new(own, axes))
         for mask in self.plan.program.leaves_of("mask"):
-            rows.append(f"{mask.name} = new({self.shape(columns(mask.axes))}, 1.0)")
-        own = {n + "_one" * one for n in self.plan.tensors for one in (0, 1)}
-        turned = {n.removesuffix("_T") for n in self.used if n.endswith("_T") and n not in given}
-        return rows + [f"{n}_T = {n}.T" for n in sorted(turned & own)]
+            rows.append(self._new(variable(mask), columns(mask.axes), ", 1.0"))
+        values = {variable(self.tensors[n]) for n in self.plan.tensors}
+        for value in sorted({*values, *(v.marked(ONES) for v in values)}, key=str):
+            turned = value.marked(TURNED)
+            if turned in self.used and turned not in given:
+                rows.append(assigned(turned, "{}.T", value))
+        return rows
 
-    def pools(self) -> dict[str, int]:
-        """Value -> the pool that its memory is in; values needed at once are in different ones.
+    def _new(self, name: Name, axes: Axes, more: str = "") -> Form:
+        sizes = [self.size(a) for a in axes]
+        shape = "{}" if len(sizes) == 1 else "({}, {})"
+        return assigned(name, f"new({shape}{more})", *sizes)
 
-        Neighbouring layers take turns, so that a loop over layers can say which.  What the
-        backward sweep reads of the forward one has memory of its own.
-        """
-        first: dict[str, int] = {}
-        last: dict[str, int] = {}
-        for k, kernel in enumerate(self.plan.kernels):
-            for name in (*reads_of(kernel), *written_by(kernel)):
-                if name in self.plan.tensors:
-                    first.setdefault(self.place(name), k)
-                    last[self.place(name)] = k
-        turn = self.plan.turn
-        fixed = {*self.plan.records, *self.plan.ones, *self._primes().values(), *self._errors()}
-        pools: dict[str, int] = {}
-        living: list[str] = []
-        for name in sorted(first, key=lambda n: first[n]):
-            kept = first[name] < turn <= last[name]
-            if kept or name in fixed or len(self.tensors[name].axes) < 2:
-                continue
-            living = [other for other in living if last[other] >= first[name]]
-            taken = {pools[other] for other in living}
-            wanted = (layer_of(name) or 0) % 2
-            pools[name] = next(p for p in range(wanted, 2 * len(taken) + 2, 2) if p not in taken)
-            living.append(name)
-        return pools if len({*pools.values()}) < len(pools) else {}
-
-    def _others(self) -> list[str]:
+    def _others(self, slots: dict[Name, str]) -> list[Form]:
         """Work arrays, arrays of one number, and memory as bits."""
-        rows, slots = [], self._slots()
-        for name, axes in sorted(self.works.items()):
-            own = f"new({self.shape(axes)}{', kind=bool' * (name[0] in FLAGS)})"
-            rows.append(f"{name} = {self._part(slots[name], axes) if name in slots else own}")
-        for name, (number, axes) in sorted(self.filled.items()):
+        rows = []
+        for name, axes in sorted(self.works.items(), key=_by_name):
             if name in slots:
-                code = f"{slots[name]}[: {self._size(axes[0])}]"
-            elif len(axes) == 2:
-                code = f"self.full({self._size(axes[0])}, {number}{_kind(name)})"
-            elif axes[0].name == SAMPLES:
-                code = f"new(rows, {number}{_kind(name)})"
+                rows.append(self._part(name, slots[name], axes))
             else:
-                code = f"np.full({self._size(axes[0])}, {number}, dtype)"
-            rows.append(f"{name} = {code}")
-        bits = {n for n in self.used if n.endswith("_bits")} - self.views().keys()
-        bits -= self.filled.keys()
-        rows += [f"{n} = {n.removesuffix('_bits')}.{AS_BITS}" for n in sorted(bits)]
+                rows.append(self._new(name, axes, ", kind=bool" * _is_flag(name)))
+        for name, (number, axes) in sorted(self.filled.items(), key=_by_name):
+            units = self.size(axes[0])
+            if name in slots:
+                form = assigned(name, f"{slots[name]}[: {{}}]", units)
+            elif len(axes) == 2:
+                form = assigned(name, f"self.full({{}}, {number}{{}})", units, _kind(name))
+            elif _samples(axes[0]):
+                form = assigned(name, f"new(rows, {number}{{}})", _kind(name))
+            else:
+                form = assigned(name, f"np.full({{}}, {number}, dtype)", units)
+            rows.append(form)
+        made = {*self.views(), *self.filled}
+        for name in sorted(self.used - made, key=str):
+            if name.marks[-1:] == (BITS,):
+                rows.append(assigned(name, "{}.{}", name.unmarked(), AS_BITS))
         return rows
 
 
-def columns(axes: Iterable[Axis]) -> Axes:
-    """Axes with the samples last."""
-    return tuple(sorted((a.symbol for a in axes), key=lambda a: bool(a.name == SAMPLES)))
+def _samples(a: sp.Symbol) -> bool:
+    return isinstance(a, SampleIndex)
 
 
-def number_of(name: str) -> int:
-    """The layer of an axis, also of a captured one: j2, j2_ -> 2."""
-    return int(name.strip("j_"))
+def _is_flag(work: Name) -> bool:
+    return work.base[0] in FLAGS
 
 
-def _base(name: str) -> str:
-    """A name without the layer's number."""
-    return re.sub(r"_\d+", "", name)
+def _by_name(pair: tuple[Name, object]) -> str:
+    return str(pair[0])
 
 
-def _kind(name: str) -> str:
+def _kind(name: Name) -> str:
     """The last argument of what allocates an array: its type, if it is not dtype."""
-    return f", {BITS_TYPE}" if name.endswith("_bits") else ""
+    return f", {BITS_TYPE}" if name.marks[-1:] == (BITS,) else ""
 
 
-def _number(value: sp.Expr) -> str:
-    return expression(value, ())[0] if value.has(SEED) else repr(float(value))
-
-
-def _place(axes: Axes) -> str:
-    return SAMPLES if axes[0].name == SAMPLES else str(number_of(axes[0].name))
-
-
-def _layer(text: str) -> int | None:
-    """The layer of an allocation; what stands in a later layer's place comes with that one."""
-    found = [k for k in map(layer_of, text.split(" = ", 1)) if k is not None]
-    return max(found, default=None)
+def _number(number: sp.Expr) -> str:
+    return number_code(number) if number.has(SEED) else repr(float(number))

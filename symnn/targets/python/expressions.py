@@ -6,16 +6,15 @@ axes; an entry that lacks some of them is broadcast.
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sympy as sp
 
 from symnn.engine.entries import RELATIONS
 from symnn.engine.erfc import ERFC_SOURCE
-from symnn.engine.functions import TABLE, Function, Named, X, definition, function_class
+from symnn.engine.functions import TABLE, Function, Named, definition
 from symnn.engine.ir import Line, Program, ProgramError, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import (
     Axes,
@@ -30,21 +29,25 @@ from symnn.engine.lower import (
     split,
 )
 from symnn.targets.python.cases import clamped, kept, selected
+from symnn.targets.python.sources import ERFC, SOURCES, source
 from symnn.targets.wrapping import WIDTH, broken, filled
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
 Text = tuple[str, int]  # an expression and how tightly it binds
+Called = dict[
+    str, tuple[Function, int]
+]  # by name: a row of a table, and the order of its derivative
 
 FUNCTIONS: dict[type, str] = {
-    sp.exp: "np.exp",
-    sp.log: "np.log",
-    sp.sin: "np.sin",
-    sp.cos: "np.cos",
-    sp.tanh: "np.tanh",
-    sp.sinh: "np.sinh",
-    sp.cosh: "np.cosh",
-    sp.atan: "np.arctan",
-    sp.sign: "np.sign",
+    sp.exp: "exp",
+    sp.log: "log",
+    sp.sin: "sin",
+    sp.cos: "cos",
+    sp.tanh: "tanh",
+    sp.sinh: "sinh",
+    sp.cosh: "cosh",
+    sp.atan: "arctan",
+    sp.sign: "sign",
 }
 
 
@@ -53,41 +56,237 @@ class Dialect:
     """A library with NumPy's functions.
 
     module: the name it is imported by.  scalar: what makes the loss a number, if anything.
+    annotated: whether its types do not say what comes of an operation on arrays.
     """
 
     module: str = "np"
     scalar: str = "float"
-
-    def written(self, code: str) -> str:
-        """Code that calls NumPy, as it calls this library."""
-        return re.sub(r"\bnp\.", f"{self.module}.", code)
+    annotated: bool = True
 
 
 NUMPY = Dialect()
-JAX = Dialect("jnp", scalar="")  # a traced loss is no number yet
+JAX = Dialect("jnp", scalar="", annotated=False)  # a traced loss is no number yet
 
 
 class UnprintableError(ProgramError):
     """A line that this printer has no code for; the message shows the line."""
 
 
+@dataclass
+class Expressions:
+    """Prints lines, terms and expressions.
+
+    name: that of a tensor -> how it is written.  called: the functions of what was printed, by
+    their names in a program.
+    """
+
+    dialect: Dialect = NUMPY
+    name: Callable[[str], str] = str
+    called: Called = field(default_factory=dict)
+
+    def line(self, line: Line) -> str:
+        """``name = sum of terms`` in one row."""
+        return self.assigned(line, [self.term(low)[0] for low in lower_line(line)])
+
+    def assigned(self, line: Line, terms: list[str]) -> str:
+        """A line with these terms."""
+        body = _joined(terms)
+        if not terms and line.lhs.wrt and line.lhs.axes:
+            body = f"{self.dialect.module}.zeros_like({self.name(line.lhs.wrt)})"
+        scalar = line.lhs.kind == "loss" and self.dialect.scalar
+        return f"{self.name(line.lhs.name)} = " + (f"{scalar}({body})" if scalar else body)
+
+    def term(self, low: Lowered) -> Text:
+        """One lowered term, for the axes of its line."""
+        beside = len(low.factors) > 1
+        parts: list[sp.Expr | Text] = [self._factor(f, low.axes, beside) for f in low.factors]
+        return self.product(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
+
+    def _factor(self, factor: Factor, axes: Axes, beside: bool) -> Text:
+        """A factor, broadcast to ``axes``.  beside: it stands beside other factors."""
+        match factor:
+            case Elementwise(f, own) if beside and _is_indicator(f):
+                return self.expression(f.args[0].args[1], axes if own else ())
+            case Elementwise(f, own):
+                return self.expression(f, axes if own else ())
+            case MatMul(left, right, k, own):
+                first = self._operand(left, (*own[:1], k) if own else (k,))
+                second = self._operand(right, (k, *own[1:]))
+                return _broadcast((f"{first} @ {second}", MUL), own, axes)
+            case Outer(left, right, own):
+                a, b = (self.expression(e.f, e.axes)[0] for e in (left, right))
+                return _broadcast(self._call("outer", f"{a}, {b}"), own, axes)
+            case Reduce(kind, arg, over, own):
+                return _broadcast(self._reduced(kind, arg, over), own, axes)
+        raise UnprintableError(f"no NumPy code for the term {factor.term}")
+
+    def _operand(self, e: Elementwise, axes: Axes) -> str:
+        """An operand of a matrix product with its axes in this order."""
+        text, binds = self.expression(e.f, axes)
+        return text if binds > MUL else f"({text})"
+
+    def _reduced(self, kind: str, arg: Elementwise, over: Axes) -> Text:
+        stored = (indices_of(e) for e in entries(arg.f))
+        axes = next((i for i in stored if len(i) == len(arg.axes)), arg.axes)
+        # its method takes half the time of np.sum
+        whole = _bound(self.expression(arg.f, axes), ATOM)
+        if len(over) == len(axes):
+            return f"{whole}.{kind}()", ATOM
+        where = tuple(axes.index(a) for a in over)
+        axis = str(where[0]) if len(where) == 1 else str(where)
+        return f"{whole}.{kind}(axis={axis})", ATOM
+
+    def expression(self, f: sp.Expr, axes: Axes = ()) -> Text:
+        """A scalar expression of entries, for arrays over ``axes``."""
+        if is_entry(f):
+            return self._entry(f, axes)
+        if isinstance(f, sp.Add):
+            parts = (self.expression(t, axes) for t in ordered_terms(f))
+            return _joined([_bound(p, ADD) for p in parts]), ADD
+        if isinstance(f, sp.Mul):
+            return self._multiply(f, axes)
+        if isinstance(f, sp.Pow):
+            return self._power(f, axes)
+        if isinstance(f, sp.Piecewise | sp.Function) and not isinstance(f, clamped | selected):
+            found = {i for e in entries(f) for i in indices_of(e)}
+            own = tuple(a for a in axes if a in found)
+            if own != axes[len(axes) - len(own) :]:
+                return _broadcast(self.expression(f, own), own, axes)
+        if isinstance(f, sp.Piecewise):
+            return self._cases(f, axes)
+        if isinstance(f, clamped):
+            return self._clamped(f, axes)
+        if isinstance(f, selected):
+            value, condition, safe = (self.expression(g, axes)[0] for g in f.args)
+            return self._call("where", f"{condition}, {value}, {safe}")
+        if isinstance(f, Named):
+            return self._named(f, axes)
+        if type(f) in FUNCTIONS:
+            return self._call(FUNCTIONS[type(f)], self.expression(f.args[0], axes)[0])
+        if type(f) in RELATIONS:
+            a, b = (_bound(self.expression(g, axes), ADD) for g in f.args)
+            return f"{a} {RELATIONS[type(f)]} {b}", COMPARE
+        if isinstance(f, sp.Or | sp.And):
+            sign = " | " if isinstance(f, sp.Or) else " & "
+            return sign.join(f"({self.expression(g, axes)[0]})" for g in f.args), OR
+        if isinstance(f, sp.Symbol):
+            return f.name, ATOM
+        if f.is_number:
+            return _number(f)
+        raise UnprintableError(f"no NumPy code for {f}")
+
+    def _call(self, function: str, arguments: str) -> Text:
+        """A call of a function of the library."""
+        return f"{self.dialect.module}.{function}({arguments})", ATOM
+
+    def _named(self, f: Named, axes: Axes) -> Text:
+        argument = self.expression(f.args[0], axes)[0]
+        known = source(f.row, f.order)
+        if known and known.single:
+            return known.value.format(np=self.dialect.module, x=argument), ATOM
+        name = _function_name(f.row, f.order)
+        self.called[name] = f.row, f.order
+        return f"{name}({argument})", ATOM
+
+    def _entry(self, f: sp.Expr, axes: Axes) -> Text:
+        name, indices = self.name(name_of(f)), indices_of(f)
+        own = tuple(a for a in axes if a in indices)
+        if indices != own:
+            if len(indices) != 2:
+                order = ", ".join(str(indices.index(a)) for a in own)
+                name = self._call("transpose", f"{name}, ({order})")[0]
+            else:
+                name += ".T"
+        return _broadcast((name, ATOM), own, axes)
+
+    def _multiply(self, f: sp.Mul, axes: Axes) -> Text:
+        coefficient, factors = split(f)
+        beside = any(not _is_indicator(g) and entries(g) for g in factors)
+
+        def code(g: sp.Expr) -> Text:
+            return self.expression(g.args[0].args[1] if beside and _is_indicator(g) else g, axes)
+
+        return self.product(coefficient, [g for g in factors if g != 1], code)
+
+    def product(
+        self,
+        coefficient: sp.Expr,
+        factors: list[sp.Expr | Text],
+        code: Callable[[sp.Expr], Text] | None = None,
+    ) -> Text:
+        """coefficient * factors, with what has a negative exponent below one fraction line."""
+        above: list[Text] = []
+        below: list[Text] = []
+        negative = coefficient.could_extract_minus_sign()
+        top, bottom = sp.fraction(-coefficient if negative else coefficient)
+        for parts, number in ((above, top), (below, bottom)):
+            parts += [self.expression(g) for g in sp.Mul.make_args(number) if g != 1]
+        for g in factors:
+            if isinstance(g, tuple):
+                above.append(g)
+            elif isinstance(g, sp.Pow) and g.exp.could_extract_minus_sign():
+                assert code is not None
+                below.append(code(1 / g))
+            else:
+                assert code is not None
+                above.append(code(g))
+        if negative and above and above[0][1] == POWER:
+            above[0] = f"({above[0][0]})", ATOM
+        single = len(above) == 1
+        if single and not below and not negative:
+            return above[0]
+        text = " * ".join(_bound(g, MUL if single and " @ " not in g[0] else UNARY) for g in above)
+        text = text or "1"
+        if below:
+            under = " * ".join(_bound(g, UNARY) for g in below)
+            text = f"{text} / {under}" if len(below) == 1 else f"{text} / ({under})"
+        return ("-" if negative else "") + text, MUL
+
+    def _power(self, f: sp.Pow, axes: Axes) -> Text:
+        base, exponent = f.as_base_exp()
+        if exponent == sp.S.Half:
+            return self._call("sqrt", self.expression(base, axes)[0])
+        if exponent.could_extract_minus_sign():
+            inverse = self.expression(sp.Pow(base, -exponent), axes)
+            return f"1 / {_bound(inverse, UNARY)}", MUL
+        low, high = self.expression(base, axes), self.expression(exponent)
+        b, e = _bound(low, ATOM), _bound(high, ATOM)
+        # a formatter has spaces around a power but for one of names and numbers
+        simple = b.isidentifier() and (e.isidentifier() or e.replace(".", "").isdigit())
+        return f"{b}**{e}" if simple else f"{b} ** {e}", POWER
+
+    def _cases(self, f: sp.Piecewise, axes: Axes) -> Text:
+        """``where``, with the argument of an unselected branch kept where it cannot overflow."""
+        pieces = [(p.args[0], p.args[1]) for p in f.args]
+        value, rest = pieces[-1][0], pieces[:-1]
+        text = self.expression(kept(value, [(c, False) for _, c in rest]), axes)[0]
+        for value, condition in reversed(rest):
+            inner = self.expression(kept(value, [(condition, True)]), axes)[0]
+            where = self.expression(condition, axes)[0]
+            text = self._call("where", f"{where}, {inner}, {text}")[0]
+        if all(value.is_number for value, _ in pieces):
+            text += (
+                f".astype({self._entry(sorted(entries(rest[0][1]), key=str)[0], axes)[0]}.dtype)"
+            )
+        return text, ATOM
+
+    def _clamped(self, f: clamped, axes: Axes) -> Text:
+        v, border, side = f.args
+        text, edge = self.expression(v, axes)[0], float(border)
+        if side in (1, -1):
+            return self._call("maximum" if side == 1 else "minimum", f"{text}, {edge}")
+        sign, safe = (">", edge + 1.0) if side == 2 else ("<", edge - 1.0)
+        return self._call("where", f"{text} {sign} {edge}, {text}, {safe}")
+
+
 def statement(line: Line, indent: int = 4, dialect: Dialect = NUMPY) -> str:
     """``name = expression``, over several lines where it is too long for one."""
-    return broken(assigned(line, written_terms(line, dialect), dialect), indent)
+    return broken(Expressions(dialect).line(line), indent)
 
 
-def written_terms(line: Line, dialect: Dialect = NUMPY) -> list[str]:
-    """The terms of a line, in their order."""
-    return [dialect.written(term_code(low)[0]) for low in lower_line(line)]
-
-
-def assigned(line: Line, terms: list[str], dialect: Dialect = NUMPY) -> str:
-    """``name = sum of terms`` in one row."""
-    body = _joined(terms)
-    if not terms and line.lhs.wrt and line.lhs.axes:
-        body = dialect.written(f"np.zeros_like({line.lhs.wrt})")
-    call = dialect.scalar if not line.lhs.axes and line.lhs.name == "L" else ""
-    return f"{line.lhs.name} = {call}({body})" if call else f"{line.lhs.name} = {body}"
+def number_code(f: sp.Expr) -> str:
+    """A number, or an expression of scalars."""
+    return Expressions().expression(f)[0]
 
 
 def _joined(texts: list[str]) -> str:
@@ -99,53 +298,6 @@ def _joined(texts: list[str]) -> str:
     return out
 
 
-def term_code(low: Lowered) -> Text:
-    """One lowered term, for the axes of its line."""
-    beside = len(low.factors) > 1
-    parts: list[sp.Expr | Text] = [factor_code(f, low.axes, beside) for f in low.factors]
-    return product_code(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
-
-
-def factor_code(factor: Factor, axes: Axes, beside: bool = False) -> Text:
-    """A factor, broadcast to ``axes``.  beside: it stands beside other factors."""
-    match factor:
-        case Elementwise(f, own) if beside and _is_indicator(f):
-            return expression(f.args[0].args[1], axes if own else ())
-        case Elementwise(f, own):
-            return expression(f, axes if own else ())
-        case MatMul(left, right, k, own):
-            text = f"{_operand(left, (*own[:1], k) if own else (k,))} @ {_right(right, k, own)}"
-            return _broadcast((text, MUL), own, axes)
-        case Outer(left, right, own):
-            a, b = expression(left.f, left.axes), expression(right.f, right.axes)
-            return _broadcast((f"np.outer({a[0]}, {b[0]})", ATOM), own, axes)
-        case Reduce(kind, arg, over, own):
-            return _broadcast(_reduced(kind, arg, over), own, axes)
-    raise UnprintableError(f"no NumPy code for the term {factor.term}")
-
-
-def _right(right: Elementwise, k: sp.Symbol, own: Axes) -> str:
-    column = own[1:] if len(own) > 1 else ()
-    return _operand(right, (k, *column))
-
-
-def _operand(e: Elementwise, axes: Axes) -> str:
-    """An operand of a matrix product with its axes in this order."""
-    text, binds = expression(e.f, axes)
-    return text if binds > MUL else f"({text})"
-
-
-def _reduced(kind: str, arg: Elementwise, over: Axes) -> Text:
-    stored = (indices_of(e) for e in entries(arg.f))
-    axes = next((i for i in stored if len(i) == len(arg.axes)), arg.axes)
-    whole = _bound(expression(arg.f, axes), ATOM)  # its method takes half the time of np.sum
-    if len(over) == len(axes):
-        return f"{whole}.{kind}()", ATOM
-    where = tuple(axes.index(a) for a in over)
-    axis = str(where[0]) if len(where) == 1 else str(where)
-    return f"{whole}.{kind}(axis={axis})", ATOM
-
-
 def _broadcast(text: Text, own: Axes, axes: Axes) -> Text:
     """An array over ``own`` (a part of ``axes``, in that order) made to broadcast over ``axes``."""
     if not own or own == axes[len(axes) - len(own) :]:
@@ -155,61 +307,9 @@ def _broadcast(text: Text, own: Axes, axes: Axes) -> Text:
     return f"{inner}[{', '.join(':' if a in own else 'None' for a in axes[first:])}]", ATOM
 
 
-def expression(f: sp.Expr, axes: Axes) -> Text:
-    """A scalar expression of entries, for arrays over ``axes``."""
-    if is_entry(f):
-        return _entry(f, axes)
-    if isinstance(f, sp.Add):
-        return _sum([expression(t, axes) for t in ordered_terms(f)])
-    if isinstance(f, sp.Mul):
-        return _multiply(f, axes)
-    if isinstance(f, sp.Pow):
-        return _power(f, axes)
-    if isinstance(f, sp.Piecewise | sp.Function) and not isinstance(f, clamped | selected):
-        found = {i for e in entries(f) for i in indices_of(e)}
-        own = tuple(a for a in axes if a in found)
-        if own != axes[len(axes) - len(own) :]:
-            return _broadcast(expression(f, own), own, axes)
-    if isinstance(f, sp.Piecewise):
-        return _cases(f, axes)
-    if isinstance(f, clamped):
-        return _clamped(f, axes)
-    if isinstance(f, selected):
-        value, condition, safe = (expression(g, axes)[0] for g in f.args)
-        return f"np.where({condition}, {value}, {safe})", ATOM
-    if isinstance(f, Named):
-        argument = expression(f.args[0], axes)
-        inline = _inlined(f)
-        if inline is None:
-            return f"{_function_name(f)}({argument[0]})", ATOM
-        return re.sub(r"\bx\b", lambda _: argument[0], inline), ATOM
-    if type(f) in FUNCTIONS:
-        return f"{FUNCTIONS[type(f)]}({expression(f.args[0], axes)[0]})", ATOM
-    if type(f) in RELATIONS:
-        a, b = (_bound(expression(g, axes), ADD) for g in f.args)
-        return f"{a} {RELATIONS[type(f)]} {b}", COMPARE
-    if isinstance(f, sp.Or | sp.And):
-        sign = " | " if isinstance(f, sp.Or) else " & "
-        return sign.join(f"({expression(g, axes)[0]})" for g in f.args), OR
-    if isinstance(f, sp.Symbol):
-        return f.name, ATOM
-    if f.is_number:
-        return _number(f)
-    raise UnprintableError(f"no NumPy code for {f}")
-
-
-def _inlined(f: Named) -> str | None:
-    """The code of a function that is a single call with x in it once: np.tanh(x)."""
-    if f.order or len(f.row.numpy) != 1:
-        return None
-    call = str(f.row.numpy[0]).removeprefix("return ")
-    single = re.fullmatch(r"np\.\w+\((x|x, [0-9.]+)\)", call)
-    return call if single else None
-
-
-def _function_name(f: Named) -> str:
-    own = f.row.name in TABLE and TABLE[f.row.name] is f.row
-    return ("" if own else "user_") + str(f.row.name) + "_prime" * f.order
+def _function_name(row: Function, order: int) -> str:
+    own = TABLE.get(row.name) is row
+    return ("" if own else "user_") + row.name + "_prime" * order
 
 
 def _number(f: sp.Expr) -> Text:
@@ -219,34 +319,8 @@ def _number(f: sp.Expr) -> Text:
     return text, ATOM if float(f) >= 0 else UNARY
 
 
-def _entry(f: sp.Expr, axes: Axes) -> Text:
-    name, indices = name_of(f), indices_of(f)
-    own = tuple(a for a in axes if a in indices)
-    if indices != own:
-        if len(indices) != 2:
-            order = ", ".join(str(indices.index(a)) for a in own)
-            name = f"np.transpose({name}, ({order}))"
-        else:
-            name += ".T"
-    return _broadcast((name, ATOM), own, axes)
-
-
 def _bound(text: Text, tightness: int) -> str:
     return text[0] if text[1] >= tightness else f"({text[0]})"
-
-
-def _sum(parts: list[Text]) -> Text:
-    return _joined([_bound(p, ADD) for p in parts]), ADD
-
-
-def _multiply(f: sp.Mul, axes: Axes) -> Text:
-    coefficient, factors = split(f)
-    beside = any(not _is_indicator(g) and entries(g) for g in factors)
-
-    def code(g: sp.Expr) -> Text:
-        return expression(g.args[0].args[1] if beside and _is_indicator(g) else g, axes)
-
-    return product_code(coefficient, [g for g in factors if g != 1], code)
 
 
 def _is_indicator(f: sp.Expr) -> bool:
@@ -256,119 +330,48 @@ def _is_indicator(f: sp.Expr) -> bool:
     return bool(f.args[0].args[0] == 1 and f.args[1] == (0, True))
 
 
-def product_code(
-    coefficient: sp.Expr,
-    factors: list[sp.Expr | Text],
-    code: Callable[[sp.Expr], Text] | None = None,
-) -> Text:
-    """coefficient * factors, with what has a negative exponent below one fraction line."""
-    above: list[Text] = []
-    below: list[Text] = []
-    negative = coefficient.could_extract_minus_sign()
-    top, bottom = sp.fraction(-coefficient if negative else coefficient)
-    for g in sp.Mul.make_args(top):
-        if g != 1:
-            above.append(expression(g, ()))
-    for g in sp.Mul.make_args(bottom):
-        if g != 1:
-            below.append(expression(g, ()))
-    for g in factors:
-        if isinstance(g, tuple):
-            above.append(g)
-        elif isinstance(g, sp.Pow) and g.exp.could_extract_minus_sign():
-            assert code is not None
-            below.append(code(1 / g))
-        else:
-            assert code is not None
-            above.append(code(g))
-    if negative and above and above[0][1] == POWER:
-        above[0] = f"({above[0][0]})", ATOM
-    single = len(above) == 1
-    if single and not below and not negative:
-        return above[0]
-    text = " * ".join(_bound(g, MUL if single and " @ " not in g[0] else UNARY) for g in above)
-    text = text or "1"
-    if below:
-        under = " * ".join(_bound(g, UNARY) for g in below)
-        text = f"{text} / {under}" if len(below) == 1 else f"{text} / ({under})"
-    return ("-" if negative else "") + text, MUL
-
-
-def _power(f: sp.Pow, axes: Axes) -> Text:
-    base, exponent = f.as_base_exp()
-    if exponent == sp.S.Half:
-        return f"np.sqrt({expression(base, axes)[0]})", ATOM
-    if exponent.could_extract_minus_sign():
-        return f"1 / {_bound(expression(sp.Pow(base, -exponent), axes), UNARY)}", MUL
-    low, high = expression(base, axes), expression(exponent, ())
-    b, e = _bound(low, ATOM), _bound(high, ATOM)
-    simple = b.isidentifier() and (e.isidentifier() or e.replace(".", "").isdigit())
-    return f"{b}**{e}" if simple else f"{b} ** {e}", POWER
-
-
-def _cases(f: sp.Piecewise, axes: Axes) -> Text:
-    """np.where, with the argument of an unselected branch kept where it cannot overflow."""
-    pieces = [(p.args[0], p.args[1]) for p in f.args]
-    value, rest = pieces[-1][0], pieces[:-1]
-    text = expression(kept(value, [(c, False) for _, c in rest]), axes)[0]
-    for value, condition in reversed(rest):
-        inner = expression(kept(value, [(condition, True)]), axes)[0]
-        text = f"np.where({expression(condition, axes)[0]}, {inner}, {text})"
-    if all(value.is_number for value, _ in pieces):
-        text += f".astype({_entry(sorted(entries(rest[0][1]), key=str)[0], axes)[0]}.dtype)"
-    return text, ATOM
-
-
-def _clamped(f: clamped, axes: Axes) -> Text:
-    v, border, side = f.args
-    text, edge = expression(v, axes)[0], float(border)
-    if side in (1, -1):
-        return f"np.{'maximum' if side == 1 else 'minimum'}({text}, {edge})", ATOM
-    sign, safe = (">", edge + 1.0) if side == 2 else ("<", edge - 1.0)
-    return f"np.where({text} {sign} {edge}, {text}, {safe})", ATOM
-
-
-def helper(row: Function, order: int = 0, dialect: Dialect = NUMPY) -> tuple[str, ...]:
-    """The rows of the generated function of a table's row, or of a user's formula."""
-    kind = function_class(row, order)
-    head = f"def {_function_name(kind(X))}(x: np.ndarray) -> np.ndarray:"
-    if row.numpy and not order:
-        *body, last = row.numpy
-        text = last.removeprefix("return ")
+def helper(
+    row: Function, order: int = 0, dialect: Dialect = NUMPY
+) -> tuple[str, list[tuple[Function, int]]]:
+    """The function for a table's row, a user's formula, or its derivative; and those it calls."""
+    known, np = source(row, order), dialect.module
+    if known:
+        *body, text = (t.format(np=np, x="x") for t in (*known.before, known.value))
+        calls = [(TABLE[name], 0) for name in known.calls if name != ERFC]
     else:
-        body, text = [], expression(definition(row, order), ())[0]
-    text = dialect.written(text)
-    if dialect is JAX:
+        printer = Expressions(dialect)
+        body, text = [], printer.expression(definition(row, order))[0]
+        calls = list(printer.called.values())
+    if dialect.annotated:
+        body += [broken(f"value: {np}.ndarray = {text}"), "return value"]
+    else:
         body.append(f"return {text if len(text) + 11 <= WIDTH else filled(text)}")
-    else:  # NumPy's types do not say what comes of an operation on arrays
-        body += [broken(f"value: np.ndarray = {text}"), "return value"]
-    return tuple(map(dialect.written, (head, *(textwrap.indent(text, "    ") for text in body))))
+    head = f"def {_function_name(row, order)}(x: {np}.ndarray) -> {np}.ndarray:"
+    return "\n".join((head, *(textwrap.indent(text, "    ") for text in body))), calls
 
 
 def helpers(program: Program, dialect: Dialect = NUMPY) -> tuple[str, ...]:
     """The functions that a program's statements call, each after those it calls itself."""
-    found: dict[tuple[str, int], tuple[str, ...]] = {}
-
-    def visit(f: sp.Expr) -> None:
-        for g in sorted(f.atoms(Named), key=str):
-            if _inlined(g):
-                continue
-            key = (_function_name(g), g.order)
-            if key in found:
-                continue
-            rows = helper(g.row, g.order, dialect)
-            if not (g.row.numpy and not g.order):
-                visit(definition(g.row, g.order))
-            for name in TABLE:
-                if any(f" {name}(" in row or f"({name}(" in row for row in rows[1:]):
-                    visit(function_class(TABLE[name])(X))
-            found[key] = rows
-
+    printer = Expressions(dialect)
     for line in program.lines:
-        for term in line.terms:
-            if term.f.has(Named):
-                visit(term.f)
-    texts = ["\n".join(rows) for rows in found.values()]
-    if any("erfc(" in text for text in texts):
-        texts.insert(0, dialect.written(ERFC_SOURCE.strip()))
-    return tuple(texts)
+        printer.line(line)
+    return functions(printer.called, dialect)
+
+
+def functions(called: Called, dialect: Dialect = NUMPY) -> tuple[str, ...]:
+    """The functions of these names, each after those it calls itself."""
+    found: dict[str, str] = {}
+
+    def visit(row: Function, order: int) -> None:
+        if (name := _function_name(row, order)) not in found:
+            text, calls = helper(row, order, dialect)
+            for other in calls:
+                visit(*other)
+            found[name] = text
+
+    for own in called.values():
+        visit(*own)
+    if any(ERFC in SOURCES[name].calls for name in found if name in SOURCES):
+        # the source of a function, all of whose calls are the library's
+        return ERFC_SOURCE.strip().replace("np.", f"{dialect.module}."), *found.values()
+    return tuple(found.values())

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symnn.engine.ir import Line, entries, indices_of, name_of
-from symnn.engine.lower import Elementwise, Lowered, Reduce, lower_line
-from symnn.targets.loops import Row
+from symnn.engine.ir import Line, SampleIndex, entries, indices_of, name_of
+from symnn.engine.lower import Elementwise, Lowered, Reduce, in_layout, lower_line
+from symnn.targets.code import Part, Statement, below
 from symnn.targets.plan.buffers import Call, Operand, Work, chain
+from symnn.targets.plan.memory import columns
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Plan, PlanError
-from symnn.targets.python.arrays import SAMPLES, Arrays, columns
-from symnn.targets.python.expressions import ATOM, product_code
+from symnn.targets.python.arrays import Arrays
+from symnn.targets.python.expressions import ATOM, Expressions
 
 
-def losses(plan: Plan, arrays: Arrays) -> list[Row]:
-    """The rows that compute L, one value a step, from the arrays of the records and of y."""
-    rows = [Row(None, _Printer(arrays, line).code(), (str(line),)) for line in plan.loss]
+def losses(plan: Plan, arrays: Arrays) -> list[Part]:
+    """What computes L, one value a step, from the arrays of the records and of y."""
+    parts: list[Part] = []
+    for line in plan.loss:
+        code = _Printer(arrays, line).code()
+        parts += below([str(line)], [Statement(text) for text in code])
     if plan.loss_penalties:
-        rows.append(Row(None, ("L = L + penalty",), ("and the part without samples",)))
-    return rows
+        parts.append(Statement("L = L + penalty", ("and the part without samples",)))
+    return parts
 
 
 class _Printer:
@@ -48,16 +52,16 @@ class _Printer:
         factor = low.factors[0]
         if len(low.factors) > 1 or not isinstance(factor, Reduce) or factor.kind != "sum":
             raise PlanError(f"no code for the loss of many steps:\n  {self.line}")
-        samples = any(a.name == SAMPLES for a in factor.over)
+        samples = any(isinstance(a, SampleIndex) for a in factor.over)
         axis = "(2, 3)" if samples else "2, keepdims=True"
         if factor.arg.f in entries(factor.arg.f):
             name, rows = name_of(factor.arg.f), []
         else:
             name = f"sum_{k + 1}"
-            axes = tuple(sorted(factor.arg.axes, key=lambda a: bool(a.name == SAMPLES)))
+            axes = in_layout(factor.arg.axes, "columns")
             rows = self._chain(factor.arg.f, Node("array", axes, name))
         text = f"np.add.reduce({name}, axis={axis})"
-        return rows, product_code(low.coefficient, [(text, ATOM)])[0]
+        return rows, Expressions().product(low.coefficient, [(text, ATOM)])[0]
 
     def _chain(self, f: sp.Expr, out: Node) -> list[str]:
         return [self._call(c) for c in chain(f, out, lambda name: name)]

@@ -2,72 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import sympy as sp
 
-from symnn.engine.ir import Line, Tensor, entries, indices_of, name_of, show
-from symnn.engine.repeats import layer_of, line_layer
-from symnn.targets.loops import Row, general
+from symnn.engine.ir import Tensor, entries, indices_of, name_of, show
+from symnn.targets.code import PYTHON, Name, Scope, has_loops, names, plain, rows, shown
+from symnn.targets.forms import Form, Passage, rolled, written
 from symnn.targets.plan.buffers import Call, Operand, Work, chain
+from symnn.targets.plan.memory import columns
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import (
     Map,
     Plan,
-    PlanError,
     Product,
     Products,
     Reduction,
     Stack,
+    Step,
     Zero,
+    loss_penalty,
     reads_of,
+    steps,
 )
 from symnn.targets.plan.plan import Operand as Matrix
 from symnn.targets.plan.stacking import stack
-from symnn.targets.python.arrays import Arrays, columns
-from symnn.targets.python.expressions import expression
+from symnn.targets.python.arrays import ONES, TURNED, Arrays
+from symnn.targets.python.expressions import number_code
 from symnn.targets.python.loss_of_steps import losses
+
+WIDTH = 74  # columns of a comment
 
 
 @dataclass
 class Planned:
     """What the template fills in.
 
-    setup: the allocations.  views: argument of a step -> its expression for the step i.
-    kept: (record, its shape).  steps: the statements of the gradient.  losses: those of the
-    loss.  penalty: the factor of the sum of squares of all weights in the loss.
-    target_factor: of y in the array c_y.  held: numbers that are held for every sample, x apart.
+    setup: the allocations.  lists: what is in lists, by the number of a layer.  views: argument
+    of a step -> its expression for the step i.  ones: whether x has a row of ones.  kept: record,
+    its shape, and that with the axes of units and samples.  steps: the statements of the gradient.
+    losses: those of the loss.  masks: the arrays of the masks.  penalty: the factor of the sum of
+    squares of all weights in the loss.  target_factor: of y in the array c_y.  held: numbers that
+    are held for every sample, x apart.
     """
 
-    setup: list[Row]
-    views: dict[str, str]
-    steps: list[Row]
-    losses: list[Row]
-    kept: list[tuple[str, str]] = field(default_factory=list)
-    penalty: str = ""
-    target_factor: str = ""
-    held: str = ""
+    setup: tuple[str, ...]
+    lists: list[str]
+    views: dict[Name, str]
+    ones: bool
+    kept: list[tuple[str, str, str]]
+    steps: tuple[str, ...]
+    losses: tuple[str, ...]
+    masks: str
+    penalty: str
+    target_factor: str
+    held: str
 
 
 def planned(plan: Plan) -> Planned:
     """The code of a plan.  Raises PlanError for what it cannot print."""
     stack(plan)
-    printer = _Printer(plan)
-    steps, arrays = printer.steps(), printer.arrays
-    sums = losses(plan, arrays)
-    result = Planned(arrays.rows(), arrays.views(), steps, sums)
-    factor = loss_penalty(plan)
-    result.penalty = expression(factor, ())[0] if factor is not None else ""
-    if plan.target_factor is not None:
-        result.target_factor = expression(plan.target_factor, ())[0]
-    for name in plan.records:
-        shape = arrays.shape(columns(arrays.tensors[name].axes)).strip("()")
-        result.kept.append((name, shape))
-    units = [shape.removesuffix("rows").rstrip(", ") for _, shape in result.kept]
-    own = "2 * OUTPUTS" if result.target_factor else "OUTPUTS"
-    alone = [str(units.count(""))] if "" in units else []
-    result.held = " + ".join([own, *filter(None, units), *alone])
-    return result
+    return _Printer(plan).planned()
 
 
 class _Printer:
@@ -77,27 +72,62 @@ class _Printer:
         self.last = {n: k for k, x in enumerate(plan.kernels) for n in reads_of(x)}
         self.kept = {*plan.records, *plan.ones}
 
-    def steps(self) -> list[Row]:
-        """The kernels; one that goes on with the line of the one before shares its row."""
-        rows: list[Row] = []
-        before: tuple[Line, ...] = ()
-        for k, kernel in enumerate(self.plan.kernels):
-            code = tuple(self._kernel(k))
-            fresh = tuple(str(x) for x in kernel.lines if x not in before)
-            if isinstance(kernel, Stack):
-                rows.append(Row(None, code, (f"of these layers at once: {show(kernel.f)}",)))
-                continue
-            if isinstance(kernel, Products):
-                rows.append(Row(None, code, _of_all(kernel)))
-                continue
-            if fresh or not rows:
-                rows.append(Row(line_layer(kernel.lines[-1]), code, fresh))
-            else:
-                rows[-1] = Row(rows[-1].layer, (*rows[-1].code, *code), rows[-1].comment)
-            before = kernel.lines or before
-        return rows
+    def planned(self) -> Planned:
+        plan, arrays = self.plan, self.arrays
+        body = [self._passage(step) for step in steps(plan)]
+        sums = losses(plan, arrays)
+        setup = [Passage(form.layer, (form,)) for form in arrays.allocations()]
+        views, found = arrays.views(), rolled(body, arrays.tensors)
+        loops = has_loops(found)
+        taken = plain(arrays.tensors.values())
+        scope = Scope(lambda name: loops and name not in views, taken=taken)
+        parts = written(found, scope, PYTHON, arrays.tensors)
+        made = written(rolled(setup) if loops else setup, scope, PYTHON)
+        masks = [leaf.name for leaf in plan.program.leaves_of("mask")]
+        listed = ", ".join(masks) + "," * (len(masks) == 1)
+        factor = loss_penalty(plan)
+        return Planned(
+            setup=rows(made),
+            lists=sorted(
+                {scope.items(name) for name in names([*made, *parts]) if scope.lists(name)}
+            ),
+            views=views,
+            ones=any(name.base == arrays.x.base and ONES in name.marks for name in views),
+            kept=[self._kept(name) for name in plan.records],
+            steps=rows(parts, width=WIDTH),
+            losses=rows(sums, width=WIDTH),
+            masks=f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
+            penalty="" if factor is None else number_code(factor),
+            target_factor="" if plan.target_factor is None else number_code(plan.target_factor),
+            held=self._held(),
+        )
 
-    def _kernel(self, k: int) -> list[str]:
+    def _kept(self, record: str) -> tuple[str, str, str]:
+        sizes = self._sizes(record)
+        one = "1, " * (len(sizes) == 1)
+        return record, ", ".join(sizes), one + ", ".join(sizes)
+
+    def _sizes(self, record: str) -> list[str]:
+        axes = columns(self.arrays.tensors[record].axes)
+        return [Scope().written(self.arrays.size(a)) for a in axes]
+
+    def _held(self) -> str:
+        sizes = [self._sizes(record)[:-1] for record in self.plan.records]
+        own = "2 * OUTPUTS" if self.plan.target_factor is not None else "OUTPUTS"
+        alone = sizes.count([])
+        return " + ".join([own, *(s for (s,) in filter(None, sizes)), *[str(alone)] * (alone > 0)])
+
+    def _passage(self, step: Step) -> Passage:
+        forms = tuple(form for k in step.kernels for form in self._kernel(k))
+        words: tuple[str, ...] = ()
+        match self.plan.kernels[step.kernels[0]]:
+            case Stack(_, _, f):
+                words = (f"of these layers at once: {show(f)}",)
+            case Products() as kernel:
+                words = self._of_all(kernel)
+        return Passage(step.layer, forms, step.lines, words)
+
+    def _kernel(self, k: int) -> list[Form]:
         kernel = self.plan.kernels[k]
         match kernel:
             case Product():
@@ -111,106 +141,99 @@ class _Printer:
             case Products():
                 return self._products(kernel)
             case Zero(_, out):
-                return [f"{self._gradient(out)}[...] = 0.0"]
+                return [Form("{}[...] = 0.0", (self._gradient(out),))]
 
-    def _product(self, p: Product) -> str:
+    def _product(self, p: Product) -> Form:
         left, right = p.left, p.right
         if p.out.block and self.plan.block_of(p.out.name).transposed:  # the product, transposed
             left = Matrix(right.name, not right.transposed, right.ones)
             right = Matrix(p.left.name, transposed=True)
         out = self._gradient(p.out) if p.out.block else self._matrix(p.out)
-        return f"{self._matrix(left)}.dot({self._matrix(right)}, {out})"
+        return Form("{}.dot({}, {})", (self._matrix(left), self._matrix(right), out), -1)
 
-    def _products(self, products: Products) -> list[str]:
+    def _products(self, products: Products) -> list[Form]:
         """All factors are parts of arrays that have the layers as a further axis."""
         for p in products.parts:
-            self.arrays.name(p.left.name)
-            self.arrays.name(f"{p.right.name}_one")
-        return ["np.matmul(sources, errors_T, out=products)"]
+            self.arrays.array(p.left.name)
+            self.arrays.array(p.right.name, ONES)
+        return [Form("np.matmul(sources, errors_T, out=products)")]
 
-    def _gradient(self, m: Matrix) -> str:
+    def _gradient(self, m: Matrix) -> Name:
         """The gradient of a block, as it is stored."""
         block = self.plan.block_of(m.name)
-        return f"dW_{layer_of(block.weights)}" + "_T" * block.transposed
+        return Name("dW", block.layer, (TURNED,) * block.transposed)
 
-    def _matrix(self, m: Matrix) -> str:
-        name = f"W_{layer_of(m.name)}" if m.block else m.name + "_one" * m.ones
-        return self.arrays.name(name + "_T" * m.transposed)
+    def _matrix(self, m: Matrix) -> Name:
+        named = self.arrays.weights if m.block else self.arrays.array
+        return named(m.name, *(ONES,) * (m.ones and not m.block), *(TURNED,) * m.transposed)
 
     def _dying(self, k: int) -> set[str]:
         """The memory of values that no later kernel reads."""
         plan = self.plan
         read = {n for n in reads_of(plan.kernels[k]) if self.last[n] == k}
-        return {self.arrays.place(n) for n in read if n in plan.tensors and n not in self.kept}
+        return {plan.home(n) for n in read if n in plan.tensors and n not in self.kept}
 
-    def _chain(self, f: sp.Expr, out: Node, k: int) -> list[str]:
-        calls = chain(f, out, self.arrays.place, self._dying(k), self.plan.positive)
-        return [text for call in calls for text in self._call(call)]
+    def _chain(self, f: sp.Expr, out: Node, k: int) -> list[Form]:
+        calls = chain(f, out, self.plan.home, self._dying(k), self.plan.positive)
+        return [form for call in calls for form in self._call(call)]
 
-    def _stack(self, sources: tuple[str, ...], outs: tuple[Tensor, ...], f: sp.Expr) -> list[str]:
+    def _stack(self, sources: tuple[str, ...], outs: tuple[Tensor, ...], f: sp.Expr) -> list[Form]:
         """The outputs of the layers, and what is computed of them, are parts of two arrays."""
         for name in (*sources, *(t.name for t in outs)):
-            self.arrays.name(name)
+            self.arrays.array(name)
         (entry,) = entries(f)
         calls = chain(f, Node("array", tuple(indices_of(entry)), "primes"), lambda name: name)
-        return [text for call in calls for text in self._call(call)]
+        return [form for call in calls for form in self._call(call)]
 
-    def _reduction(self, r: Reduction, k: int) -> list[str]:
+    def _reduction(self, r: Reduction, k: int) -> list[Form]:
         """A sum is a product with ones; a maximum is NumPy's own."""
         axes = columns((*r.over, *r.out.axes))
+        forms: list[Form] = []
         if r.f in entries(r.f):
-            name, code = self.arrays.name(name_of(r.f)), []
+            name = self.arrays.array(name_of(r.f))
         else:
             name = self.arrays.work(Work(axes, 1))
-            code = self._chain(r.f, Node("array", axes, name), k)
-        out = self.arrays.name(r.out.name)
+            forms = self._chain(r.f, Node("array", axes, str(name)), k)
+        out = self.arrays.array(r.out.name)
         if r.kind == "max":
-            return [*code, f"np.maximum.reduce({name}, 0, None, {out})"]
-        return [*code, f"{self.arrays.full(sp.S.One, axes[:1])}.dot({name}, {out})"]
+            return [*forms, Form("np.maximum.reduce({}, 0, None, {})", (name, out), -1)]
+        ones = self.arrays.full(sp.S.One, axes[:1])
+        return [*forms, Form("{}.dot({}, {})", (ones, name, out), -1)]
 
-    def _call(self, call: Call) -> list[str]:
-        out, args = self._operand(call.out), [self._operand(a) for a in call.args]
+    def _call(self, call: Call) -> list[Form]:
+        out, args = self._operand(call.out), tuple(map(self._operand, call.args))
         if call.name == "copyto":
-            return [f"np.copyto({out}, {args[0]}{''.join(f', where={w}' for w in args[1:])})"]
+            where = ", where={}" * (len(args) - 1)
+            return [Form(f"np.copyto({{}}, {{}}{where})", (out, *args))]
         if call.name == "keep":
-            value, positive = args
             # 1 where the bits of a number that is not negative are not all 0
-            flag = self.arrays.bits(self.arrays.work(Work(call.out.axes, 0)))
+            bits = self.arrays.bits
+            flag = bits(self.arrays.work(Work(call.out.axes, 0)))
             one = self.arrays.ones_as_bits(call.out.axes)
-            v, a, out = map(self.arrays.bits, (value, positive, out))
-            return [f"np.minimum({a}, {one}, out={flag})", f"np.multiply({v}, {flag}, out={out})"]
+            v, a, out = map(bits, (*args, out))
+            return [
+                Form("np.minimum({}, {}, out={})", (a, one, flag), -1),
+                Form("np.multiply({}, {}, out={})", (v, flag, out), -1),
+            ]
         if call.name == "erfc":
-            return [f"{out}[...] = erfc({args[0]})"]
-        return [f"np.{call.name}({', '.join(args)}, out={out})"]
+            return [Form("{}[...] = erfc({})", (out, *args))]
+        return [Form(f"np.{call.name}({'{}, ' * len(args)}out={{}})", (*args, out), -1)]
 
-    def _operand(self, operand: Operand) -> str:
+    def _operand(self, operand: Operand) -> Name:
         if isinstance(operand, Work):
             return self.arrays.work(operand)
         if operand.kind == "constant":
-            return self.arrays.constant(operand.value)
+            return Name(self.arrays.constant(operand.value))
         if operand.kind == "full":
             return self.arrays.full(operand.value, operand.axes)
-        return self.arrays.name(operand.name)
+        return self.arrays.array(operand.name)
+
+    def _of_all(self, products: Products) -> tuple[str, ...]:
+        """Which layers these are, and the lines of any of them."""
+        last, first = (self.plan.block_of(products.parts[k].out.name).layer for k in (0, -1))
+        lines = shown(products.lines, Scope(first=last), self.arrays.tensors)
+        return (f"for k = {first} to {last} at once:", *lines)
 
 
-def _of_all(products: Products) -> tuple[str, ...]:
-    """Which layers these are, and the lines of any of them."""
-    last, first = (layer_of(products.parts[k].out.name) or 0 for k in (0, -1))
-    lines = [general(str(line), last) for line in products.lines]
-    return (f"for k = {first} to {last} at once:", *lines)
-
-
-def loss_penalty(plan: Plan) -> sp.Expr | None:
-    """c where the loss adds c times the sum of squares of every weight matrix."""
-    factors = set()
-    for t in plan.loss_penalties:
-        entry = next(e for e in entries(t.f) if isinstance(e, sp.Indexed))
-        factors.add(t.f / entry**2)
-    names = {name_of(e) for t in plan.loss_penalties for e in entries(t.f)}
-    weights = {b.weights for b in plan.blocks}
-    if not factors:
-        return None
-    factor = factors.pop()
-    if factors or any(isinstance(e, sp.Indexed) for e in entries(factor)) or not weights <= names:
-        raise PlanError("the loss adds something else than a multiple of the weights' squares")
-    return factor
+def _layer(form: Form) -> int | None:
+    return form.layer
