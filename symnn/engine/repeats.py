@@ -28,20 +28,21 @@ def line_layer(line: Line) -> int | None:
     return next((k for k in found if k is not None), line.lhs.layer)
 
 
-def named(
-    f: Line | Term, tensors: Mapping[str, Tensor], axes: Iterable[Axis] = ()
-) -> list[Tensor | Axis]:
-    """What has a name in a line, or in a term of one with these axes."""
+def named(f: Line | Term, tensors: Mapping[str, Tensor]) -> list[Tensor | Axis]:
+    """What has a name in a line, or in a term of a scalar."""
     if isinstance(f, Line):
-        return [f.lhs, *(x for t in f.terms for x in named(t, tensors, f.axes))]
+        return [f.lhs, *f.lhs.axes, *(x for t in f.terms for x in named(t, tensors))]
     read = dict.fromkeys(map(name_of, entries(f.f) + pointers(f.f)))
-    return [*(tensors[name] for name in read if name in tensors), *axes]
+    return [*(tensors[name] for name in read if name in tensors), *f.over]
 
 
 def general_names(every: Iterable[Tensor | Axis], layer: int) -> dict[str, str]:
     """Names in lines of a layer -> those in the lines of any layer k: z_3 -> z_k, j2 -> j(k-1)."""
-    numbers = {of: of.layer - layer for of in every if of.layer is not None}
-    return {of.name: _numbered(of, f"(k{d:+d})" if d else "k") for of, d in numbers.items()}
+    return {
+        of.name: _numbered(of, "k" if of.layer == layer else f"(k{of.layer - layer:+d})")
+        for of in every
+        if of.layer is not None
+    }
 
 
 def general(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:

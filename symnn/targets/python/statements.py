@@ -113,7 +113,7 @@ class Readable:
         """The terms of a scalar, as code and as they are shown, with equal ones in a loop."""
 
         def read(term: Term) -> list[Tensor | Axis]:
-            return named(term, self.tensors, line.axes)
+            return named(term, self.tensors)
 
         def layer(term: Term) -> int | None:
             """That of what a term reads, if it is one."""
