@@ -13,6 +13,7 @@ from symnn.checking.compare import Comparison, compare
 from symnn.checking.verify import verify, verify_lines
 from symnn.derivation import derivation, network
 from symnn.derivation import lines as own_lines
+from symnn.derivation.gradients import Gradients
 from symnn.drawing.svg import svg
 from symnn.engine import lambdify as lambdify  # registers Line.lambdify
 from symnn.engine.complex_step import Report
@@ -74,22 +75,8 @@ class Network(network.Network):
         return svg(picture(self))
 
 
-class Derivation(derivation.Derivation):
-    __doc__ = derivation.Derivation.__doc__
-
-    def verify(self, seed: int = 0) -> Report:
-        """Every line against an independent derivative, by complex steps."""
-        return verify(self, seed)
-
-    def lambdify(self) -> Callable[..., tuple[float, dict[str, Any]]]:
-        """All lines as one NumPy function (params, x, y) -> (loss, gradients), by SymPy's lambdify.
-
-        x: (N, inputs); y: (N, outputs), classes as one-hot rows; params and gradients by name.
-        ``masks=`` takes those of dropout; without them there is none.  This is the quick path in
-        memory: stable forms, but no planned step, no float32, no scaling of x, and nothing is
-        looked at but shapes (ValueError).  ``network.compile()`` has all that.
-        """
-        return lambdify_gradients(self)
+class _Printed(Gradients):
+    """What is printed of a derivation, of a network or of lines."""
 
     def latex(
         self,
@@ -132,11 +119,29 @@ class Derivation(derivation.Derivation):
         """
         check_argument("show", "height", Field("integer", minimum=1), height)
         text = formats.html(self, notes_options("show", options))
-        show(text, self.network.spec.output.module, height)
+        show(text, self.stem, height)
 
     def _repr_latex_(self) -> str:
         rows = r" \\ ".join(line._repr_latex_().strip("$") for line in self.gradients.values())
         return f"$$\\begin{{gathered}} {rows} \\end{{gathered}}$$"
+
+
+class Derivation(_Printed, derivation.Derivation):
+    __doc__ = derivation.Derivation.__doc__
+
+    def verify(self, seed: int = 0) -> Report:
+        """Every line against an independent derivative, by complex steps."""
+        return verify(self, seed)
+
+    def lambdify(self) -> Callable[..., tuple[float, dict[str, Any]]]:
+        """All lines as one NumPy function (params, x, y) -> (loss, gradients), by SymPy's lambdify.
+
+        x: (N, inputs); y: (N, outputs), classes as one-hot rows; params and gradients by name.
+        ``masks=`` takes those of dropout; without them there is none.  This is the quick path in
+        memory: stable forms, but no planned step, no float32, no scaling of x, and nothing is
+        looked at but shapes (ValueError).  ``network.compile()`` has all that.
+        """
+        return lambdify_gradients(self)
 
 
 class Lines(own_lines.Lines):
@@ -151,7 +156,7 @@ class Lines(own_lines.Lines):
         return LinesDerivation(self, of, wrt)
 
 
-class LinesDerivation(own_lines.LinesDerivation):
+class LinesDerivation(_Printed, own_lines.LinesDerivation):
     __doc__ = own_lines.LinesDerivation.__doc__
 
     def verify(self, seed: int = 0) -> Report:

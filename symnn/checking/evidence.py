@@ -6,15 +6,17 @@ The lines of a large network are evaluated with fewer inputs and hidden units.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import sympy as sp
 
-from symnn.checking.verify import SAMPLES, Sweep
+from symnn.checking.verify import LARGEST, SAMPLES, Sweep, entries_of
 from symnn.derivation.any_depth import LAYERS, size
 from symnn.derivation.derivation import Derivation
+from symnn.derivation.gradients import Gradients
+from symnn.derivation.lines import LinesDerivation
 from symnn.derivation.network import Network
 from symnn.derivation.sweeps import Derived, shortened
 from symnn.engine.complex_step import ENTRYWISE, H
@@ -30,21 +32,21 @@ LEAST = -14  # exponent of ten; smaller errors are rounding, which no two machin
 class Evidence:
     """Evaluates lines of a sweep on demand.
 
-    sweep: of ``derivation``; kind: its name there, such as "sample".
+    sweep: what is told.  evaluated: the same, with fewer inputs and hidden units if it is large,
+    of at most ``width``.  sizes: of what is left open.
     """
 
-    def __init__(self, derivation: Derivation, kind: str) -> None:
-        self.sweep: Derived = getattr(derivation, kind)
+    def __init__(
+        self,
+        sweep: Derived,
+        evaluated: Derived,
+        sizes: Mapping[str, int],
+        width: int | None = None,
+    ) -> None:
+        self.sweep, self.width = sweep, width
         self.errors: dict[Line, float | None] = {}
-        self.width: int | None = None
-        evaluated = self.sweep
-        if not derivation.network.depth_letter and parameters(derivation.network) > LARGE:
-            evaluated, self.width = narrow(self.sweep), WIDTH
-        steps = zip(self.sweep.steps, evaluated.steps, strict=True)
+        steps = zip(sweep.steps, evaluated.steps, strict=True)
         self.lines = {own.after: its.after for own, its in steps}
-        sizes = {} if kind in ("sample", "scalar") else {"N": SAMPLES}
-        if derivation.network.depth_letter:
-            sizes |= {size(k).name: WIDTH - k % 3 for k in range(LAYERS + 1)}
         rngs = map(np.random.default_rng, range(POINTS))
         self.points = [Sweep(evaluated, rng, sizes) for rng in rngs]
 
@@ -91,15 +93,35 @@ class Evidence:
         return max(v.relative for v in found) if all(v.ok for v in found) else None
 
 
-_KEPT: WeakKeyDictionary[Derivation, dict[str, Evidence]] = WeakKeyDictionary()
+_KEPT: WeakKeyDictionary[Gradients, dict[str, Evidence | None]] = WeakKeyDictionary()
 
 
-def evidence(derivation: Derivation, kind: str) -> Evidence:
+def evidence(derivation: Derivation, kind: str) -> Evidence | None:
     """What evaluates the lines of a sweep, by its name in the derivation; kept with it."""
     kept = _KEPT.setdefault(derivation, {})
     if kind not in kept:
-        kept[kind] = Evidence(derivation, kind)
+        kept[kind] = _evidence(derivation, kind)
     return kept[kind]
+
+
+def _evidence(derivation: Derivation, kind: str) -> Evidence:
+    sweep: Derived = getattr(derivation, kind)
+    sizes = {} if kind in ("sample", "scalar") else {"N": SAMPLES}
+    if derivation.network.depth_letter:
+        sizes |= {size(k).name: WIDTH - k % 3 for k in range(LAYERS + 1)}
+    elif parameters(derivation.network) > LARGE:
+        return Evidence(sweep, narrow(sweep), sizes, WIDTH)
+    return Evidence(sweep, sweep, sizes)
+
+
+def evidence_of_lines(derivation: LinesDerivation) -> Evidence | None:
+    """The same for lines of the user's own; None for those of more than LARGEST entries."""
+    kept = _KEPT.setdefault(derivation, {})
+    if "lines" not in kept:
+        sweep, sizes = derivation.batch, dict.fromkeys(derivation.sizes, SAMPLES)
+        large = entries_of(sweep.forward) > LARGEST
+        kept["lines"] = None if large else Evidence(sweep, sweep, sizes)
+    return kept["lines"]
 
 
 def words(errors: Iterable[float]) -> dict[str, object]:

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy as sp
 
 from symnn.checking.parts import parts
 from symnn.derivation.sweeps import Derived, shortened, shortened_program
@@ -90,11 +89,8 @@ def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
     """
     check_argument("verify", "seed", Field("integer", minimum=0), seed)
     rng, batch = np.random.default_rng(seed), derivation.batch
-    every = [a.size for t in batch.program.tensors.values() for a in t.axes]
-    sizes = {str(s): SAMPLES for size in every for s in sp.S(size).free_symbols}
-    shapes = ([a.size for a in t.axes] for t in batch.forward.tensors.values())
-    known = ([s if isinstance(s, int) else SAMPLES for s in shape] for shape in shapes)
-    if (entries := sum(map(math.prod, known))) > LARGEST:
+    sizes = dict.fromkeys(derivation.sizes, SAMPLES)
+    if (entries := entries_of(batch.forward)) > LARGEST:
         message = f"the tensors have {entries:,} entries, and {LARGEST:,} can be verified"
         hint = "verify the same lines with smaller sizes"
         raise SpecError([Problem(derivation.lines.name, None, "", message, hint)])
@@ -103,6 +99,13 @@ def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
     rows += point.rows("lines")
     rows += _stable(batch.program, derivation.stable, point)
     return Report(tuple(rows))
+
+
+def entries_of(program: Program) -> int:
+    """The entries of all tensors together; symbolic sizes are taken as SAMPLES."""
+    shapes = ([a.size for a in t.axes] for t in program.tensors.values())
+    known = ([s if isinstance(s, int) else SAMPLES for s in shape] for shape in shapes)
+    return sum(map(math.prod, known))
 
 
 def longest_axis(program: Program) -> int | None:

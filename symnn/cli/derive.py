@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from symnn.cli.models import model
 from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.derivation.derivation import derive as derived
+from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
 from symnn.formats.registry import FORMATS
 from symnn.formats.tex import compile_pdf
 from symnn.io.errors import shorten
 from symnn.io.processes import open_file
+from symnn.notes.equations import told_of_lines
 from symnn.notes.labels import names
 from symnn.notes.options import NotesOptions
-from symnn.spec.reader import load_spec
 
 
 def derive(
@@ -47,16 +51,26 @@ def derive(
         raise mistake("--select", "names no equation", "write labels, such as delta_1,A_1")
     if launch and (output in (None, "-") or check):
         raise mistake("--open", "there is no file to open", "write one with -o FILE")
-    networks = [Network.from_spec(load_spec(source, notes)) for source in sources]
+    models = [model(source, notes) for source in sources]
+    lines = next((own for own in models if isinstance(own, Lines)), None)
+    if lines is not None and (kind == "ipynb" or layers is not None):
+        place = "--layers" if layers is not None else "--format"
+        raise mistake(place, "goes with a network of layers, not with lines")
     if layers is not None:
         if kind == "ipynb":
             raise mistake("--layers", "a notebook runs a module, which needs a number of layers")
-        networks = [general(network, layers) for network in networks]
+        models = [general(own, layers) for own in models if isinstance(own, Network)]
     printed = form.bare if fragment and form.bare else form.printed
 
-    def made(network: Network) -> str | bytes:
+    def made(own: Network | Lines) -> str | bytes:
+        options = _of_lines(own, notes, select) if isinstance(own, Lines) else _of_spec(own)
+        derivation = LinesDerivation(own) if isinstance(own, Lines) else derived(own)
+        text = printed(derivation, options)
+        return compile_pdf(text) if compiled and isinstance(text, str) else text
+
+    def _of_spec(network: Network) -> NotesOptions:
         chosen = network.spec.notes
-        options = NotesOptions(
+        return NotesOptions(
             notation=chosen.notation,
             layout=chosen.layout,
             detail=chosen.detail,
@@ -68,19 +82,30 @@ def derive(
             select=select,
             code=chosen.code,
         )
-        text = printed(derived(network), options)
-        return compile_pdf(text) if compiled and isinstance(text, str) else text
 
-    places = paths(networks, output, suffix)
+    places = paths([_stem(own) for own in models], output, suffix)
     products = [
-        Product(path, suffix, partial(made, network))
-        for network, path in zip(networks, places, strict=True)
+        Product(path, suffix, partial(made, own)) for own, path in zip(models, places, strict=True)
     ]
     found = deliver(products, check, force)
     for name in found["written"] if launch else ():
         if not open_file(name):
             raise mistake(shorten(name), "was written, but no application opens it")
     return tell(found, as_json, quiet)
+
+
+def _stem(own: Network | Lines) -> str:
+    """The name of its file in a folder, without the suffix."""
+    return own.title if isinstance(own, Lines) else own.spec.output.module
+
+
+def _of_lines(lines: Lines, notes: Mapping[str, Any], select: str) -> NotesOptions:
+    """The options of the command line, of lines; a mistake for one that only networks have."""
+    given = {name: value for name, value in notes.items() if value is not None}
+    try:
+        return told_of_lines(NotesOptions(**given, select=select))
+    except ValueError as error:
+        raise mistake(lines.name, str(error)) from None
 
 
 def _form(count: int, output: str | None, kind: str | None) -> tuple[str, str]:

@@ -49,7 +49,7 @@ def draw(
             name = shorten(network.spec.source)
             raise mistake(name, f"has no figure {figure!r}", NO_FIGURE[figure])
         drawings.append(drawing)
-    places = paths(networks, output, suffix)
+    places = paths([n.spec.output.module for n in networks], output, suffix)
     languages = [network.spec.notes.language for network in networks]
     products = [
         Product(path, suffix, partial(printed, each, suffix, fragment=fragment, language=language))

@@ -60,7 +60,7 @@ def generate(
     if chosen.needs is not None and not only and not check:
         chosen.needs()
     main = chosen.main
-    places = paths(networks, output, main)
+    places = paths([n.spec.output.module for n in networks], output, main)
     bases: list[Path | None] = [None] * len(networks)
     if output is None:
         own = [files_of(network) for network in networks]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from symnn.cli.streams import put, say
-from symnn.derivation.network import Network
 from symnn.io.errors import Problem, SpecError, shorten
 from symnn.io.exit_codes import FINE, STALE
 from symnn.io.files import absent, check_writable, read_text_limited, write_files
@@ -44,14 +43,14 @@ def is_folder(output: str) -> bool:
     return output.endswith("/") or os.path.isdir(output)
 
 
-def paths(networks: list[Network], output: str | None, suffix: str) -> list[Path | None]:
-    """Where each text goes; None is standard output."""
+def paths(names: Sequence[str], output: str | None, suffix: str) -> list[Path | None]:
+    """Where each text goes, by their names; None is standard output."""
     if output in (None, "-"):
-        return [None] * len(networks)
+        return [None] * len(names)
     assert output is not None
     if is_folder(output):
-        return [Path(output) / f"{n.spec.output.module}{suffix}" for n in networks]
-    if len(networks) > 1:
+        return [Path(output) / f"{name}{suffix}" for name in names]
+    if len(names) > 1:
         raise mistake("-o", "several specs need a folder", f"write {shorten(output)}/")
     return [Path(output)]
 

@@ -31,6 +31,11 @@ class Derivation(Gradients):
         self.network = network
         self.batch = derived(network.program)
 
+    @property
+    def stem(self) -> str:
+        """The name of the module."""
+        return self.network.spec.output.module
+
     @functools.cached_property
     def sample(self) -> Derived:
         """The sweep over one sample (N = 1)."""

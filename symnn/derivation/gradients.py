@@ -18,6 +18,11 @@ class Gradients:
     batch: Derived
 
     @property
+    def stem(self) -> str:
+        """What its files are called, without the suffix."""
+        raise NotImplementedError
+
+    @property
     def program(self) -> Program:
         """Forward lines, then those of the gradients."""
         return self.batch.program

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.sweeps import derived
@@ -24,6 +26,8 @@ class Lines:
     the line and what stands there.
     """
 
+    depth_letter = ""  # no number of layers is left open
+
     def __init__(self, text: str, name: str = "<lines>") -> None:
         self.name = name
         try:
@@ -32,6 +36,11 @@ class Lines:
             place = f"column {error.token.column}"
             problem = Problem(name, error.token.line, place, error.message, error.hint)
             raise SpecError([problem]) from None
+
+    @property
+    def title(self) -> str:
+        """The name of its file, without folder and suffix."""
+        return Path(self.name).stem if self.name.endswith(".lines") else "lines"
 
     @property
     def program(self) -> Program:
@@ -47,7 +56,7 @@ class Lines:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing and no mistake: reads that leave their range."""
-        return self.text.notes
+        return tuple(self.text.outside.values())
 
     def leaves(self, given: Mapping[str, Any]) -> dict[str, Array]:
         """Arrays for every leaf: those that are given, numbers of the text, masks of 1, noise of 0.
@@ -118,6 +127,17 @@ class LinesDerivation(Gradients):
         self.batch = derived(program, of, self.wrt)
         if lost := [name for name in self.wrt if name not in self.batch.names]:
             raise lines.mistake(f"{of} does not depend on {lost[0]}", path="wrt")
+
+    @property
+    def stem(self) -> str:
+        """The name of the lines."""
+        return self.lines.title
+
+    @property
+    def sizes(self) -> tuple[str, ...]:
+        """The sizes that are left open, N among them."""
+        every = (a.size for t in self.program.tensors.values() for a in t.axes)
+        return tuple(sorted({str(s) for size in every for s in sp.S(size).free_symbols}))
 
     def evaluate(self, given: Mapping[str, Any]) -> tuple[float, dict[str, Array]]:
         """The scalar, and its derivative by each tensor of ``wrt``, in float64.

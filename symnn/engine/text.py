@@ -63,7 +63,8 @@ class Text:
 
     initial: parameter -> how it starts, "zeros" or "normal(0.1)".  numbers: hyperparameter or
     state -> value; mask -> the share that is kept.  whole: tensor -> how many whole numbers, from
-    0, its values may be.  outputs: names.  notes: what is worth knowing and no mistake.
+    0, its values may be.  outputs: names.  outside: tensor -> what is said of its first read that
+    can leave its range, which is no mistake.
     """
 
     program: Program
@@ -71,7 +72,7 @@ class Text:
     numbers: Mapping[str, sp.Rational] = field(default_factory=dict)
     whole: Mapping[str, int] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    outside: Mapping[str, str] = field(default_factory=dict)
 
 
 def read(text: str, functions: Mapping[str, Any] | None = None) -> Program:
@@ -106,7 +107,7 @@ class _Reader:
         self.numbers: dict[str, sp.Rational] = {}
         self.whole: dict[str, int] = {}
         self.outputs: list[Token] = []
-        self.notes: dict[str, str] = {}  # tensor -> the first read that leaves its range
+        self.outside: dict[str, str] = {}
         self.scan: tuple[Axis, set[str]] | None = None  # its axis, and the tensors it computes
 
     def text(self) -> Text:
@@ -136,8 +137,7 @@ class _Reader:
             if token.text not in program.tensors:
                 raise token.fault(f"no equation computes {quoted(token.text)}")
         names = tuple(token.text for token in self.outputs)
-        notes = tuple(self.notes.values())
-        return Text(program, self.initial, self.numbers, self.whole, names, notes)
+        return Text(program, self.initial, self.numbers, self.whole, names, self.outside)
 
     def check_names(self) -> None:
         """dT and T_next belong to the derivatives and new values of every tensor T."""
@@ -675,9 +675,9 @@ class _Equation(Expressions):
             return
         if (high.is_negative) or (low - size).is_nonnegative:
             raise place.fault(f"{name} is read outside its range: {own.name} is 0 .. {size - 1}")
-        if name not in self.reader.notes:
+        if name not in self.reader.outside:
             text = f"line {place.line}: {name} is read at {index} of {own.name} = 0 .. {size - 1}"
-            self.reader.notes[name] = f"{text}; entries outside are 0"
+            self.reader.outside[name] = f"{text}; entries outside are 0"
 
     def extent(self, index: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         """The least and the largest value of a linear index."""

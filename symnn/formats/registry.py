@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from symnn.derivation.derivation import Derivation
+from symnn.derivation.gradients import Gradients
 from symnn.formats.beamer import frames
 from symnn.formats.html import page
 from symnn.formats.json import json_text
@@ -27,7 +28,7 @@ from symnn.targets.registry import generate
 
 
 def fragment(
-    derivation: Derivation, options: NotesOptions = DEFAULT, *, labels: bool = False
+    derivation: Gradients, options: NotesOptions = DEFAULT, *, labels: bool = False
 ) -> str:
     """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know.
 
@@ -39,7 +40,7 @@ def fragment(
     return latex_fragment(tell(derivation, options), labels, titles=not options.select)
 
 
-def fragment_to_input(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
+def fragment_to_input(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
     """The fragment for \\input in a document, with labels.
 
     In a narrow text a line may be loose, so that none runs off it with a formula; long
@@ -52,13 +53,13 @@ def fragment_to_input(derivation: Derivation, options: NotesOptions = DEFAULT) -
     return f"\\begingroup\n{settings}\n{text}\\par\n\\endgroup\n"
 
 
-Printer: TypeAlias = Callable[[Derivation, NotesOptions], str | bytes]
+Printer: TypeAlias = Callable[[Gradients, NotesOptions], str | bytes]
 
 
 def _told(printer: Callable[[Document], str]) -> Callable[..., str]:
     """The format that prints the notes as they are told."""
 
-    def printed(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
+    def printed(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
         return printer(tell(derivation, options))
 
     return printed
@@ -67,12 +68,12 @@ def _told(printer: Callable[[Document], str]) -> Callable[..., str]:
 document, github, qmd, objects = map(_told, (latex_document, markdown, quarto, json_text))
 
 
-def pdf(derivation: Derivation, options: NotesOptions = DEFAULT) -> bytes:
+def pdf(derivation: Gradients, options: NotesOptions = DEFAULT) -> bytes:
     """The LaTeX document as a PDF."""
     return compile_pdf(document(derivation, options))
 
 
-def html(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
+def html(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
     """The interactive page: every level of detail, that of the options first.
 
     The code is beside the equations in any case, not at the end.
@@ -83,14 +84,16 @@ def html(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     return page(told, options.detail)
 
 
-def ipynb(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
-    """A notebook of the notes and the module."""
+def ipynb(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """A notebook of the notes and the module; ValueError for lines, which have no module."""
+    if not isinstance(derivation, Derivation):
+        raise ValueError("a notebook runs a module, and lines have none yet")
     network = derivation.network
     notes = tell(derivation, options)
     return notebook(notes, network.spec.output.module, generate(network, "numpy"))
 
 
-def beamer(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
+def beamer(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
     """Slides, for the class beamer; they show no code and no ticks."""
     notes = tell(derivation, replace(options, ticks=False, code=False))
     program = Phrases(notes.language)("tex_program")
@@ -103,7 +106,7 @@ def beamer(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
     )
 
 
-def bare_frames(derivation: Derivation, options: NotesOptions = DEFAULT) -> str:
+def bare_frames(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
     """The frames alone, for a talk of one's own."""
     options = replace(options, figures=bool(options.figures), ticks=False, code=False)
     return "\n".join(frame for _, own in frames(tell(derivation, options)) for frame in own)
@@ -132,7 +135,7 @@ FORMATS: dict[str, Format] = {
 
 
 def save(
-    derivation: Derivation,
+    derivation: Gradients,
     path: Path,
     options: NotesOptions = DEFAULT,
     *,

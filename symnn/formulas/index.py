@@ -403,7 +403,8 @@ def line_formulas(
     """The two sides of a line in index notation."""
     axes = dict.fromkeys((*printed_axes(line, notation, layout), *line.axes))
     writer = Writer(notation, index_letters(tuple(axes), notation), layout)
-    plain = all(_bare(t, [a.symbol for a in axes]) for t in line.terms)
+    bound = [a.symbol for a in axes]
+    plain = not notation.from_zero and all(_bare(t, bound) for t in line.terms)
     terms = sorted(line.terms, key=is_decay)
     return writer.entry(line.lhs.entry), total(_term(t, writer, plain) for t in terms)
 

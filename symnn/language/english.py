@@ -37,6 +37,29 @@ ENGLISH: dict[str, str] = {
     "update": "Gradient descent",
     "update_states": "The update",
     "stable": "In floating point",
+    # lines of the user's own
+    "lines": "The equations",
+    "lines_says": "Each equation holds for all values of the indices on its left side, which count "
+    "from $0$.",
+    "lines_outside": "Where {names} is read outside its range, the entry is $0$.",
+    "lines_sweep": "The derivative of ${of}$ by a value is a sum over the equations that read it: "
+    "the derivative by what they compute, times that of their right side. So the sweep runs from "
+    "the last equation back.",
+    "lines_result": "Collected, these are the derivatives that were asked for:",
+    "lines_whole": "whole numbers below ${count}$",
+    "lines_input": "input",
+    "lines_target": "target",
+    "lines_sample_weight": "weights of the samples",
+    "lines_weights": "parameter",
+    "lines_bias": "bias",
+    "lines_gain": "gain",
+    "lines_table": "table",
+    "lines_state": "state, kept between steps",
+    "lines_mask": "mask",
+    "lines_noise": "standard normal numbers",
+    "lines_hyperparameter": "number",
+    "scan": "For ${t}$ in turn:",
+    "scan_over": "Then, for all indices at once:",
     "selected": "Selected equations",
     "code": "Equation and code",
     # the tutorial

@@ -60,6 +60,7 @@ class Notation:
 
     The rest is what a program says of it, see :meth:`of`.  sizes: the number of a layer's units,
     where it is a symbol -> the layer.  each: a sample's gradients are those of its own loss.
+    from_zero: whether all indices count from 0; else only those of lines that read beside an axis.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Notation:
     last: int = 0
     activations: Mapping[str, str] = field(default_factory=dict)
     each: bool = False
+    from_zero: bool = False
 
     # what a program says ------------------------------------------------------------------
 
@@ -100,6 +102,10 @@ class Notation:
     def labelled(self, layer: Callable[[int], str]) -> Notation:
         """The same letters with other layer labels: number -> "2", or "k+1" in general."""
         return replace(self, layer=layer)
+
+    def counting_from_zero(self) -> Notation:
+        """The same letters with all indices from 0, as lines have them."""
+        return replace(self, from_zero=True)
 
     def of(
         self,

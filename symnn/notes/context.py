@@ -40,6 +40,7 @@ class Context:
     method: how gradients are found.  numbers: the style of the worked example, or "none".
     figures: whether there are any.  fold: whether layers that are alike are told once.  ticks:
     whether lines are evaluated.  scalar: whether one input and one unit have no indices.
+    by_index: whether every line stands by entries.
     layer: that which is called k, for all that are alike; None: layers are called by their numbers.
     """
 
@@ -55,6 +56,7 @@ class Context:
     ticks: bool = False
     scalar: bool = False
     layer: int | None = None
+    by_index: bool = False
 
     # the derivation ----------------------------------------------------------------------
 

@@ -40,6 +40,8 @@ def formulas_of(context: Context, line: Line) -> Sides:
 
     Many penalties are one sum over the layers.
     """
+    if context.by_index:
+        return by_entries(context, line)
     decays = [t for t in line.terms if is_decay(t)] if line.lhs.name == "L" else []
     try:
         if len(decays) <= DEEP:

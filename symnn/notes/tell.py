@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from symnn.derivation.derivation import Derivation
+from symnn.derivation.gradients import Gradients
+from symnn.derivation.lines import LinesDerivation
 from symnn.derivation.network import Network
 from symnn.notation.books import NOTATIONS
 from symnn.notation.letters import with_symbols
@@ -13,6 +15,7 @@ from symnn.notation.notation import Notation
 from symnn.notes.code import with_codes
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Section, numbered
+from symnn.notes.equations import tell_lines
 from symnn.notes.labels import labelled, names, prefix_of, selected, unique
 from symnn.notes.links import symbols
 from symnn.notes.options import DEFAULT, NotesOptions
@@ -30,8 +33,12 @@ from symnn.notes.worked_example import small
 from symnn.notes.worked_numbers import Numbers, with_numbers
 
 
-def tell(derivation: Derivation, options: NotesOptions = DEFAULT) -> Document:
+def tell(derivation: Gradients, options: NotesOptions = DEFAULT) -> Document:
     """The notes of a derivation; ValueError for options that do not go together."""
+    if isinstance(derivation, LinesDerivation):
+        return tell_lines(derivation, options)
+    if not isinstance(derivation, Derivation):
+        raise TypeError(f"{type(derivation).__name__} has no notes")
     network, labels = derivation.network, names(options.select)
     tutorial = options.story == "tutorial" and options.detail != "answer"
     numbers = options.numbers or network.spec.notes.numbers

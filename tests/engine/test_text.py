@@ -213,7 +213,7 @@ def test_a_read_that_leaves_its_range_is_told_once() -> None:
     assert parse(text).notes == (
         "line 2: x is read at k + t - 1 of r = 0 .. 4; entries outside are 0",
     )
-    assert parse(text.replace("t<5]", "t<3]").replace("k-1", "k")).notes == ()
+    assert parse(text.replace("t<5]", "t<3]").replace("k-1", "k")).outside == {}
 
 
 def test_facts_are_drawn_and_looked_at() -> None:
