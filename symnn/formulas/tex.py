@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+from symnn.formulas.symbols import spelled
 from symnn.formulas.tree import (
     ATOM,
     MUL,
@@ -18,7 +21,9 @@ from symnn.formulas.tree import (
     Extreme,
     Formula,
     Fraction,
+    Glyph,
     Group,
+    Joined,
     Letter,
     Lettered,
     Listed,
@@ -27,14 +32,16 @@ from symnn.formulas.tree import (
     Norm,
     Number,
     Ones,
+    Operator,
     Power,
     Product,
     Root,
+    Scripts,
     Sum,
     Symbol,
-    Text,
     Transpose,
     core,
+    numeral,
     within,
 )
 from symnn.notation.notation import Notation
@@ -66,32 +73,36 @@ class Printer:
     def constant(self, f: Constant) -> str:
         return f.name
 
-    def letter(self, f: Letter) -> str:
+    def glyph(self, f: Glyph) -> str:
         return f.tex
 
-    def text(self, f: Text) -> str:
-        return f.tex
+    def letter(self, f: Letter) -> str:
+        return self.tex(f.shown)
 
     def symbol(self, f: Symbol) -> str:
-        below = [self.tight(i) for i in f.sub]
-        joint = "" if all(len(i) == 1 or i.endswith("'") for i in below) else ","
-        return self.notation.symbol(
-            f.name,
-            batch=f.batch,
-            sub=joint.join(below),
-            sup=",".join(map(self.tight, f.sup)),
-            component=f.component,
-            transposed=f.transposed,
+        return self.tex(spelled(f, self.notation))
+
+    def scripts(self, f: Scripts) -> str:
+        low, high = (
+            f"{sign}{{{joint.join(map(self.tight, parts))}}}" if parts else ""
+            for sign, joint, parts in (("_", ",", f.below), ("^", f.joint, f.above))
         )
+        return self.tex(f.base) + (high + low if f.above_first else low + high)
 
     def ones(self, f: Ones) -> str:
         return ONES + (f"^{{{self.notation.transpose}}}" if f.transposed else "")
 
     def tight(self, f: Formula) -> str:
-        """An index, without the spaces around signs."""
+        """What stands below or above a letter, without the spaces around signs."""
         return self.tex(f).replace(" ", "")
 
     # operations
+
+    def joined(self, f: Joined) -> str:
+        return f.sign.join(map(self.tex, f.items))
+
+    def operator(self, f: Operator) -> str:
+        return f"{f.sign} {self.tex(f.arg)}"
 
     def negative(self, f: Negative) -> str:
         return f"-{self.tex(f.arg)}"
@@ -106,12 +117,19 @@ class Printer:
 
     def product(self, f: Product) -> str:
         sign = KINDS.get(f.kind) or f" {self.notation.hadamard} "
-        return sign.join(map(self.tex, f.factors))
+        out = self.tex(f.factors[0])
+        for factor in f.factors[1:]:
+            # two numbers side by side would be one
+            dot = f.kind == "plain" and numeral(factor)
+            out += (KINDS["dot"] if dot else sign) + self.tex(factor)
+        return out
 
     def fraction(self, f: Fraction) -> str:
         if f.inline:
             return f"{self.tex(f.top)}/{self.tex(f.bottom)}"
-        return rf"\frac{{{self.tex(f.top)}}}{{{self.tex(f.bottom)}}}"
+        top = core(f.top)
+        top = replace(top, inline=True) if isinstance(top, Fraction) else f.top
+        return rf"\frac{{{self.tex(top)}}}{{{self.tex(f.bottom)}}}"
 
     def dots(self, f: Dots) -> str:
         return rf"\cdots {self.tex(f.arg)} \cdots"
@@ -143,17 +161,18 @@ class Printer:
         return self.between(f.arg, "V") + order + "^{2}" * f.squared
 
     def between(self, f: Formula, bar: str) -> str:
-        """A formula between bars."""
-        return rf"\l{bar}ert {self.tex(f)} \r{bar}ert"
+        """A formula between bars, which are as tall as it is."""
+        left, right = (r"\left", r"\right") if self.tall(f) else ("", "")
+        return rf"{left}\l{bar}ert {self.tex(f)} {right}\r{bar}ert"
 
     def apply(self, f: Apply) -> str:
-        return f.tex + self.tex(Group(f.arg))
+        return self.tex(f.symbol) + self.tex(Group(f.arg))
 
     def diagonal(self, f: Diagonal) -> str:
         return rf"\operatorname{{diag}}{self.tex(Group(f.arg))}" + "^{-1}" * f.inverse
 
     def condition(self, f: Condition) -> str:
-        return f"[{self.tex(f.left)} {f.sign} {self.tex(f.right)}]"
+        return self.brackets(f, ("[", "]"), f"{self.tex(f.left)} {f.sign} {self.tex(f.right)}")
 
     def bigsum(self, f: BigSum) -> str:
         low, high = self.tex(f.low), self.tex(f.high)
@@ -168,13 +187,25 @@ class Printer:
         return rf"\begin{{pmatrix}}{body}\end{{pmatrix}}"
 
     def group(self, f: Group) -> str:
-        left, right = "[]" if f.square else "()"
         text = self.tex(f.arg)
-        if self.stretched(f.arg) if f.square else self.tall(f.arg):
-            return rf"\left{left}{text}\right{right}"
+        if f.square:
+            return rf"\left[{text}\right]" if self.stretched(f.arg) else f"[{text}]"
+        alone = isinstance(core(f.arg), Matrix)  # which has brackets of its own
+        return text if alone else self.brackets(f.arg, ("(", ")"), text)
+
+    def brackets(self, f: Formula, pair: tuple[str, str], text: str) -> str:
+        """What is printed of a formula, in brackets that are as tall as it is."""
+        left, right = pair if not self.tall(f) else (rf"\left{pair[0]}", rf"\right{pair[1]}")
         return f"{left}{text}{right}"
 
     # what follows from the symbols
+
+    def spelled(self, f: Formula) -> Iterator[Formula]:
+        """It and everything within it, symbols as what they are made of."""
+        for part in f.walk():
+            yield part
+            if isinstance(part, Symbol):
+                yield from self.spelled(spelled(part, self.notation))
 
     def raised(self, f: Formula) -> bool:
         """Whether there is a superscript in a formula."""
@@ -183,9 +214,8 @@ class Printer:
             or (isinstance(part, Norm) and part.squared)
             or (isinstance(part, Diagonal) and part.inverse)
             or (isinstance(part, Ones) and part.transposed)
-            or (isinstance(part, Apply | Text) and "^" in part.tex)
-            or (isinstance(part, Symbol) and "^" in self.symbol(part))
-            for part in f.walk()
+            or (isinstance(part, Scripts) and part.above)
+            for part in self.spelled(f)
         )
 
     def operand(self, f: Formula) -> Formula:
@@ -214,9 +244,7 @@ class Printer:
         return any(
             isinstance(part, BigSum | Matrix | Listed)
             or (isinstance(part, Fraction) and not part.inline)
-            or (isinstance(part, Symbol) and self.notation.fraction(part.name, part.component))
-            or (isinstance(part, Text) and r"\frac" in part.tex)
-            for part in f.walk()
+            for part in self.spelled(f)
         )
 
     def stretched(self, f: Formula) -> bool:
@@ -226,33 +254,6 @@ class Printer:
         return any(map(self.tall, (*round_, *called)))
 
 
-class NumberPrinter(Printer):
-    """The same in numbers: a dot between two of them, and no brackets around a matrix."""
-
-    def between(self, f: Formula, bar: str) -> str:
-        return rf"\left\l{bar}ert {self.tex(f)} \right\r{bar}ert"
-
-    def product(self, f: Product) -> str:
-        if f.kind != "plain":
-            return super().product(f)
-        out = ""
-        for text in map(self.tex, f.factors):
-            numbers = out[-1:].isdigit() or out[-1:] == "}"
-            dot = r" \cdot " if numbers and text[:1].isdigit() else " "
-            out += dot + text if out else text
-        return out
-
-    def fraction(self, f: Fraction) -> str:
-        top = core(f.top)
-        return super().fraction(
-            replace(f, top=replace(top, inline=True)) if isinstance(top, Fraction) else f
-        )
-
-    def group(self, f: Group) -> str:
-        alone = not f.square and isinstance(core(f.arg), Matrix)
-        return self.tex(f.arg) if alone else super().group(f)
-
-    def condition(self, f: Condition) -> str:
-        text = super().condition(f)
-        matrix = any(isinstance(part, Matrix) for part in f.walk())
-        return rf"\left[{text[1:-1]}\right]" if matrix else text
+def symbol_tex(notation: Notation, name: str, **how: Any) -> str:
+    """A tensor's symbol as TeX; how: the fields of a Symbol."""
+    return Printer(notation).tex(Symbol(name, **how))

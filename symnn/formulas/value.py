@@ -132,6 +132,8 @@ class _Values:
         return np.abs(self.value(f.arg))
 
     def apply(self, f: Apply) -> Any:
+        if f.function is None:
+            raise NoValueError("no value for a function that is no row of the table")
         return apply(f.function, self.value(f.arg))
 
     def condition(self, f: Condition) -> Any:

@@ -11,17 +11,18 @@ from symnn.engine.lower import Lowered, lower_line
 from symnn.engine.stabilise import softmaxes
 from symnn.formulas.index import is_decay, printed_axes, softmax
 from symnn.formulas.matrix import MatrixWriter
-from symnn.formulas.tex import Printer
+from symnn.formulas.tex import Printer, symbol_tex
 from symnn.formulas.tree import (
     ADD,
     ONE,
+    Apply,
     BigSum,
     Dots,
     Formula,
+    Glyph,
     Letter,
     Lettered,
     Symbol,
-    Text,
     front_of,
     signed,
     total,
@@ -29,7 +30,7 @@ from symnn.formulas.tree import (
 )
 from symnn.notation.notation import Notation
 
-SAMPLE = Letter(sp.Symbol("i", integer=True), "i")  # of the sums over samples
+SAMPLE = Letter(sp.Symbol("i", integer=True), Glyph("i"))  # of the sums over samples
 DEEP = 4  # layers that are written out; deeper networks are printed with dots
 
 
@@ -77,7 +78,7 @@ def names(tensors: Iterable[Tensor], notation: Notation) -> str:
     """A_{1}, A_{2}, b_{1}, b_{2}, with dots where there are many."""
     groups: dict[str, list[str]] = {}
     for t in tensors:
-        groups.setdefault(t.letter, []).append(notation.symbol(t.name))
+        groups.setdefault(t.letter, []).append(symbol_tex(notation, t.name))
     return ", ".join(", ".join(shortened(group)) for group in groups.values())
 
 
@@ -91,9 +92,9 @@ def loss_formula(program: Program, output: str, mean: bool, notation: Notation) 
 
     program: of one sample; its loss is summed over the samples, and divided by N if ``mean``.
     """
-    left = rf"{notation.symbol('L')}({names(program.leaves_of('parameter'), notation)})"
+    left = rf"{symbol_tex(notation, 'L')}({names(program.leaves_of('parameter'), notation)})"
     x, y = (Symbol(name, sup=(SAMPLE,)) for name in ("x", "y"))
-    f = Text(f"F({Printer(notation).tex(x)})")
+    f = Apply(None, Glyph("F"), x)
     lines = {n: line for n, line in inlined(program).items() if n != output}
     writer = MatrixWriter(notation, "sample", (), lines, {output: f, "y": y})
     return left, writer.print.tex(_summed(program.line("L"), writer, scale(mean)))
@@ -110,7 +111,7 @@ def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> Formula:
             continue
         negative, front = writer.coefficient(low.coefficient * c)
         body = within(writer.term(Lowered(sp.S.One, low.factors, low.axes)), ADD + 1)
-        count = Letter(SAMPLES, writer.notation.count)
+        count = Letter(SAMPLES, Glyph(writer.notation.count))
         found.append(signed(negative, front_of(front, BigSum(SAMPLE, ONE, count, body))))
     if len(decays) > DEEP:
         found.append(penalty(line, decays, writer.notation))
@@ -125,7 +126,7 @@ def penalty(line: Line, decays: Sequence[Term], notation: Notation) -> Formula:
     (low,) = lower_line(Line(line.lhs, (decays[1],)), "sample", ())
     negative, front = writer.coefficient(low.coefficient)
     body = within(writer.term(Lowered(sp.S.One, low.factors, low.axes)), ADD + 1)
-    found = BigSum(Letter(sp.Symbol(k, integer=True), k), ONE, Text(last), body)
+    found = BigSum(Letter(sp.Symbol(k, integer=True), Glyph(k)), ONE, Glyph(last), body)
     return signed(negative, Lettered(front_of(front, found), general))
 
 

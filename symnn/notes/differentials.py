@@ -10,6 +10,7 @@ from dataclasses import replace
 from symnn.engine.diff import slope
 from symnn.engine.ir import Line, Tensor, Term, entries, indices_of, name_of
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.tex import Printer
 from symnn.notes.context import Context, read_names
 from symnn.notes.document import Row
 from symnn.notes.rows import Group, derivation_rows
@@ -56,7 +57,7 @@ def _paired(context: Context, group: Group) -> list[Row]:
     dt = Tensor(f"{t.name}_change", t.axes)
 
     def d(name: str) -> str:
-        return rf"\mathrm{{d}} {context.letter(name)}"
+        return Printer(context.notation).tex(context.change(name))
 
     def bar(y: str) -> str:
         return context.letter(context.sweep.names[y], inline=True)
@@ -64,7 +65,7 @@ def _paired(context: Context, group: Group) -> list[Row]:
     def moved(y: str) -> str:
         """dy, in terms of dt."""
         own = differential(forward.line(y), t, dt)
-        return with_change(context, own, dt.name, d(t.name))
+        return with_change(context, own, dt.name, context.change(t.name))
 
     def right(line: Line) -> str:
         return matrix_sides(line, context.notation, context.layout)[1]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection
 from typing import TypeAlias
 
 from symnn.engine.ir import Tensor
+from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tree import Glyph
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Row
@@ -55,10 +57,10 @@ def _row(t: Tensor, gradient: bool) -> str:
 def _written(name: str, notation: Notation) -> set[str]:
     """A tensor's symbol as it may be written: an array or an entry, of one sample or of all."""
     return {
-        notation.symbol(name, batch=batch, sub=sub, sup=sup, transposed=turned)
+        symbol_tex(notation, name, batch=batch, sub=sub, sup=sup, transposed=turned)
         for batch in (False, True)
-        for sub in ("", INDEX)
-        for sup in ("", INDEX)
+        for sub in ((), (Glyph(INDEX),))
+        for sup in ((), (Glyph(INDEX),))
         for turned in (False, True)
     }
 

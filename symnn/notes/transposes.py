@@ -10,7 +10,8 @@ from symnn.engine.lower import in_layout
 from symnn.formulas.index import Writer, index_letters, printed_axes
 from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import tensor_shape, times
-from symnn.formulas.tree import Text
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import ATOM, Formula, Operator, Product, core, within
 from symnn.notes.context import Context
 from symnn.notes.document import Box
 from symnn.notes.rows import Group
@@ -77,7 +78,7 @@ class _Account:
         letters = index_letters(tuple(dict.fromkeys((*first, *self.z.axes))), notation)
         writer = Writer(notation, letters, layout)
         over = [a for a in self.z.axes if a not in self.own.axes]
-        sums = "".join(rf"\sum_{{{letters[a.symbol]}}} " for a in over)
+        sums = "".join(rf"\sum_{{{writer.print.tex(letters[a.symbol])}}} " for a in over)
         words = {"z": self.z, "A": self.A, "a": self.a, "d": self.gradient}
         texts = {word: writer.tex(t.entry) for word, t in words.items()}
         left = writer.tex(Tensor(self.back.lhs.name, self.own.axes).entry)
@@ -87,12 +88,12 @@ class _Account:
         return self.context.say(phrase, **texts, left=left, right=right, rest=rest)
 
     def _by_differential(self) -> str:
-        change = rf"\mathrm{{d}} {self.letter(self.own)}"
+        tex, change = Printer(self.context.notation).tex, self.context.change(self.own.name)
         line = Line(self.z, (self.product,))
         moved = with_change(self.context, line, self.own.name, change)
         d = self.letter(self.gradient)
-        first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
-        texts = (first, pairing(d, moved), pairing(self.right, change))
+        first = pairing(d, tex(self.context.change(self.z.name)))
+        texts = (first, pairing(d, moved), pairing(self.right, tex(change)))
         loss = self.context.loss_letter(self.back.lhs)
         phrase, pairings = f"why_differential{self.also}", " = ".join(texts)
         return self.context.say(phrase, own=self.letter(self.own), loss=loss, pairings=pairings)
@@ -113,15 +114,22 @@ def pairing(left: str, right: str) -> str:
     return rf"\langle {left}, {right} \rangle"
 
 
-def with_change(context: Context, line: Line, name: str, change: str) -> str:
-    """The right side of a line in which a tensor of this name stands for dA, written ``change``.
-
-    It is in brackets before another matrix, or it might be d(A a).
-    """
+def with_change(context: Context, line: Line, name: str, change: Formula) -> str:
+    """The right side of a line in which a tensor of this name stands for dA, written ``change``."""
     notation, layout = context.notation, context.layout
     axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
-    writer = MatrixWriter(notation, layout, axes, symbols={name: Text(change)})
-    return writer.print.tex(writer.line(line)).replace(f"{change} ", f"({change}) ")
+    writer = MatrixWriter(notation, layout, axes, symbols={name: change})
+    return writer.print.tex(_apart(writer.line(line)))
+
+
+def _apart(f: Formula) -> Formula:
+    """The same with dA in brackets before another matrix: else it might be d(A a)."""
+    f = f.mapped(_apart)
+    if not isinstance(f, Product):
+        return f
+    *before, last = f.factors
+    before = [within(g, ATOM) if isinstance(core(g), Operator) else g for g in before]
+    return replace(f, factors=(*before, last))
 
 
 def transposed(context: Context, tex: str) -> bool:

@@ -19,7 +19,8 @@ from symnn.engine.ir import Line
 from symnn.formulas.breaking import room
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.numbers import Style, in_numbers, result
-from symnn.formulas.tex import Printer
+from symnn.formulas.tex import Printer, symbol_tex
+from symnn.formulas.tree import Number
 from symnn.formulas.width import visible
 from symnn.notes.context import Context
 from symnn.notes.document import Block, Row, Section, Table
@@ -121,14 +122,14 @@ class Numbers:
         else:
             return ""
         about, text = self.number(abs(change))
-        sub = str(at + 1)
+        sub = (Number(str(at + 1)),)
         return context.say(
             "nudge_rises" if change > 0 else "nudge_falls",
-            z=context.notation.symbol(name, sub=sub),
+            z=symbol_tex(context.notation, name, sub=sub),
             by=str(float(by)),
             about=about,
             change=text,
-            delta=context.notation.symbol(context.sweep.names[name], sub=sub, inline=True),
+            delta=symbol_tex(context.notation, context.sweep.names[name], sub=sub, inline=True),
         )
 
     def after(self) -> str:

@@ -16,6 +16,7 @@ from symnn.api import Derivation
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.engine.evaluate import evaluate
 from symnn.formats.registry import html
+from symnn.formulas.tex import symbol_tex
 from symnn.io.errors import SpecError
 from symnn.language.chinese import CHINESE
 from symnn.notation.books import LAYOUTS, NOTATIONS
@@ -99,7 +100,7 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
     for t in program.tensors.values():
         value = matrix(t, arrays[t.name], context.notation, "sample")
         for turned in (False, True) if t.axes else (False,):
-            key = context.notation.symbol(t.name, transposed=turned)
+            key = symbol_tex(context.notation, t.name, transposed=turned)
             symbols[key] = value.T if turned else value
     symbols[f"n_{{{n}}}"] = symbols["n_{n}"]
     printed = set()
@@ -116,7 +117,7 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
             assert np.allclose(found, want, rtol=1e-6), f"{left} = {right} for k = {k}"
             printed.add(texts[0])
     parameters = own.network.parameters
-    assert {context.notation.symbol(own.sample.names[name]) for name in parameters} <= printed
+    assert {symbol_tex(context.notation, own.sample.names[name]) for name in parameters} <= printed
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

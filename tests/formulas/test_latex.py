@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.latex_grammar import FUNCTIONS, SAMPLES, holds, matrix, named, slope
+from support.latex_grammar import FUNCTIONS, SAMPLES, applied_tex, holds, matrix, named, slope
 
 import symnn
 from symnn.engine.evaluate import evaluate
@@ -19,6 +19,7 @@ from symnn.formats import registry as notes
 from symnn.formats import tex
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.shapes import line_shapes
+from symnn.formulas.tex import symbol_tex
 from symnn.formulas.whole import batch_product
 from symnn.language.options import DETAILS
 from symnn.nn.losses import LOSSES
@@ -72,7 +73,7 @@ def check(d, layout, notation=AFFINE, draw=drawn):
     for name, f in told.activations.items():
         source = "z" + name[1:]
         for order in range(3):
-            key = notation.applied(f.row.name, f.row.tex, source, r"\prime" * order)
+            key = applied_tex(notation, f.row, source, order)
             functions[key] = slope(FUNCTIONS[f.row.tex], order)
     missing = []
     steps = [s.after for s in sweep.steps if (s.after.lhs.of or "L") in (sweep.of, "L")]
@@ -168,11 +169,11 @@ def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
         scale = SAMPLES if batch and t.role == "gradient" and mean else 1
         for turned in (False, True) if t.axes else (False,):
             value = matrix(t, arrays[t.name] * scale, sums, "columns")
-            key = sums.symbol(t.name, batch=batch, transposed=turned)
+            key = symbol_tex(sums, t.name, batch=batch, transposed=turned)
             if not t.name.endswith("_next"):
                 symbols[key] = value.T if turned else value
         if t.role == "gradient" and not batch:
-            symbols[sample.symbol(t.name)] = matrix(t, arrays[t.name], sample, "columns")
+            symbols[symbol_tex(sample, t.name)] = matrix(t, arrays[t.name], sample, "columns")
     for name, line in d.batch.gradients.items():
         if line.lhs.axes and line.lhs.axes[0].name != "n":
             text = batch_product(line, mean, sums, "columns")
@@ -185,7 +186,7 @@ def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
         for name in read_names(line):  # the steps of an optimizer are taken in order
             if name.endswith("_next"):
                 t = d.program.tensors[name]
-                symbols[sample.symbol(name)] = matrix(t, arrays[name], sums, "columns")
+                symbols[symbol_tex(sample, name)] = matrix(t, arrays[name], sums, "columns")
         assert holds(text, symbols, line, want), f"{line}\n{text}"
 
 

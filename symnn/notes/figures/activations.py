@@ -14,6 +14,7 @@ from symnn.drawing.drawing import Canvas, Drawing, Label, Path
 from symnn.engine.evaluate import Evaluator
 from symnn.engine.functions import A, Function, X, found_derivative, function_class
 from symnn.engine.ir import Line, Tensor, Term, axis
+from symnn.formulas.tex import symbol_tex
 from symnn.notes.context import Context, functions
 from symnn.notes.figures.abbreviate import measure, titled
 from symnn.notes.figures.plot import Plot, ticks
@@ -35,7 +36,7 @@ def activations(context: Context, rows: Sequence[Function] | None = None) -> Dra
         return None
     canvas = Canvas()
     columns = 2 if max(measure(f"${row.tex}$") for row in rows) < 2 else 1
-    x = f"${context.notation.symbol('x')}$"
+    x = f"${symbol_tex(context.notation, 'x')}$"
     for k, row in enumerate(rows):
         across, down = k % columns, k // columns
         _panel(canvas, (across * (WIDTH + 1.7), -down * (HEIGHT + 1.9)), row, x)

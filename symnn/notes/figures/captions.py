@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symnn.drawing.drawing import Drawing
+from symnn.formulas.tex import symbol_tex
 from symnn.notes.context import Context
 from symnn.notes.document import Figure
 from symnn.notes.figures.activations import activations, bound, steepest, used
@@ -28,7 +29,7 @@ def captioned(context: Context, name: str) -> list[tuple[Drawing, str]]:
             return _activations(context)
         case "descent":
             found = descent(context)
-            loss, eta = (context.notation.symbol(n) for n in ("L", "eta"))
+            loss, eta = (symbol_tex(context.notation, n) for n in ("L", "eta"))
             return [(found, context.say("figure_descent", loss=loss, eta=eta))] if found else []
     raise KeyError(name)
 

@@ -19,6 +19,7 @@ from symnn.derivation.network import Network
 from symnn.drawing.drawing import Canvas, Drawing, Label, Path
 from symnn.engine.complex_step import draw
 from symnn.engine.evaluate import evaluate
+from symnn.formulas.tex import symbol_tex
 from symnn.notes.context import Context
 from symnn.notes.figures.abbreviate import titled
 from symnn.notes.figures.plot import Plot, ticks
@@ -56,7 +57,7 @@ def descent(context: Context) -> Drawing | None:
     room = start - bottom
     low, high = bottom - 0.35 * room, max(start, float(profile.losses.max())) + 0.05 * room
     plot = Plot(canvas, (0.0, 0.0), (WIDTH, HEIGHT), (0.0, end), (low, high))
-    loss, eta, theta = (context.notation.symbol(n) for n in ("L", "eta", "theta"))
+    loss, eta, theta = (symbol_tex(context.notation, n) for n in ("L", "eta", "theta"))
     names = f"${eta}$", rf"${loss}({theta} - {eta} g)$"
     plot.axes(ticks(0.0, end), ticks(max(low, min(bottom, 0.0)), high), names)
     reach = min((start - low) / profile.slope, end)

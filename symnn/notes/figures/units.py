@@ -6,6 +6,8 @@ from symnn.derivation.network import Network
 from symnn.drawing.drawing import Canvas, Drawing, Label, Node, Path
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tree import Number
 from symnn.formulas.whole import inlined
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
@@ -71,8 +73,10 @@ class _Columns:
         numbers: list[int | None] = list(range(1, size + 1))
         if size > MANY:
             numbers = [1, 2, None, size]
-        symbol = self.notation.symbol
-        return [None if n is None else f"${symbol(tensor, sub=str(n))}$" for n in numbers]
+        return [None if n is None else f"${self._letter(tensor, n)}$" for n in numbers]
+
+    def _letter(self, tensor: str, number: int) -> str:
+        return symbol_tex(self.notation, tensor, sub=(Number(str(number)),))
 
     def _shown(self, k: int) -> str:
         """The tensor that a column shows: the activation, before any dropout."""
@@ -92,7 +96,7 @@ class _Columns:
 
     def _formulas(self, k: int) -> list[str]:
         """The forward lines of a layer, softmax in one piece unless they are told by entries."""
-        x = f"${self.notation.symbol('x')}$"
+        x = f"${symbol_tex(self.notation, 'x')}$"
         lines = self.layers.get(k, [])
         whole = [self.lines[line.lhs.name] for line in lines if line.why not in SOFTMAX_PARTS]
         try:
@@ -119,7 +123,7 @@ class _Columns:
         ]
         middle, top = (before[0].x + x) / 2, self.height / 2 + self.radius + 0.1
         names = [f"A_{k}", f"b_{k}"]
-        letters = [self.notation.symbol(n) for n in names if n in self.program.tensors]
+        letters = [symbol_tex(self.notation, n) for n in names if n in self.program.tensors]
         text = r",\, ".join(letters)
         self.canvas.add(Label(middle, top, f"${text}$", "accent"))
         return self._column(k, x, nodes)

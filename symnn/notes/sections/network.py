@@ -12,6 +12,7 @@ from symnn.engine.stabilise import softmaxes
 from symnn.formulas.index import Writer
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.shapes import tensor_shape
+from symnn.formulas.symbols import applied
 from symnn.formulas.whole import nested
 from symnn.notes.context import Context, by_layer, functions
 from symnn.notes.document import Block, Equations, Paragraph, Row, Section, Table, shown
@@ -176,6 +177,8 @@ def _activation_letters(context: Context) -> Iterator[Row]:
     writer = Writer(context.notation, {})
     for at, count, told in context.stretches([(k, f.row.name) for k, f in found]):
         k, f = found[at]
-        letter = told.notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
+        letter = writer.print.tex(
+            applied(told.notation, f.row.name, f.row.tex, name_of(f.args[0]), 0)
+        )
         span = context.span(k, found[at + count - 1][0]) if count > 1 else ""
         yield Row(f"{letter}({writer.tex(X)})", writer.tex(f.func(X)), span, free=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from symnn.checking.evidence import words
+from symnn.formulas.tex import symbol_tex
 from symnn.formulas.whole import DEEP
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
@@ -18,7 +19,7 @@ def result_section(context: Context) -> Section:
     lines.sort(key=lambda pair: program.tensors[pair[0]].role == "parameter")
     parameters = context.forward.leaves_of("parameter")
     letters = ", ".join(elided([context.letter(sweep.names[t.name]) for t in parameters]))
-    nabla, vector = rf"\nabla {context.notation.symbol('L')}", rf"\left( {letters} \right)"
+    nabla, vector = rf"\nabla {symbol_tex(context.notation, 'L')}", rf"\left( {letters} \right)"
     blocks = (
         Paragraph(say("result_says")),
         Equations(tuple(folded_rows(context, [line for _, line in lines]))),

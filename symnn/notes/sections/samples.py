@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from symnn.formulas.index import is_decay, line_sides
 from symnn.formulas.matrix import NoMatrixFormError
+from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tree import Glyph
 from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
@@ -27,7 +29,7 @@ def samples_section(context: Context) -> Section:
         if deep and layer != 2:
             continue
         left, right = _sides(context, t.name, notation, each)
-        first = notation.labelled(lambda _: "0").symbol("a_2")
+        first = symbol_tex(notation.labelled(lambda _: "0"), "a_2")
         reason = context.say("layers_all", first=first) if deep else ""
         label = f"samples-{context.label(context.sweep.names[t.name])}"
         others = range(1, depth + 1) if deep else ()
@@ -40,14 +42,14 @@ def samples_section(context: Context) -> Section:
 def _said(context: Context, error: str, notation: Notation, each: Notation) -> str:
     """That the samples stand side by side, at the example of the errors of a layer."""
     say, mean = context.say, context.network.mean_loss
-    stack = [each.symbol(error, sup=sup) for sup in ("1", notation.count)]
+    stack = [symbol_tex(each, error, sup=(Glyph(n),)) for n in ("1", notation.count)]
     matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
     penalty = any(map(is_decay, context.forward.line("L").terms))
     return say(
         "sum_of_samples",
         mean=say("mean" if mean else "sum"),
         once=say("penalty_once") if penalty and not mean else "",
-        stacked=f"${notation.symbol(error, batch=True)} = {matrix}$",
+        stacked=f"${symbol_tex(notation, error, batch=True)} = {matrix}$",
     )
 
 
@@ -61,7 +63,7 @@ def _sides(context: Context, name: str, notation: Notation, each: Notation) -> t
     except NoMatrixFormError:
         sums = derivation.mean_last if mean else derivation.batch
         return line_sides(sums.gradients[name], notation)
-    return each.symbol(one.lhs.name), f"{total} = {many}"
+    return symbol_tex(each, one.lhs.name), f"{total} = {many}"
 
 
 def _layers_alike(context: Context) -> bool:

@@ -15,6 +15,8 @@ from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.network import Network
 from symnn.engine.ir import Tensor, name_of
 from symnn.formulas.index import Writer, index_letters, line_sides
+from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tree import Glyph
 from symnn.formulas.whole import nested
 from symnn.nn.layers import Dense
 from symnn.notation.notation import Notation
@@ -75,7 +77,7 @@ def _layer(model: Context) -> Iterator[Block]:
     say, bare = model.say, _bare(model)
     line, notation = model.forward.line("z_1"), bare.notation
     tensors = {name: model.forward.tensors[name] for name in ("z_1", "A_1", "x", "b_1")}
-    letters = {name[0]: notation.symbol(name) for name in tensors}
+    letters = {name[0]: symbol_tex(notation, name) for name in tensors}
     yield Paragraph(say("tut_layer_says", A=letters["A"], b=letters["b"]))
     yield Equations((Row(*sides(bare, line)),))
     yield Paragraph(say("tut_layer_entry"))
@@ -89,7 +91,7 @@ def _layer(model: Context) -> Iterator[Block]:
 def _written_out(t: Tensor, notation: Notation) -> str:
     """All entries of a tensor, in brackets."""
     count = max(int(a.size) for a in t.axes)
-    writer = Writer(notation, {sp.Integer(k): str(k + 1) for k in range(count)})
+    writer = Writer(notation, {sp.Integer(k): Glyph(str(k + 1)) for k in range(count)})
     rows, columns = [*(int(a.size) for a in t.axes), 1][:2]
     indices = [[(i, j)[: len(t.axes)] for j in range(columns)] for i in range(rows)]
     cells = [[writer.tex(t[index]) for index in row] for row in indices]
@@ -134,7 +136,7 @@ def _smallest(context: Context) -> Iterator[Block]:
 def _step(context: Context) -> Iterator[Block]:
     """L(θ − ηg) ≈ L(θ) − η‖g‖²."""
     say, notation = context.say, context.notation
-    loss, eta = (notation.symbol(n) for n in ("L", "eta"))
+    loss, eta = (symbol_tex(notation, n) for n in ("L", "eta"))
     top = notation.transpose
     at = rf"{loss}(\theta)"
     yield Paragraph(say("tut_step_says"))
@@ -160,9 +162,9 @@ def _chain(model: Context) -> Iterator[Block]:
     z = writer.tex(tensors["z_2"].entry)
     weight = writer.tex(next(e for e in line.reads if name_of(e) == "A_2"))
     yield Paragraph(say("tut_chain_says", a=a, z=z))
-    loss, over = notation.symbol("L"), term.over[0]
+    loss, over = symbol_tex(notation, "L"), term.over[0]
     paths = (
-        rf"\sum_{{{letters[over.symbol]}=1}}^{{{over.size}}} "
+        rf"\sum_{{{writer.print.tex(letters[over.symbol])}=1}}^{{{over.size}}} "
         rf"\frac{{\partial {loss}}}{{\partial {z}}} \, \frac{{\partial {z}}}{{\partial {a}}}"
     )
     right = line_sides(line, notation)[1]
