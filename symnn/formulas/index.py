@@ -140,13 +140,17 @@ class Writer:
         self.indices = indices
         self.print = Printer(notation)
 
+    def formula(self, f: sp.Expr) -> Formula:
+        """The expression as a formula, case distinctions as brackets."""
+        return self.expression(with_brackets(f))
+
     def tex(self, f: sp.Expr) -> str:
-        """The expression as LaTeX."""
-        return self.print.tex(self.expression(with_brackets(f)))
+        """The same as LaTeX."""
+        return self.print.tex(self.formula(f))
 
     def sum_of(self, terms: Iterable[sp.Expr]) -> str:
         """The sum of expressions as LaTeX, in this order."""
-        return self.print.tex(total(self.expression(with_brackets(f)) for f in terms))
+        return self.print.tex(total(map(self.formula, terms)))
 
     def entry(self, e: sp.Expr) -> Formula:
         """z_1[n, j1] as z_{1,i}^{(n)}."""
@@ -211,7 +215,7 @@ class Writer:
             return Constant(r"\pi" if f is sp.pi else "e")
         raise ValueError(f"no LaTeX for {f}")
 
-    def condition(self, c: sp.Basic) -> Formula:
+    def condition(self, c: sp.Basic) -> Condition:
         """A comparison in brackets."""
         left, right = map(self.expression, c.args)
         return Condition(left, RELATIONS[type(c)], right)

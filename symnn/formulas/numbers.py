@@ -220,7 +220,7 @@ class NumberWriter(MatrixWriter):
 
 def in_numbers(
     line: Line, notation: Notation, values: Callable[[str], Any], style: Style
-) -> tuple[str, bool]:
+) -> tuple[Formula, bool]:
     """The right side of a line in numbers, and whether they are exact.
 
     NoMatrixFormError where the line has no matrix form.
@@ -228,12 +228,12 @@ def in_numbers(
     own = printed_axes(line, notation, "sample")
     axes = in_layout([a.symbol for a in own], "sample")
     writer = NumberWriter(notation, axes, values, style)
-    return writer.print.tex(writer.line(line)), writer.exact
+    return writer.line(line), writer.exact
 
 
 def result(
     tensor: Tensor, notation: Notation, values: Callable[[str], Any], style: Style
-) -> tuple[str, bool]:
+) -> tuple[Formula, bool]:
     """The value of a tensor, and whether it is exact."""
     writer = NumberWriter(notation, (), values, style)
-    return writer.print.tex(writer.tensor(tensor.name)), writer.exact
+    return writer.tensor(tensor.name), writer.exact

@@ -8,7 +8,7 @@ like; printers add none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import sympy as sp
 
@@ -29,7 +29,7 @@ class Formula:
     @property
     def parts(self) -> Iterator[Formula]:
         """The formulas that it is made of, in order."""
-        pending: list[object] = [getattr(self, field.name) for field in fields(self)]
+        pending: list[object] = [getattr(self, f.name) for f in fields(self)]
         while pending:
             value = pending.pop(0)
             if isinstance(value, Formula):
@@ -45,7 +45,7 @@ class Formula:
                 return tuple(map(changed, value))
             return change(value) if isinstance(value, Formula) else value
 
-        return type(self)(*(changed(getattr(self, field.name)) for field in fields(self)))
+        return type(self)(*(changed(getattr(self, f.name)) for f in fields(self)))
 
     def walk(self) -> Iterator[Formula]:
         """It and everything within it, from left to right."""
@@ -55,6 +55,13 @@ class Formula:
 
 
 # leaves ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Words(Formula):
+    """Words of a language within a formula."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -304,11 +311,34 @@ class Lettered(Formula):
     """A formula in the letters of another notation, such as those of a layer in general."""
 
     arg: Formula
-    notation: Notation
+    notation: Notation = field(compare=False)
 
     @property
     def binding(self) -> int:
         return self.arg.binding
+
+
+@dataclass(frozen=True)
+class Chain(Formula):
+    """Formulas with relations between them, a = b = c.  It has no value."""
+
+    items: tuple[Formula, ...]
+    signs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cases(Formula):
+    """Values, each with the words and the condition under which it holds."""
+
+    rows: tuple[tuple[Formula, Formula], ...]
+
+
+@dataclass(frozen=True)
+class Pairing(Formula):
+    """The sum of the products of entries."""
+
+    left: Formula
+    right: Formula
 
 
 @dataclass(frozen=True)
@@ -331,6 +361,27 @@ class Group(Formula):
 
     arg: Formula
     square: bool = False
+
+
+@dataclass(frozen=True)
+class Half(Formula):
+    """What stands within brackets and on one line, where it is continued on another.
+
+    left, right: the brackets that stand on this line.  tall: whether they are as what they hold.
+    """
+
+    left: str
+    arg: Formula
+    right: str
+    tall: bool
+
+
+@dataclass(frozen=True)
+class Continued(Formula):
+    """What begins a line with the sign before which another line was broken."""
+
+    sign: str
+    arg: Formula
 
 
 # of all others it is ATOM, or depends on what they hold

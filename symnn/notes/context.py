@@ -25,8 +25,9 @@ from symnn.engine.ir import (
 from symnn.engine.repeats import runs, signature
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
-from symnn.formulas.tex import ONES, Printer, symbol_tex
-from symnn.formulas.tree import Formula, Operator, Symbol
+from symnn.formulas.printing import ONES
+from symnn.formulas.tex import Printer, symbol_tex
+from symnn.formulas.tree import Formula, Glyph, Group, Operator, Product, Symbol
 from symnn.formulas.whole import of_sample
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
@@ -212,14 +213,19 @@ class Context:
         """The same as TeX."""
         return Printer(notation or self.notation).tex(self.symbol(name, inline))
 
+    def tex(self, f: Formula) -> str:
+        """A formula as TeX."""
+        return Printer(self.notation).tex(f)
+
     def change(self, name: str) -> Formula:
         """A change of a tensor, dA."""
         return Operator(r"\mathrm{d}", self.symbol(name))
 
-    def loss_letter(self, gradient: Tensor) -> str:
+    def loss(self, gradient: Tensor) -> Formula:
         """What is differentiated: L, or (N L)."""
-        loss = symbol_tex(self.notation, "L")
-        return f"({self.notation.count} {loss})" if gradient.of not in (None, "L") else loss
+        loss = Symbol("L")
+        scaled = gradient.of not in (None, "L")
+        return Group(Product((Glyph(self.notation.count), loss))) if scaled else loss
 
     def loss_of(self, name: str) -> str:
         """What is differentiated by ``name`` in the sweep: L, or N L."""

@@ -8,10 +8,19 @@ from dataclasses import replace
 from symnn.engine.ir import Line, Tensor, Term, entries, name_of
 from symnn.engine.lower import in_layout
 from symnn.formulas.index import Writer, index_letters, printed_axes
-from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
+from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_formulas
 from symnn.formulas.shapes import tensor_shape, times
-from symnn.formulas.tex import Printer
-from symnn.formulas.tree import ATOM, Formula, Operator, Product, core, within
+from symnn.formulas.tree import (
+    ATOM,
+    Chain,
+    Formula,
+    Operator,
+    Pairing,
+    Product,
+    Transpose,
+    core,
+    within,
+)
 from symnn.notes.context import Context
 from symnn.notes.document import Box
 from symnn.notes.rows import Group
@@ -35,7 +44,7 @@ def why_transposed(
             rest = tuple(t for t in chain.terms if t is not term)
             try:
                 account = _Account(context, forward, back, rest)
-                wanted = account.kind not in told and transposed(context, account.right)
+                wanted = account.kind not in told and transposed(account.right)
                 return (account.kind, account.box()) if wanted else None
             except NoMatrixFormError:
                 return None
@@ -61,12 +70,13 @@ class _Account:
         self.kind = "weights" if back.lhs.wrt == self.A.name else "error"
         weights = self.kind == "weights"
         self.own, self.other = (self.A, self.a) if weights else (self.a, self.A)
-        self.right = matrix_sides(back, context.notation, context.layout)[1]
+        self.right = matrix_formulas(back, context.notation, context.layout)[1]
+        self.product_tex = context.tex(self.right)
 
     def box(self) -> Box:
         """The question, and the three accounts."""
         texts = (self._by_entry(), self._by_differential(), self._by_shape())
-        return Box(self.context.say(f"why_{self.kind}", product=self.right), texts)
+        return Box(self.context.say(f"why_{self.kind}", product=self.product_tex), texts)
 
     def letter(self, t: Tensor) -> str:
         """A tensor's symbol, of a gradient within a sentence."""
@@ -88,15 +98,17 @@ class _Account:
         return self.context.say(phrase, **texts, left=left, right=right, rest=rest)
 
     def _by_differential(self) -> str:
-        tex, change = Printer(self.context.notation).tex, self.context.change(self.own.name)
-        line = Line(self.z, (self.product,))
-        moved = with_change(self.context, line, self.own.name, change)
-        d = self.letter(self.gradient)
-        first = pairing(d, tex(self.context.change(self.z.name)))
-        texts = (first, pairing(d, moved), pairing(self.right, tex(change)))
-        loss = self.context.loss_letter(self.back.lhs)
-        phrase, pairings = f"why_differential{self.also}", " = ".join(texts)
-        return self.context.say(phrase, own=self.letter(self.own), loss=loss, pairings=pairings)
+        context, change = self.context, self.context.change(self.own.name)
+        moved = with_change(context, Line(self.z, (self.product,)), self.own.name, change)
+        d = context.symbol(self.gradient.name, inline=True)
+        first = Pairing(d, context.change(self.z.name))
+        pairings = Chain((first, Pairing(d, moved), Pairing(self.right, change)), ("=", "="))
+        return context.say(
+            f"why_differential{self.also}",
+            own=self.letter(self.own),
+            loss=context.tex(context.loss(self.back.lhs)),
+            pairings=context.tex(pairings),
+        )
 
     def _by_shape(self) -> str:
         def shaped(t: Tensor) -> str:
@@ -104,22 +116,15 @@ class _Account:
             return self.context.say("shaped", letter=self.letter(t), shape=shape)
 
         own, d, other = map(shaped, (self.own, self.gradient, self.other))
-        return self.context.say("why_shape", own=own, d=d, other=other, product=self.right)
+        return self.context.say("why_shape", own=own, d=d, other=other, product=self.product_tex)
 
 
-def pairing(left: str, right: str) -> str:
-    """The sum of the products of entries."""
-    if r"\frac" in left + right:
-        return rf"\left\langle {left}, {right} \right\rangle"
-    return rf"\langle {left}, {right} \rangle"
-
-
-def with_change(context: Context, line: Line, name: str, change: Formula) -> str:
+def with_change(context: Context, line: Line, name: str, change: Formula) -> Formula:
     """The right side of a line in which a tensor of this name stands for dA, written ``change``."""
     notation, layout = context.notation, context.layout
     axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
     writer = MatrixWriter(notation, layout, axes, symbols={name: change})
-    return writer.print.tex(_apart(writer.line(line)))
+    return _apart(writer.line(line))
 
 
 def _apart(f: Formula) -> Formula:
@@ -132,6 +137,8 @@ def _apart(f: Formula) -> Formula:
     return replace(f, factors=(*before, last))
 
 
-def transposed(context: Context, tex: str) -> bool:
+def transposed(f: Formula) -> bool:
     """Whether a formula is printed with a transpose."""
-    return f"{context.notation.transpose}}}" in tex
+    return any(
+        isinstance(part, Transpose) or getattr(part, "transposed", False) for part in f.walk()
+    )

@@ -58,11 +58,11 @@ def rows(kind: str, detail: str) -> list[tuple[str, str, str, str]]:
             if not isinstance(block, Equations):
                 continue
             for row in block.rows:
-                left = row.left or left
+                left = row.sides[0] or left
                 span = SPAN.search(row.reason)
                 ends = span.groups() if span else (first, last)
                 if ends[0] or "k" not in left:
-                    found.append((left, row.right, *ends))
+                    found.append((left, row.sides[1], *ends))
     return found
 
 
@@ -134,7 +134,7 @@ def test_nothing_tells_how_long_the_network_is_that_was_folded(notation: str, la
                 for section in notes.sections
                 for block in section.blocks
                 for text in (
-                    [f"{row.left} {row.right} {row.shape}" for row in block.rows]
+                    [f"{row.sides[0]} {row.sides[1]} {row.shape}" for row in block.rows]
                     if isinstance(block, Equations)
                     else [block.text]
                     if isinstance(block, Paragraph) and not block.small

@@ -17,9 +17,9 @@ from symnn.engine.functions import ACTIVATIONS
 from symnn.engine.stabilise import stabilise
 from symnn.formats import registry as notes
 from symnn.formats import tex
-from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas, matrix_sides
 from symnn.formulas.shapes import line_shapes
-from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tex import Printer, symbol_tex
 from symnn.formulas.whole import batch_product
 from symnn.language.options import DETAILS
 from symnn.nn.losses import LOSSES
@@ -82,14 +82,15 @@ def check(d, layout, notation=AFFINE, draw=drawn):
         if sweep.of != "L" and line.lhs.of == sweep.of and line.lhs.wrt in parameters:
             continue  # what is told is the gradient of L
         try:
-            left, text = matrix_sides(line, notation, layout)
+            sides = matrix_formulas(line, notation, layout)
         except NoMatrixFormError:
             missing.append(line.lhs.name)
             continue
+        left, text = map(Printer(notation).tex, sides)
         products = []
         where = f"{line}\n{left} = {text}"
         assert holds(text, symbols, line, symbols[left], functions, products), where
-        shapes = line_shapes(line, notation, layout)
+        shapes = line_shapes(line, sides, notation)
         if shapes is None:
             assert symbols[left].shape == (1, 1), where
             continue
@@ -176,7 +177,7 @@ def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
             symbols[symbol_tex(sample, t.name)] = matrix(t, arrays[t.name], sample, "columns")
     for name, line in d.batch.gradients.items():
         if line.lhs.axes and line.lhs.axes[0].name != "n":
-            text = batch_product(line, mean, sums, "columns")
+            text = Printer(sums).tex(batch_product(line, mean, sums, "columns"))
             want = matrix(line.lhs, arrays[line.lhs.name], sums, "columns")
             # the line of the batch holds the 1/N of dL/dz already; here it stands in front
             assert holds(text, symbols, line, want), f"{name} = {text}"

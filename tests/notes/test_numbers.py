@@ -67,7 +67,7 @@ def numbers(net: symnn.Network, style: str, digits: int, notation: str = "affine
 
 def chain(rows: list[Any]) -> list[tuple[str, str]]:
     """The relations of a line and what stands after each."""
-    text = " ".join(f"{row.relation} {row.right}" for row in rows)
+    text = " ".join(f"{row.relation} {row.sides[1]}" for row in rows)
     parts = SIGN.split(" " + text.replace(r"\leftarrow", "=", 1))
     return list(zip(parts[1::2], parts[2::2], strict=True))
 

@@ -10,8 +10,8 @@ from symnn.notes.context import Context
 from symnn.notes.document import Figure
 from symnn.notes.figures.activations import activations, bound, steepest, used
 from symnn.notes.figures.descent import descent
-from symnn.notes.figures.graph import DOTS, graph
-from symnn.notes.figures.units import network
+from symnn.notes.figures.graph import HIDDEN, graph
+from symnn.notes.figures.units import DOTS, VERTICAL, network
 
 PANELS = 4  # activations in one figure
 
@@ -23,7 +23,7 @@ def captioned(context: Context, name: str) -> list[tuple[Drawing, str]]:
             return _network(context)
         case "graph":
             drawing = graph(context)
-            dots = any(node.name == DOTS for node in drawing.nodes)
+            dots = any(node.name == HIDDEN for node in drawing.nodes)
             return [(drawing, _sentences(context, "figure_graph", figure_layers=dots))]
         case "activation":
             return _activations(context)
@@ -51,7 +51,7 @@ def _sentences(context: Context, first: str, **more: bool) -> str:
 def _network(context: Context) -> list[tuple[Drawing, str]]:
     drawing = network(context)
     texts = [label.text for label in drawing.labels]
-    units, layers = r"$\vdots$" in texts, r"$\cdots$" in texts
+    units, layers = VERTICAL in texts, DOTS in texts
     biases = len(context.network.parameters) - context.depth
     phrase = {0: "figure_network_edges", context.depth: "figure_network"}
     first = phrase.get(biases, "figure_network_biases")

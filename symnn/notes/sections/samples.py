@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symnn.formulas.index import is_decay, line_sides
+from symnn.formulas.index import is_decay, line_formulas
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.tex import symbol_tex
-from symnn.formulas.tree import Glyph
+from symnn.formulas.tree import Chain, Formula, Glyph, Lettered, Symbol
 from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
@@ -34,7 +34,7 @@ def samples_section(context: Context) -> Section:
         label = f"samples-{context.label(context.sweep.names[t.name])}"
         others = range(1, depth + 1) if deep else ()
         layers = [layer, *(k for k in others if k != layer)]
-        rows += alike(context, [Row(left, right, reason, result=True, label=label)], layers)
+        rows += alike(context, [Row(left, right, each, reason, result=True, label=label)], layers)
     said = Paragraph(_said(context, f"dz_{2 if deep else depth}", notation, each))
     return Section(context.say("samples"), (said, Equations(tuple(rows))))
 
@@ -53,7 +53,9 @@ def _said(context: Context, error: str, notation: Notation, each: Notation) -> s
     )
 
 
-def _sides(context: Context, name: str, notation: Notation, each: Notation) -> tuple[str, str]:
+def _sides(
+    context: Context, name: str, notation: Notation, each: Notation
+) -> tuple[Formula, Formula]:
     """The gradient of a parameter over all samples; by entries where it has no matrix form."""
     derivation, sweep, mean = context.derivation, context.sweep, context.network.mean_loss
     one = sweep.gradients[name]
@@ -62,8 +64,9 @@ def _sides(context: Context, name: str, notation: Notation, each: Notation) -> t
         many = batch_product(derivation.batch.gradients[name], mean, notation, "columns")
     except NoMatrixFormError:
         sums = derivation.mean_last if mean else derivation.batch
-        return line_sides(sums.gradients[name], notation)
-    return symbol_tex(each, one.lhs.name), f"{total} = {many}"
+        left, right = line_formulas(sums.gradients[name], notation)
+        return Lettered(left, notation), Lettered(right, notation)
+    return Symbol(one.lhs.name), Chain((total, Lettered(many, notation)), ("=",))
 
 
 def _layers_alike(context: Context) -> bool:
