@@ -32,7 +32,7 @@ from symnn.notes.context import Context
 from symnn.notes.figures import FIGURES, captioned
 from symnn.notes.figures.activations import bound, steepest
 from symnn.notes.figures.descent import found_profile
-from symnn.notes.figures.graph import DOTS
+from symnn.notes.figures.graph import HIDDEN
 from symnn.notes.options import NotesOptions
 
 HOSTILE = "</title><script>alert(1)</script> \\input{/etc/passwd} & $x$ %"
@@ -125,7 +125,7 @@ def test_arrows_lead_back_to_every_parameter(name: str, layout: str) -> None:
     reached = {path.target for path in drawing.paths if path.kind == "backward"}
     assert shown <= reached
     if name == "deep":
-        assert DOTS in {node.name for node in drawing.nodes} and {"A_1", "b_20"} <= shown
+        assert HIDDEN in {node.name for node in drawing.nodes} and {"A_1", "b_20"} <= shown
     else:
         assert shown == set(net.parameters)
 
@@ -135,7 +135,7 @@ def test_the_arrows_are_the_reads_of_the_lines(name: str) -> None:
     context = equations(NETWORKS[name]())
     drawing = FIGURES["graph"](context)
     assert drawing is not None
-    shown = {node.name for node in drawing.nodes} - {DOTS}
+    shown = {node.name for node in drawing.nodes} - {HIDDEN}
     reads = {(name_of(e), line.lhs.name) for line in context.forward.lines for e in line.reads}
     forward = {(p.source, p.target) for p in drawing.paths if p.kind in ("forward", "feed")}
     backward = {(p.source, p.target) for p in drawing.paths if p.kind == "backward"}
