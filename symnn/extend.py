@@ -18,7 +18,7 @@ A format turns the notes of a derivation into text.  ``symnn guide new-format`` 
 
     tell       a derivation and the options of ``symnn derive`` -> its Document
     Document   what the notes say: sections of paragraphs, tables, figures and equations
-    Row        a line of an equation: left, relation, right, reason, label, whether it is a result
+    Row        a line of an equation: its sides, relation, reason, label, whether it is a result
     Format     the suffix of a format's files, and the function from a derivation and its options
     FORMATS    the name of a format -> its row
 

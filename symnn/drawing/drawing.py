@@ -1,8 +1,7 @@
 """The data of a figure: circles, paths and texts with coordinates, printed by TikZ and by SVG.
 
-Coordinates are centimetres, x to the right and y upwards.  Texts are words with mathematics
-between ``$`` signs, in the TeX of the notation.  What a shape looks like is its kind, a row of
-NODES, PATHS or INKS; a printer knows the rows, and nothing of networks.
+Coordinates are centimetres, x to the right and y upwards.  What a shape looks like is its kind,
+a row of NODES, PATHS or INKS; a printer knows the rows, and nothing of networks.
 """
 
 from __future__ import annotations
@@ -12,6 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
+from symnn.drawing.mathtext import Text
+
+NOTHING = Text()
 Point: TypeAlias = tuple[float, float]
 
 # the inks: on white paper, and on dark
@@ -73,7 +75,7 @@ class Node:
     x: float
     y: float
     radius: float
-    text: str = ""
+    text: Text = NOTHING
     kind: str = "value"
     name: str = ""
 
@@ -104,7 +106,7 @@ class Label:
 
     x: float
     y: float
-    text: str
+    text: Text
     ink: str = "ink"
     size: str = "normal"
     anchor: str = "middle"

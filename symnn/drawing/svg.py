@@ -13,7 +13,7 @@ import math
 from markupsafe import escape
 
 from symnn.drawing.drawing import INKS, NODES, PATHS, SIZES, Drawing, Label, Node, Path, Point
-from symnn.drawing.mathtext import Run, runs
+from symnn.drawing.mathtext import SCRIPT, Run
 from symnn.drawing.tikz import number
 
 UNIT = 40  # of a centimetre
@@ -148,7 +148,7 @@ def _text(point: Point, label: Label) -> str:
     x, y = _flip(point)
     ink = f' class="{label.ink}"' if label.ink != "ink" else ""
     place = f'x="{number(x)}" y="{number(y + 0.3 * size)}" font-size="{number(size)}"'
-    body = "".join(_spans(runs(label.text), size))
+    body = "".join(_spans(label.text.runs, size))
     return f'<text{ink} {place} text-anchor="{label.anchor}" xml:space="preserve">{body}</text>'
 
 
@@ -170,7 +170,7 @@ def _spans(parts: tuple[Run, ...], size: float) -> list[str]:
         height = rise
 
     for run in parts:
-        rise, kind = _RISE[run.level], _CLASSES[run.font]
+        rise, kind = _RISE[run.level] + SCRIPT * _RISE[run.inner], _CLASSES[run.font]
         put(run.text, kind, run.scale, rise, shift - before * run.stacked)
         before, shift = run.width, 0.0
         if run.mark:  # over the middle of the letter, and over its top

@@ -50,7 +50,7 @@ def _node(node: Node) -> str:
         f"draw={PREFIX}{kind.stroke}, fill={PREFIX}{kind.fill}, line width={number(kind.width)}pt, "
         f"text={PREFIX}ink, font={_FONTS['normal']}"
     )
-    return rf"\node[{options}] at {_at((node.x, node.y))} {{{node.text}}};"
+    return rf"\node[{options}] at {_at((node.x, node.y))} {{{node.text.tex}}};"
 
 
 def _path(path: Path) -> str:
@@ -75,4 +75,4 @@ def _label(label: Label) -> str:
         f"inner sep=0pt, text={PREFIX}{label.ink}, font={_FONTS[label.size]}"
         + _ANCHORS[label.anchor]
     )
-    return rf"\node[{options}] at {_at((label.x, label.y))} {{{label.text}\strut}};"
+    return rf"\node[{options}] at {_at((label.x, label.y))} {{{label.text.tex}\strut}};"

@@ -8,14 +8,15 @@ the frame is scaled down to it.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
 from symnn.drawing.tikz import tikz
+from symnn.formats.tex import said_width
 from symnn.formats.visitor import Visitor
-from symnn.formulas.breaking import broken, fitted
-from symnn.formulas.width import visible
+from symnn.formulas.breaking import fitted
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import BigSum, Cases, Formula, Glyph, Joined, Matrix
 from symnn.notes.document import (
     Box,
     Document,
@@ -148,23 +149,27 @@ def _together(rows: tuple[Row, ...]) -> list[list[Item]]:
 def _by_line(row: Row) -> list[Item]:
     """A row, or its lines if it is taller than a frame."""
     whole = _row(row)
-    first, *others = broken(row.right, RIGHT)
+    first, *others = row.broken(RIGHT)
     if whole.height <= LINES or not others:
         return [whole]
-    *between, last = (Row("", rf"\quad {{}}{line}", relation="") for line in others)
+    indent = Glyph(r"\quad {}")
+    *between, last = (
+        Row(None, Joined((indent, line)), row.notation, relation="") for line in others
+    )
     lines = (replace(row, right=first, reason=""), *between, replace(last, reason=row.reason))
     return [_row(line) for line in lines]
 
 
 def _row(row: Row) -> Item:
     """A row of the array of equations; ``@@`` is where its step stands."""
-    left = rf"\uncover<@@->{{$\displaystyle {row.left}$}}" if row.left else ""
-    parts = broken(row.right, RIGHT)
+    left = rf"\uncover<@@->{{$\displaystyle {row.sides[0]}$}}" if row.left else ""
+    lines, tex = row.broken(RIGHT), Printer(row.notation)
+    parts = list(map(tex.tex, lines))
     rights = [rf"\uncover<@@->{{$\displaystyle {{}}{row.relation} {parts[0]}$}}"]
     rights += [rf"\uncover<@@->{{\quad$\displaystyle {part}$}}" for part in parts[1:]]
-    height = sum(_height(part) for part in parts)
+    height = sum(_height(line, tex) for line in lines)
     reason = rf"\raggedright\leavevmode\uncover<@@->{{\footnotesize {row.reason}}}"
-    wide = len(parts) > 1 or visible(row.left) + visible(row.right) > BESIDE
+    wide = len(parts) > 1 or row.width(row.left) + row.width(row.right) > BESIDE
     if not wide and row.reason:
         height = max(height, 0.85 * _lines(row.reason, REASON) + 0.3)
         return Item(rf"{left} & {rights[0]} & {reason}", height, row=True)
@@ -177,19 +182,18 @@ def _row(row: Row) -> Item:
 
 def _lines(text: str, width: int = TEXT) -> int:
     """About how many lines a text with formulas fills."""
-    return math.ceil(visible(text.replace("$", "")) * 1.2 / width)
+    return math.ceil(said_width(text) * 1.2 / width)
 
 
-def _height(tex: str) -> float:
+def _height(f: Formula, printer: Printer) -> float:
     """About how many lines high a displayed formula is."""
-    if matrices := re.findall(r"\\begin\{[a-z]+\}(.*?)\\end", tex):
-        rows: int = max(m.count(r"\\") for m in matrices) + 1
-        return (1.4 if r"\frac" in "".join(matrices) else 1.2) * rows + 0.6
-    if r"\sum" in tex:
+    parts = list(printer.spelled(f))
+    if tables := [part for part in parts if isinstance(part, Matrix | Cases)]:
+        rows = max(len(table.rows) for table in tables)
+        return (1.4 if any(map(printer.fractions, tables)) else 1.2) * rows + 0.6
+    if any(isinstance(part, BigSum) for part in parts):
         return 2.6
-    if re.search(r"\\frac\{[^{}]*(\{[^{}]*)*\\frac", tex):
-        return 3.2  # one fraction within another
-    return 2.2 if r"\frac" in tex else 1.4
+    return (1.4, 2.2, 3.2)[min(2, printer.fractions(f))]
 
 
 def _frame(title: str, items: list[Item]) -> str:

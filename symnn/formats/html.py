@@ -22,7 +22,6 @@ from markupsafe import Markup
 from symnn.drawing.svg import style, svg
 from symnn.formats.visitor import ObjectVisitor
 from symnn.formats.worksheet import Worksheet
-from symnn.formulas.width import visible
 from symnn.io.templating import folder, render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import Document, Equations, Figure, Row, Table
@@ -150,11 +149,12 @@ class _Blocks(ObjectVisitor):
 
 def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
     """A row; sheet: that which asks for it, if one does."""
+    left, right = row.sides
     return {
-        "long": visible(row.left) > LONG,
-        "left": rf"\displaystyle {row.left}" if row.left else "",
+        "long": row.width(row.left) > LONG,
+        "left": rf"\displaystyle {left}" if left else "",
         "relation": f"{{}} {row.relation} {{}}",
-        "right": rf"\displaystyle {row.right}",
+        "right": rf"\displaystyle {right}",
         "reason": words(row.reason),
         "kept": words(sheet.kept(row)) if sheet else [],
         "hints": [words(hint) for hint in sheet.hints(row)] if sheet else [],

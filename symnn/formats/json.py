@@ -55,7 +55,8 @@ class _Objects(ObjectVisitor):
 
 
 def _row(row: Row) -> dict[str, Any]:
-    sides = {"left": row.left, "relation": row.relation, "right": row.right}
+    left, right = row.sides
+    sides = {"left": left, "relation": row.relation, "right": right}
     names = {"label": row.label or row.repeats, "labels": list(row.labels)}
     known = {"shape": row.shape, "checked": row.checked, "code": row.code}
     return {**sides, "reason": row.reason, "result": row.result, **names, **known}

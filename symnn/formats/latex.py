@@ -8,10 +8,10 @@ from itertools import zip_longest
 from typing import Any
 
 from symnn.drawing.tikz import tikz
-from symnn.formats.tex import breakable, escape, in_fandol
+from symnn.formats.tex import breakable, escape, in_fandol, said_width
 from symnn.formats.visitor import ObjectVisitor, Visitor
-from symnn.formulas.breaking import broken, fitted, room
-from symnn.formulas.width import visible
+from symnn.formulas.breaking import fitted, room
+from symnn.formulas.tex import Printer
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
@@ -24,7 +24,7 @@ from symnn.notes.document import (
     Row,
     Table,
 )
-from symnn.notes.links import linker
+from symnn.notes.links import Links
 
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
 NARROW = 49  # characters of a right side
@@ -55,7 +55,7 @@ class _Blocks(ObjectVisitor):
 
     def __init__(self, notes: Document) -> None:
         self.prefix = notes.prefix
-        self.link = linker(notes, r"\symbollink{%s}{%s}")
+        self.links = Links(notes)
 
     def visit_table(self, block: Table) -> dict[str, Any]:
         pairs = zip_longest(block.rows, block.names, fillvalue="")
@@ -78,10 +78,10 @@ class _Blocks(ObjectVisitor):
     def row(self, row: Row) -> dict[str, Any]:
         """A row; its symbols lead elsewhere, never to itself."""
         places = [f"eq:{self.prefix}{label}" for label in row.labels]
-        parts = broken(row.right, room(row.left))
+        tex = self.links.printer(row, places, r"\symbollink{%s}{%s}").tex
         return {
-            "left": self.link(row.left, row, places),
-            "right": [self.link(part, row, places) for part in parts],
+            "left": tex(row.left) if row.left else "",
+            "right": list(map(tex, row.broken(room(row.width(row.left))))),
             "relation": row.relation,
             "reason": row.reason,
             "result": row.result,
@@ -145,7 +145,10 @@ def figure(block: Figure) -> str:
 
 def beside(row: Row) -> dict[str, Any]:
     """An equation and its code, side by side if both are short."""
-    wide = max(map(len, row.code.split("\n"))) > CODE or visible(row.tex) > EQUATION
+    wide = (
+        max(map(len, row.code.split("\n"))) > CODE
+        or row.width(row.left) + row.width(row.right) + 2 > EQUATION
+    )
     return {"equation": row.tex, "code": typed(row.code), "wide": wide}
 
 
@@ -165,14 +168,14 @@ def align(rows: tuple[Row, ...], prefix: str = "") -> str:
     lines = []
     numbered = any(row.label for row in rows) and bool(prefix)
     sides_and_reasons = (
-        [row.left for row in rows],
-        [part for row in rows for part in _parts(row)],
-        [row.reason.replace("$", "") for row in rows],
+        [row.width(row.left) for row in rows],
+        [row.width(part) for row in rows for part in row.broken(_narrow(row))],
+        [said_width(row.reason) for row in rows],
     )
-    below = bool(prefix) and sum(max(map(visible, t)) for t in sides_and_reasons) > BEHIND
+    below = bool(prefix) and sum(map(max, sides_and_reasons)) > BEHIND
     for row in rows:
-        *parts, last = _parts(row) if prefix else (row.right,)
-        sides = f"{row.left} &{row.relation} "
+        *parts, last = _parts(row) if prefix else (row.sides[1],)
+        sides = f"{row.sides[0]} &{row.relation} "
         for part in parts:
             lines.append(sides + part + r" \notag" * numbered)
             sides = "& "
@@ -193,13 +196,18 @@ def _parts(row: Row) -> tuple[str, ...]:
 
     What cannot be broken, such as a matrix of many digits, is set in smaller letters.
     """
-    limit = room(row.left, NARROW)
+    limit = _narrow(row)
     parts: list[str] = []
-    for line in broken(row.right, limit):
-        part = _smaller(line, limit / visible(line))
-        indented = bool(parts) and part == line  # what fills the room is not
+    for line in row.broken(limit):
+        tex = Printer(row.notation).tex(line)
+        part = _smaller(tex, limit / row.width(line))
+        indented = bool(parts) and part == tex  # what fills the room is not
         parts.append(r"\quad " * indented + part)
     return tuple(parts)
+
+
+def _narrow(row: Row) -> int:
+    return room(row.width(row.left), NARROW)
 
 
 def _smaller(tex: str, scale: float) -> str:

@@ -142,7 +142,8 @@ def aligned(rows: Sequence[Row]) -> str:
         shape = rf"{{\scriptstyle {row.shape}}}" if row.shape else ""
         last = rf"{shape}\ \checkmark" if row.checked else shape
         cells = [_words(row.reason), last] if last else [_words(row.reason)] if row.reason else []
-        line = f"{row.left} &{row.relation} {row.right}"
+        left, right = row.sides
+        line = f"{left} &{row.relation} {right}"
         lines.append(line + "".join(rf" &\qquad& {cell}" for cell in cells))
     body = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"

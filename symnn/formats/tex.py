@@ -44,6 +44,13 @@ _SPECIAL = {
 }
 
 
+# a command of a formula in a sentence is about as wide as a letter, but for these
+_COMMAND = re.compile(r"\\(?:[A-Za-z]+|,)")
+_NOTHING = (r"\left", r"\right", r"\,", r"\mathrm", r"\mathbf", r"\operatorname", r"\text")
+_NAMES = ("log", "exp", "max", "tanh", "sinh", "cosh", "sin", "cos", "arctan")
+WIDE = {**dict.fromkeys(_NOTHING, ""), **{rf"\{name}": name for name in _NAMES}}
+
+
 class TexError(UserError):
     """TeX is not there, or failed; ``hint`` is the way out."""
 
@@ -96,6 +103,12 @@ def _escaped(c: str) -> str:
 
 
 _NOT_IN_T1 = frozenset("ĀāĈĉĊċĒēĔĕĖėĜĝĠġĢģĤĥĨĩĪīĬĭĮįĴĵĶķĻļŅņŌōŎŏŖŗŜŝŦŧŨũŪūŬŭŲųŴŵŶŷſ")
+
+
+def said_width(text: str) -> int:
+    """About how many characters of a line a sentence fills; its formulas are TeX."""
+    words = _COMMAND.sub(lambda found: WIDE.get(found[0], "x"), text.replace("$", ""))
+    return len(re.sub(r"[{}\s_^]", "", words)) + len(re.findall(r" [-+=x] ", words))
 
 
 def compile_pdf(tex: str) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from symnn.language.phrases import Phrases
 from symnn.notes.document import Document, Row
-from symnn.notes.links import finder
+from symnn.notes.links import Links
 
 
 class Worksheet:
@@ -12,7 +12,7 @@ class Worksheet:
 
     def __init__(self, notes: Document) -> None:
         self.say = Phrases(notes.language)
-        self.symbols = finder(notes)
+        self.links = Links(notes)
 
     def kept(self, row: Row) -> str:
         """The reason without what gives the answer away."""
@@ -23,7 +23,8 @@ class Worksheet:
         say, found = self.say, []
         if row.shape:
             found.append(say("hint_shape", shape=row.shape))
-        if symbols := self.symbols(row.right):
+        symbols = dict.fromkeys(self.links.known(row.right, row.notation))
+        if symbols:
             listed = say("join_items").join(f"${symbol}$" for symbol in symbols)
             found.append(say("hint_symbols", symbols=listed))
         return [*found, *filter(tells, self._reasons(row))]

@@ -29,6 +29,7 @@ from symnn.engine.ir import (
     name_of,
 )
 from symnn.engine.lower import ordered_terms, primitive, reading_order
+from symnn.formulas.symbols import applied
 from symnn.formulas.tex import Printer
 from symnn.formulas.tree import (
     ATOM,
@@ -44,13 +45,16 @@ from symnn.formulas.tree import (
     Extreme,
     Formula,
     Fraction,
+    Glyph,
     Group,
+    Joined,
     Letter,
     Negative,
     Number,
     Power,
     Product,
     Root,
+    Scripts,
     Symbol,
     front_of,
     signed,
@@ -129,22 +133,24 @@ FUNCTIONS[softmax] = r"\mathrm{softmax}"
 class Writer:
     """Scalar expressions as formulas; ``entry`` says how an entry of a tensor is written."""
 
-    printer: type[Printer] = Printer
-
     def __init__(
-        self, notation: Notation, indices: Mapping[sp.Symbol, str], layout: str = "sample"
+        self, notation: Notation, indices: Mapping[sp.Symbol, Formula], layout: str = "sample"
     ) -> None:
         self.notation, self.layout = notation, layout
         self.indices = indices
-        self.print = self.printer(notation)
+        self.print = Printer(notation)
+
+    def formula(self, f: sp.Expr) -> Formula:
+        """The expression as a formula, case distinctions as brackets."""
+        return self.expression(with_brackets(f))
 
     def tex(self, f: sp.Expr) -> str:
-        """The expression as LaTeX."""
-        return self.print.tex(self.expression(with_brackets(f)))
+        """The same as LaTeX."""
+        return self.print.tex(self.formula(f))
 
     def sum_of(self, terms: Iterable[sp.Expr]) -> str:
         """The sum of expressions as LaTeX, in this order."""
-        return self.print.tex(total(self.expression(with_brackets(f)) for f in terms))
+        return self.print.tex(total(map(self.formula, terms)))
 
     def entry(self, e: sp.Expr) -> Formula:
         """z_1[n, j1] as z_{1,i}^{(n)}."""
@@ -174,8 +180,9 @@ class Writer:
         if isinstance(index, sp.Symbol):
             if index in self.notation.sizes:
                 layer = self.notation.layer(self.notation.sizes[index])
-                return Letter(index, f"n_{{{layer}}}")
-            return Letter(index, self.notation.count if index == SAMPLES else index_name(index))
+                return Letter(index, Scripts(Glyph("n"), (Glyph(layer),)))
+            count = Glyph(self.notation.count)
+            return Letter(index, count if index == SAMPLES else index_name(index))
         return self.expression(index)
 
     def expression(self, f: sp.Expr) -> Formula:
@@ -208,7 +215,7 @@ class Writer:
             return Constant(r"\pi" if f is sp.pi else "e")
         raise ValueError(f"no LaTeX for {f}")
 
-    def condition(self, c: sp.Basic) -> Formula:
+    def condition(self, c: sp.Basic) -> Condition:
         """A comparison in brackets."""
         left, right = map(self.expression, c.args)
         return Condition(left, RELATIONS[type(c)], right)
@@ -305,11 +312,11 @@ class Writer:
                 return Absolute(argument)
             tex = {"root": r"\mathrm{sqrt}"}.get(f.row.name, f.row.tex)
             source = name_of(f.args[0]) if is_entry(f.args[0]) else None
-            symbol = self.notation.applied(f.row.name, tex, source, r"\prime" * f.order)
+            symbol = applied(self.notation, f.row.name, tex, source, f.order)
             return Apply(type(f), symbol, argument)
         if type(f) not in FUNCTIONS:
             raise ValueError(f"no LaTeX for the function {f.func.__name__}")
-        return Apply(type(f), FUNCTIONS[type(f)], argument)
+        return Apply(type(f), Glyph(FUNCTIONS[type(f)]), argument)
 
 
 def _hyper(g: sp.Expr) -> bool:
@@ -352,25 +359,25 @@ def signed_number(value: int) -> Formula:
     return Negative(Number(str(-value))) if value < 0 else Number(str(value))
 
 
-def index_name(s: sp.Symbol) -> str:
+def index_name(s: sp.Symbol) -> Formula:
     """An index, or a size, by its own name: t, n', j_{0}."""
     plain = s.name.rstrip("_")
     primes = "'" * (len(s.name) - len(plain))
-    found = re.fullmatch(r"([A-Za-z])_?(\d+)", plain)
-    if found:
-        return f"{found[1]}_{{{found[2]}}}{primes}"
-    return (plain if len(plain) == 1 else rf"\mathrm{{{plain}}}") + primes
+    if found := re.fullmatch(r"([A-Za-z])_?(\d+)", plain):
+        base = Scripts(Glyph(found[1]), (Number(found[2]),))
+        return Joined((base, Glyph(primes))) if primes else base
+    return Glyph((plain if len(plain) == 1 else rf"\mathrm{{{plain}}}") + primes)
 
 
-def index_letters(axes: Sequence[Axis], notation: Notation) -> dict[sp.Symbol, str]:
+def index_letters(axes: Sequence[Axis], notation: Notation) -> dict[sp.Symbol, Formula]:
     """The letters of a line's axes: n for the samples, i, j, … for the units of layers."""
-    found: dict[sp.Symbol, str] = {}
+    found: dict[sp.Symbol, Formula] = {}
     for a in axes:
         if a.samples:
-            found[a.symbol] = notation.sample + "'" * a.name.count("_")
+            found[a.symbol] = Glyph(notation.sample + "'" * a.name.count("_"))
         elif a.counts != "units":
             found[a.symbol] = index_name(a.symbol)
-    every = (c + "'" * primes for primes in itertools.count() for c in notation.indices)
+    every = (Glyph(c + "'" * primes) for primes in itertools.count() for c in notation.indices)
     free = (c for c in every if c not in found.values())
     return {a.symbol: found.get(a.symbol) or next(free) for a in axes}
 

@@ -17,12 +17,12 @@ from symnn.engine.ir import Line, Tensor, entries, indices_of, name_of
 from symnn.engine.lower import Axes, in_layout
 from symnn.formulas.index import printed_axes, with_exponent
 from symnn.formulas.matrix import MatrixWriter
-from symnn.formulas.tex import NumberPrinter
 from symnn.formulas.tree import (
     ZERO,
     Apply,
     Formula,
     Fraction,
+    Glyph,
     Listed,
     Matrix,
     Negative,
@@ -173,8 +173,6 @@ class NumberWriter(MatrixWriter):
     itself.
     """
 
-    printer = NumberPrinter
-
     def __init__(
         self,
         notation: Notation,
@@ -216,13 +214,13 @@ class NumberWriter(MatrixWriter):
     def expression(self, f: sp.Expr) -> Formula:
         """As for letters, but an exponential of a column is not an exponent."""
         if isinstance(f, sp.exp) and any(indices_of(e) for e in entries(f)):
-            return Apply(sp.exp, r"\exp", self.expression(f.args[0]))
+            return Apply(sp.exp, Glyph(r"\exp"), self.expression(f.args[0]))
         return super().expression(f)
 
 
 def in_numbers(
     line: Line, notation: Notation, values: Callable[[str], Any], style: Style
-) -> tuple[str, bool]:
+) -> tuple[Formula, bool]:
     """The right side of a line in numbers, and whether they are exact.
 
     NoMatrixFormError where the line has no matrix form.
@@ -230,12 +228,12 @@ def in_numbers(
     own = printed_axes(line, notation, "sample")
     axes = in_layout([a.symbol for a in own], "sample")
     writer = NumberWriter(notation, axes, values, style)
-    return writer.print.tex(writer.line(line)), writer.exact
+    return writer.line(line), writer.exact
 
 
 def result(
     tensor: Tensor, notation: Notation, values: Callable[[str], Any], style: Style
-) -> tuple[str, bool]:
+) -> tuple[Formula, bool]:
     """The value of a tensor, and whether it is exact."""
     writer = NumberWriter(notation, (), values, style)
-    return writer.print.tex(writer.tensor(tensor.name)), writer.exact
+    return writer.tensor(tensor.name), writer.exact

@@ -2,63 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from itertools import pairwise
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, Tensor
-from symnn.engine.lower import Axes, Factor, MatMul, Outer, Reduce, in_layout
-from symnn.formulas.index import Writer, printed_axes
-from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, Piece
+from symnn.engine.ir import Axis, Line, Tensor, indices_of, name_of
+from symnn.formulas.index import Writer
+from symnn.formulas.matrix import MatrixWriter
+from symnn.formulas.tree import Diagonal, Formula, Norm, Ones, Product, Symbol, Transpose
 from symnn.notation.notation import Notation
 
 Shape = tuple[str, ...]  # the numbers of rows and of columns; of a tensor, of each further axis
+SCALAR: Shape = ("1", "1")
 
 
-class _Recorder(MatrixWriter):
-    """Notes the shapes of the operands of every product that it prints.
+class _Shapes:
+    """The shapes of formulas in matrix form, of tensors with the indices that a line has."""
 
-    every: the axes of the line.
-    """
+    def __init__(self, line: Line, notation: Notation) -> None:
+        self.sizes = {a.symbol: size_tex(a, notation) for a in line.axes}
+        self.indices = {name_of(e): indices_of(e) for e in (line.lhs.entry, *line.reads)}
 
-    def __init__(self, notation: Notation, layout: str, axes: Axes, every: Iterable[Axis]) -> None:
-        super().__init__(notation, layout, axes)
-        self.sizes = {a.symbol: size_tex(a, notation) for a in every}
-        self.products: list[tuple[Shape, Shape]] = []
+    def shape(self, f: Formula) -> Shape:
+        """The numbers of rows and of columns of a formula."""
+        match f:
+            case Symbol():
+                own = tuple(self.sizes[self.indices[f.name][place]] for place in f.places)
+                if len(own) < 2:
+                    own = (*own, "1", "1")[:2]
+                return own[::-1] if f.transposed != (f.row and len(f.places) == 1) else own
+            case Ones():
+                own = (self.sizes[f.axis], "1")
+                return own[::-1] if f.transposed else own
+            case Transpose():
+                return self.shape(f.arg)[::-1]
+            case Diagonal():
+                return (self.shape(f.arg)[0],) * 2
+            case Norm():
+                return SCALAR
+            case Product(kind="plain"):
+                factors = [shape for shape in map(self.shape, f.factors) if shape != SCALAR]
+                return (factors[0][0], factors[-1][1]) if factors else SCALAR
+        # what else has parts is made component by component
+        return next((s for s in map(self.shape, f.parts) if s != SCALAR), SCALAR)
 
-    def factor(self, factor: Factor) -> Piece:
-        """The factor as it is printed; its shapes are noted."""
-        if (found := self._operands(factor)) is not None:
-            self.products.append(found)
-        return super().factor(factor)
+    def products(self, f: Formula) -> Iterator[tuple[Shape, Shape]]:
+        """The shapes of the two sides of every product.
 
-    def _operands(self, factor: Factor) -> tuple[Shape, Shape] | None:
-        match factor:
-            case MatMul(_, _, k, ()):
-                return ("1", self.size(k)), (self.size(k), "1")
-            case MatMul(_, _, k, own) if self.upright(own):
-                return ("1", self.size(k)), (self.size(k), self.size(own[0]))
-            case MatMul(_, _, k, own):
-                columns = self.size(own[1]) if len(own) > 1 else "1"
-                return (self.size(own[0]), self.size(k)), (self.size(k), columns)
-            case Outer(_, _, (first, second)):
-                return (self.size(first), "1"), ("1", self.size(second))
-            case Reduce("sum", _, (k,), (own,)) if self.upright((own,)):
-                return ("1", self.size(k)), (self.size(k), self.size(own))
-            case Reduce("sum", _, (k,), (own,)):
-                return (self.size(own), self.size(k)), (self.size(k), "1")
-        return None
-
-    def size(self, a: sp.Symbol) -> str:
-        """The number of values of an axis of the line."""
-        return self.sizes[a]
-
-    def shape(self, axes: Axes) -> Shape:
-        """The shape of what has these axes: a column, unless it is written as a row."""
-        sizes = [self.size(a) for a in axes]
-        if len(sizes) == 2:
-            return sizes[0], sizes[1]
-        return ("1", sizes[0]) if self.upright(axes) else (sizes[0], "1")
+        With a column of ones that repeats a column, or adds all entries of one, nothing is said.
+        """
+        if isinstance(f, Product) and f.kind == "plain":
+            factors = [g for g in f.factors if self.shape(g) != SCALAR]
+            for left, right in pairwise(factors):
+                sides = self.shape(left), self.shape(right)
+                ones = any(isinstance(side, Ones) for side in (left, right))
+                plain = "1" in (sides[0][1], sides[1][0]) or (sides[0][0], sides[1][1]) == SCALAR
+                if not (ones and plain) and not any(isinstance(g, Diagonal) for g in (left, right)):
+                    yield sides
+        for part in f.parts:
+            yield from self.products(part)
 
 
 def size_tex(a: Axis, notation: Notation) -> str:
@@ -69,24 +72,22 @@ def size_tex(a: Axis, notation: Notation) -> str:
 
 
 def line_shapes(
-    line: Line, notation: Notation, layout: str
+    line: Line, sides: tuple[Formula, Formula], notation: Notation
 ) -> tuple[list[tuple[Shape, Shape]], Shape] | None:
-    """The shapes of the products of a line and of its left side.
+    """The shapes of the products of a line in matrix form, and of its left side; None for a scalar.
 
-    None for a scalar, and where there is no matrix form.
+    sides: the formulas of the line.
     """
-    axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
-    try:
-        writer = _Recorder(notation, layout, axes, line.axes)
-        writer.line(line)
-    except NoMatrixFormError:
+    if not line.lhs.axes:
         return None
-    return (writer.products, writer.shape(axes)) if axes else None
+    shapes = _Shapes(line, notation)
+    left, right = sides
+    return list(shapes.products(right)), shapes.shape(left)
 
 
-def shape_tex(line: Line, notation: Notation, layout: str) -> str:
+def shape_tex(line: Line, sides: tuple[Formula, Formula], notation: Notation) -> str:
     """n_1 × n_2 · n_2 × 1, and → n_1 × N where that is not what it comes to; or the shape alone."""
-    found = line_shapes(line, notation, layout)
+    found = line_shapes(line, sides, notation)
     if found is None:
         return ""
     products, shape = found
@@ -100,8 +101,8 @@ def tensor_shape(t: Tensor, notation: Notation, layout: str) -> Shape:
     """The shape of a tensor's matrix, or column; all of its sizes where it has further axes."""
     if len(t.axes) > 2:
         return tuple(size_tex(a, notation) for a in t.axes)
-    axes = in_layout([a.symbol for a in printed_axes(Line(t, ()), notation, layout)], layout)
-    return _Recorder(notation, layout, axes, t.axes).shape(axes)
+    symbol = MatrixWriter(notation, layout).letter(t.entry)
+    return _Shapes(Line(t, ()), notation).shape(symbol)
 
 
 def times(shape: Shape) -> str:

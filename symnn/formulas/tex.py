@@ -3,256 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from symnn.formulas.tree import (
-    ATOM,
-    MUL,
-    Absolute,
-    Apply,
-    BigSum,
-    Braced,
-    Condition,
-    Constant,
-    Diagonal,
-    Dots,
-    Extreme,
-    Formula,
-    Fraction,
-    Group,
-    Letter,
-    Lettered,
-    Listed,
-    Matrix,
-    Negative,
-    Norm,
-    Number,
-    Ones,
-    Power,
-    Product,
-    Root,
-    Sum,
-    Symbol,
-    Text,
-    Transpose,
-    core,
-    within,
-)
+from symnn.formulas import tree
+from symnn.formulas.printing import ABOVE, FormulaPrinter
+from symnn.formulas.tree import Formula
 from symnn.notation.notation import Notation
 
-ONES = r"\mathbf{1}"
-KINDS = {"plain": " ", "thin": r" \, ", "dot": r" \cdot ", "oslash": r" \oslash "}
-WORDS = {"max": r"\max", "first": r"\operatorname{first}"}
 
-
-class Printer:
-    """Prints formulas in the letters and signs of a notation."""
-
-    def __init__(self, notation: Notation) -> None:
-        self.notation = notation
+class Printer(FormulaPrinter[str]):
+    """Prints formulas as TeX."""
 
     def tex(self, f: Formula) -> str:
-        """A formula as TeX, by the method that has the name of its class."""
-        return str(getattr(self, type(f).__name__.lower())(f))
+        """A formula as TeX."""
+        return self.printed(f)
 
     def both(self, left: Formula, right: Formula) -> tuple[str, str]:
         """Two sides as TeX."""
         return self.tex(left), self.tex(right)
 
-    # leaves
+    def row(self, *parts: Formula | str) -> str:
+        return "".join(part if isinstance(part, str) else self.printed(part) for part in parts)
 
-    def number(self, f: Number) -> str:
-        return f.digits
+    def script(self, base: str, script: str, level: int, tight: bool = False) -> str:
+        text = script.replace(" ", "") if tight else script
+        return f"{base}{'^' if level == ABOVE else '_'}{{{text}}}"
 
-    def constant(self, f: Constant) -> str:
-        return f.name
-
-    def letter(self, f: Letter) -> str:
-        return f.tex
-
-    def text(self, f: Text) -> str:
-        return f.tex
-
-    def symbol(self, f: Symbol) -> str:
-        below = [self.tight(i) for i in f.sub]
-        joint = "" if all(len(i) == 1 or i.endswith("'") for i in below) else ","
-        return self.notation.symbol(
-            f.name,
-            batch=f.batch,
-            sub=joint.join(below),
-            sup=",".join(map(self.tight, f.sup)),
-            component=f.component,
-            transposed=f.transposed,
-        )
-
-    def ones(self, f: Ones) -> str:
-        return ONES + (f"^{{{self.notation.transpose}}}" if f.transposed else "")
-
-    def tight(self, f: Formula) -> str:
-        """An index, without the spaces around signs."""
-        return self.tex(f).replace(" ", "")
-
-    # operations
-
-    def negative(self, f: Negative) -> str:
-        return f"-{self.tex(f.arg)}"
-
-    def sum(self, f: Sum) -> str:
-        first, *rest = f.terms
-        text = self.tex(first)
-        for term in rest:
-            sign, own = ("-", term.arg) if isinstance(term, Negative) else ("+", term)
-            text += f" {sign} {self.tex(own)}"
-        return text
-
-    def product(self, f: Product) -> str:
-        sign = KINDS.get(f.kind) or f" {self.notation.hadamard} "
-        return sign.join(map(self.tex, f.factors))
-
-    def fraction(self, f: Fraction) -> str:
+    def fraction(self, f: tree.Fraction) -> str:
         if f.inline:
-            return f"{self.tex(f.top)}/{self.tex(f.bottom)}"
-        return rf"\frac{{{self.tex(f.top)}}}{{{self.tex(f.bottom)}}}"
+            return self.row(f.top, "/", f.bottom)
+        top = tree.core(f.top)
+        top = replace(top, inline=True) if isinstance(top, tree.Fraction) else f.top
+        return rf"\frac{{{self.tex(top)}}}{{{self.tex(f.bottom)}}}"
 
-    def dots(self, f: Dots) -> str:
-        return rf"\cdots {self.tex(f.arg)} \cdots"
-
-    def lettered(self, f: Lettered) -> str:
-        return type(self)(f.notation).tex(f.arg)
-
-    def listed(self, f: Listed) -> str:
-        return rf"\left({', '.join(map(self.tex, f.items))}\right)"
-
-    def power(self, f: Power) -> str:
-        sign = f"{f.sign} " if f.sign else ""
-        return f"{self.tex(f.base)}^{{{sign}{self.tex(f.exponent)}}}"
-
-    def braced(self, f: Braced) -> str:
-        return f"{{{self.tex(f.arg)}}}"
-
-    def transpose(self, f: Transpose) -> str:
-        return f"{self.tex(f.arg)}^{{{self.notation.transpose}}}"
-
-    def root(self, f: Root) -> str:
+    def root(self, f: tree.Root) -> str:
         return rf"\sqrt{{{self.tex(f.arg)}}}"
 
-    def absolute(self, f: Absolute) -> str:
-        return self.between(f.arg, "v")
-
-    def norm(self, f: Norm) -> str:
-        order = f"_{{{f.order}}}" if f.order else ""
-        return self.between(f.arg, "V") + order + "^{2}" * f.squared
-
-    def between(self, f: Formula, bar: str) -> str:
-        """A formula between bars."""
-        return rf"\l{bar}ert {self.tex(f)} \r{bar}ert"
-
-    def apply(self, f: Apply) -> str:
-        return f.tex + self.tex(Group(f.arg))
-
-    def diagonal(self, f: Diagonal) -> str:
-        return rf"\operatorname{{diag}}{self.tex(Group(f.arg))}" + "^{-1}" * f.inverse
-
-    def condition(self, f: Condition) -> str:
-        return f"[{self.tex(f.left)} {f.sign} {self.tex(f.right)}]"
-
-    def bigsum(self, f: BigSum) -> str:
-        low, high = self.tex(f.low), self.tex(f.high)
-        return rf"\sum_{{{self.tex(f.index)}={low}}}^{{{high}}} {self.tex(f.body)}"
-
-    def extreme(self, f: Extreme) -> str:
-        below = ",".join(map(self.tex, f.indices))
-        return rf"{WORDS[f.word]}_{{{below}}} {self.tex(f.body)}"
-
-    def matrix(self, f: Matrix) -> str:
+    def matrix(self, f: tree.Matrix) -> str:
         body = r" \\ ".join(" & ".join(map(self.tex, row)) for row in f.rows)
         return rf"\begin{{pmatrix}}{body}\end{{pmatrix}}"
 
-    def group(self, f: Group) -> str:
-        left, right = "[]" if f.square else "()"
-        text = self.tex(f.arg)
-        if self.stretched(f.arg) if f.square else self.tall(f.arg):
-            return rf"\left{left}{text}\right{right}"
-        return f"{left}{text}{right}"
-
-    # what follows from the symbols
-
-    def raised(self, f: Formula) -> bool:
-        """Whether there is a superscript in a formula."""
-        return any(
-            isinstance(part, Power | Transpose | BigSum)
-            or (isinstance(part, Norm) and part.squared)
-            or (isinstance(part, Diagonal) and part.inverse)
-            or (isinstance(part, Ones) and part.transposed)
-            or (isinstance(part, Apply | Text) and "^" in part.tex)
-            or (isinstance(part, Symbol) and "^" in self.symbol(part))
-            for part in f.walk()
-        )
-
-    def operand(self, f: Formula) -> Formula:
-        """A factor of a matrix product; what a gradient with its nabla is of ends there."""
-        first = f
-        while isinstance(first, Product | Power | Transpose):
-            first = next(first.parts)
-        nabla = isinstance(first, Symbol) and not first.transposed
-        if nabla and isinstance(first, Symbol) and self.notation.nabla(first.name, first.component):
-            return Group(f)
-        return within(f, MUL)
-
-    def base(self, f: Formula) -> Formula:
-        """What an exponent can follow."""
-        return Group(f) if f.binding < ATOM or self.fraction_first(f) or self.raised(f) else f
-
-    def fraction_first(self, f: Formula) -> bool:
-        """Whether a fraction, or a symbol that is one, is all there is."""
-        symbol = isinstance(f, Symbol) and self.notation.fraction(f.name, f.component)
-        return symbol or isinstance(f, Fraction)
-
-    # sizes
-
-    def tall(self, f: Formula) -> bool:
-        """Whether something in a formula is taller than a letter with its indices."""
-        return any(
-            isinstance(part, BigSum | Matrix | Listed)
-            or (isinstance(part, Fraction) and not part.inline)
-            or (isinstance(part, Symbol) and self.notation.fraction(part.name, part.component))
-            or (isinstance(part, Text) and r"\frac" in part.tex)
-            for part in f.walk()
-        )
-
-    def stretched(self, f: Formula) -> bool:
-        """Whether brackets in a formula are taller than letters."""
-        round_ = (part.arg for part in f.walk() if isinstance(part, Group) and not part.square)
-        called = (part.arg for part in f.walk() if isinstance(part, Apply | Diagonal))
-        return any(map(self.tall, (*round_, *called)))
+    def cases(self, f: tree.Cases) -> str:
+        body = r" \\ ".join(f"{self.tex(value)} & {self.tex(when)}" for value, when in f.rows)
+        return rf"\begin{{cases}} {body} \end{{cases}}"
 
 
-class NumberPrinter(Printer):
-    """The same in numbers: a dot between two of them, and no brackets around a matrix."""
-
-    def between(self, f: Formula, bar: str) -> str:
-        return rf"\left\l{bar}ert {self.tex(f)} \right\r{bar}ert"
-
-    def product(self, f: Product) -> str:
-        if f.kind != "plain":
-            return super().product(f)
-        out = ""
-        for text in map(self.tex, f.factors):
-            numbers = out[-1:].isdigit() or out[-1:] == "}"
-            dot = r" \cdot " if numbers and text[:1].isdigit() else " "
-            out += dot + text if out else text
-        return out
-
-    def fraction(self, f: Fraction) -> str:
-        top = core(f.top)
-        return super().fraction(
-            replace(f, top=replace(top, inline=True)) if isinstance(top, Fraction) else f
-        )
-
-    def group(self, f: Group) -> str:
-        alone = not f.square and isinstance(core(f.arg), Matrix)
-        return self.tex(f.arg) if alone else super().group(f)
-
-    def condition(self, f: Condition) -> str:
-        text = super().condition(f)
-        matrix = any(isinstance(part, Matrix) for part in f.walk())
-        return rf"\left[{text[1:-1]}\right]" if matrix else text
+def symbol_tex(notation: Notation, name: str, **how: Any) -> str:
+    """A tensor's symbol as TeX; how: the fields of a Symbol."""
+    return Printer(notation).tex(tree.Symbol(name, **how))

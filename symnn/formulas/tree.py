@@ -7,8 +7,8 @@ like; printers add none.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 
 import sympy as sp
 
@@ -29,13 +29,23 @@ class Formula:
     @property
     def parts(self) -> Iterator[Formula]:
         """The formulas that it is made of, in order."""
-        pending: list[object] = [getattr(self, field.name) for field in fields(self)]
+        pending: list[object] = [getattr(self, f.name) for f in fields(self)]
         while pending:
             value = pending.pop(0)
             if isinstance(value, Formula):
                 yield value
             elif isinstance(value, tuple):
                 pending[:0] = value
+
+    def mapped(self, change: Callable[[Formula], Formula]) -> Formula:
+        """The same of changed parts."""
+
+        def changed(value: object) -> object:
+            if isinstance(value, tuple):
+                return tuple(map(changed, value))
+            return change(value) if isinstance(value, Formula) else value
+
+        return type(self)(*(changed(getattr(self, f.name)) for f in fields(self)))
 
     def walk(self) -> Iterator[Formula]:
         """It and everything within it, from left to right."""
@@ -45,6 +55,13 @@ class Formula:
 
 
 # leaves ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Words(Formula):
+    """Words of a language within a formula."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -62,21 +79,31 @@ class Constant(Formula):
 
 
 @dataclass(frozen=True)
-class Letter(Formula):
-    """An index, or a size, by its letter."""
+class Glyph(Formula):
+    """Letters or signs by the TeX that a notation, a table or a user has for them.
 
-    symbol: sp.Symbol
+    Each is a letter in a font and with accents, a word, a sign, or several of them in a row.
+    """
+
     tex: str
 
 
 @dataclass(frozen=True)
+class Letter(Formula):
+    """An index, or a size, by its letter."""
+
+    symbol: sp.Symbol
+    shown: Formula
+
+
+@dataclass(frozen=True)
 class Symbol(Formula):
-    """A tensor by its letter, or one entry of it.
+    """A tensor by its letter, or one entry of it; symbols.py says how it is written.
 
     sub, sup: indices below the letter, and that of a sample above it.  places: the numbers of the
     tensor's axes that the indices below, then those above, are of; of a matrix, those of its rows
     and columns.  row: a single axis lies in a row.  batch: the matrix of all samples.  component:
-    an entry.  prefixed: more than a letter, such as dW.
+    an entry.  prefixed: more than a letter, such as dW.  inline: fractions on one line.
     """
 
     name: str
@@ -88,6 +115,7 @@ class Symbol(Formula):
     component: bool = False
     transposed: bool = False
     prefixed: bool = False
+    inline: bool = False
 
     @property
     def binding(self) -> int:
@@ -102,16 +130,34 @@ class Ones(Formula):
     transposed: bool = False
 
 
+# letters ------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True)
-class Text(Formula):
-    """What stands for something that is no tensor: F(x), or dots.  It has no value."""
+class Scripts(Formula):
+    """A letter with what stands below and above it; joint: what stands between those above."""
 
-    tex: str
-    bound: int = POWER
+    base: Formula
+    below: tuple[Formula, ...] = ()
+    above: tuple[Formula, ...] = ()
+    joint: str = ""
+    above_first: bool = False
 
-    @property
-    def binding(self) -> int:
-        return self.bound
+
+@dataclass(frozen=True)
+class Joined(Formula):
+    """Formulas in a row, with a sign between them."""
+
+    items: tuple[Formula, ...]
+    sign: str = ""
+
+
+@dataclass(frozen=True)
+class Operator(Formula):
+    """A sign before what it is applied to: a change, or a derivative."""
+
+    sign: str
+    arg: Formula
 
 
 # operations --------------------------------------------------------------------------------
@@ -210,10 +256,10 @@ class Norm(Formula):
 
 @dataclass(frozen=True)
 class Apply(Formula):
-    """A function of what stands in its brackets; tex: its symbol."""
+    """A function of what stands in its brackets; None: one that has no value, such as F(x)."""
 
-    function: type
-    tex: str
+    function: type | None
+    symbol: Formula
     arg: Formula
 
 
@@ -265,11 +311,34 @@ class Lettered(Formula):
     """A formula in the letters of another notation, such as those of a layer in general."""
 
     arg: Formula
-    notation: Notation
+    notation: Notation = field(compare=False)
 
     @property
     def binding(self) -> int:
         return self.arg.binding
+
+
+@dataclass(frozen=True)
+class Chain(Formula):
+    """Formulas with relations between them, a = b = c.  It has no value."""
+
+    items: tuple[Formula, ...]
+    signs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Cases(Formula):
+    """Values, each with the words and the condition under which it holds."""
+
+    rows: tuple[tuple[Formula, Formula], ...]
+
+
+@dataclass(frozen=True)
+class Pairing(Formula):
+    """The sum of the products of entries."""
+
+    left: Formula
+    right: Formula
 
 
 @dataclass(frozen=True)
@@ -294,11 +363,32 @@ class Group(Formula):
     square: bool = False
 
 
+@dataclass(frozen=True)
+class Half(Formula):
+    """What stands within brackets and on one line, where it is continued on another.
+
+    left, right: the brackets that stand on this line.  tall: whether they are as what they hold.
+    """
+
+    left: str
+    arg: Formula
+    right: str
+    tall: bool
+
+
+@dataclass(frozen=True)
+class Continued(Formula):
+    """What begins a line with the sign before which another line was broken."""
+
+    sign: str
+    arg: Formula
+
+
 # of all others it is ATOM, or depends on what they hold
 BINDING: dict[type[Formula], int] = {
     **dict.fromkeys((Negative, Sum), ADD),
     **dict.fromkeys((BigSum, Extreme), MUL),
-    **dict.fromkeys((Power, Transpose, Norm, Apply, Diagonal, Dots), POWER),
+    **dict.fromkeys((Power, Transpose, Norm, Apply, Diagonal, Dots, Operator), POWER),
 }
 
 ONE, ZERO = Number("1"), Number("0")
@@ -342,3 +432,10 @@ def core(f: Formula) -> Formula:
     while isinstance(f, Product) and len(f.factors) == 1:
         (f,) = f.factors
     return f
+
+
+def numeral(f: Formula) -> bool:
+    """Whether the first that is printed of a formula is a digit."""
+    if isinstance(f, Product | Power) or (isinstance(f, Fraction) and f.inline):
+        return numeral(next(f.parts))
+    return isinstance(f, Number)

@@ -14,31 +14,8 @@ import numpy as np
 import sympy as sp
 
 from symnn.engine.evaluate import Array, apply
-from symnn.formulas.tree import (
-    Absolute,
-    Apply,
-    BigSum,
-    Braced,
-    Condition,
-    Constant,
-    Diagonal,
-    Extreme,
-    Formula,
-    Fraction,
-    Group,
-    Letter,
-    Matrix,
-    Negative,
-    Norm,
-    Number,
-    Ones,
-    Power,
-    Product,
-    Root,
-    Sum,
-    Symbol,
-    Transpose,
-)
+from symnn.formulas import tree
+from symnn.formulas.tree import Formula
 
 CONSTANTS = {"e": math.e, r"\pi": math.pi}
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -74,12 +51,12 @@ def value(
     return np.broadcast_to(found, [sizes[i] for i in indices])
 
 
-def _conditions(f: Product) -> Iterator[Condition]:
+def _conditions(f: tree.Product) -> Iterator[tree.Condition]:
     """The conditions among the factors of a product, and of the products among them."""
     for factor in f.factors:
-        if isinstance(factor, Condition):
+        if isinstance(factor, tree.Condition):
             yield factor
-        elif isinstance(factor, Product) and factor.kind not in ("plain", "oslash"):
+        elif isinstance(factor, tree.Product) and factor.kind not in ("plain", "oslash"):
             yield from _conditions(factor)
 
 
@@ -96,22 +73,22 @@ class _Values:
             raise NoValueError(f"no value for {type(f).__name__}")
         return np.asarray(method(f))
 
-    def number(self, f: Number) -> Any:
+    def number(self, f: tree.Number) -> Any:
         return float(f.digits)
 
-    def constant(self, f: Constant) -> Any:
+    def constant(self, f: tree.Constant) -> Any:
         return CONSTANTS[f.name]
 
-    def letter(self, f: Letter) -> Any:
+    def letter(self, f: tree.Letter) -> Any:
         return float(self.sizes[f.symbol])
 
-    def negative(self, f: Negative) -> Any:
+    def negative(self, f: tree.Negative) -> Any:
         return -self.value(f.arg)
 
-    def sum(self, f: Sum) -> Any:
+    def sum(self, f: tree.Sum) -> Any:
         return sum(map(self.value, f.terms))
 
-    def product(self, f: Product) -> Any:
+    def product(self, f: tree.Product) -> Any:
         first, *rest = map(self.value, f.factors)
         found = first / rest[0] if f.kind == "oslash" else math.prod(rest, start=first)
         # where a condition is 0 the product is, whether or not its other factors have a value
@@ -119,35 +96,37 @@ class _Values:
             found = np.where(condition == 0, 0.0, found)
         return found
 
-    def fraction(self, f: Fraction) -> Any:
+    def fraction(self, f: tree.Fraction) -> Any:
         return self.value(f.top) / self.value(f.bottom)
 
-    def power(self, f: Power) -> Any:
+    def power(self, f: tree.Power) -> Any:
         return self.value(f.base) ** self.value(f.exponent)
 
-    def root(self, f: Root) -> Any:
+    def root(self, f: tree.Root) -> Any:
         return np.sqrt(self.value(f.arg))
 
-    def absolute(self, f: Absolute) -> Any:
+    def absolute(self, f: tree.Absolute) -> Any:
         return np.abs(self.value(f.arg))
 
-    def apply(self, f: Apply) -> Any:
+    def apply(self, f: tree.Apply) -> Any:
+        if f.function is None:
+            raise NoValueError("no value for a function that is no row of the table")
         return apply(f.function, self.value(f.arg))
 
-    def condition(self, f: Condition) -> Any:
+    def condition(self, f: tree.Condition) -> Any:
         return COMPARE[f.sign](self.value(f.left), self.value(f.right)).astype(float)
 
-    def group(self, f: Group) -> Any:
+    def group(self, f: tree.Group) -> Any:
         return self.value(f.arg)
 
-    def braced(self, f: Braced) -> Any:
+    def braced(self, f: tree.Braced) -> Any:
         return self.value(f.arg)
 
 
 class _Matrices(_Values):
     """In matrix form."""
 
-    def symbol(self, f: Symbol) -> Any:
+    def symbol(self, f: tree.Symbol) -> Any:
         array = self.arrays[f.name]
         if f.sup or f.sub:
             raise NoValueError(f"{f.name} is that of one sample")
@@ -156,10 +135,10 @@ class _Matrices(_Values):
         array = array.transpose(f.places)
         return array.T if f.transposed else array
 
-    def ones(self, f: Ones) -> Any:
+    def ones(self, f: tree.Ones) -> Any:
         return np.ones((1, self.sizes[f.axis]) if f.transposed else (self.sizes[f.axis], 1))
 
-    def product(self, f: Product) -> Any:
+    def product(self, f: tree.Product) -> Any:
         if f.kind != "plain":
             return super().product(f)
         first, *rest = map(self.value, f.factors)
@@ -168,19 +147,19 @@ class _Matrices(_Values):
             first = first * other if scalar else first @ other
         return first
 
-    def transpose(self, f: Transpose) -> Any:
+    def transpose(self, f: tree.Transpose) -> Any:
         return self.value(f.arg).T
 
-    def norm(self, f: Norm) -> Any:
+    def norm(self, f: tree.Norm) -> Any:
         array = self.value(f.arg)
         found = np.abs(array).sum() if f.order == "1" else np.sqrt((array**2).sum())
         return found**2 if f.squared else found
 
-    def diagonal(self, f: Diagonal) -> Any:
+    def diagonal(self, f: tree.Diagonal) -> Any:
         array = self.value(f.arg).reshape(-1)
         return np.diag(1 / array if f.inverse else array)
 
-    def matrix(self, f: Matrix) -> Any:
+    def matrix(self, f: tree.Matrix) -> Any:
         return np.array([[self.value(entry).item() for entry in row] for row in f.rows])
 
 
@@ -198,10 +177,10 @@ class _Entries(_Values):
         grids = np.ix_(*(range(sizes[i]) for i in indices))
         self.numbers = dict(zip(indices, grids, strict=True))
 
-    def letter(self, f: Letter) -> Any:
+    def letter(self, f: tree.Letter) -> Any:
         return self.numbers[f.symbol] if f.symbol in self.numbers else super().letter(f)
 
-    def symbol(self, f: Symbol) -> Any:
+    def symbol(self, f: tree.Symbol) -> Any:
         array = self.arrays[f.name]
         found: dict[int, Array] = {}
         for place, index in zip(f.places, (*f.sub, *f.sup), strict=True):
@@ -211,10 +190,10 @@ class _Entries(_Values):
         clipped = tuple(np.clip(k, 0, n - 1) for k, n in zip(at, array.shape, strict=True))
         return np.where(np.all(np.broadcast_arrays(True, *inside), axis=0), array[clipped], 0.0)
 
-    def bigsum(self, f: BigSum) -> Any:
+    def bigsum(self, f: tree.BigSum) -> Any:
         return self._over((f.index,), f.body, lambda values: values.sum(axis=0))
 
-    def extreme(self, f: Extreme) -> Any:
+    def extreme(self, f: tree.Extreme) -> Any:
         if f.word != "max":
             raise NoValueError(f"no value for {f.word}")
         return self._over(f.indices, f.body, lambda values: values.max(axis=0))
@@ -223,7 +202,7 @@ class _Entries(_Values):
         if not indices:
             return self.value(body)
         first, *rest = indices
-        if not isinstance(first, Letter):
+        if not isinstance(first, tree.Letter):
             raise NoValueError("no index")
         count = self.sizes[first.symbol]
         self.numbers[first.symbol] = np.arange(count).reshape(count, *(1,) * self.depth)

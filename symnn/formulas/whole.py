@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 import sympy as sp
 
@@ -11,17 +12,18 @@ from symnn.engine.lower import Lowered, lower_line
 from symnn.engine.stabilise import softmaxes
 from symnn.formulas.index import is_decay, printed_axes, softmax
 from symnn.formulas.matrix import MatrixWriter
-from symnn.formulas.tex import Printer
 from symnn.formulas.tree import (
     ADD,
     ONE,
+    Apply,
     BigSum,
     Dots,
     Formula,
+    Glyph,
+    Joined,
     Letter,
     Lettered,
     Symbol,
-    Text,
     front_of,
     signed,
     total,
@@ -29,7 +31,8 @@ from symnn.formulas.tree import (
 )
 from symnn.notation.notation import Notation
 
-SAMPLE = Letter(sp.Symbol("i", integer=True), "i")  # of the sums over samples
+SAMPLE = Letter(sp.Symbol("i", integer=True), Glyph("i"))  # of the sums over samples
+DOTS = Glyph(r"\ldots")
 DEEP = 4  # layers that are written out; deeper networks are printed with dots
 
 
@@ -41,7 +44,7 @@ def inlined(program: Program) -> dict[str, Line]:
     return lines
 
 
-def nested(program: Program, output: str, notation: Notation, general: bool = False) -> str:
+def nested(program: Program, output: str, notation: Notation, general: bool = False) -> Formula:
     """F(x) of a one-sample program: \\sigma(A_{2}[\\tanh(A_{1} x + b_{1})] + b_{2}).
 
     general: for any number of layers, of which the first and the last are written out.
@@ -53,7 +56,7 @@ def nested(program: Program, output: str, notation: Notation, general: bool = Fa
     if len(sources) > DEEP:
         inner = _written(program, sources[1], notation, lines, {})
         symbols[sources[-1 if general else -2]] = Dots(inner)
-    return Printer(notation).tex(_written(program, output, notation, lines, symbols))
+    return _written(program, output, notation, lines, symbols)
 
 
 def _source(program: Program, line: Line) -> str:
@@ -73,30 +76,28 @@ def _written(
     return MatrixWriter(notation, "sample", axes, lines, symbols).line(lines[name])
 
 
-def names(tensors: Iterable[Tensor], notation: Notation) -> str:
+def names(tensors: Iterable[Tensor]) -> Formula:
     """A_{1}, A_{2}, b_{1}, b_{2}, with dots where there are many."""
-    groups: dict[str, list[str]] = {}
+    groups: dict[str, list[Formula]] = {}
     for t in tensors:
-        groups.setdefault(t.letter, []).append(notation.symbol(t.name))
-    return ", ".join(", ".join(shortened(group)) for group in groups.values())
+        groups.setdefault(t.letter, []).append(Symbol(t.name))
+    shown = [[*own[:2], DOTS, own[-1]] if len(own) > DEEP else own for own in groups.values()]
+    return Joined(tuple(chain.from_iterable(shown)), ", ")
 
 
-def shortened(texts: Sequence[str]) -> list[str]:
-    """A long list with dots."""
-    return [texts[0], texts[1], r"\ldots", texts[-1]] if len(texts) > DEEP else list(texts)
-
-
-def loss_formula(program: Program, output: str, mean: bool, notation: Notation) -> tuple[str, str]:
+def loss_formula(
+    program: Program, output: str, mean: bool, notation: Notation
+) -> tuple[Formula, Formula]:
     """The loss over N samples as a function of the parameters alone: its two sides.
 
     program: of one sample; its loss is summed over the samples, and divided by N if ``mean``.
     """
-    left = rf"{notation.symbol('L')}({names(program.leaves_of('parameter'), notation)})"
+    left = Apply(None, Symbol("L"), names(program.leaves_of("parameter")))
     x, y = (Symbol(name, sup=(SAMPLE,)) for name in ("x", "y"))
-    f = Text(f"F({Printer(notation).tex(x)})")
+    f = Apply(None, Glyph("F"), x)
     lines = {n: line for n, line in inlined(program).items() if n != output}
     writer = MatrixWriter(notation, "sample", (), lines, {output: f, "y": y})
-    return left, writer.print.tex(_summed(program.line("L"), writer, scale(mean)))
+    return left, _summed(program.line("L"), writer, scale(mean))
 
 
 def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> Formula:
@@ -110,7 +111,7 @@ def _summed(line: Line, writer: MatrixWriter, c: sp.Expr) -> Formula:
             continue
         negative, front = writer.coefficient(low.coefficient * c)
         body = within(writer.term(Lowered(sp.S.One, low.factors, low.axes)), ADD + 1)
-        count = Letter(SAMPLES, writer.notation.count)
+        count = Letter(SAMPLES, Glyph(writer.notation.count))
         found.append(signed(negative, front_of(front, BigSum(SAMPLE, ONE, count, body))))
     if len(decays) > DEEP:
         found.append(penalty(line, decays, writer.notation))
@@ -125,7 +126,7 @@ def penalty(line: Line, decays: Sequence[Term], notation: Notation) -> Formula:
     (low,) = lower_line(Line(line.lhs, (decays[1],)), "sample", ())
     negative, front = writer.coefficient(low.coefficient)
     body = within(writer.term(Lowered(sp.S.One, low.factors, low.axes)), ADD + 1)
-    found = BigSum(Letter(sp.Symbol(k, integer=True), k), ONE, Text(last), body)
+    found = BigSum(Letter(sp.Symbol(k, integer=True), Glyph(k)), ONE, Glyph(last), body)
     return signed(negative, Lettered(front_of(front, found), general))
 
 
@@ -141,14 +142,14 @@ def of_sample(program: Program) -> frozenset[str]:
     return frozenset(t.name for t in known.values() if own(t))
 
 
-def sample_sum(line: Line, per_sample: Collection[str], mean: bool, notation: Notation) -> str:
+def sample_sum(line: Line, per_sample: Collection[str], mean: bool, notation: Notation) -> Formula:
     """The gradient of the loss over N samples: c times the sum of one-sample gradients.
 
     per_sample: the tensors that :func:`of_sample` names.
     """
     axes = tuple(a.symbol for a in printed_axes(line, notation, "sample"))
     writer = MatrixWriter(notation, "sample", axes, sample=SAMPLE, of=per_sample)
-    return writer.print.tex(_summed(separated(line), writer, scale(mean)))
+    return _summed(separated(line), writer, scale(mean))
 
 
 def separated(line: Line) -> Line:
@@ -165,7 +166,7 @@ def scale(mean: bool) -> sp.Expr:
     return 1 / SAMPLES if mean else sp.S.One
 
 
-def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> str:
+def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> Formula:
     """The same, as a product of the matrices whose columns (or rows) belong to the samples."""
     axes = tuple(a.symbol for a in printed_axes(line, notation, layout))
     writer = MatrixWriter(notation, layout, axes)
@@ -174,4 +175,4 @@ def batch_product(line: Line, mean: bool, notation: Notation, layout: str) -> st
     for term, low in zip(line.terms, lower_line(line, layout, axes), strict=True):
         factor = sp.S.One if is_decay(term) else scale(mean)
         found.append(writer.term(Lowered(low.coefficient * factor, low.factors, low.axes)))
-    return writer.print.tex(total(found))
+    return total(found)

@@ -131,7 +131,7 @@ class Notation:
         )
         if self.sole_mark:
             return bound
-        letters = {t.name: bound._named(t)[0] for t in known.values() if t.letter and t.layer}
+        letters = {t.name: bound.named(t)[0] for t in known.values() if t.letter and t.layer}
         count = Counter(letters.values())
         return replace(bound, sole=frozenset(n for n, c in letters.items() if count[c] == 1))
 
@@ -174,21 +174,21 @@ class Notation:
     def prefixed(self, name: str) -> bool:
         """Whether the symbol of a gradient is more than a letter: dW, but not \\delta."""
         t = self.tensor(name)
-        return t.wrt is not None and self.gradients != "partial" and not self._error(t.wrt)
+        return t.wrt is not None and self.gradients != "partial" and not self.error_of(t.wrt)
 
     def fraction(self, name: str, component: bool = False) -> bool:
         """Whether the symbol of a gradient is written as a fraction."""
         t = self.tensor(name)
-        if t.wrt is None or self._error(t.wrt) or self.gradients == "d":
+        if t.wrt is None or self.error_of(t.wrt) or self.gradients == "d":
             return False
-        return self.gradients == "partial" or component or self._scalar(t.wrt)
+        return self.gradients == "partial" or component or self.scalar(t.wrt)
 
     def nabla(self, name: str, component: bool = False) -> bool:
         """Whether the symbol of a gradient begins with a nabla."""
         own = self.prefixed(name) and self.gradients == "nabla"
         return own and not self.fraction(name, component)
 
-    def _error(self, name: str, batch: bool = False) -> str:
+    def error_of(self, name: str, batch: bool = False) -> str:
         """The letter of the gradient by a pre-activation; "" where it has none, or is another."""
         own = self.tensor(name).kind == "pre-activation"
         return (self.batch_error if batch else self.error) if own else ""
@@ -212,145 +212,39 @@ class Notation:
         """Whether what belongs to no sample is a row, such as the bias in Z = XW + 1b."""
         return layout == "rows" and self.inward(layout)
 
-    # symbols ------------------------------------------------------------------------------
+    # letters ------------------------------------------------------------------------------
 
-    def symbol(
-        self,
-        name: str,
-        *,
-        batch: bool = False,
-        sub: str = "",
-        sup: str = "",
-        component: bool = False,
-        transposed: bool = False,
-        inline: bool = False,
-    ) -> str:
-        """A tensor's letter with its layer, further subscripts and a sample's superscript.
-
-        component: of one entry, whose letter is not bold.  inline: fractions on one line.
-        """
-        t = self.tensor(name)
-        component = component or bool(sub) or self._scalar(name)
-        how = _How(sub, sup, batch, component, transposed)
-        if t.wrt is not None:
-            return self._gradient(t, t.wrt, how, inline)
-        above = _some(sup and f"({sup})")
-        if t.kind == "next" and t.of:
-            return self.symbol(
-                t.of, batch=batch, sub=sub, sup=sup, component=component, transposed=transposed
-            )
-        if t.kind in STATES and t.of:
-            return self._flipped(
-                _attach(STATES[t.kind], [self.symbol(t.of), *_some(sub)], above), how
-            )
-        if self._letter(t.letter, batch) is None:
-            return self._flipped(_attach(_words(name), _some(sub), above), how)
-        letter, layer = self._named(t, how)
-        return self._marked(letter, layer, how)
-
-    def _scalar(self, name: str) -> bool:
+    def scalar(self, name: str) -> bool:
+        """Whether a tensor has no axes, so that its letter is that of an entry."""
         t = self.tensors.get(name)
         return t is not None and not t.axes and t.wrt is None
 
-    def applied(self, name: str, tex: str, argument: str | None, primes: str) -> str:
-        """A function's symbol; argument: the tensor that it is applied to, if it is one."""
-        tex = self.functions.get(name, tex)
-        if not self.activation or argument is None or self.activations.get(argument) != name:
-            return tex + (f"^{{{primes}}}" if primes else "")
-        layer = self.tensor(argument).layer
-        mark = "" if self.alike or layer is None else self.layer(layer)
-        text = _attach(self.activation, *self._places(mark))
-        if not primes:
-            return text
-        if not mark:
-            return f"{text}^{{{primes}}}"
-        return f"{text[:-1]}{primes}}}" if self._above() else f"{text}^{{{primes}}}"
-
-    def _flipped(self, text: str, how: _How) -> str:
-        """The transpose of a symbol, where it is asked for."""
-        if not how.transposed:
-            return text
-        return f"{f'({text})' if '^' in text else text}^{{{self.transpose}}}"
-
-    def _gradient(self, t: Tensor, source: str, how: _How, inline: bool) -> str:
-        if error := self._error(source, how.batch):
-            return self._marked(error, self._label(self.tensor(source)), how)
-        if self.gradients == "d":
-            letter, label = self._named(self.tensor(source), how)
-            return self._marked(f"d{letter}", label, how)
-        loss = self.letters["L"] + (f"^{{({how.sup})}}" if self.each and how.sup else "")
-        component = how.component or self._scalar(source)
-        below = self.symbol(source, batch=how.batch, sub=how.sub, sup=how.sup, component=component)
-        top = rf"({self.count} {loss})" if t.name in self.scaled else loss
-        if self.gradients == "nabla" and not component:
-            text = rf"\nabla_{{{below}}} {top}"
-            return f"({text})^{{{self.transpose}}}" if how.transposed else text
-        if inline:
-            return rf"\partial {top}/\partial {below}"
-        text = rf"\frac{{\partial {top}}}{{\partial {below}}}"
-        return rf"\left({text}\right)^{{{self.transpose}}}" if how.transposed else text
-
-    def _named(self, t: Tensor, how: _How | None = None) -> tuple[str, str]:
+    def named(self, t: Tensor, batch: bool = False, component: bool = False) -> tuple[str, str]:
         """The letter of a tensor, and the label of its layer ("" for none)."""
-        letter = self._styled(LAST[t.letter] if self._own(t) else t.letter, how or _How())
-        return letter or _words(t.name), self._label(t)
+        letter = self.styled(LAST[t.letter] if self._own(t) else t.letter, batch, component)
+        return letter or words(t.name), self.label(t)
 
-    def _styled(self, base: str, how: _How) -> str | None:
+    def styled(self, base: str, batch: bool = False, component: bool = False) -> str | None:
         """A letter as an array or as one of its components, which is not bold."""
-        letter = self._letter(base, how.batch)
-        return _BOLD.sub(r"\1", letter) if letter and how.component else letter
-
-    def _letter(self, base: str, batch: bool) -> str | None:
         if not base:
             return None
         table = self.batch if batch and base in self.batch else self.letters
-        if base in table:
-            return table[base]
-        if base.lower() in GREEK:
-            return "\\" + base
-        return base if len(base) == 1 else None
+        greek = base.lower() in GREEK
+        letter = table.get(base) or ("\\" + base if greek else base if len(base) == 1 else None)
+        return _BOLD.sub(r"\1", letter) if letter and component else letter
 
-    def _label(self, t: Tensor) -> str:
+    def label(self, t: Tensor) -> str:
+        """The label of a tensor's layer; "" where its letter carries none."""
         if t.layer is None or t.name in self.sole:
             return ""
         if not self.first_mark and t.layer == 1 and self.layer is _plain:
             return ""
         return self.layer(t.layer)
 
-    def _above(self) -> bool:
+    @property
+    def above(self) -> bool:
+        """Whether the label of a layer stands above the letter."""
         return self.layer_mark != "subscript"
-
-    def _places(self, mark: str) -> tuple[list[str], list[str]]:
-        """A layer's mark, below or above."""
-        marks = [LAYER_MARKS[self.layer_mark].format(mark)] if mark else []
-        return ([], marks) if self._above() else (marks, [])
-
-    def _marked(self, letter: str, layer: str, how: _How) -> str:
-        below, above = self._places(layer)
-        below += _some(how.sub)
-        above += _some(how.sup and f"({how.sup})")
-        joint = "," if self.layer_mark == "superscript" else ""
-        if not how.transposed:
-            return _attach(letter, below, above, joint, self._above())
-        if not above or (self.raised == "joined" and not joint):
-            return _attach(letter, below, [*above, self.transpose], "", self._above())
-        text = _attach(letter, below, above, joint, self._above())
-        if self.raised != "braces":
-            return f"({text})^{{{self.transpose}}}"
-        # TeX drops the braces around a letter with an accent, if nothing else is in them
-        alone = "{}" if ACCENTED.match(letter) else ""
-        return f"{{{alone}{text}}}^{{{self.transpose}}}"
-
-
-@dataclass(frozen=True)
-class _How:
-    """What a symbol carries beside its layer."""
-
-    sub: str = ""
-    sup: str = ""
-    batch: bool = False
-    component: bool = False
-    transposed: bool = False
 
 
 def _read(name: str) -> Tensor:
@@ -370,17 +264,6 @@ def _read(name: str) -> Tensor:
     return Tensor(name, kind=_KINDS.get(base, ""), letter=base, layer=int(layer))
 
 
-def _some(text: str) -> list[str]:
-    return [text] if text else []
-
-
-def _attach(
-    letter: str, below: list[str], above: list[str], joint: str = "", above_first: bool = False
-) -> str:
-    low = f"_{{{','.join(below)}}}" if below else ""
-    high = f"^{{{joint.join(above)}}}" if above else ""
-    return letter + (high + low if above_first else low + high)
-
-
-def _words(name: str) -> str:
+def words(name: str) -> str:
+    """A name that has no letter, as it is."""
     return rf"\mathrm{{{name.strip('_').replace('_', '-')}}}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from symnn.engine.ir import Line
 from symnn.engine.repeats import line_layer
+from symnn.formulas.tex import symbol_tex
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Row
 from symnn.notes.labels import label_of
@@ -56,7 +57,7 @@ def _remarks(context: Context) -> str:
     if context.network.mean_loss and alone:
         parts.append(say("code_mean"))
     if notation.inward(context.layout):
-        parts.append(say("code_turned", A=notation.symbol("A_1")))
+        parts.append(say("code_turned", A=symbol_tex(notation, "A_1")))
     if len(context.derivation.stable.lines) > len(context.derivation.batch.program.lines):
         parts.append(say("code_stable"))
     return say("join_sentences").join(parts)

@@ -25,7 +25,9 @@ from symnn.engine.ir import (
 from symnn.engine.repeats import named, runs, signature
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
-from symnn.formulas.tex import ONES
+from symnn.formulas.printing import ONES
+from symnn.formulas.tex import Printer, symbol_tex
+from symnn.formulas.tree import Formula, Glyph, Group, Operator, Product, Symbol
 from symnn.formulas.whole import of_sample
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
@@ -192,9 +194,9 @@ class Context:
     def say(self) -> Phrases:
         """The phrases of the language, with the letters that sentences use."""
         notation = self.numbered
-        value = notation.symbol("a", component=True)
-        letters = {word: notation.symbol(word) for word in ("L", "x", "eta")}
-        letters |= {"X": notation.symbol("x", batch=True), "N": notation.count}
+        value = symbol_tex(notation, "a", component=True)
+        letters = {word: symbol_tex(notation, word) for word in ("L", "x", "eta")}
+        letters |= {"X": symbol_tex(notation, "x", batch=True), "N": notation.count}
         letters |= {"layer": notation.layer_letter, "odot": notation.hadamard}
         return Phrases(self.language, **letters, a=value, h="f" if value == "h" else "h")
 
@@ -204,20 +206,33 @@ class Context:
         tensors = self.forward.tensors.values()
         return {t.name for t in tensors if len(t.axes) > 1 and any(a.samples for a in t.axes)}
 
-    def letter(self, name: str, inline: bool = False, notation: Notation | None = None) -> str:
+    def symbol(self, name: str, inline: bool = False) -> Symbol:
         """A tensor's symbol.  inline: a derivative on one line, as within a sentence."""
         batch = self.sources.get(name, name) in self.batched
-        return (notation or self.notation).symbol(name, batch=batch, inline=inline)
+        return Symbol(name, batch=batch, inline=inline)
 
-    def loss_letter(self, gradient: Tensor) -> str:
+    def letter(self, name: str, inline: bool = False, notation: Notation | None = None) -> str:
+        """The same as TeX."""
+        return Printer(notation or self.notation).tex(self.symbol(name, inline))
+
+    def tex(self, f: Formula) -> str:
+        """A formula as TeX."""
+        return Printer(self.notation).tex(f)
+
+    def change(self, name: str) -> Formula:
+        """A change of a tensor, dA."""
+        return Operator(r"\mathrm{d}", self.symbol(name))
+
+    def loss(self, gradient: Tensor) -> Formula:
         """What is differentiated: L, or (N L)."""
-        loss = self.notation.symbol("L")
-        return f"({self.notation.count} {loss})" if gradient.of not in (None, "L") else loss
+        loss = Symbol("L")
+        scaled = gradient.of not in (None, "L")
+        return Group(Product((Glyph(self.notation.count), loss))) if scaled else loss
 
     def loss_of(self, name: str) -> str:
         """What is differentiated by ``name`` in the sweep: L, or N L."""
         scaled = self.sweep.names.get(name) in self.notation.scaled
-        loss = self.notation.symbol("L")
+        loss = symbol_tex(self.notation, "L")
         return f"{self.notation.count} {loss}" if scaled else loss
 
     def fact(self, fact: Fact) -> str:

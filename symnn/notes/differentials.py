@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from symnn.engine.diff import slope
 from symnn.engine.ir import Line, Tensor, Term, entries, indices_of, name_of
-from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
+from symnn.formulas.tree import Formula, Operator, Pairing, total
 from symnn.notes.context import Context, read_names
 from symnn.notes.document import Row
 from symnn.notes.rows import Group, derivation_rows
-from symnn.notes.transposes import pairing, transposed, with_change
+from symnn.notes.transposes import transposed, with_change
 
 
 def differential(forward: Line, t: Tensor, change: Tensor) -> Line:
@@ -55,33 +56,38 @@ def _paired(context: Context, group: Group) -> list[Row]:
     line = next((x for x in lines if seed not in read_names(x)), lines[-1])
     dt = Tensor(f"{t.name}_change", t.axes)
 
-    def d(name: str) -> str:
-        return rf"\mathrm{{d}} {context.letter(name)}"
+    def bar(y: str) -> Formula:
+        return context.symbol(context.sweep.names[y], inline=True)
 
-    def bar(y: str) -> str:
-        return context.letter(context.sweep.names[y], inline=True)
-
-    def moved(y: str) -> str:
+    def moved(y: str) -> Formula:
         """dy, in terms of dt."""
         own = differential(forward.line(y), t, dt)
-        return with_change(context, own, dt.name, d(t.name))
+        return with_change(context, own, dt.name, context.change(t.name))
 
-    def right(line: Line) -> str:
-        return matrix_sides(line, context.notation, context.layout)[1]
+    def right(line: Line) -> Formula:
+        return matrix_formulas(line, context.notation, context.layout)[1]
 
-    left = rf"\mathrm{{d}} {context.loss_letter(line.lhs)}"
-    last = pairing(right(line), d(t.name))
+    d, left = context.change, Operator(r"\mathrm{d}", context.loss(line.lhs))
+    last = Pairing(right(line), d(t.name))
     # the tensors through which t moves the loss
     through = [sources[name] for name in read_names(line) if name in sources]
     if not through:
-        return [Row(left, last, say("loss_differential"))]
+        return [Row(left, last, context.notation, say("loss_differential"))]
     direct = [u for u in line.terms if not any(name_of(e) in sources for e in entries(u.f))]
-    rest = [pairing(right(Line(line.lhs, tuple(direct))), d(t.name))] if direct else []
+    rest: list[Formula] = (
+        [Pairing(right(Line(line.lhs, tuple(direct))), d(t.name))] if direct else []
+    )
     first, second = (
-        " + ".join([*(pairing(bar(y), change(y)) for y in through), *rest]) for change in (d, moved)
+        total([*(Pairing(bar(y), change(y)) for y in through), *rest]) for change in (d, moved)
     )
     letters = ", ".join(map(context.letter, through))
-    texts = {first: say("through_differential", through=letters)}
-    texts[second] = say("insert_differential")
-    texts.setdefault(last, say("adjoint" if transposed(context, last) else "moved"))
-    return [Row("" if k else left, *row) for k, row in enumerate(texts.items())]
+    steps = [
+        (first, say("through_differential", through=letters)),
+        (second, say("insert_differential")),
+        (last, say("adjoint" if transposed(last) else "moved")),
+    ]
+    rows: dict[str, Row] = {}  # those that are written alike once
+    for f, reason in steps:
+        row = Row(None if rows else left, f, context.notation, reason)
+        rows.setdefault(row.sides[1], row)
+    return list(rows.values())

@@ -1,33 +1,41 @@
 """The document model of the notes: what every format prints.
 
-Texts are words with mathematics between ``$`` signs; equations are finished LaTeX.  Titles
-and descriptions are the user's own and are escaped by whoever prints them.
+Texts are words with mathematics between ``$`` signs; equations are formulas.  Titles and
+descriptions are the user's own and are escaped by whoever prints them.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from symnn.drawing.drawing import Drawing
+from symnn.formulas.breaking import Breaker
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import Formula
+from symnn.formulas.width import width
+from symnn.notation.notation import Notation
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of a derivation: left side, relation, right side and the reason.
 
-    An empty left side continues the row above.  result: whether it ends a derivation.  label,
-    also: those of labels.py; also: where it stands for layers that are alike.  repeats: the
-    label of the equation above that says the same.  free: whether its letters are those of a
-    definition, not the tensors of the network.  code: what computes it in the generated module.
+    A row without a left side continues the one above.  notation: its letters.  result: whether
+    it ends a derivation.  label, also: those of labels.py; also: where it stands for layers that
+    are alike.  repeats: the label of the equation above that says the same.  free: whether its
+    letters are those of a definition, not the tensors of the network.  code: what computes it in
+    the generated module.
     numbers: the same in the numbers of the example, from its relation on, for a page.  nudge:
     what is said of them.  shape: of what is multiplied and of the left side, as TeX.
     error: of this very line, relative, where it was evaluated and held.
     """
 
-    left: str
-    right: str
+    left: Formula | None
+    right: Formula
+    notation: Notation = field(compare=False)
     reason: str = ""
     relation: str = "="
     result: bool = False
@@ -41,10 +49,25 @@ class Row:
     free: bool = False
     code: str = ""
 
+    @functools.cached_property
+    def sides(self) -> tuple[str, str]:
+        """Its left and its right side as TeX."""
+        tex = Printer(self.notation).tex
+        return tex(self.left) if self.left else "", tex(self.right)
+
     @property
     def tex(self) -> str:
-        """The whole line."""
-        return f"{self.left} {self.relation} {self.right}"
+        """The whole line as TeX."""
+        left, right = self.sides
+        return f"{left} {self.relation} {right}"
+
+    def width(self, side: Formula | None) -> int:
+        """About how many characters wide a side is, or a part of one."""
+        return width(side, self.notation) if side else 0
+
+    def broken(self, limit: int) -> tuple[Formula, ...]:
+        """The right side, over several lines if it is long."""
+        return Breaker(Printer(self.notation), limit).broken(self.right)
 
     @property
     def checked(self) -> bool:
@@ -159,8 +182,8 @@ class Document:
     """The notes of one network.
 
     layer: the letter of a layer's number.  prefix: what stands before the labels of the network.
-    symbols: those of the equations -> where they lead (see links.py).  remarks: how the code
-    differs from the notes.
+    letters: of its tensors.  symbols: tensor -> where its symbols lead (see links.py).
+    remarks: how the code differs from the notes.
     numbers: what is said of those beside the equations, if there are any.
     """
 
@@ -171,7 +194,8 @@ class Document:
     layer: str = "k"
     numbers: str = ""
     prefix: str = ""
-    symbols: Mapping[str, str] = field(default_factory=dict)
+    symbols: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    letters: Notation | None = field(default=None, compare=False)
     remarks: str = ""
 
     def rows(self) -> Iterator[Row]:

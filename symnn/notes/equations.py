@@ -158,7 +158,7 @@ def _table(context: LinesContext) -> Table:
 def _gradients(context: LinesContext) -> Section:
     """The backward sweep, every step with its reason."""
     say, sweep = context.say, context.sweep
-    of = context.notation.symbol(sweep.of)
+    of = context.letter(sweep.of)
     blocks: list[Block] = [Paragraph(say("lines_sweep", of=of))]
     scans = {
         line.lhs.name: item for item in sweep.raw if isinstance(item, Scan) for line in item.lines

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from symnn.engine.ir import Tensor
+from symnn.formulas.tree import Formula
 from symnn.io.errors import Problem, UserError, shorten
 from symnn.io.fields import kind_of
 from symnn.notes.document import Document, Equations, Row, Section
@@ -80,7 +81,7 @@ def unique(sections: Iterable[Section]) -> tuple[Section, ...]:
 def labelled(notes: Document) -> dict[str, Row]:
     """Label -> its equation, with a left side also where it continues the row above."""
     found: dict[str, Row] = {}
-    left = ""
+    left: Formula | None = None
     for row in notes.rows():
         left = row.left or left
         found |= {label: replace(row, left=left) for label in row.labels}

@@ -2,46 +2,49 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection
-from typing import TypeAlias
+from collections.abc import Collection, Iterator
+from copy import copy
+from typing import NamedTuple
 
 from symnn.engine.ir import Tensor
+from symnn.formulas.symbols import spelled
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import Formula, Lettered, Power, Symbol, Transpose
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Row
 
-INDEX = "@"  # in a symbol: any index
 EXPLAINED = ("x", "y", "A", "b", "z", "a")  # the letters in the table of symbols, and delta
 
 
-def symbols(context: Context, labels: Collection[str], prefix: str) -> dict[str, str]:
-    """Symbol, with INDEX for its indices -> where it leads.
+class Places(NamedTuple):
+    """Where the symbols of a tensor lead, "" for nowhere.
+
+    own: the equation that defines it, or its row of the table.  general: its row, where it stands
+    for a layer in general.
+    """
+
+    own: str
+    general: str
+
+
+def symbols(context: Context, labels: Collection[str], prefix: str) -> dict[str, Places]:
+    """Tensor -> where its symbols lead.
 
     A value and a gradient lead to the equation that defines them, if it is among the labels;
     all other symbols to their row of the table of symbols.
     """
     sources = context.sources
-    found: dict[str, str] = {}
-
-    def add(name: str, notation: Notation, place: str) -> None:
-        for tex in _written(name, notation):
-            found.setdefault(tex, place)
-
     leaves = {t.name for t in context.forward.leaves}
+    found: dict[str, Places] = {}
     for name in [*context.forward.tensors, *sources]:
-        label = context.label(name)
+        label, row = (
+            context.label(name),
+            _row(context.tensor(sources.get(name, name)), name in sources),
+        )
+        general = f"sym:{prefix}{row}" if row else ""
         defined = label in labels and name not in leaves
-        t = context.tensor(sources.get(name, name))
-        row = _row(t, name in sources)
-        if defined:
-            add(name, context.notation, f"eq:{prefix}{label}")
-        elif row:
-            add(name, context.notation, f"sym:{prefix}{row}")
-        if row and t.layer:
-            # as a layer in general, and its neighbours
-            for k in (t.layer, t.layer - 1, t.layer + 1):
-                add(name, context.labelled(k), f"sym:{prefix}{row}")
+        found[name] = Places(f"eq:{prefix}{label}" if defined else general, general)
     return found
 
 
@@ -52,54 +55,73 @@ def _row(t: Tensor, gradient: bool) -> str:
     return t.letter if t.letter in EXPLAINED else ""
 
 
-def _written(name: str, notation: Notation) -> set[str]:
-    """A tensor's symbol as it may be written: an array or an entry, of one sample or of all."""
-    return {
-        notation.symbol(name, batch=batch, sub=sub, sup=sup, transposed=turned)
-        for batch in (False, True)
-        for sub in ("", INDEX)
-        for sup in ("", INDEX)
-        for turned in (False, True)
-    }
+class Links:
+    """Where the symbols of a document's equations lead."""
+
+    def __init__(self, notes: Document) -> None:
+        self.symbols, self.letters = notes.symbols, notes.letters
+        self.places = set(notes.places())
+
+    def place(self, symbol: Symbol, notation: Notation) -> str:
+        """Where a symbol leads, "" for nowhere: one that stands for k, to what is said of it."""
+        t = notation.tensor(symbol.name)
+        name = t.of if t.kind == "next" and t.of else symbol.name
+        own, general = self.symbols.get(name, ("", ""))
+        return own if own == general or self.numbered(name, notation) else general
+
+    def numbered(self, name: str, notation: Notation) -> bool:
+        """Whether a notation writes a tensor as the document does, with its layer's number."""
+        if self.letters is None or notation is self.letters:
+            return True
+        bare = Symbol(name)
+        return Printer(notation).tex(bare) == Printer(self.letters).tex(bare)
+
+    def known(self, f: Formula, notation: Notation) -> Iterator[str]:
+        """The symbols of a formula that lead anywhere, as TeX."""
+        if isinstance(f, Lettered):
+            yield from self.known(f.arg, f.notation)
+        elif isinstance(f, Symbol) and self.place(f, notation):
+            yield Printer(notation).tex(f)
+        else:
+            inner = spelled(f, notation) if isinstance(f, Symbol) else f
+            for part in inner.parts:
+                yield from self.known(part, notation)
+
+    def printer(self, row: Row, own: Collection[str], form: str) -> Printer:
+        """Prints formulas of a row, with ``form % (place, symbol)`` for every symbol.
+
+        Symbols of places that these notes lack, or that are the row's own, stay as they are.
+        """
+        if row.free:
+            return Printer(row.notation)
+        return _Linked(row.notation, self, self.places - set(own), form)
 
 
-Link: TypeAlias = Callable[[str, Row, Collection[str]], str]
+class _Linked(Printer):
+    """Prints symbols, with their exponents, as links."""
 
+    def __init__(
+        self, notation: Notation, links: Links, places: Collection[str], form: str
+    ) -> None:
+        super().__init__(notation)
+        self.links, self.places, self.form = links, places, form
 
-def linker(notes: Document, form: str) -> Link:
-    """(TeX, its row, places) -> the TeX with ``form % (place, symbol)`` for every symbol.
+    def symbol(self, f: Symbol) -> str:
+        return self.linked(f, f) or super().symbol(f)
 
-    Symbols of the given places, and of places that these notes lack, stay as they are.
-    """
-    pattern, found = _written_in(notes)
-    places = set(notes.places())
+    def power(self, f: Power) -> str:
+        return self.linked(f.base, f) or super().power(f)
 
-    def link(tex: str, row: Row, own: Collection[str]) -> str:
-        def linked(match: re.Match[str]) -> str:
-            place = notes.symbols[found[(match.lastindex or 1) - 1]]
-            leads = place in places and place not in own
-            return form % (place, match[0]) if leads else match[0]
+    def transpose(self, f: Transpose) -> str:
+        return self.linked(f.arg, f) or super().transpose(f)
 
-        return tex if row.free else pattern.sub(linked, tex)
+    def linked(self, symbol: Formula, whole: Formula) -> str:
+        """A symbol, with its exponent, as a link if it leads elsewhere; "" if it has no place."""
+        place = self.links.place(symbol, self.notation) if isinstance(symbol, Symbol) else ""
+        text = Printer(self.notation).tex(whole) if place else ""
+        return self.form % (place, text) if place in self.places else text
 
-    return link
-
-
-def finder(notes: Document) -> Callable[[str], list[str]]:
-    """TeX -> the symbols of the notes that stand in it, each once."""
-    pattern, _ = _written_in(notes)
-    return lambda tex: list(dict.fromkeys(match[0] for match in pattern.finditer(tex)))
-
-
-def _written_in(notes: Document) -> tuple[re.Pattern[str], list[str]]:
-    """A pattern with a group for each symbol of the equations, and those symbols."""
-    text = "\n".join(side for row in notes.rows() for side in (row.left, row.right))
-    found = [s for s in notes.symbols if s.partition(INDEX)[0] in text]
-    found.sort(key=lambda s: (-len(s), s))  # the longest first
-    return re.compile("|".join(f"({_pattern(s)})" for s in found) or "(?!)"), found
-
-
-def _pattern(symbol: str) -> str:
-    """A regular expression for a symbol that no letter stands beside, with its exponent."""
-    text = re.escape(symbol).replace(re.escape(INDEX), r"[^{}@]+")
-    return rf"(?<![A-Za-z\\]){text}(?:\^\{{[^{{}}]*\}})?(?![A-Za-z_^])"
+    def lettered(self, f: Lettered) -> str:
+        other = copy(self)
+        other.notation = f.notation
+        return other.tex(f.arg)

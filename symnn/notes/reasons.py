@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import sympy as sp
 
@@ -19,9 +20,11 @@ from symnn.engine.functions import (
 from symnn.engine.ir import Line, Step
 from symnn.engine.simplify import CHAIN, DERIVATIVE, FACT, FOLD, SUBSTITUTE
 from symnn.formulas.index import Writer
+from symnn.formulas.tree import Cases, Chain, Formula, Joined, Words
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context, read_names
+from symnn.notes.document import Row
 
 
 def reason_of(context: Context, step: Step) -> str:
@@ -89,32 +92,33 @@ def how_found(row: Function, say: Phrases) -> str:
     return say(found_derivative(row)[1]) if found_derivative(row)[1] in say else ""
 
 
-def definition_tex(row: Function, notation: Notation, say: Phrases) -> tuple[str, str]:
-    """The two sides of a function's definition, cases with their conditions."""
-    writer = Writer(notation, {})
-    left = writer.tex(function_class(row)(X))
-    f = definition(row)
-    if not isinstance(f, sp.Piecewise):
-        return left, writer.tex(f)
-    return left, cases(f, writer, say)
+def definition_row(row: Function, notation: Notation, say: Phrases) -> Row:
+    """A function's definition, cases with their conditions."""
+    return _function_row(function_class(row)(X), definition(row), notation, say)
 
 
-def derivative_tex(row: Function, notation: Notation, say: Phrases) -> tuple[str, str]:
-    """The two sides of a function's derivative, as it was found."""
-    writer = Writer(notation, {})
+def derivative_row(row: Function, notation: Notation, say: Phrases) -> Row:
+    """A function's derivative, as it was found."""
     value = expand_primes(found_derivative(row)[0].xreplace({A: function_class(row)(X)}))
-    right = cases(value, writer, say) if isinstance(value, sp.Piecewise) else writer.tex(value)
-    return writer.tex(function_class(row, 1)(X)), right
+    own = _function_row(function_class(row, 1)(X), value, notation, say)
+    return replace(own, reason=how_found(row, say))
 
 
-def cases(f: sp.Piecewise, writer: Writer, say: Phrases) -> str:
+def _function_row(f: sp.Expr, value: sp.Expr, notation: Notation, say: Phrases) -> Row:
+    writer = Writer(notation, {})
+    right = (
+        writer.formula(value) if not isinstance(value, sp.Piecewise) else cases(value, writer, say)
+    )
+    return Row(writer.formula(f), right, notation)
+
+
+def cases(f: sp.Piecewise, writer: Writer, say: Phrases) -> Formula:
     """A case distinction with its conditions in words."""
-    rows = []
+    rows: list[tuple[Formula, Formula]] = []
     for value, condition in f.args:
-        if condition == sp.true:
-            when = rf"\text{{{say('otherwise')}}}"
-        else:
-            when = rf"\text{{{say('if')} }} {writer.print.tex(writer.condition(condition))[1:-1]}"
-        rows.append(f"{writer.tex(value)} & {when}")
-    body = r" \\ ".join(rows)
-    return rf"\begin{{cases}} {body} \end{{cases}}"
+        when: Formula = Words(say("otherwise"))
+        if condition != sp.true:
+            own = writer.condition(condition)
+            when = Joined((Words(f"{say('if')} "), Chain((own.left, own.right), (own.sign,))), " ")
+        rows.append((writer.formula(value), when))
+    return Cases(tuple(rows))

@@ -10,7 +10,6 @@ from symnn.engine.ir import Line, Step
 from symnn.formulas.index import is_decay, line_formulas
 from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
 from symnn.formulas.shapes import shape_tex
-from symnn.formulas.tex import Printer
 from symnn.formulas.tree import Formula, total
 from symnn.formulas.whole import DEEP, penalty
 from symnn.notes.context import Context, read_names
@@ -24,10 +23,6 @@ class Sides(NamedTuple):
     left: Formula
     right: Formula
     by_entries: bool
-
-    def tex(self, context: Context) -> tuple[str, str]:
-        """The same as TeX."""
-        return Printer(context.notation).both(self.left, self.right)
 
 
 def by_entries(context: Context, line: Line) -> Sides:
@@ -54,21 +49,24 @@ def formulas_of(context: Context, line: Line) -> Sides:
     return found._replace(right=total([found.right, last]))
 
 
-def sides(context: Context, line: Line) -> tuple[str, str]:
-    """The two sides of a line as TeX."""
-    return formulas_of(context, line).tex(context)
-
-
 def row_of(context: Context, line: Line, reason: str = "") -> Row:
     """One line."""
     found = formulas_of(context, line)
-    left, right = found.tex(context)
     relation = r"\leftarrow" if line.lhs.kind == "next" else "="
     # the shortest notes show no shapes
-    shaped = context.detail != "answer"
-    shape = shape_tex(line, context.notation, context.layout) if shaped else ""
+    shaped = context.detail != "answer" and not found.by_entries
+    shape = shape_tex(line, found[:2], context.notation) if shaped else ""
     label, error = context.label(line.lhs.name), error_of(context, line, found)
-    return Row(left, right, reason, relation, shape=shape, error=error, label=label)
+    return Row(
+        found.left,
+        found.right,
+        context.notation,
+        reason,
+        relation,
+        shape=shape,
+        error=error,
+        label=label,
+    )
 
 
 def error_of(context: Context, line: Line, found: Sides) -> float | None:
@@ -174,15 +172,16 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
     if context.detail == "full":
         line, why = forms[0]
         found = by_entries(context, line)
-        before, same = found.tex(context)
-        rows.append(Row(before, same, why[0], error=error_of(context, line, found)))
+        error = error_of(context, line, found)
+        rows.append(Row(found.left, found.right, context.notation, why[0], error=error))
+        before, same = rows[-1].sides
         forms[0] = line, [say("matrix")]  # left out below where it has no such form
     for line, why in forms:
         row = row_of(context, line, say("join_reasons").join(why))
-        left, right = row.left, row.right
+        left, right = row.sides
         if (left, right) == (before, same):
             continue  # the rewrite moved what is written alike, such as the order of terms
-        rows.append(replace(row, left="" if left == before else left, label=""))
+        rows.append(replace(row, left=None if left == before else row.left, label=""))
         before, same = left, right
     name = group.steps[-1].after.lhs.name
     rows[-1] = replace(rows[-1], label=context.label(name), result=name in context.kept)

@@ -123,6 +123,7 @@ def _document(context: Context, sections: tuple[Section, ...], beside: Numbers |
         numbers=beside.origin() if beside else "",
         prefix=prefix,
     )
-    notes = replace(notes, symbols=symbols(context, labelled(notes), prefix))
+    own = symbols(context, labelled(notes), prefix)
+    notes = replace(notes, symbols=own, letters=context.notation)
     # no module computes a number of layers that is not known
     return notes if network.depth_letter else with_codes(notes, context)

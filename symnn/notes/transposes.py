@@ -8,9 +8,19 @@ from dataclasses import replace
 from symnn.engine.ir import Line, Tensor, Term, entries, name_of
 from symnn.engine.lower import in_layout
 from symnn.formulas.index import Writer, index_letters, printed_axes
-from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_sides
+from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_formulas
 from symnn.formulas.shapes import tensor_shape, times
-from symnn.formulas.tree import Text
+from symnn.formulas.tree import (
+    ATOM,
+    Chain,
+    Formula,
+    Operator,
+    Pairing,
+    Product,
+    Transpose,
+    core,
+    within,
+)
 from symnn.notes.context import Context
 from symnn.notes.document import Box
 from symnn.notes.rows import Group
@@ -34,7 +44,7 @@ def why_transposed(
             rest = tuple(t for t in chain.terms if t is not term)
             try:
                 account = _Account(context, forward, back, rest)
-                wanted = account.kind not in told and transposed(context, account.right)
+                wanted = account.kind not in told and transposed(account.right)
                 return (account.kind, account.box()) if wanted else None
             except NoMatrixFormError:
                 return None
@@ -60,12 +70,13 @@ class _Account:
         self.kind = "weights" if back.lhs.wrt == self.A.name else "error"
         weights = self.kind == "weights"
         self.own, self.other = (self.A, self.a) if weights else (self.a, self.A)
-        self.right = matrix_sides(back, context.notation, context.layout)[1]
+        self.right = matrix_formulas(back, context.notation, context.layout)[1]
+        self.product_tex = context.tex(self.right)
 
     def box(self) -> Box:
         """The question, and the three accounts."""
         texts = (self._by_entry(), self._by_differential(), self._by_shape())
-        return Box(self.context.say(f"why_{self.kind}", product=self.right), texts)
+        return Box(self.context.say(f"why_{self.kind}", product=self.product_tex), texts)
 
     def letter(self, t: Tensor) -> str:
         """A tensor's symbol, of a gradient within a sentence."""
@@ -77,7 +88,7 @@ class _Account:
         letters = index_letters(tuple(dict.fromkeys((*first, *self.z.axes))), notation)
         writer = Writer(notation, letters, layout)
         over = [a for a in self.z.axes if a not in self.own.axes]
-        sums = "".join(rf"\sum_{{{letters[a.symbol]}}} " for a in over)
+        sums = "".join(rf"\sum_{{{writer.print.tex(letters[a.symbol])}}} " for a in over)
         words = {"z": self.z, "A": self.A, "a": self.a, "d": self.gradient}
         texts = {word: writer.tex(t.entry) for word, t in words.items()}
         left = writer.tex(Tensor(self.back.lhs.name, self.own.axes).entry)
@@ -87,15 +98,17 @@ class _Account:
         return self.context.say(phrase, **texts, left=left, right=right, rest=rest)
 
     def _by_differential(self) -> str:
-        change = rf"\mathrm{{d}} {self.letter(self.own)}"
-        line = Line(self.z, (self.product,))
-        moved = with_change(self.context, line, self.own.name, change)
-        d = self.letter(self.gradient)
-        first = pairing(d, rf"\mathrm{{d}} {self.letter(self.z)}")
-        texts = (first, pairing(d, moved), pairing(self.right, change))
-        loss = self.context.loss_letter(self.back.lhs)
-        phrase, pairings = f"why_differential{self.also}", " = ".join(texts)
-        return self.context.say(phrase, own=self.letter(self.own), loss=loss, pairings=pairings)
+        context, change = self.context, self.context.change(self.own.name)
+        moved = with_change(context, Line(self.z, (self.product,)), self.own.name, change)
+        d = context.symbol(self.gradient.name, inline=True)
+        first = Pairing(d, context.change(self.z.name))
+        pairings = Chain((first, Pairing(d, moved), Pairing(self.right, change)), ("=", "="))
+        return context.say(
+            f"why_differential{self.also}",
+            own=self.letter(self.own),
+            loss=context.tex(context.loss(self.back.lhs)),
+            pairings=context.tex(pairings),
+        )
 
     def _by_shape(self) -> str:
         def shaped(t: Tensor) -> str:
@@ -103,27 +116,29 @@ class _Account:
             return self.context.say("shaped", letter=self.letter(t), shape=shape)
 
         own, d, other = map(shaped, (self.own, self.gradient, self.other))
-        return self.context.say("why_shape", own=own, d=d, other=other, product=self.right)
+        return self.context.say("why_shape", own=own, d=d, other=other, product=self.product_tex)
 
 
-def pairing(left: str, right: str) -> str:
-    """The sum of the products of entries."""
-    if r"\frac" in left + right:
-        return rf"\left\langle {left}, {right} \right\rangle"
-    return rf"\langle {left}, {right} \rangle"
-
-
-def with_change(context: Context, line: Line, name: str, change: str) -> str:
-    """The right side of a line in which a tensor of this name stands for dA, written ``change``.
-
-    It is in brackets before another matrix, or it might be d(A a).
-    """
+def with_change(context: Context, line: Line, name: str, change: Formula) -> Formula:
+    """The right side of a line in which a tensor of this name stands for dA, written ``change``."""
     notation, layout = context.notation, context.layout
     axes = in_layout([a.symbol for a in printed_axes(line, notation, layout)], layout)
-    writer = MatrixWriter(notation, layout, axes, symbols={name: Text(change)})
-    return writer.print.tex(writer.line(line)).replace(f"{change} ", f"({change}) ")
+    writer = MatrixWriter(notation, layout, axes, symbols={name: change})
+    return _apart(writer.line(line))
 
 
-def transposed(context: Context, tex: str) -> bool:
+def _apart(f: Formula) -> Formula:
+    """The same with dA in brackets before another matrix: else it might be d(A a)."""
+    f = f.mapped(_apart)
+    if not isinstance(f, Product):
+        return f
+    *before, last = f.factors
+    before = [within(g, ATOM) if isinstance(core(g), Operator) else g for g in before]
+    return replace(f, factors=(*before, last))
+
+
+def transposed(f: Formula) -> bool:
     """Whether a formula is printed with a transpose."""
-    return f"{context.notation.transpose}}}" in tex
+    return any(
+        isinstance(part, Transpose) or getattr(part, "transposed", False) for part in f.walk()
+    )

@@ -19,8 +19,8 @@ from symnn.engine.ir import Line
 from symnn.formulas.breaking import room
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.numbers import Style, in_numbers, result
-from symnn.formulas.tex import Printer
-from symnn.formulas.width import visible
+from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tree import Chain, Formula, Joined, Number
 from symnn.notes.context import Context
 from symnn.notes.document import Block, Row, Section, Table
 from symnn.notes.rows import row_of
@@ -58,13 +58,13 @@ class Numbers:
             context = replace(context, layout="sample", ticks=False)
         return cls(context, example, Style(digits, style == "pencil"))
 
-    def value(self, name: str) -> tuple[str, str]:
+    def value(self, name: str) -> tuple[str, Formula]:
         """The relation and the value of a tensor."""
         tensor, array = self.example.program.tensors[name], self.example.values.array
-        text, exact = result(tensor, self.context.notation, array, self.style)
-        return _relation(exact), text
+        found, exact = result(tensor, self.context.notation, array, self.style)
+        return _relation(exact), found
 
-    def pieces(self, line: Line) -> list[tuple[str, str]]:
+    def pieces(self, line: Line) -> list[tuple[str, Formula]]:
         """What follows the symbols of a line: each a relation and numbers, the result last."""
         array = self.example.values.array
         value, exact = result(line.lhs, self.context.notation, array, self.style)
@@ -72,35 +72,43 @@ class Numbers:
             middle, known = in_numbers(line, self.context.notation, array, self.style)
         except NoMatrixFormError:
             return [(_relation(exact), value)]
-        if middle == value:
+        if self.context.tex(middle) == self.context.tex(value):
             return [(_relation(exact), value)]
         return [(_relation(known), middle), (_relation(known and exact), value)]
 
     def beside(self, line: Line) -> str:
         """The numbers of a line on one line, from the first relation on; "" if it has none."""
         own = self.example.program.definitions.get(line.lhs.name)
-        return " ".join(f"{{}} {r} {t}" for r, t in self.pieces(own)) if own else ""
+        pieces = self.pieces(own) if own else []
+        return " ".join(f"{{}} {sign} {self.context.tex(found)}" for sign, found in pieces)
+
+    def found(self, name: str) -> str:
+        """The value of a tensor with its relation, as TeX."""
+        sign, found = self.value(name)
+        return f"{sign} {self.context.tex(found)}"
 
     def rows(self, line: Line) -> list[Row]:
         """A line as symbols = numbers = result, on as few rows as its width allows."""
-        row = row_of(self.context, line)
+        row, tex = row_of(self.context, line), self.context.tex
         parts = [(row.relation, row.right)]
-        parts += [(sign, text) for sign, text in self.pieces(line) if text != row.right]
+        parts += [(sign, found) for sign, found in self.pieces(line) if tex(found) != row.sides[1]]
         rows: list[Row] = []
-        left, limit = row.left, room(row.left, WIDTH)
-        for relation, text in parts:
-            if rows and visible(rows[-1].right) + visible(text) + 3 <= limit:
-                last = rows[-1]
-                rows[-1] = replace(last, right=f"{last.right} {relation} {text}")
+        left, limit = row.left, room(row.width(row.left), WIDTH)
+        for relation, found in parts:
+            if rows and row.width(rows[-1].right) + row.width(found) + 3 <= limit:
+                last = rows[-1].right
+                before = last if isinstance(last, Chain) else Chain((last,), ())
+                both = Chain((*before.items, found), (*before.signs, relation))
+                rows[-1] = replace(rows[-1], right=both)
             else:
-                rows.append(Row(left, text, relation=relation))
-                left = ""
+                rows.append(Row(left, found, row.notation, relation=relation))
+                left = None
         return rows
 
     def number(self, value: sp.Expr) -> tuple[str, str]:
         """A number within a sentence: "about" or "exactly", and its digits."""
         shown = self.style.number(value)
-        digits = Printer(self.context.notation).tex(shown.formula)
+        digits = self.context.tex(shown.formula)
         return self.context.say("exactly" if shown.exact else "about"), digits
 
     def nudge(self, name: str) -> str:
@@ -121,14 +129,14 @@ class Numbers:
         else:
             return ""
         about, text = self.number(abs(change))
-        sub = str(at + 1)
+        sub = (Number(str(at + 1)),)
         return context.say(
             "nudge_rises" if change > 0 else "nudge_falls",
-            z=context.notation.symbol(name, sub=sub),
+            z=symbol_tex(context.notation, name, sub=sub),
             by=str(float(by)),
             about=about,
             change=text,
-            delta=context.notation.symbol(context.sweep.names[name], sub=sub, inline=True),
+            delta=symbol_tex(context.notation, context.sweep.names[name], sub=sub, inline=True),
         )
 
     def after(self) -> str:
@@ -162,12 +170,12 @@ class Numbers:
         return [self._listed(names) for names in (["x", "y"], *layers, constants)]
 
     def _listed(self, names: Sequence[str]) -> Row:
-        first, *rest = names
+        letter, (first, *rest) = self.context.symbol, names
         relation, right = self.value(first)
         for name in rest:
-            sign, text = self.value(name)
-            right += rf", \quad {self.context.letter(name)} {sign} {text}"
-        return Row(self.context.letter(first), right, relation=relation)
+            sign, found = self.value(name)
+            right = Joined((right, Chain((letter(name), found), (sign,))), r", \quad ")
+        return Row(letter(first), right, self.context.notation, relation=relation)
 
 
 def _relation(exact: bool) -> str:
@@ -188,7 +196,7 @@ def with_numbers(sections: Iterable[Section], numbers: Numbers) -> tuple[Section
             return row
         source = line.lhs.wrt or ""
         if row.repeats and source:  # what was derived above, by its value
-            return replace(row, numbers=" ".join(("{}", *numbers.value(line.lhs.name))))
+            return replace(row, numbers=f"{{}} {numbers.found(line.lhs.name)}")
         return replace(row, numbers=numbers.beside(line), nudge=numbers.nudge(source))
 
     def block(block: Block) -> Block:
@@ -209,5 +217,5 @@ def _by_symbol(numbers: Numbers) -> dict[str, dict[str, str]]:
         if layer is None or context.tensor(name).kind == "next":
             continue
         symbol = context.general(name, source)[0]
-        found.setdefault(f"${symbol}$", {})[str(layer)] = " ".join(numbers.value(name))
+        found.setdefault(f"${symbol}$", {})[str(layer)] = numbers.found(name)
     return found

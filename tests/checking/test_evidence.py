@@ -25,7 +25,7 @@ from symnn.notes import rows as notes_rows
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Equations, Paragraph, Row
 from symnn.notes.options import NotesOptions
-from symnn.notes.rows import sides
+from symnn.notes.rows import row_of
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
 
@@ -94,7 +94,7 @@ def test_the_shortest_notes_and_fragments_have_none() -> None:
 @pytest.mark.parametrize("factor", ["1001/1000", "-1"])
 def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
     whole = {
-        row.right for row in rows(tell(symnn.load("xor").derive(), NotesOptions(detail="full")))
+        row.sides[1] for row in rows(tell(symnn.load("xor").derive(), NotesOptions(detail="full")))
     }
     told = Context(symnn.load("xor").derive(), AFFINE, "sample", "full", "en")
     seen = 0
@@ -104,16 +104,18 @@ def test_a_wrong_line_loses_its_tick_and_no_other_does(factor: str) -> None:
         if wrong.lhs.wrt in ("L", None):
             continue
         assert evidence(d, "sample").error(wrong) is None
-        forms = sides(told, wrong), line_sides(wrong, told.notation)
+        forms = row_of(told, wrong).sides, line_sides(wrong, told.notation)
         texts = {right for _, right in forms} - whole
         steps = [row for row in rows(tell(d, NotesOptions(detail="full"))) if row.reason]
-        assert not any(row.checked for row in steps if row.right in texts)
+        assert not any(row.checked for row in steps if row.sides[1] in texts)
         for row in steps:
-            seen += row.right in texts
+            seen += row.sides[1] in texts
         others = [
-            row for row in steps if row.right in whole and row.shape and "partial" in row.left
+            row
+            for row in steps
+            if row.sides[1] in whole and row.shape and "partial" in row.sides[0]
         ]
-        assert others and all(row.checked for row in others if row.right not in texts)
+        assert others and all(row.checked for row in others if row.sides[1] not in texts)
     assert seen > 10
 
 
@@ -150,6 +152,6 @@ def test_a_right_line_that_is_printed_wrong_has_no_tick(
     before = ticks(tell(d, options))
     monkeypatch.setattr(notes_rows, form, wrong)
     notes = tell(d, options)
-    assert any(before) and any("1.001" in row.right for row in rows(notes))
-    assert not [row for row in rows(notes) if row.checked and "1.001" in row.right]
+    assert any(before) and any("1.001" in row.sides[1] for row in rows(notes))
+    assert not [row for row in rows(notes) if row.checked and "1.001" in row.sides[1]]
     assert sum(ticks(notes)) < sum(before)

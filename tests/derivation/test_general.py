@@ -16,6 +16,7 @@ from symnn.api import Derivation
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.engine.evaluate import evaluate
 from symnn.formats.registry import html
+from symnn.formulas.tex import symbol_tex
 from symnn.io.errors import SpecError
 from symnn.language.chinese import CHINESE
 from symnn.notation.books import LAYOUTS, NOTATIONS
@@ -57,11 +58,11 @@ def rows(kind: str, detail: str) -> list[tuple[str, str, str, str]]:
             if not isinstance(block, Equations):
                 continue
             for row in block.rows:
-                left = row.left or left
+                left = row.sides[0] or left
                 span = SPAN.search(row.reason)
                 ends = span.groups() if span else (first, last)
                 if ends[0] or "k" not in left:
-                    found.append((left, row.right, *ends))
+                    found.append((left, row.sides[1], *ends))
     return found
 
 
@@ -99,7 +100,7 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
     for t in program.tensors.values():
         value = matrix(t, arrays[t.name], context.notation, "sample")
         for turned in (False, True) if t.axes else (False,):
-            key = context.notation.symbol(t.name, transposed=turned)
+            key = symbol_tex(context.notation, t.name, transposed=turned)
             symbols[key] = value.T if turned else value
     symbols[f"n_{{{n}}}"] = symbols["n_{n}"]
     printed = set()
@@ -116,7 +117,7 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
             assert np.allclose(found, want, rtol=1e-6), f"{left} = {right} for k = {k}"
             printed.add(texts[0])
     parameters = own.network.parameters
-    assert {context.notation.symbol(own.sample.names[name]) for name in parameters} <= printed
+    assert {symbol_tex(context.notation, own.sample.names[name]) for name in parameters} <= printed
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -133,7 +134,7 @@ def test_nothing_tells_how_long_the_network_is_that_was_folded(notation: str, la
                 for section in notes.sections
                 for block in section.blocks
                 for text in (
-                    [f"{row.left} {row.right} {row.shape}" for row in block.rows]
+                    [f"{row.sides[0]} {row.sides[1]} {row.shape}" for row in block.rows]
                     if isinstance(block, Equations)
                     else [block.text]
                     if isinstance(block, Paragraph) and not block.small

@@ -44,8 +44,8 @@ def told(d: Derivation, notation: Any, layout: str, detail: str = "full") -> Tol
     for block in (b for section in notes.sections for b in section.blocks):
         left = ""
         for row in block.rows if isinstance(block, Block) else ():
-            left = normal(row.left) or left
-            found.setdefault(left, []).extend(normal(part) for part in row.right.split(" = "))
+            left = normal(row.sides[0]) or left
+            found.setdefault(left, []).extend(normal(part) for part in row.sides[1].split(" = "))
     return found
 
 

@@ -126,9 +126,7 @@ def test_the_objects_hold_every_row_and_symbol() -> None:
         if b["kind"] == "equations"
         for r in b["rows"]
     ]
-    assert [(r["left"], r["right"]) for r in rows] == [
-        (r.left, r.right) for r in tell(derivation).rows()
-    ]
+    assert [(r["left"], r["right"]) for r in rows] == [r.sides for r in tell(derivation).rows()]
     assert next(r["labels"] for r in rows if r["label"] == "delta-10")[-1] == "delta-2"
     assert [s["symbol"] for s in found["symbols"]][:3] == ["$x$", "$y$", "$A_{k}$"]
     assert {"network", "graph"} <= {

@@ -59,7 +59,7 @@ def formulas(
             if isinstance(row, tuple):
                 texts += row
             else:
-                found |= {row.left, row.relation, row.right, row.shape}
+                found |= {row.sides[0], row.relation, row.sides[1], row.shape}
                 texts.append(row.reason)
         found |= {tex for text in texts for math, tex in words(text) if math}
     return found - {""}

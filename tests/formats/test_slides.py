@@ -13,6 +13,8 @@ import symnn
 from symnn.cli.main import run
 from symnn.formats.beamer import LINES, Item, equations_of, split
 from symnn.formats.registry import bare_frames, beamer
+from symnn.formulas.tree import ONE, Glyph, Group, Matrix, Number, Product, Sum
+from symnn.notation.books import AFFINE
 from symnn.notes.document import Row
 from symnn.notes.labels import labelled
 from symnn.notes.options import NotesOptions
@@ -45,7 +47,7 @@ def test_every_equation_is_revealed_once(name: str) -> None:
     d = symnn.load(name).derive()
     text = bare_frames(d)
     for row in labelled(tell(d, NotesOptions(figures=False))).values():
-        assert row.right[:20] in text
+        assert row.sides[1][:20] in text
     for frame in re.findall(r"\\begin\{frame\}.*?\\end\{frame\}", text, re.DOTALL):
         steps = list(map(int, re.findall(r"\\uncover<(\d+)->", frame)))
         assert steps == sorted(steps)
@@ -98,16 +100,16 @@ def test_a_row_taller_than_a_frame_goes_on_to_the_next(tmp_path: Path) -> None:
     text = bare_frames(net.derive(), NotesOptions(numbers="decimal"))
     assert text.count(r"\left. {}") == text.count(r" \right.") > 0
     assert "Overfull" not in compiled(tmp_path, TALK % ("Warsaw", text))
-    matrix = r"\begin{pmatrix}" + r" \\ ".join(["0.1 & 0.2"] * 4) + r"\end{pmatrix}"
-    row = Row("z", rf"\left({' + '.join([matrix] * 6)}\right) {matrix}", reason="why")
-    groups = equations_of((row, Row("", "1")))
+    z, matrix = Glyph("z"), Matrix(((Number("0.1"), Number("0.2")),) * 4)
+    row = Row(z, Product((Group(Sum((matrix,) * 6)), matrix)), AFFINE, reason="why")
+    groups = equations_of((row, Row(None, ONE, AFFINE)))
     items = [item for group in groups for item in group]
     assert list(map(len, groups)) == [2] + [1] * (len(items) - 2)
     assert len(items) > 2
     assert all(item.height <= LINES for item in items)
     assert [item.tex.count("why") for item in items] == [0] * (len(items) - 2) + [1, 0]
-    high = r"\begin{pmatrix}" + r" \\ ".join("123456789abcdef") + r"\end{pmatrix}"
-    for rows in ((Row("z", high),), (Row("z", high), Row("", "1"))):
+    high = Row(z, Matrix(tuple((Glyph(c),) for c in "123456789abcdef")), AFFINE)
+    for rows in ((high,), (high, Row(None, ONE, AFFINE))):
         assert [len(group) for group in equations_of(rows)] == [1] * len(rows)
 
 

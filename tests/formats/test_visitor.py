@@ -12,6 +12,8 @@ from symnn.drawing.drawing import Canvas
 from symnn.formats import beamer, html, latex, markdown, quarto
 from symnn.formats.json import json_text
 from symnn.formats.visitor import Visitor
+from symnn.formulas.tree import Glyph
+from symnn.notation.books import AFFINE
 from symnn.notes import document
 from symnn.notes.document import (
     Block,
@@ -29,13 +31,13 @@ from symnn.notes.document import (
 
 KINDS = {kind for kind in Block.__subclasses__() if kind.__module__ == document.__name__}
 BLOCKS: dict[type[Block], Block] = {
-    Equations: Equations((Row("l", "equationword"),)),
+    Equations: Equations((Row(Glyph("l"), Glyph("equationword"), AFFINE),)),
     Paragraph: Paragraph("paragraphword"),
     Box: Box("boxword", ("accountword",)),
     Heading: Heading("headingword"),
     Table: Table(("headword", "second"), (("cellword", "other"),)),
     Figure: Figure(Canvas().drawing("name", "title", [(0.0, 0.0), (1.0, 1.0)], 0.1), "figureword"),
-    Listing: Listing((Row("l", "listingword", code="codeword"),)),
+    Listing: Listing((Row(Glyph("l"), Glyph("listingword"), AFFINE, code="codeword"),)),
 }
 WORDS = {
     Equations: ("equationword",),

@@ -58,7 +58,7 @@ def test_every_line_is_told_by_entries_and_is_true(loss: str) -> None:
         arrays = evaluate(program, draw(program, np.random.default_rng(2), {"N": SAMPLES}))
         for line in (*told.sweep.forward.lines, *(s.after for s in told.sweep.steps)):
             row = row_of(told, line)
-            right = row.right
+            right = row.sides[1]
             found = indexed(right, line, program.tensors.values(), arrays, told.notation)
             want = arrays[line.lhs.name]
             assert np.allclose(found, want, rtol=1e-6, atol=1e-8), f"{line}\n{right}"
@@ -76,16 +76,18 @@ def test_the_notes_hold_no_matrix_form(method: str, layout: str) -> None:
                 d, NotesOptions(layout=layout, detail=detail, method=method, numbers="decimal")
             )
             told = {row.label: row for row in notes.rows() if row.label}
-            assert r"\sum_" in told["z-2"].right and r"\sum_" in told["loss"].right
+            assert r"\sum_" in told["z-2"].sides[1] and r"\sum_" in told["loss"].sides[1]
             assert "F" not in told and not any(map(in_matrices, notes.rows()))
             if layout == "sample":
-                assert r"\sum_{n=1}^{N}" in told["samples-A-2"].right
+                assert r"\sum_{n=1}^{N}" in told["samples-A-2"].sides[1]
 
 
 def in_matrices(row: Row) -> bool:
     """Whether a row has a sign that index form lacks; numbers, and what is no line, may."""
-    named = row.label not in ("", "gradient") and r"\begin" not in row.right
-    return named and any(sign in row.right for sign in (r"\odot", r"\top", r"\mathbf{1}", "Vert"))
+    named = row.label not in ("", "gradient") and r"\begin" not in row.sides[1]
+    return named and any(
+        sign in row.sides[1] for sign in (r"\odot", r"\top", r"\mathbf{1}", "Vert")
+    )
 
 
 @pytest.mark.usefixtures("refused")
@@ -109,4 +111,4 @@ def test_a_tensor_with_three_axes_has_its_sizes_and_a_matrix_for_each_of_the_fir
     tex = Printer(AFFINE).tex
     first, second = (tex(matrix(part)) for part in entries)
     assert first == r"\begin{pmatrix}1 & 2 \\ 3 & 4\end{pmatrix}"
-    assert tex(matrix(entries)) == rf"\left({first}, {second}\right)"
+    assert tex(matrix(entries)) == rf"\left( {first}, {second} \right)"

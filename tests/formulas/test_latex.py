@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.latex_grammar import FUNCTIONS, SAMPLES, holds, matrix, named, slope
+from support.latex_grammar import FUNCTIONS, SAMPLES, applied_tex, holds, matrix, named, slope
 
 import symnn
 from symnn.engine.evaluate import evaluate
@@ -17,8 +17,9 @@ from symnn.engine.functions import ACTIVATIONS
 from symnn.engine.stabilise import stabilise
 from symnn.formats import registry as notes
 from symnn.formats import tex
-from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas, matrix_sides
 from symnn.formulas.shapes import line_shapes
+from symnn.formulas.tex import Printer, symbol_tex
 from symnn.formulas.whole import batch_product
 from symnn.language.options import DETAILS
 from symnn.nn.losses import LOSSES
@@ -72,7 +73,7 @@ def check(d, layout, notation=AFFINE, draw=drawn):
     for name, f in told.activations.items():
         source = "z" + name[1:]
         for order in range(3):
-            key = notation.applied(f.row.name, f.row.tex, source, r"\prime" * order)
+            key = applied_tex(notation, f.row, source, order)
             functions[key] = slope(FUNCTIONS[f.row.tex], order)
     missing = []
     steps = [s.after for s in sweep.steps if (s.after.lhs.of or "L") in (sweep.of, "L")]
@@ -81,14 +82,15 @@ def check(d, layout, notation=AFFINE, draw=drawn):
         if sweep.of != "L" and line.lhs.of == sweep.of and line.lhs.wrt in parameters:
             continue  # what is told is the gradient of L
         try:
-            left, text = matrix_sides(line, notation, layout)
+            sides = matrix_formulas(line, notation, layout)
         except NoMatrixFormError:
             missing.append(line.lhs.name)
             continue
+        left, text = map(Printer(notation).tex, sides)
         products = []
         where = f"{line}\n{left} = {text}"
         assert holds(text, symbols, line, symbols[left], functions, products), where
-        shapes = line_shapes(line, notation, layout)
+        shapes = line_shapes(line, sides, notation)
         if shapes is None:
             assert symbols[left].shape == (1, 1), where
             continue
@@ -168,14 +170,14 @@ def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
         scale = SAMPLES if batch and t.role == "gradient" and mean else 1
         for turned in (False, True) if t.axes else (False,):
             value = matrix(t, arrays[t.name] * scale, sums, "columns")
-            key = sums.symbol(t.name, batch=batch, transposed=turned)
+            key = symbol_tex(sums, t.name, batch=batch, transposed=turned)
             if not t.name.endswith("_next"):
                 symbols[key] = value.T if turned else value
         if t.role == "gradient" and not batch:
-            symbols[sample.symbol(t.name)] = matrix(t, arrays[t.name], sample, "columns")
+            symbols[symbol_tex(sample, t.name)] = matrix(t, arrays[t.name], sample, "columns")
     for name, line in d.batch.gradients.items():
         if line.lhs.axes and line.lhs.axes[0].name != "n":
-            text = batch_product(line, mean, sums, "columns")
+            text = Printer(sums).tex(batch_product(line, mean, sums, "columns"))
             want = matrix(line.lhs, arrays[line.lhs.name], sums, "columns")
             # the line of the batch holds the 1/N of dL/dz already; here it stands in front
             assert holds(text, symbols, line, want), f"{name} = {text}"
@@ -185,7 +187,7 @@ def test_the_sum_over_samples_and_the_update_are_true(notation, loss):
         for name in read_names(line):  # the steps of an optimizer are taken in order
             if name.endswith("_next"):
                 t = d.program.tensors[name]
-                symbols[sample.symbol(name)] = matrix(t, arrays[name], sums, "columns")
+                symbols[symbol_tex(sample, name)] = matrix(t, arrays[name], sums, "columns")
         assert holds(text, symbols, line, want), f"{line}\n{text}"
 
 

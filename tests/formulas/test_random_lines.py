@@ -21,8 +21,9 @@ from symnn.engine.functions import named as function
 from symnn.engine.ir import SAMPLES as N
 from symnn.engine.ir import Axis, Line, Program, Tensor, Term, axis
 from symnn.formulas.index import line_sides
-from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
-from symnn.formulas.shapes import line_shapes
+from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
+from symnn.formulas.shapes import line_shapes, size_tex
+from symnn.formulas.tex import Printer
 from symnn.nn.optimizers import ETA
 from symnn.notation.books import AFFINE, CS231N, LAYOUTS, NIELSEN
 
@@ -165,12 +166,18 @@ def test_matrix_form_says_what_a_line_is_or_is_refused(notation: Any, layout: st
             bound = notation.of(program.tensors.values())
             symbols = named(bound, program.tensors.values(), arrays, layout)
             try:
-                left, right = matrix_sides(line, bound, layout)
+                sides = matrix_formulas(line, bound, layout)
             except NoMatrixFormError:
-                assert line_shapes(line, bound, layout) is None
                 continue
+            left, right = map(Printer(bound).tex, sides)
             want = matrix(line.lhs, arrays["y"], bound, layout)
             where = f"{line}\n{left} = {right}"
-            assert holds(right, symbols, line, want), where
+            products: list[Any] = []
+            assert holds(right, symbols, line, want, products=products), where
             printed += 1
+            if shapes := line_shapes(line, sides, bound):
+                lengths = {"1": 1} | {size_tex(a, bound): size(a) for a in line.axes}
+                told = [tuple(tuple(lengths[n] for n in s) for s in two) for two in shapes[0]]
+                assert set(told) <= set(products), where
+                assert tuple(lengths[n] for n in shapes[1]) == want.shape, where
     assert printed > LINES / 5, printed

@@ -17,7 +17,7 @@ from symnn.engine.evaluate import evaluate
 from symnn.engine.ir import SAMPLES, Line, Program
 from symnn.formulas.index import line_formulas
 from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
-from symnn.formulas.tree import Dots, Number, Product, Sum, Symbol, Text
+from symnn.formulas.tree import Apply, Dots, Glyph, Number, Product, Sum, Symbol
 from symnn.formulas.value import NoValueError, value
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notation.notation import Notation
@@ -101,6 +101,7 @@ def test_a_wrong_formula_has_another_value() -> None:
 
 
 def test_what_stands_for_something_else_has_no_value() -> None:
-    for f in (Text("F(x)"), Dots(Number("1")), Symbol("x", sup=(Number("1"),))):
+    whole = Apply(None, Glyph("F"), Symbol("x"))
+    for f in (whole, Dots(Number("1")), Symbol("x", sup=(Number("1"),))):
         with pytest.raises(NoValueError):
             value(f, {"x": np.ones((2, 3))}, {})

@@ -35,10 +35,10 @@ def told(d: Derivation, notation: str, layout: str) -> int:
     point, seen = Point(context), 0
     for group in groups(context):
         rows = differential_rows(context, group)
-        own = [row.right for row in rows if r"\langle" in row.right]
+        own = [row.sides[1] for row in rows if r"\langle" in row.sides[1]]
         if not own:
             continue
-        assert rows[0].left.startswith(r"\mathrm{d} ")
+        assert rows[0].sides[0].startswith(r"\mathrm{d} ")
         change = point.changes[group.tensor][None]
         of = group.steps[0].after.lhs.of or "L"
         sizes = {"N": len(point.arrays["x"])}
@@ -69,7 +69,7 @@ def test_the_results_are_those_of_the_chain_rule(name: str) -> None:
     by = {m: tell(d, NotesOptions(method=m, detail="full")) for m in ("chain", "differential")}
     results = {
         method: [
-            (row.right, row.checked)
+            (row.sides[1], row.checked)
             for section in notes.sections
             for block in section.blocks
             if isinstance(block, Equations)

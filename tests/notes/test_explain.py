@@ -9,13 +9,14 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from support.latex_grammar import FUNCTIONS, read, slope
+from support.latex_grammar import FUNCTIONS, applied_tex, read, slope
 from test_latex import SAMPLES, matrix
 
 import symnn
 from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
 from symnn.formats.registry import document, github, html
+from symnn.formulas.tex import symbol_tex
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.context import Context
 from symnn.notes.document import Box, Document, Paragraph
@@ -72,10 +73,10 @@ class Point:
                 for table in (self.arrays, self.changes)
             )
             for inline in (False, True):
-                symbol = context.notation.symbol(t.name, batch=batch, inline=inline)
+                symbol = symbol_tex(context.notation, t.name, batch=batch, inline=inline)
                 self.symbols[symbol] = value
                 self.symbols[rf"\mathrm{{d}} {symbol}"] = change
-            turned = context.notation.symbol(t.name, batch=batch, transposed=True)
+            turned = symbol_tex(context.notation, t.name, batch=batch, transposed=True)
             self.symbols[turned] = value.T
 
     def value(self, text: str) -> float:
@@ -112,8 +113,7 @@ def functions(context: Context) -> dict[str, Callable[..., np.ndarray]]:
     found = {}
     for name, f in context.activations.items():
         for order in range(2):
-            primes = r"\prime" * order
-            key = context.notation.applied(f.row.name, f.row.tex, "z" + name[1:], primes)
+            key = applied_tex(context.notation, f.row, "z" + name[1:], order)
             found[key] = slope(FUNCTIONS[f.row.tex], order)
     return found
 

@@ -21,7 +21,6 @@ import symnn
 from symnn.cli.main import main
 from symnn.drawing.drawing import Drawing, Node
 from symnn.drawing.drawing import Path as DrawnPath
-from symnn.drawing.mathtext import runs
 from symnn.drawing.svg import UNIT, svg
 from symnn.drawing.tikz import tikz
 from symnn.engine.functions import TABLE, X, expand_names
@@ -33,7 +32,7 @@ from symnn.notes.context import Context
 from symnn.notes.figures import FIGURES, captioned
 from symnn.notes.figures.activations import bound, steepest
 from symnn.notes.figures.descent import found_profile
-from symnn.notes.figures.graph import DOTS
+from symnn.notes.figures.graph import HIDDEN
 from symnn.notes.options import NotesOptions
 
 HOSTILE = "</title><script>alert(1)</script> \\input{/etc/passwd} & $x$ %"
@@ -93,23 +92,23 @@ def drawings(net: symnn.Network) -> dict[str, Drawing]:
 
 def test_a_small_network_is_drawn_whole() -> None:
     drawing = drawings(small())["network"]
-    texts = [node.text for node in drawing.nodes]
+    texts = [node.text.tex for node in drawing.nodes]
     assert texts == [
         *("$x_{1}$", "$x_{2}$"),
         *("$a_{1,1}$", "$a_{1,2}$", "$a_{2,1}$", "$a_{2,2}$"),
     ]
     assert len(drawing.paths) == 8  # the entries of A_1 and A_2
-    labels = [label.text for label in drawing.labels]
+    labels = [label.text.tex for label in drawing.labels]
     assert r"$A_{1},\, b_{1}$" in labels and r"$a_{2} = \sigma(z_{2})$" in labels
     assert not {r"$\vdots$", r"$\cdots$"} & set(labels)
 
 
 def test_wide_and_deep_networks_are_drawn_with_dots() -> None:
     wide, long = drawings(symnn.load("digits"))["network"], drawings(deep())["network"]
-    assert [n.text for n in wide.nodes][:3] == ["$x_{1}$", "$x_{2}$", "$x_{64}$"]
+    assert [n.text.tex for n in wide.nodes][:3] == ["$x_{1}$", "$x_{2}$", "$x_{64}$"]
     assert len(wide.nodes) == 9
-    assert [label.text for label in wide.labels].count(r"$\vdots$") == 3
-    assert [label.text for label in long.labels].count(r"$\cdots$") == 1
+    assert [label.text.tex for label in wide.labels].count(r"$\vdots$") == 3
+    assert [label.text.tex for label in long.labels].count(r"$\cdots$") == 1
     assert {n.name for n in long.nodes} == {"x", "a_1", "a_2", "a_19", "z_20"}
 
 
@@ -126,7 +125,7 @@ def test_arrows_lead_back_to_every_parameter(name: str, layout: str) -> None:
     reached = {path.target for path in drawing.paths if path.kind == "backward"}
     assert shown <= reached
     if name == "deep":
-        assert DOTS in {node.name for node in drawing.nodes} and {"A_1", "b_20"} <= shown
+        assert HIDDEN in {node.name for node in drawing.nodes} and {"A_1", "b_20"} <= shown
     else:
         assert shown == set(net.parameters)
 
@@ -136,7 +135,7 @@ def test_the_arrows_are_the_reads_of_the_lines(name: str) -> None:
     context = equations(NETWORKS[name]())
     drawing = FIGURES["graph"](context)
     assert drawing is not None
-    shown = {node.name for node in drawing.nodes} - {DOTS}
+    shown = {node.name for node in drawing.nodes} - {HIDDEN}
     reads = {(name_of(e), line.lhs.name) for line in context.forward.lines for e in line.reads}
     forward = {(p.source, p.target) for p in drawing.paths if p.kind in ("forward", "feed")}
     backward = {(p.source, p.target) for p in drawing.paths if p.kind == "backward"}
@@ -278,38 +277,6 @@ def test_both_printers_put_the_nodes_where_the_drawing_has_them(name: str) -> No
         for (x, y, r), (cx, cy, cr), (size, tx, ty) in zip(want, found, set_, strict=True):
             assert (cx, -cy, cr) == pytest.approx((x * UNIT, y * UNIT, r * UNIT), abs=0.05)
             assert (tx, ty, size) == pytest.approx((x, y, 2 * r), abs=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("tex", "want"),
-    [
-        ("A_{1}", [("A", "italic", 0), ("1", "upright", -1)]),
-        (r"\delta_{10}", [("δ", "italic", 0), ("10", "upright", -1)]),
-        (r"\mathbf{W}^{(2)}", [("W", "bold", 0), ("(2)", "upright", 1)]),
-        (r"\mathcal{A}_{k-1}", [("A", "script", 0), ("k", "italic", -1), ("−1", "upright", -1)]),
-        (r"\tanh(z)", [("tanh(", "upright", 0), ("z", "italic", 0), (")", "upright", 0)]),
-        (
-            r"\frac{\partial L}{\partial b}",
-            [
-                *(("∂", "upright", 0), ("L", "italic", 0), ("/∂", "upright", 0)),
-                ("b", "italic", 0),
-            ],
-        ),
-    ],
-)
-def test_symbols_are_readable_without_tex(tex: str, want: list[tuple[str, str, int]]) -> None:
-    assert [(run.text, run.font, run.level) for run in runs(f"${tex}$")] == want
-
-
-def test_an_accent_stands_over_its_letter() -> None:
-    letter, below = runs(r"$\hat{y}_{1}$")
-    assert (letter.text, letter.mark, below.text) == ("y", "ˆ", "1")
-
-
-def test_two_scripts_stand_above_each_other() -> None:
-    letter, below, above = runs("$W_{j,k}^{[l]}$")
-    assert (letter.text, below.text, above.text) == ("W", "j,k", "[l]")
-    assert (below.level, above.level, above.stacked) == (-1, 1, True)
 
 
 def test_text_of_the_user_is_inert() -> None:

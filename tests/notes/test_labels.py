@@ -13,12 +13,29 @@ import pytest
 import symnn
 from symnn.cli.main import run
 from symnn.formats.registry import document, fragment_to_input
-from symnn.formulas.breaking import broken
+from symnn.formulas.breaking import Breaker
+from symnn.formulas.tex import Printer
+from symnn.formulas.tree import (
+    ONE,
+    Apply,
+    Chain,
+    Condition,
+    Formula,
+    Fraction,
+    Glyph,
+    Group,
+    Matrix,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Sum,
+)
 from symnn.language.options import DETAILS
-from symnn.notation.books import LAYOUTS, NOTATIONS
+from symnn.notation.books import AFFINE, LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations
 from symnn.notes.labels import LabelError, labelled, names
-from symnn.notes.links import linker
+from symnn.notes.links import Links
 from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
 from symnn.spec.sources import example_names
@@ -37,14 +54,17 @@ SCHEME = {
 
 def linked(notes: Any) -> list[str]:
     """The right sides, with <place|symbol> for every link."""
-    link = linker(notes, "<%s|%s>")
+    links = Links(notes)
     places = [[f"eq:{notes.prefix}{label}" for label in row.labels] for row in notes.rows()]
-    return [link(r.right, r, own) for r, own in zip(notes.rows(), places, strict=True)]
+    return [
+        links.printer(r, own, "<%s|%s>").tex(r.right)
+        for r, own in zip(notes.rows(), places, strict=True)
+    ]
 
 
 def test_a_label_names_what_its_equation_defines() -> None:
     found = labelled(tell(symnn.load("xor").derive()))
-    assert {k: (found[k].left, found[k].right) for k in SCHEME} == SCHEME
+    assert {k: (found[k].sides[0], found[k].sides[1]) for k in SCHEME} == SCHEME
     assert {"F", "loss", "gradient", "samples-A-1"} <= set(found)
 
 
@@ -65,8 +85,8 @@ def test_equations_for_equal_layers_carry_the_labels_of_all_of_them() -> None:
     (row,) = {r for r in labelled(notes).values() if "delta-5" in r.labels}
     assert row.labels == tuple(f"delta-{k}" for k in range(10, 1, -1))
     (alone,) = tell(symnn.load("deep").derive(), NotesOptions(select="delta_5")).rows()
-    assert alone.left == r"\delta_{5}"
-    assert alone.right == r"(A_{6}^{\top} \delta_{6}) \odot (1 - a_{5}^{\odot 2})"
+    assert alone.sides[0] == r"\delta_{5}"
+    assert alone.sides[1] == r"(A_{6}^{\top} \delta_{6}) \odot (1 - a_{5}^{\odot 2})"
 
 
 def test_a_selection_is_those_equations_alone() -> None:
@@ -151,30 +171,45 @@ def test_matrices_of_many_digits_fit_a_narrow_text(digits: int, tmp_path: Path) 
     assert (r"\text{\scriptsize" in text) == (digits == 12)
 
 
+def lines(f: Formula, limit: int) -> tuple[str, ...]:
+    printer = Printer(AFFINE)
+    return tuple(map(printer.tex, Breaker(printer, limit).broken(f)))
+
+
+a, b, c, d, x, y = map(Glyph, "abcdxy")
+EQUATION = Chain((Sum((a, b)), Sum((c, d))), ("=",))
+
+
 def test_a_long_formula_is_broken_at_the_loosest_signs() -> None:
-    assert broken("a + b = c + d", 20) == ("a + b = c + d",)
-    assert broken("a + b = c + d", 8) == ("a + b", "{}= c + d")
-    assert broken("a + b = c + d", 4) == ("a + b", "{}= c", "{}+ d")
-    assert broken("a + b * c", 5) == ("a", "{}+ b * c")
-    assert broken(r"{a + b}", 2) == (r"{a + b}",)
+    assert lines(EQUATION, 20) == ("a + b = c + d",)
+    assert lines(EQUATION, 8) == ("a + b", "{}= c + d")
+    assert lines(EQUATION, 4) == ("a + b", "{}= c", "{}+ d")
+    assert lines(Sum((a, Negative(Product((b, c), "hadamard")))), 5) == ("a", r"{}- b \odot c")
+    assert lines(Power(a, Sum((b, c))), 2) == ("a^{b + c}",)
 
 
 def test_a_long_formula_is_broken_within_brackets_last() -> None:
-    assert broken("(a + b = c + d)", 8) == ("(a + b", "{}= c + d)")
-    assert broken("(a + b) + c", 8) == ("(a + b)", "{}+ c")
-    assert broken(r"\frac{1}{2} \left([x > 1] + [\frac{x}{3} - y]\right)", 14) == (
+    assert lines(Group(EQUATION), 8) == ("(a + b", "{}= c + d)")
+    assert lines(Sum((Group(Sum((a, b))), c)), 8) == ("(a + b)", "{}+ c")
+    condition, square = Condition(x, ">", ONE), Sum((Fraction(x, Number("3")), Negative(y)))
+    inner = Group(Sum((condition, Group(square, square=True))))
+    assert lines(Product((Fraction(ONE, Number("2")), inner)), 14) == (
         r"\frac{1}{2} \left([x > 1] \right.",
         r"\left. {}+ [\frac{x}{3} - y]\right)",
     )
+    assert lines(Power(Group(Sum((a, b))), Number("2")), 4) == ("(a", "{}+ b)^{2}")
+    assert lines(Apply(None, Glyph(r"\log"), Sum((a, b))), 6) == (r"\log(a", "{}+ b)")
 
 
 def test_a_product_of_matrices_is_broken_between_them() -> None:
     """The sign that the product has not on one line; a short factor stays with its matrix."""
-    wide = r"\begin{pmatrix}0.123456 & 0.123456\end{pmatrix}"
-    assert broken(f"{wide} {wide}", 30) == (wide, rf"{{}}\cdot {wide}")
-    assert broken(rf"(1 - b) {wide}", 25) == ("(1 - b)", rf"{{}}\cdot {wide}")
-    assert broken(rf"a {wide}", 20) == (rf"a {wide}",)
-    assert broken(rf"\left(1 {wide}\right)", 20) == (rf"\left(1 {wide}\right)",)
+    wide = Matrix(((Number("0.123456"), Number("0.123456")),))
+    text = r"\begin{pmatrix}0.123456 & 0.123456\end{pmatrix}"
+    assert lines(Product((wide, wide)), 30) == (text, rf"{{}}\cdot {text}")
+    left = Group(Sum((ONE, Negative(b))))
+    assert lines(Product((left, wide)), 25) == ("(1 - b)", rf"{{}}\cdot {text}")
+    assert lines(Product((a, wide)), 20) == (rf"a {text}",)
+    assert lines(Group(Product((ONE, wide))), 20) == (rf"\left(1 {text}\right)",)
 
 
 @pytest.mark.parametrize("limit", [4, 8, 20])
@@ -186,10 +221,10 @@ def test_a_broken_formula_is_the_same_formula(name: str, limit: int) -> None:
         notes = tell(symnn.load(name).derive(), NotesOptions(figures=False, **options))
         blocks = [block for section in notes.sections for block in section.blocks]
         rows = [row for block in blocks if isinstance(block, Equations) for row in block.rows]
-        assert any(len(broken(row.right, limit)) > 1 for row in rows)
+        assert any(len(row.broken(limit)) > 1 for row in rows)
         for row in rows:
-            lines = broken(row.right, limit)
-            assert re.sub(added, "", "".join(lines)) == re.sub(added, "", row.right)
+            lines = list(map(Printer(row.notation).tex, row.broken(limit)))
+            assert re.sub(added, "", "".join(lines)) == re.sub(added, "", row.sides[1])
             for line in lines:
                 assert line.count(r"\left") == line.count(r"\right")
                 assert line.count(r"\begin{") == line.count(r"\end{")
@@ -242,7 +277,7 @@ def test_symbols_are_linked_in_every_notation(notation: str, layout: str) -> Non
     assert sorted(places) == ["A", "a-1", "b"]
     assert set(re.findall(r"<eq:symnn-xor-net-([^|]*)\|", rows["A-1"])) == {"delta-1"}
     for row, text in zip(notes.rows(), linked(notes), strict=True):
-        assert re.sub(r"<(eq|sym):[^|]*\||>", "", text) == row.right.replace(">", "")
+        assert re.sub(r"<(eq|sym):[^|]*\||>", "", text) == row.sides[1].replace(">", "")
 
 
 def test_the_variable_of_a_definition_is_not_the_input() -> None:

@@ -88,11 +88,11 @@ def texts(notes: Document) -> Iterator[str]:
                 case Figure(drawing, caption):
                     yield caption
                     shapes: tuple[Any, ...] = (*drawing.nodes, *drawing.labels)
-                    yield from (shape.text for shape in shapes)
+                    yield from (shape.text.tex for shape in shapes)
                 case Equations(rows):
                     for row in rows:
                         yield row.reason
-                        yield from (f"${side}$" for side in (row.left, row.right))
+                        yield from (f"${side}$" for side in row.sides)
 
 
 def english(text: str) -> list[str]:
@@ -191,7 +191,7 @@ def test_the_equations_are_the_same_in_every_language(name: str, language: str) 
     def equations(notes: Document) -> list[tuple[str, str, str]]:
         blocks = [b for section in notes.sections for b in section.blocks]
         rows = [row for b in blocks if isinstance(b, Equations) for row in b.rows]
-        return [(r.left, re.sub(r"\\text\{[^}]*\}", "", r.right), r.relation) for r in rows]
+        return [(r.sides[0], re.sub(r"\\text\{[^}]*\}", "", r.sides[1]), r.relation) for r in rows]
 
     told = (
         tell(derived(name), NotesOptions(detail="full", language=lang)) for lang in (language, "en")

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from support.latex_grammar import FUNCTIONS, read, slope
+from support.latex_grammar import FUNCTIONS, applied_tex, read, slope
 
 import symnn
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
 from symnn.formats import registry as notes
 from symnn.formulas.numbers import Style
-from symnn.formulas.tex import NumberPrinter
+from symnn.formulas.tex import Printer
 from symnn.nn.losses import LOSSES
 from symnn.nn.optimizers import OPTIMIZERS
 from symnn.notation.books import AFFINE, NOTATIONS
@@ -46,7 +46,7 @@ MAZUR: dict[str, Any] = {
         },
     },
 }
-TEX = NumberPrinter(AFFINE).tex
+TEX = Printer(AFFINE).tex
 LITERAL = re.compile(r"\d+\.\d+")
 SIGN = re.compile(r" (=|\\approx) ")
 
@@ -67,7 +67,7 @@ def numbers(net: symnn.Network, style: str, digits: int, notation: str = "affine
 
 def chain(rows: list[Any]) -> list[tuple[str, str]]:
     """The relations of a line and what stands after each."""
-    text = " ".join(f"{row.relation} {row.right}" for row in rows)
+    text = " ".join(f"{row.relation} {row.sides[1]}" for row in rows)
     parts = SIGN.split(" " + text.replace(r"\leftarrow", "=", 1))
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
@@ -97,8 +97,7 @@ def functions(told: Numbers) -> dict[str, Any]:
     found = {}
     for name, f in told.context.activations.items():
         for order in range(3):
-            primes = r"\prime" * order
-            key = told.context.notation.applied(f.row.name, f.row.tex, "z" + name[1:], primes)
+            key = applied_tex(told.context.notation, f.row, "z" + name[1:], order)
             found[key] = slope(FUNCTIONS[f.row.tex], order)
     return found
 

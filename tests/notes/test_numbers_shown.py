@@ -59,7 +59,7 @@ def test_katex_typesets_the_numbers_in_strict_mode() -> None:
         told = numbers(net, style, 4, notation)
         for block in worked(told.context, style, 4):
             if isinstance(block, Equations):
-                texts |= {tex for row in block.rows for tex in (row.left, row.right)}
+                texts |= {tex for row in block.rows for tex in row.sides}
             texts |= {tex for math, tex in words(getattr(block, "text", "")) if math}
         texts |= {told.beside(line) for line in told.example.program.lines}
     assert len(texts) > 500

@@ -72,8 +72,8 @@ def test_logistic_regression_is_derived_in_scalars(notation: str) -> None:
     section = notes.sections[2]
     rows = [row for b in section.blocks if isinstance(b, Equations) for row in b.rows]
     assert [row.checked for row in rows] == [False] * 3 + [True] * (len(rows) - 3)
-    assert not any(r"\sum" in row.right or r"\top" in row.right for row in rows)
-    results = [row.right for row in rows if row.result]
+    assert not any(r"\sum" in row.sides[1] or r"\top" in row.sides[1] for row in rows)
+    results = [row.sides[1] for row in rows if row.result]
     assert any(right.endswith("- y") or right.endswith("- {y}") for right in results)
 
 
@@ -96,8 +96,8 @@ def written_out(notation: str) -> Row:
 
 
 def test_a_layer_is_written_out_by_its_entries() -> None:
-    assert r"\begin{pmatrix} A_{11} & A_{12} & A_{13} \\ A_{21}" in written_out("affine").right
-    assert r"\begin{pmatrix} W_{11} & W_{12}" in written_out("d2l").right
+    assert r"\begin{pmatrix}A_{11} & A_{12} & A_{13} \\ A_{21}" in written_out("affine").sides[1]
+    assert r"\begin{pmatrix}W_{11} & W_{12}" in written_out("d2l").sides[1]
 
 
 def test_it_ends_in_numbers_where_they_can_be_printed_and_in_the_code() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import symnn
-from symnn.drawing.mathtext import runs
+from symnn.drawing.mathtext import glyphs
 from symnn.engine.functions import X, expand_primes
 from symnn.engine.scalars import FormulaError
 from symnn.formats.registry import document
@@ -238,7 +238,7 @@ def test_the_name_is_shown_as_it_is() -> None:
             text = document(net.derive(), NotesOptions(story=story, detail=detail))
             assert r"\mathrm{act\_2}" in text
             assert "act-2" not in text
-    assert "".join(run.text for run in runs(r"$\mathrm{act\_2}(z)$")) == "act_2(z)"
+    assert "".join(run.text for run in glyphs(r"\mathrm{act\_2}(z)")) == "act_2(z)"
 
 
 @pytest.mark.parametrize(

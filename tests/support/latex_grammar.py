@@ -11,6 +11,9 @@ import re
 import numpy as np
 
 from symnn.formulas.index import index_letters, printed_axes
+from symnn.formulas.symbols import applied
+from symnn.formulas.tex import Printer, symbol_tex
+from symnn.formulas.tree import Glyph
 
 SAMPLES = 5
 
@@ -94,10 +97,15 @@ def named(notation, tensors, arrays, layout):
         batch = len(t.axes) > 1 and any(a.name == "n" for a in t.axes)
         value = matrix(t, arrays[t.name], notation, layout)
         for turned in (False, True) if t.axes else (False,):
-            key = notation.symbol(t.name, batch=batch, transposed=turned)
+            key = symbol_tex(notation, t.name, batch=batch, transposed=turned)
             assert key not in symbols, f"{key} is two things"
             symbols[key] = value.T if turned else value
     return symbols
+
+
+def applied_tex(notation, row, source, order):
+    """The symbol of a derivative of a function that is applied to a tensor."""
+    return Printer(notation).tex(applied(notation, row.name, row.tex, source, order))
 
 
 def ones_lengths(line):
@@ -130,13 +138,13 @@ def size(a):
 def indexed(text, line, tensors, arrays, notation):
     """The value of the right side of a line in index form."""
     axes = tuple(dict.fromkeys((*printed_axes(line, notation, "sample"), *line.axes)))
-    letters = index_letters(axes, notation)
+    letters = {s: Printer(notation).tex(f) for s, f in index_letters(axes, notation).items()}
     sizes = {letters[a.symbol]: size(a) for a in axes}
     assert len(sizes) == len(axes), "two indices have one letter"
     scalars = {notation.count: SAMPLES}
-    scalars |= {notation.symbol(t.name): arrays[t.name] for t in tensors if not t.axes}
+    scalars |= {symbol_tex(notation, t.name): arrays[t.name] for t in tensors if not t.axes}
     symbols = {
-        notation.symbol(t.name, sub="@", component=True): (
+        symbol_tex(notation, t.name, sub=(Glyph("@"),), component=True): (
             arrays[t.name],
             [a.name.rstrip("_") == "n" for a in t.axes],
         )

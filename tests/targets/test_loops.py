@@ -166,6 +166,6 @@ def test_layers_of_equal_slopes_and_other_functions_are_told_apart() -> None:
     net = Network(inputs=4, layers=layers, loss="sse", activations=formulas)
     notes = tell(net.derive())
     for k in range(1, 9):
-        rows = [r for r in notes.rows() if r.left == rf"\delta_{{{k}}}"]
-        assert rf"act\_{k}" in rows[0].right, k
-    assert not any(r.left.startswith(r"a_{k}") for r in notes.rows())
+        rows = [r for r in notes.rows() if r.sides[0] == rf"\delta_{{{k}}}"]
+        assert rf"act\_{k}" in rows[0].sides[1], k
+    assert not any(r.sides[0].startswith(r"a_{k}") for r in notes.rows())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from symnn.drawing.drawing import SIZES, Canvas, Drawing, Label, Point
-from symnn.drawing.mathtext import width
+from symnn.drawing.mathtext import Text, words
 from symnn.engine.ir import Line, Tensor
 from symnn.engine.repeats import named, runs, signature
 from symnn.language.phrases import Phrases
 
+PLACE = "\0"
 CENTIMETRES = 2.54 / 72.27  # of a TeX point
 
 
@@ -47,9 +48,15 @@ def drawn(
     return stretches
 
 
-def measure(text: str, size: str = "normal") -> float:
+def measure(text: Text, size: str = "normal") -> float:
     """About how wide a text is, in cm."""
-    return width(text) * SIZES[size] * CENTIMETRES
+    return text.width * SIZES[size] * CENTIMETRES
+
+
+def phrase(say: Phrases, key: str, name: str, text: Text) -> Text:
+    """A phrase that holds a formula; name: of the place that it has there."""
+    before, _, after = say(key, **{name: PLACE}).partition(PLACE)
+    return words(before) + text + words(after)
 
 
 def titled(canvas: Canvas, name: str, say: Phrases, net: str, margin: float = 0.1) -> Drawing:

@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symnn.drawing.drawing import Canvas, Drawing, Label, Path
+from symnn.drawing.drawing import NOTHING, Canvas, Drawing, Label, Path
+from symnn.drawing.mathtext import Text
 from symnn.engine.evaluate import Evaluator
 from symnn.engine.functions import A, Function, X, found_derivative, function_class
 from symnn.engine.ir import Line, Tensor, Term, axis
+from symnn.formulas.runs import text_of
+from symnn.formulas.tree import Chain, Formula, Glyph, Scripts, Symbol
+from symnn.notation.books import AFFINE
 from symnn.notes.context import Context, functions
 from symnn.notes.figures.abbreviate import measure, titled
 from symnn.notes.figures.plot import Plot, ticks
@@ -34,8 +38,8 @@ def activations(context: Context, rows: Sequence[Function] | None = None) -> Dra
     if not rows:
         return None
     canvas = Canvas()
-    columns = 2 if max(measure(f"${row.tex}$") for row in rows) < 2 else 1
-    x = f"${context.notation.symbol('x')}$"
+    columns = 2 if max(measure(_text(Glyph(row.tex))) for row in rows) < 2 else 1
+    x = text_of(Symbol("x"), context.notation)
     for k, row in enumerate(rows):
         across, down = k % columns, k // columns
         _panel(canvas, (across * (WIDTH + 1.7), -down * (HEIGHT + 1.9)), row, x)
@@ -85,7 +89,7 @@ def bound(value: float) -> str:
     return f"{math.ceil(value * 1000) / 1000:.3f}"
 
 
-def _panel(canvas: Canvas, corner: tuple[float, float], row: Function, name: str) -> None:
+def _panel(canvas: Canvas, corner: tuple[float, float], row: Function, name: Text) -> None:
     """One function, solid, and its derivative, dashed; their names stand above."""
     xs = np.linspace(-REACH, REACH, POINTS)
     ys, primes = values(function_class(row)(X), xs), values(slope(row), xs)
@@ -95,20 +99,25 @@ def _panel(canvas: Canvas, corner: tuple[float, float], row: Function, name: str
     room = 0.06 * (high - low)
     low, high = low - room * (-HIGHEST < low < 0), high + room * (high < HIGHEST)
     plot = Plot(canvas, corner, (WIDTH, HEIGHT), (-REACH, REACH), (low, high))
-    plot.axes([-4, -2, 0, 2, 4], ticks(low, high), (name, ""))
+    plot.axes([-4, -2, 0, 2, 4], ticks(low, high), (name, NOTHING))
     jumps = slope(row).has(sp.Piecewise, sp.sign)
     plot.curve(xs, primes, "derivative", jumps)
     plot.curve(xs, ys, "curve", jumps)
-    prime = rf"{row.tex}^{{\prime}}"
+    function = Glyph(row.tex)
+    prime: Formula = Scripts(function, above=(Glyph(r"\prime"),))
     peak = steepest(row)
     if peak:
         at, top = peak
-        prime += rf" \le {bound(top)}"
+        prime = Chain((prime, Glyph(bound(top))), (r"\le",))
         if at is not None:
             canvas.add(Path((plot.at(-REACH, top), plot.at(at, top)), "guide"))
             plot.mark(at, top, "peak")
     x, y = corner[0], corner[1] + HEIGHT + 0.65
-    for kind, ink, text in (("curve", "accent", row.tex), ("derivative", "back", prime)):
+    for kind, ink, f in (("curve", "accent", function), ("derivative", "back", prime)):
         canvas.add(Path(((x, y), (x + 0.7, y)), kind))
-        canvas.add(Label(x + 0.85, y, f"${text}$", ink, "small", "start"))
-        x += measure(f"${text}$") + 1.5
+        canvas.add(Label(x + 0.85, y, _text(f), ink, "small", "start"))
+        x += measure(_text(f)) + 1.5
+
+
+def _text(f: Formula) -> Text:
+    return text_of(f, AFFINE)

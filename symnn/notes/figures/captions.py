@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symnn.drawing.drawing import Drawing
+from symnn.formulas.tex import symbol_tex
 from symnn.notes.context import Context
 from symnn.notes.document import Figure
 from symnn.notes.figures.activations import activations, bound, steepest, used
 from symnn.notes.figures.descent import descent
-from symnn.notes.figures.graph import DOTS, graph
-from symnn.notes.figures.units import network
+from symnn.notes.figures.graph import HIDDEN, graph
+from symnn.notes.figures.units import DOTS, VERTICAL, network
 
 PANELS = 4  # activations in one figure
 
@@ -22,13 +23,13 @@ def captioned(context: Context, name: str) -> list[tuple[Drawing, str]]:
             return _network(context)
         case "graph":
             drawing = graph(context)
-            dots = any(node.name == DOTS for node in drawing.nodes)
+            dots = any(node.name == HIDDEN for node in drawing.nodes)
             return [(drawing, _sentences(context, "figure_graph", figure_layers=dots))]
         case "activation":
             return _activations(context)
         case "descent":
             found = descent(context)
-            loss, eta = (context.notation.symbol(n) for n in ("L", "eta"))
+            loss, eta = (symbol_tex(context.notation, n) for n in ("L", "eta"))
             return [(found, context.say("figure_descent", loss=loss, eta=eta))] if found else []
     raise KeyError(name)
 
@@ -50,7 +51,7 @@ def _sentences(context: Context, first: str, **more: bool) -> str:
 def _network(context: Context) -> list[tuple[Drawing, str]]:
     drawing = network(context)
     texts = [label.text for label in drawing.labels]
-    units, layers = r"$\vdots$" in texts, r"$\cdots$" in texts
+    units, layers = VERTICAL in texts, DOTS in texts
     biases = len(context.network.parameters) - context.depth
     phrase = {0: "figure_network_edges", context.depth: "figure_network"}
     first = phrase.get(biases, "figure_network_biases")

@@ -19,8 +19,10 @@ from symnn.derivation.network import Network
 from symnn.drawing.drawing import Canvas, Drawing, Label, Path
 from symnn.engine.complex_step import draw
 from symnn.engine.evaluate import evaluate
+from symnn.formulas.runs import text_of
+from symnn.formulas.tree import Apply, Glyph, Negative, Norm, Product, Sum, Symbol
 from symnn.notes.context import Context
-from symnn.notes.figures.abbreviate import titled
+from symnn.notes.figures.abbreviate import phrase, titled
 from symnn.notes.figures.plot import Plot, ticks
 
 SAMPLES, SEEDS, POINTS = 4, 12, 121
@@ -56,13 +58,16 @@ def descent(context: Context) -> Drawing | None:
     room = start - bottom
     low, high = bottom - 0.35 * room, max(start, float(profile.losses.max())) + 0.05 * room
     plot = Plot(canvas, (0.0, 0.0), (WIDTH, HEIGHT), (0.0, end), (low, high))
-    loss, eta, theta = (context.notation.symbol(n) for n in ("L", "eta", "theta"))
-    names = f"${eta}$", rf"${loss}({theta} - {eta} g)$"
+    loss, eta, theta = map(Symbol, ("L", "eta", "theta"))
+    step_size = text_of(eta, context.notation)
+    lower = Apply(None, loss, Sum((theta, Negative(Product((eta, Glyph("g")))))))
+    names = step_size, text_of(lower, context.notation)
     plot.axes(ticks(0.0, end), ticks(max(low, min(bottom, 0.0)), high), names)
     reach = min((start - low) / profile.slope, end)
     foot = plot.at(reach, start - reach * profile.slope)
     canvas.add(Path((plot.at(0.0, start), foot), "tangent"))
-    text = rf"${loss} - {eta} \lVert g \rVert^{{2}}$"
+    line = Sum((loss, Negative(Product((eta, Norm(Glyph("g")))))))
+    text = text_of(line, context.notation)
     canvas.add(Label(foot[0] + 0.12, foot[1] + 0.22, text, "back", "small", "start"))
     plot.curve(profile.steps, profile.losses, "curve")
     for word, step, dx, dy, anchor in (
@@ -71,7 +76,7 @@ def descent(context: Context) -> Drawing | None:
         ("figure_large", profile.large, -0.2, 0.12, "end"),
     ):
         x, y = plot.mark(step, profile.loss(step))
-        text = say(word, eta=f"${eta}$")
+        text = phrase(say, word, "eta", step_size)
         canvas.add(Label(x + dx, y + dy, text, "ink", "small", anchor))
     return titled(canvas, "descent", say, context.network.name)
 

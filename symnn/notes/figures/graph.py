@@ -11,16 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from symnn.drawing.drawing import Canvas, Drawing, Label, Node, Path, Point
+from symnn.drawing.drawing import NOTHING, Canvas, Drawing, Label, Node, Path, Point
+from symnn.drawing.mathtext import Text
 from symnn.engine.functions import Named
 from symnn.engine.ir import is_entry, lines_of, name_of
+from symnn.formulas.runs import text_of
+from symnn.formulas.tree import Absolute, Glyph, Root
 from symnn.notes.context import Context, by_layer
 from symnn.notes.figures.abbreviate import drawn, measure, titled
+from symnn.notes.figures.units import DOTS
 
 MANY = 11  # values that are all drawn
 PITCH, ABOVE, SPREAD = 1.85, 1.75, 1.5  # cm: between values, up to the leaves, between leaves
-WITH_ARGUMENT = {"root": r"\sqrt{\,\cdot\,}", "absolute": r"\lvert \,\cdot\, \rvert"}
-DOTS = "dots"  # the name of the node that stands for the layers that are not drawn
+ARGUMENT = Glyph(r"\,\cdot\,")
+WITH_ARGUMENT = {"root": Root(ARGUMENT), "absolute": Absolute(ARGUMENT)}
+HIDDEN = "dots"  # the name of the node that stands for the layers that are not drawn
 
 
 def graph(context: Context) -> Drawing:
@@ -90,7 +95,7 @@ class _Graph:
                 half = spread * (len(own) - 1) / 2
                 at = max(at, edge + half + self._left(own[0]))
                 edge = at + half + 0.72
-            text = r"$\cdots$" if name == DOTS else self._letter(name)
+            text = DOTS if name == HIDDEN else self._letter(name)
             self.place[name] = self._node(name, at, 0.0, text)
             self.order.append(name)
             for k, leaf in enumerate(own):
@@ -101,19 +106,19 @@ class _Graph:
     def _spread(self, leaves: Mapping[str, list[str]]) -> float:
         """The distance between leaves, so that the gradients above them do not touch."""
         names = [n for own in leaves.values() for n in own if n in self.context.sweep.names]
-        return max([SPREAD, *(measure(f"${self._gradient(n)}$", "small") + 0.2 for n in names)])
+        return max([SPREAD, *(measure(self._gradient(n), "small") + 0.2 for n in names)])
 
     def _left(self, leaf: str) -> float:
         """The room that a leaf needs on its left: more if its gradient stands there."""
         if len([reader for source, reader in self.forward if source == leaf]) == 1:
             return 0.72
-        return measure(f"${self._gradient(leaf)}$", "small") + 0.5
+        return measure(self._gradient(leaf), "small") + 0.5
 
     def _row(self) -> list[str]:
         """The input, then the values, dots in the place of those not drawn."""
         row: list[str] = []
         for name in [*self._inputs(), *self.lines]:
-            shown = DOTS if name in self.hidden else name
+            shown = HIDDEN if name in self.hidden else name
             if shown not in row:
                 row.append(shown)
         return row
@@ -133,10 +138,10 @@ class _Graph:
         rank = {t.name: k for k, t in enumerate(self.context.forward.leaves)}
         return {reader: sorted(names, key=rank.__getitem__) for reader, names in found.items()}
 
-    def _letter(self, name: str) -> str:
-        return f"${self.context.letter(name)}$"
+    def _letter(self, name: str) -> Text:
+        return text_of(self.context.symbol(name), self.context.notation)
 
-    def _node(self, name: str, x: float, y: float, text: str) -> Node:
+    def _node(self, name: str, x: float, y: float, text: Text) -> Node:
         tensor = self.context.forward.tensors.get(name)
         kinds = {"parameter": "parameter", "value": "value"}
         kind = "dots" if tensor is None else kinds.get(tensor.role, "given")
@@ -146,24 +151,25 @@ class _Graph:
     def _pitch(self, name: str) -> float:
         """The distance to the value before, with room for what stands at the arrows."""
         before = self.order[-1]
-        back = f"${self._gradient(before)}$" if before in self.context.sweep.names else ""
+        back = self._gradient(before) if before in self.context.sweep.names else NOTHING
         texts = (self._function(name), 1.3), (back, 0.65)
         return max([PITCH, *(measure(text, "small") + room for text, room in texts)])
 
-    def _function(self, name: str) -> str:
+    def _function(self, name: str) -> Text:
         """The symbol of the function that a line applies to each component, if it is one."""
         line = self.lines.get(name)
         f = line.terms[0].f if line and len(line.terms) == 1 else None
         if not isinstance(f, Named) or not is_entry(f.args[0]):
-            return ""
-        text = f"${WITH_ARGUMENT.get(f.row.name, f.row.tex)}$"
-        return text if measure(text) < 3 else ""
+            return NOTHING
+        sign = WITH_ARGUMENT.get(f.row.name, Glyph(f.row.tex))
+        text = text_of(sign, self.context.notation)
+        return text if measure(text) < 3 else NOTHING
 
     # arrows --------------------------------------------------------------------------------
 
     def _shown(self, name: str) -> str | None:
         """The node that stands for a tensor; None for a leaf that is not drawn."""
-        return DOTS if name in self.hidden else name if name in self.place else None
+        return HIDDEN if name in self.hidden else name if name in self.place else None
 
     def _pairs(self, pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
         """The arrows between what is drawn, each once."""
@@ -210,14 +216,15 @@ class _Graph:
         depth = -0.75 - 1.3 * (self._span(source, target) - 1)
         arc = _arc(a, b, depth, "backward", source, target)
         self.canvas.add(arc)
-        if target not in self.labelled and target != DOTS:
+        if target not in self.labelled and target != HIDDEN:
             self.labelled.add(target)
-            text = f"${self._gradient(target)}$"
+            text = self._gradient(target)
             y = (arc.points[0][1] + 3 * arc.points[1][1]) / 4 - 0.25  # below its middle
             self.canvas.add(Label((a.x + b.x) / 2, y, text, "back", "small"))
 
-    def _gradient(self, name: str) -> str:
-        return self.context.letter(self.context.sweep.names[name], inline=True)
+    def _gradient(self, name: str) -> Text:
+        symbol = self.context.symbol(self.context.sweep.names[name], inline=True)
+        return text_of(symbol, self.context.notation)
 
     def _up(self, source: str, target: str) -> None:
         """A backward arrow to a leaf, beside the forward one, on its outer side."""
@@ -233,7 +240,7 @@ class _Graph:
         """The gradient of each leaf that has one, above it (beside, if arrows leave there)."""
         for name, node in self.place.items():
             if name not in self.order and name in self.context.sweep.names:
-                text = f"${self._gradient(name)}$"
+                text = self._gradient(name)
                 x, y = node.x, node.y + node.radius + 0.27
                 place = (x - 0.3, "end") if name in far else (x, "middle")
                 self.canvas.add(Label(place[0], y, text, "back", "small", place[1]))

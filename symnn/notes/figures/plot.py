@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from symnn.drawing.drawing import Canvas, Label, Node, Path, Point
+from symnn.drawing.mathtext import Text
 from symnn.drawing.tikz import number
+from symnn.formulas.index import signed_number
+from symnn.formulas.runs import text_of
+from symnn.formulas.tree import Formula, Negative, Number, Power, Product
+from symnn.notation.books import AFFINE
 
 
 class Plot:
@@ -35,7 +40,7 @@ class Plot:
             self.corner[1] + (y - y0) / (y1 - y0) * self.size[1],
         )
 
-    def axes(self, xs: Sequence[float], ys: Sequence[float], names: tuple[str, str]) -> None:
+    def axes(self, xs: Sequence[float], ys: Sequence[float], names: tuple[Text, Text]) -> None:
         """Axes at the left and below, ticks at these values, names at their ends.
 
         Dotted lines show where 0 is, if it lies within.
@@ -54,11 +59,11 @@ class Plot:
         for v in xs:
             x, _ = self.at(v, self.y[0])
             self.canvas.add(Path(((x, base), (x, base - 0.08)), "tick"))
-            self.canvas.add(Label(x, base - 0.28, f"${_shown(v)}$", "soft", "small"))
+            self.canvas.add(Label(x, base - 0.28, _shown(v), "soft", "small"))
         for v in ys:
             _, y = self.at(self.x[0], v)
             self.canvas.add(Path(((left, y), (left - 0.08, y)), "tick"))
-            self.canvas.add(Label(left - 0.16, y, f"${_shown(v)}$", "soft", "small", "end"))
+            self.canvas.add(Label(left - 0.16, y, _shown(v), "soft", "small", "end"))
 
     def curve(self, xs: Any, ys: Any, kind: str, jumps: bool = False) -> None:
         """A curve through points, broken where it leaves the range or is not a number.
@@ -85,7 +90,7 @@ class Plot:
     def mark(self, x: float, y: float, kind: str = "mark") -> Point:
         """A dot; where it lies."""
         place = self.at(x, y)
-        self.canvas.add(Node(*place, 0.07, "", kind))
+        self.canvas.add(Node(*place, 0.07, kind=kind))
         return place
 
 
@@ -110,9 +115,12 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
     return [round(k * step, 12) for k in range(first, last + 1)]
 
 
-def _shown(value: float) -> str:
-    """A number in TeX, four digits at most."""
+def _shown(value: float) -> Text:
+    """A number, four digits at most."""
+    size = f"{abs(value):.4g}"
+    found: Formula = Number(size)
     if value and not 1e-3 <= abs(value) < 1e5:
-        mantissa, exponent = f"{value:.2e}".split("e")
-        return rf"{number(float(mantissa))} \cdot 10^{{{int(exponent)}}}"
-    return f"{value:.4g}"
+        mantissa, exponent = f"{abs(value):.2e}".split("e")
+        power = Power(Number("10"), signed_number(int(exponent)))
+        found = Product((Number(number(float(mantissa))), power), "dot")
+    return text_of(Negative(found) if value < 0 else found, AFFINE)

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from symnn.derivation.network import Network
 from symnn.drawing.drawing import Canvas, Drawing, Label, Node, Path
-from symnn.formulas.index import line_sides
-from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
+from symnn.drawing.mathtext import Text
+from symnn.formulas.index import line_formulas
+from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
+from symnn.formulas.runs import text_of
+from symnn.formulas.tree import Chain, Formula, Glyph, Joined, Number, Symbol
 from symnn.formulas.whole import inlined
 from symnn.language.phrases import Phrases
+from symnn.notation.books import AFFINE
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context, by_layer
-from symnn.notes.figures.abbreviate import drawn, measure, titled
+from symnn.notes.figures.abbreviate import drawn, measure, phrase, titled
 
 MANY = 6  # units of a column that are all drawn
 COLUMNS = 6  # layers that are all drawn
 SOFTMAX_PARTS = ("exponentials of softmax", "sum of softmax")
+DOTS, VERTICAL = (text_of(Glyph(tex), AFFINE) for tex in (r"\cdots", r"\vdots"))
 ROW, GAP = 1.0, 1.5  # cm between the units of a column, and before and after dots
 
 
@@ -54,7 +59,7 @@ class _Columns:
             before, last = self._joined(before, k, at), k
         for stretch in rest:
             at += GAP
-            self.canvas.add(Label(at, 0.0, r"$\cdots$", "soft"))
+            self.canvas.add(Label(at, 0.0, DOTS, "soft"))
             at += GAP
             before, last = self._column(stretch[0], at), stretch[0]
             for k in stretch[1:]:
@@ -64,15 +69,17 @@ class _Columns:
 
     # sizes ---------------------------------------------------------------------------------
 
-    def _units(self, k: int) -> list[str | None]:
+    def _units(self, k: int) -> list[Text | None]:
         """The texts of a column's units from above; None stands for dots."""
         tensor = self._shown(k)
         size = int(self.program.tensors[tensor].axes[-1].size)
         numbers: list[int | None] = list(range(1, size + 1))
         if size > MANY:
             numbers = [1, 2, None, size]
-        symbol = self.notation.symbol
-        return [None if n is None else f"${symbol(tensor, sub=str(n))}$" for n in numbers]
+        return [None if n is None else self._text(tensor, Number(str(n))) for n in numbers]
+
+    def _text(self, tensor: str, *sub: Formula) -> Text:
+        return text_of(Symbol(tensor, sub), self.notation)
 
     def _shown(self, k: int) -> str:
         """The tensor that a column shows: the activation, before any dropout."""
@@ -90,17 +97,16 @@ class _Columns:
     def _height(self, k: int) -> float:
         return (len(self.units[k]) - 1) * self._row()
 
-    def _formulas(self, k: int) -> list[str]:
+    def _formulas(self, k: int) -> list[Text]:
         """The forward lines of a layer, softmax in one piece unless they are told by entries."""
-        x = f"${self.notation.symbol('x')}$"
         lines = self.layers.get(k, [])
         whole = [self.lines[line.lhs.name] for line in lines if line.why not in SOFTMAX_PARTS]
         try:
-            sides = [matrix_sides(line, self.notation, "sample") for line in whole]
+            sides = [matrix_formulas(line, self.notation, "sample") for line in whole]
         except NoMatrixFormError:
-            sides = [line_sides(line, self.notation) for line in lines]
-        texts = [] if k else [self.say("figure_input", x=x)]
-        return texts + [f"${left} = {right}$" for left, right in sides]
+            sides = [line_formulas(line, self.notation) for line in lines]
+        texts = [] if k else [phrase(self.say, "figure_input", "x", self._text("x"))]
+        return texts + [text_of(Chain(pair, ("=",)), self.notation) for pair in sides]
 
     def _pitch(self, left: int, right: int) -> float:
         """The distance between neighbours, so that what stands below them does not touch."""
@@ -119,9 +125,9 @@ class _Columns:
         ]
         middle, top = (before[0].x + x) / 2, self.height / 2 + self.radius + 0.1
         names = [f"A_{k}", f"b_{k}"]
-        letters = [self.notation.symbol(n) for n in names if n in self.program.tensors]
-        text = r",\, ".join(letters)
-        self.canvas.add(Label(middle, top, f"${text}$", "accent"))
+        letters = tuple(Symbol(n) for n in names if n in self.program.tensors)
+        text = text_of(Joined(letters, r",\, "), self.notation)
+        self.canvas.add(Label(middle, top, text, "accent"))
         return self._column(k, x, nodes)
 
     def _nodes(self, k: int, x: float) -> list[Node]:
@@ -139,7 +145,7 @@ class _Columns:
         top = self._height(k) / 2
         for row, text in enumerate(self.units[k]):
             if text is None:
-                self.canvas.add(Label(x, top - row * self._row(), r"$\vdots$", "soft"))
+                self.canvas.add(Label(x, top - row * self._row(), VERTICAL, "soft"))
         y = -self.height / 2 - self.radius - 0.35
         for row, text in enumerate(self._formulas(k)):
             self.canvas.add(Label(x, y - 0.5 * row, text, "soft", "small"))

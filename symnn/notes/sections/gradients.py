@@ -89,7 +89,7 @@ def _spoken(context: Context, group: Group) -> str:
     words = {
         "delta": context.letter(name, inline=True),
         "z": context.letter(z.name),
-        "loss": context.loss_letter(group.steps[0].after.lhs),
+        "loss": context.tex(context.loss(group.steps[0].after.lhs)),
     }
     if z.layer == context.depth:
         letters = index_letters(z.axes, context.notation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symnn.formulas.index import line_sides
+from symnn.formulas.index import line_formulas
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.whole import loss_formula
 from symnn.notes.context import Context
@@ -26,10 +26,10 @@ def formula(context: Context) -> Iterator[Block]:
         sides = loss_formula(sample, network.output, network.mean_loss, notation)
         phrase = "loss_is_masked" if sample.leaves_of("mask") else "loss_is"
     except NoMatrixFormError:
-        sides = line_sides(context.derivation.batch.forward.line("L"), notation)
+        sides = line_formulas(context.derivation.batch.forward.line("L"), notation)
         phrase = "loss_of_samples"
     yield Paragraph(context.say(phrase))
-    yield Equations((Row(*sides, label="loss"),))
+    yield Equations((Row(*sides, notation, label="loss"),))
 
 
 def lines(context: Context) -> Iterator[Block]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from symnn.engine.functions import X
@@ -12,21 +12,40 @@ from symnn.engine.stabilise import softmaxes
 from symnn.formulas.index import Writer
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.shapes import tensor_shape
+from symnn.formulas.symbols import applied
+from symnn.formulas.tree import (
+    ONE,
+    Apply,
+    Condition,
+    Formula,
+    Glyph,
+    Group,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Sum,
+)
 from symnn.formulas.whole import nested
 from symnn.notes.context import Context, by_layer, functions
 from symnn.notes.document import Block, Equations, Paragraph, Row, Section, Table, shown
 from symnn.notes.figures import figures
-from symnn.notes.reasons import definition_tex, derivative_tex, how_found
+from symnn.notes.reasons import definition_row, derivative_row
 from symnn.notes.rows import alike, row_of
 
-# the signs that are explained where the equations use them: phrase -> their TeX
-SIGNS = {
-    "sign_product": r" {odot} ",
-    "sign_quotient": r"\\oslash",
-    "sign_square": r"\^\{{odot} 2\}",
-    "sign_bracket": r"\[[^\[\]]* (>|<|\\ge|\\le) [^\[\]]*\]",
-    "sign_number": r"\(1 [-+] | [-+] 1\)",
+# the signs that are explained where the equations use them: phrase -> whether a node is one
+SIGNS: Mapping[str, Callable[[Formula], bool]] = {
+    "sign_product": lambda f: isinstance(f, Product) and f.kind == "hadamard",
+    "sign_quotient": lambda f: isinstance(f, Product) and f.kind == "oslash",
+    "sign_square": lambda f: isinstance(f, Power) and bool(f.sign) and f.exponent == Number("2"),
+    "sign_bracket": lambda f: isinstance(f, Condition) and f.sign in (">", "<", r"\ge", r"\le"),
+    "sign_number": lambda f: isinstance(f, Group | Apply) and _with_one(f.arg),
 }
+
+
+def _with_one(f: Formula) -> bool:
+    """Whether 1 is added to something, or something to it."""
+    return isinstance(f, Sum) and bool({ONE, Negative(ONE)} & {f.terms[0], f.terms[-1]})
 
 
 def network_section(context: Context) -> Section:
@@ -66,7 +85,8 @@ def _whole(context: Context) -> Iterator[Block]:
         yield Paragraph(say("by_lines"))
         return
     yield Paragraph(say("nested_softmax" if softmaxes(context.forward) else "nested"))
-    yield Equations((Row(f"F({context.letter('x')})", whole, label="F"),))
+    left = Apply(None, Glyph("F"), context.symbol("x"))
+    yield Equations((Row(left, whole, context.notation, label="F"),))
     yield from figures(context, "network")
     yield Paragraph(say("unfolds"))
 
@@ -138,9 +158,8 @@ def _symbols(context: Context) -> Iterator[tuple[str, str, str, str]]:
 
 def signs(context: Context, sections: Iterable[Section]) -> Paragraph | None:
     """What the signs mean that the equations of these sections use."""
-    tex = " ".join(row.right for section in sections for row in section.rows())
-    odot = re.escape(context.notation.hadamard)
-    used = [n for n, sign in SIGNS.items() if re.search(sign.replace("{odot}", odot), tex)]
+    parts = [part for s in sections for row in s.rows() for part in row.right.walk()]
+    used = [phrase for phrase, holds in SIGNS.items() if any(map(holds, parts))]
     listed = context.say("join_reasons").join(map(context.say, used))
     return Paragraph(context.say("signs", signs=listed)) if used else None
 
@@ -162,10 +181,8 @@ def _activations(context: Context) -> Iterator[Row]:
     if notation.activation:
         yield from _activation_letters(context)
     for row in functions(context.forward.lines):
-        left, right = definition_tex(row, notation, say)
-        if left != right:
-            yield Row(left, right, free=True)
-        yield Row(*derivative_tex(row, notation, say), how_found(row, say), free=True)
+        found = definition_row(row, notation, say), derivative_row(row, notation, say)
+        yield from (replace(own, free=True) for own in found if len(set(own.sides)) > 1)
 
 
 def _activation_letters(context: Context) -> Iterator[Row]:
@@ -176,6 +193,7 @@ def _activation_letters(context: Context) -> Iterator[Row]:
     writer = Writer(context.notation, {})
     for at, count, told in context.stretches([(k, f.row.name) for k, f in found]):
         k, f = found[at]
-        letter = told.notation.applied(f.row.name, f.row.tex, name_of(f.args[0]), "")
+        letter = applied(told.notation, f.row.name, f.row.tex, name_of(f.args[0]), 0)
         span = context.span(k, found[at + count - 1][0]) if count > 1 else ""
-        yield Row(f"{letter}({writer.tex(X)})", writer.tex(f.func(X)), span, free=True)
+        left = Apply(None, letter, writer.formula(X))
+        yield Row(left, writer.formula(f.func(X)), context.notation, span, free=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from symnn.checking.evidence import words
-from symnn.formulas.whole import DEEP
+from symnn.formulas.tree import Formula, Listed, Operator, Symbol
+from symnn.formulas.whole import DEEP, DOTS
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
 from symnn.notes.rows import folded_rows
@@ -17,13 +18,13 @@ def result_section(context: Context) -> Section:
     lines = [(n, line) for n, line in sweep.gradients.items() if n != "L"]
     lines.sort(key=lambda pair: program.tensors[pair[0]].role == "parameter")
     parameters = context.forward.leaves_of("parameter")
-    letters = ", ".join(elided([context.letter(sweep.names[t.name]) for t in parameters]))
-    nabla, vector = rf"\nabla {context.notation.symbol('L')}", rf"\left( {letters} \right)"
+    letters = elided([context.symbol(sweep.names[t.name]) for t in parameters])
+    nabla, vector = Operator(r"\nabla", Symbol("L")), Listed(tuple(letters))
     blocks = (
         Paragraph(say("result_says")),
         Equations(tuple(folded_rows(context, [line for _, line in lines]))),
         Paragraph(say("vector")),
-        Equations((Row(nabla, vector, result=True, label="gradient"),)),
+        Equations((Row(nabla, vector, context.notation, result=True, label="gradient"),)),
     )
     return Section(say("result"), blocks)
 
@@ -38,7 +39,7 @@ def ticks(context: Context, sections: Iterable[Section]) -> Paragraph | None:
     return Paragraph(context.say("tick", twin=twin, **words(errors)), small=True)
 
 
-def elided(letters: Sequence[str]) -> Sequence[str]:
+def elided(letters: Sequence[Formula]) -> Sequence[Formula]:
     """A list of letters; of a long one its ends."""
     long = len(letters) > 2 * DEEP
-    return (*letters[:2], r"\ldots", *letters[-2:]) if long else letters
+    return (*letters[:2], DOTS, *letters[-2:]) if long else letters

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symnn.formulas.index import is_decay, line_sides
+from symnn.formulas.index import is_decay, line_formulas
 from symnn.formulas.matrix import NoMatrixFormError
+from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tree import Chain, Formula, Glyph, Lettered, Symbol
 from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
@@ -27,12 +29,12 @@ def samples_section(context: Context) -> Section:
         if deep and layer != 2:
             continue
         left, right = _sides(context, t.name, notation, each)
-        first = notation.labelled(lambda _: "0").symbol("a_2")
+        first = symbol_tex(notation.labelled(lambda _: "0"), "a_2")
         reason = context.say("layers_all", first=first) if deep else ""
         label = f"samples-{context.label(context.sweep.names[t.name])}"
         others = range(1, depth + 1) if deep else ()
         layers = [layer, *(k for k in others if k != layer)]
-        rows += alike(context, [Row(left, right, reason, result=True, label=label)], layers)
+        rows += alike(context, [Row(left, right, each, reason, result=True, label=label)], layers)
     said = Paragraph(_said(context, f"dz_{2 if deep else depth}", notation, each))
     return Section(context.say("samples"), (said, Equations(tuple(rows))))
 
@@ -40,18 +42,20 @@ def samples_section(context: Context) -> Section:
 def _said(context: Context, error: str, notation: Notation, each: Notation) -> str:
     """That the samples stand side by side, at the example of the errors of a layer."""
     say, mean = context.say, context.network.mean_loss
-    stack = [each.symbol(error, sup=sup) for sup in ("1", notation.count)]
+    stack = [symbol_tex(each, error, sup=(Glyph(n),)) for n in ("1", notation.count)]
     matrix = rf"\begin{{pmatrix}} {stack[0]} & \cdots & {stack[1]} \end{{pmatrix}}"
     penalty = any(map(is_decay, context.forward.line("L").terms))
     return say(
         "sum_of_samples",
         mean=say("mean" if mean else "sum"),
         once=say("penalty_once") if penalty and not mean else "",
-        stacked=f"${notation.symbol(error, batch=True)} = {matrix}$",
+        stacked=f"${symbol_tex(notation, error, batch=True)} = {matrix}$",
     )
 
 
-def _sides(context: Context, name: str, notation: Notation, each: Notation) -> tuple[str, str]:
+def _sides(
+    context: Context, name: str, notation: Notation, each: Notation
+) -> tuple[Formula, Formula]:
     """The gradient of a parameter over all samples; by entries where it has no matrix form."""
     derivation, sweep, mean = context.derivation, context.sweep, context.network.mean_loss
     one = sweep.gradients[name]
@@ -60,8 +64,9 @@ def _sides(context: Context, name: str, notation: Notation, each: Notation) -> t
         many = batch_product(derivation.batch.gradients[name], mean, notation, "columns")
     except NoMatrixFormError:
         sums = derivation.mean_last if mean else derivation.batch
-        return line_sides(sums.gradients[name], notation)
-    return each.symbol(one.lhs.name), f"{total} = {many}"
+        left, right = line_formulas(sums.gradients[name], notation)
+        return Lettered(left, notation), Lettered(right, notation)
+    return Symbol(one.lhs.name), Chain((total, Lettered(many, notation)), ("=",))
 
 
 def _layers_alike(context: Context) -> bool:

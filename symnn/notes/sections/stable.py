@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from symnn.engine.stabilise import rescaled, stabilise
 from symnn.notes.context import Context
-from symnn.notes.document import Equations, Paragraph, Row, Section
-from symnn.notes.rows import sides
+from symnn.notes.document import Equations, Paragraph, Section
+from symnn.notes.rows import row_of
 
 
 def stable_section(context: Context) -> Section | None:
@@ -15,7 +17,7 @@ def stable_section(context: Context) -> Section | None:
     for step in stabilise(context.sweep.program)[1]:
         reason = say(step.rule) if step.before is not None else ""
         label = f"stable-{context.label(step.after.lhs.name)}"
-        rows.append(Row(*sides(context, step.after), reason, label=label))
+        rows.append(replace(row_of(context, step.after, reason), shape="", error=None, label=label))
     if not rows:
         return None
     scaled = _scaled(context)

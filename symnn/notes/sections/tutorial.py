@@ -13,16 +13,19 @@ import sympy as sp
 
 from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.network import Network
-from symnn.engine.ir import Tensor, name_of
-from symnn.formulas.index import Writer, index_letters, line_sides
+from symnn.engine.ir import Line, Tensor, name_of
+from symnn.formulas import tree
+from symnn.formulas.index import Writer, index_letters, line_formulas
+from symnn.formulas.tex import symbol_tex
+from symnn.formulas.tree import Formula
 from symnn.formulas.whole import nested
 from symnn.nn.layers import Dense
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Block, Equations, Paragraph, Row, Section
 from symnn.notes.figures import figures
-from symnn.notes.reasons import definition_tex, derivative_tex, how_found
-from symnn.notes.rows import derivation_rows, groups, row_of, sides
+from symnn.notes.reasons import definition_row, derivative_row
+from symnn.notes.rows import derivation_rows, formulas_of, groups, row_of
 from symnn.notes.sections import loss
 from symnn.notes.sections.network import network_section
 
@@ -75,26 +78,30 @@ def _layer(model: Context) -> Iterator[Block]:
     say, bare = model.say, _bare(model)
     line, notation = model.forward.line("z_1"), bare.notation
     tensors = {name: model.forward.tensors[name] for name in ("z_1", "A_1", "x", "b_1")}
-    letters = {name[0]: notation.symbol(name) for name in tensors}
+    letters = {name[0]: symbol_tex(notation, name) for name in tensors}
     yield Paragraph(say("tut_layer_says", A=letters["A"], b=letters["b"]))
-    yield Equations((Row(*sides(bare, line)),))
+    yield Equations((_matrix_row(bare, line),))
     yield Paragraph(say("tut_layer_entry"))
-    yield Equations((Row(*line_sides(line, notation)),))
+    yield Equations((Row(*line_formulas(line, notation), notation),))
     z, A, x, b = (_written_out(t, notation) for t in tensors.values())
     inputs, units = tensors["x"].axes[0].size, tensors["z_1"].axes[0].size
     yield Paragraph(say("tut_layer_whole", inputs=inputs, units=units))
-    yield Equations((Row(z, f"{A} {x} + {b}"),))
+    yield Equations((Row(z, tree.Sum((tree.Product((A, x)), b)), notation),))
 
 
-def _written_out(t: Tensor, notation: Notation) -> str:
+def _matrix_row(context: Context, line: Line) -> Row:
+    """A line without its reason."""
+    found = formulas_of(context, line)
+    return Row(found.left, found.right, context.notation)
+
+
+def _written_out(t: Tensor, notation: Notation) -> Formula:
     """All entries of a tensor, in brackets."""
     count = max(int(a.size) for a in t.axes)
-    writer = Writer(notation, {sp.Integer(k): str(k + 1) for k in range(count)})
+    writer = Writer(notation, {sp.Integer(k): tree.Glyph(str(k + 1)) for k in range(count)})
     rows, columns = [*(int(a.size) for a in t.axes), 1][:2]
     indices = [[(i, j)[: len(t.axes)] for j in range(columns)] for i in range(rows)]
-    cells = [[writer.tex(t[index]) for index in row] for row in indices]
-    body = r" \\ ".join(" & ".join(row) for row in cells)
-    return rf"\begin{{pmatrix}} {body} \end{{pmatrix}}"
+    return tree.Matrix(tuple(tuple(writer.formula(t[index]) for index in row) for row in indices))
 
 
 def _activation(model: Context) -> Iterator[Block]:
@@ -105,13 +112,14 @@ def _activation(model: Context) -> Iterator[Block]:
     assert function is not None
     row = function.row
     yield Paragraph(say("tut_activation_says"))
-    yield Equations((Row(*sides(bare, line)), Row(*line_sides(line, notation))))
+    entries = Row(*line_formulas(line, notation), notation)
+    yield Equations((_matrix_row(bare, line), entries))
     yield Paragraph(say("tut_activation_is"))
-    derivative = Row(*derivative_tex(row, notation, say), how_found(row, say))
-    yield Equations((Row(*definition_tex(row, notation, say)), derivative))
+    yield Equations((definition_row(row, notation, say), derivative_row(row, notation, say)))
     yield Paragraph(say("tut_nested"))  # of a network that has a matrix form in every notation
     whole = nested(model.forward, model.network.output, model.notation)
-    yield Equations((Row(f"F({model.letter('x')})", whole),))
+    left = tree.Apply(None, tree.Glyph("F"), model.symbol("x"))
+    yield Equations((Row(left, whole, model.notation),))
 
 
 def _smallest(context: Context) -> Iterator[Block]:
@@ -134,16 +142,21 @@ def _smallest(context: Context) -> Iterator[Block]:
 def _step(context: Context) -> Iterator[Block]:
     """L(θ − ηg) ≈ L(θ) − η‖g‖²."""
     say, notation = context.say, context.notation
-    loss, eta = (notation.symbol(n) for n in ("L", "eta"))
-    top = notation.transpose
-    at = rf"{loss}(\theta)"
+    loss, eta = tree.Symbol("L"), tree.Symbol("eta")
+    theta, g, h = (tree.Glyph(tex) for tex in (r"\theta", "g", "h"))
+
+    def at(*terms: Formula) -> Formula:
+        return tree.Apply(None, loss, tree.Sum(terms))
+
     yield Paragraph(say("tut_step_says"))
-    linear = rf"{at} + g^{{{top}}} h"
-    yield Equations((Row(rf"{loss}(\theta + h)", linear, say("first_order"), r"\approx"),))
+    linear = tree.Sum((at(theta), tree.Product((tree.Transpose(g), h))))
+    first = Row(at(theta, h), linear, notation, say("first_order"), r"\approx")
+    yield Equations((first,))
     yield Paragraph(say("tut_step_taken"))
-    lower = rf"{at} - {eta} \lVert g \rVert^{{2}}"
-    why = say("since_square", top=top)
-    taken = Row(rf"{loss}(\theta - {eta} g)", lower, why, r"\approx", result=True)
+    lower = tree.Sum((at(theta), tree.Negative(tree.Product((eta, tree.Norm(g))))))
+    why = say("since_square", top=notation.transpose)
+    step = at(theta, tree.Negative(tree.Product((eta, g))))
+    taken = Row(step, lower, notation, why, r"\approx", result=True)
     yield Equations((taken,))
     yield from figures(context, "descent")
     yield Paragraph(say("tut_step_end"))
@@ -156,17 +169,20 @@ def _chain(model: Context) -> Iterator[Block]:
     tensors, (term,) = model.forward.tensors, line.terms
     letters = index_letters((*line.lhs.axes, *term.over), notation)
     writer = Writer(notation, letters)
-    a = writer.tex(Tensor("a_1", line.lhs.axes).entry)
-    z = writer.tex(tensors["z_2"].entry)
-    weight = writer.tex(next(e for e in line.reads if name_of(e) == "A_2"))
-    yield Paragraph(say("tut_chain_says", a=a, z=z))
-    loss, over = notation.symbol("L"), term.over[0]
-    paths = (
-        rf"\sum_{{{letters[over.symbol]}=1}}^{{{over.size}}} "
-        rf"\frac{{\partial {loss}}}{{\partial {z}}} \, \frac{{\partial {z}}}{{\partial {a}}}"
-    )
-    right = line_sides(line, notation)[1]
-    slope = rf"\partial {z}/\partial {a} = {weight}"
-    first = Row(rf"\frac{{\partial {loss}}}{{\partial {a}}}", paths, say("tut_chain_paths"))
-    yield Equations((first, Row("", right, say("tut_chain_slope", slope=slope))))
+    a = writer.formula(Tensor("a_1", line.lhs.axes).entry)
+    z = writer.formula(tensors["z_2"].entry)
+    weight = writer.formula(next(e for e in line.reads if name_of(e) == "A_2"))
+    tex = writer.print.tex
+    yield Paragraph(say("tut_chain_says", a=tex(a), z=tex(z)))
+
+    def by(of: Formula, to: Formula, inline: bool = False) -> Formula:
+        return tree.Fraction(tree.Operator(r"\partial", of), tree.Operator(r"\partial", to), inline)
+
+    loss, over = tree.Symbol("L"), term.over[0]
+    path = tree.Product((by(loss, z), by(z, a)), "thin")
+    paths = tree.BigSum(letters[over.symbol], tree.ONE, tree.Number(str(over.size)), path)
+    slope = say("tut_chain_slope", slope=tex(tree.Chain((by(z, a, True), weight), ("=",))))
+    first = Row(by(loss, a), paths, notation, say("tut_chain_paths"))
+    right = line_formulas(line, notation)[1]
+    yield Equations((first, Row(None, right, notation, slope)))
     yield Paragraph(say("tut_chain_end"))

@@ -37,7 +37,7 @@ def _with_states(context: Context) -> Iterator[Block]:
     say, theta = context.say, Tensor("theta", (), "parameter")
     gradient = Tensor("dtheta", (), "gradient", of="L", wrt="theta")
     lines = update_lines(context.network.optimizer, [(theta, gradient.entry)])[1]
-    letters = elided([context.letter(t.name) for t in context.forward.leaves_of("parameter")])
+    letters = elided([context.symbol(t.name) for t in context.forward.leaves_of("parameter")])
     yield Paragraph(say("step_states", method=say(lines[-1].why)))
     yield Equations(tuple(row_of(context, line) for line in lines))
-    yield Paragraph(say("every", names=say.listed(letters)))
+    yield Paragraph(say("every", names=say.listed(map(context.tex, letters))))
