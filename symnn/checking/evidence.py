@@ -19,7 +19,7 @@ from symnn.derivation.gradients import Gradients
 from symnn.derivation.lines import LinesDerivation
 from symnn.derivation.network import Network
 from symnn.derivation.sweeps import Derived, shortened
-from symnn.engine.complex_step import ENTRYWISE, H
+from symnn.engine.complex_step import ENTRYWISE, SCALED, H
 from symnn.engine.ir import Line
 from symnn.formulas.tree import Formula
 from symnn.formulas.value import NoValueError, value
@@ -79,7 +79,9 @@ class Evidence:
                 wanted, found = (value(side, arrays, sizes, indices) for side in sides)
             except NoValueError:
                 return None
-            largest = float(np.abs(wanted).max(initial=0.0)) or point.summands[own.lhs.name]
+            largest, summands = float(np.abs(wanted).max(initial=0.0)), point.summands[own.lhs.name]
+            if largest <= SCALED * summands:  # exactly 0, but for rounding
+                largest = summands
             difference = float(np.abs(found - wanted).max(initial=0.0)) / (largest or 1.0)
             if not difference <= ENTRYWISE:
                 return None

@@ -98,8 +98,7 @@ class _Simplifier:
             self._bury(name_of(entry))
 
     def _line(self, name: str) -> None:
-        if name not in self.fixed:
-            self._substitute(name)
+        self._substitute(name)
         for line, rule, facts, note in self._rewritten(self.lines[name]):
             self._set(rule, line, facts, note)
         if name not in self.fixed:
@@ -148,16 +147,18 @@ class _Simplifier:
         return tuple(t for t in terms if t.f != 0), (), ""
 
     def _substitute(self, name: str) -> None:
-        """Put the definition of a gradient that is read here alone in its place."""
+        """Put the definition of a gradient that is read here alone in its place.
+
+        Inside a scan only a constant, such as dL = 1.
+        """
         line, done = self.lines[name], False
         while not done:
             done = True
             for entry in _gradient_entries(line, self.lines):
                 inner = self.lines[name_of(entry)]
                 constant = all(not entries(t.f) and not t.over for t in inner.terms)
-                single = (
-                    self.readers[inner.lhs.name] == {name: 1} and inner.lhs.name not in self.keep
-                )
+                alone = self.readers[inner.lhs.name] == {name: 1} and name not in self.fixed
+                single = alone and inner.lhs.name not in self.keep
                 if inner.lhs.name in self.fixed or inner is line or not (constant or single):
                     continue
                 changed = self._inlined(line, inner)

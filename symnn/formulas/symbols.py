@@ -37,8 +37,15 @@ def spelled(f: Symbol, notation: Notation) -> Formula:
     if t.kind in STATES and t.of:
         return _turned(Scripts(Glyph(STATES[t.kind]), (Symbol(t.of), *_sub(f)), _sup(f)), f)
     if notation.styled(t.letter, f.batch) is None:
-        return _turned(Scripts(Glyph(words(f.name)), _sub(f), _sup(f)), f)
+        return _turned(_worded(f), f)
     return _marked(*notation.named(t, f.batch, f.component), f, notation)
+
+
+def _worded(f: Symbol) -> Scripts:
+    """A name that no notation has a letter for: W_gate is W with the word below it."""
+    base, _, label = f.name.strip("_").partition("_")
+    letter = Glyph(base if len(base) == 1 else words(base))
+    return Scripts(letter, (*((Glyph(words(label)),) if label else ()), *_sub(f)), _sup(f))
 
 
 def applied(notation: Notation, name: str, tex: str, argument: str | None, order: int) -> Formula:

@@ -1,0 +1,123 @@
+"""The notes of lines: every line by entries, evaluated as it is printed, in every format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.programs import PROGRAMS
+
+import symnn
+from symnn.cli.main import main
+from symnn.derivation.lines import Lines, LinesDerivation
+from symnn.formats.registry import FORMATS, document, github
+from symnn.notes.document import Document, Equations, Paragraph
+from symnn.notes.equations import tell_lines
+from symnn.notes.options import NotesOptions
+
+
+def derivation(name: str) -> LinesDerivation:
+    lines = Lines(PROGRAMS[name], "own.lines")
+    inputs = [t.name for t in lines.program.leaves_of("input")]
+    return LinesDerivation(lines, wrt=None if lines.parameters else inputs)
+
+
+def told(name: str, **options: Any) -> Document:
+    return tell_lines(derivation(name), NotesOptions(**options))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_printed_step_was_evaluated(name: str) -> None:
+    """What has no tick has no value: the indicator of a maximum's first place."""
+    notes = told(name, detail="full")
+    equations, gradients, result = notes.sections[:3]
+    for section in (gradients, result):
+        for row in section.rows():
+            assert row.checked or "first" in row.tex, row.tex
+    assert len([*equations.rows()]) == len(derivation(name).lines.program.lines)
+    assert not any(row.shape for row in notes.rows())
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_the_first_word_of_a_letter_is_no_difference(name: str) -> None:
+    assert r"\mathrm{-" not in github(derivation(name))
+    assert not any("-" in row.sides[0].replace("-1", "") for row in told(name).sections[0].rows())
+
+
+def test_a_scan_is_told_in_its_order() -> None:
+    equations, gradients, *_ = told("simple RNN").sections
+    texts = [b.text for b in equations.blocks if isinstance(b, Paragraph)]
+    assert texts[1] == r"For $t = 0, \ldots, 3$ in turn:"
+    texts = [b.text for b in gradients.blocks if isinstance(b, Paragraph)]
+    assert texts[1:] == [r"For $t = 3, \ldots, 0$ in turn:", "Then, for all indices at once:"]
+    [first, *_] = [b for b in gradients.blocks if isinstance(b, Equations)]
+    assert r"\partial L / \partial L" not in first.rows[0].tex
+
+
+def test_letters_with_a_word_have_it_below() -> None:
+    tex = document(derivation("LSTM"))
+    assert r"U_{\mathrm{i},jc}" in tex and r"\partial W_{\mathrm{o},jk}" in tex
+
+
+def test_what_is_read_outside_is_said() -> None:
+    text = github(derivation("conv2d 2 layers, stride 2, padding 1"))
+    assert "Where $`x`$, $`a`$ is read outside its range, the entry is $`0`$." in text
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("kind", [k for k in FORMATS if k not in ("pdf", "ipynb")])
+def test_every_format_prints_them(kind: str, language: str) -> None:
+    for name in ("multi-head causal attention", "LSTM", "max pool 2x2", "embedding"):
+        options = NotesOptions(language=language)
+        text = FORMATS[kind].printed(derivation(name), options)
+        assert isinstance(text, str)
+        title = {"en": "The equations", "zh": "方程"}[language]
+        assert title in (
+            text if kind != "json" else json.dumps(json.loads(text), ensure_ascii=False)
+        )
+
+
+def test_in_python(tmp_path: Path) -> None:
+    found = symnn.lines(PROGRAMS["conv1d"]).derive()
+    assert found.latex(select="W").count(r"\frac{\partial L}{\partial W_{wco}}") == 1
+    assert found.save(tmp_path / "notes.md").read_text().startswith("<!--")
+    for options in ({"story": "tutorial"}, {"method": "differential"}, {"numbers": "decimal"}):
+        with pytest.raises(ValueError, match="lines are not told with"):
+            found.save(tmp_path / "other.md", **options)
+    with pytest.raises(ValueError, match="a notebook runs a module"):
+        found.save(tmp_path / "other.ipynb")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.md"]
+
+
+def test_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("conv.lines").write_text(PROGRAMS["conv1d"])
+
+    def run(*words: str) -> Any:
+        with pytest.raises(SystemExit) as caught:
+            main(list(words))
+        return caught.value.code
+
+    assert run("derive", "conv.lines", "--detail", "answer", "--format", "markdown") == 0
+    assert "# conv\n\n## The equations" in capsys.readouterr().out
+    assert run("derive", "conv.lines", "-o", "conv.tex", "--language", "zh") == 0
+    assert run("derive", "conv.lines", "-o", "conv.tex", "--language", "zh", "--check") == 0
+    Path("all").mkdir()
+    assert run("derive", "conv.lines", "xor", "-o", "all/") == 0
+    assert sorted(p.name for p in Path("all").iterdir()) == ["conv.tex", "xor_net.tex"]
+    capsys.readouterr()
+    for words, message in (
+        (("--story", "tutorial"), "conv.lines: lines are not told with story 'tutorial'"),
+        (("--layers", "n"), "--layers: goes with a network of layers"),
+        (("--format", "ipynb", "-o", "a.ipynb"), "--format: goes with a network of layers"),
+        (("--layout", "rows"), "lines are not told with layout 'rows'"),
+    ):
+        assert run("derive", "conv.lines", *words) == 2
+        assert message in capsys.readouterr().err
+    Path("none.lines").write_text("input x[i<3]\ny[i] = x[i]\n")
+    assert run("derive", "none.lines") == 2
+    assert "no equation computes a scalar" in capsys.readouterr().err
