@@ -44,9 +44,9 @@ class _Commands(click.Group):
 
 
 def _examples() -> Iterable[str]:
-    from symnn.spec.sources import example_names
+    from symnn.spec.sources import LINES, example_names
 
-    return example_names()
+    return (*example_names(), *example_names(LINES))
 
 
 def _pages() -> Iterable[str]:

@@ -23,6 +23,7 @@ LIMIT = 4 * 2**20
 NESTING = 20
 DECLARED = ("input", "target", "weight", "parameter", "state", "mask", "noise", "hyperparameter")
 LINES = ".lines"  # equations of the user's own
+OF_LINES = "these are lines", "symnn check and derive take them"
 SUFFIXES = (".toml", ".json", ".yaml", ".yml", LINES)
 
 
@@ -43,29 +44,29 @@ class Source:
         return nearest(self.lines, path)
 
 
-def example_names() -> tuple[str, ...]:
-    """The names of the shipped examples."""
-    folder = Path(str(files("symnn"))) / "examples"
-    return tuple(sorted(p.stem for p in folder.glob("*.toml")))
+def example_names(suffix: str = ".toml") -> tuple[str, ...]:
+    """The names of the shipped examples: specs, or with ``LINES`` lines."""
+    return tuple(sorted(p.stem for p in example_path("", "").glob(f"*{suffix}")))
 
 
-def example_path(name: str) -> Path:
+def example_path(name: str, suffix: str = ".toml") -> Path:
     """The file of a shipped example."""
-    return Path(str(files("symnn"))) / "examples" / f"{name}.toml"
+    return Path(str(files("symnn"))) / "examples" / f"{name}{suffix}"
 
 
 def lines_text(source: object) -> tuple[str, str] | None:
-    """The text and the name of a source that is lines, NAME.lines or "-"; None for a spec.
+    """The text and the name of lines: NAME.lines, "-", or a shipped example; None for a spec.
 
     Raises SpecError: not there, not readable, too large.
     """
     if source == "-":
         return (_standard_input(), "<stdin>") if _lines_are_piped() else None
-    if not isinstance(source, str | os.PathLike) or Path(source).suffix != LINES:
+    if not isinstance(source, str | os.PathLike):
         return None
-    path = find(source)
-    assert path is not None, "no example has a suffix"
-    return _text(path), shorten(str(source))
+    if absent(Path(source)) and str(source) in example_names(LINES):
+        return _text(example_path(str(source), LINES)), f"{source}{LINES}"
+    path = find(source) if Path(source).suffix == LINES else None
+    return None if path is None else (_text(path), shorten(str(source)))
 
 
 def _lines_are_piped() -> bool:
@@ -99,10 +100,12 @@ def read_source(
         suffix = ".json" if text.lstrip()[:1] == "{" else ".toml"
         return _parsed(text, suffix, "<stdin>", None)
     path = find(source)
+    if path is None and str(source) in example_names(LINES):
+        _fail(f"{source}{LINES}", None, *OF_LINES)
     if path is None:
         return _parsed(_text(example_path(str(source))), ".toml", f"{source}.toml", None)
     if path.suffix == LINES:
-        _fail(shorten(str(source)), None, "these are lines", "symnn check and derive take them")
+        _fail(shorten(str(source)), None, *OF_LINES)
     return _parsed(_text(path), path.suffix, shorten(str(source)), path.parent)
 
 
@@ -113,7 +116,7 @@ def find(source: str | os.PathLike[str]) -> Path | None:
     """
     path, name = Path(source), shorten(str(source))
     if absent(path):
-        known = example_names()
+        known = (*example_names(), *example_names(LINES))
         if str(source) in known:
             return None
         near = suggestion(str(source), known) if not path.suffix else "give a path"

@@ -19,6 +19,8 @@ import symnn
 from symnn.cli.main import main
 from symnn.derivation.lines import Lines
 from symnn.engine.complex_step import draw
+from symnn.engine.text import read, show
+from symnn.spec.sources import LINES, example_names, example_path
 
 GUIDE = Path(symnn.__file__).parent / "guide" / "lines.md"
 JAX = importlib.util.find_spec("jax") is not None
@@ -48,6 +50,20 @@ def test_a_wrong_step_is_found(factor: float, monkeypatch: pytest.MonkeyPatch) -
     for name in ("conv1d", "LSTM", "layer norm", "max pool 2x2"):
         lines = symnn.lines(PROGRAMS[name])
         assert not lines.derive(wrt=by_what(lines)).verify().ok
+
+
+@pytest.mark.parametrize("name", example_names(LINES))
+def test_shipped_examples_hold_and_are_told(name: str) -> None:
+    text = example_path(name, LINES).read_text(encoding="utf-8")
+    lines = symnn.lines(text)
+    assert text.startswith("# ") and max(map(len, text.splitlines())) <= 100
+    derivation = lines.derive()
+    assert derivation.verify().ok
+    assert read(show(lines.program, lines.text)) == lines.program
+    assert derivation.latex().count("\\partial L") >= len(lines.parameters)
+    values = draw(lines.program, np.random.default_rng(3), {"N": 4})
+    loss, gradients = derivation.evaluate(values)
+    assert np.isfinite(loss) and {k: g.shape for k, g in gradients.items()} == lines.parameters
 
 
 # --- against JAX, which knows convolutions, scans and attention by other means ---
@@ -269,6 +285,21 @@ def test_check_of_a_file(
         assert "these are lines; symnn check" in capsys.readouterr().err
     assert run("check", "conv.lines", "--against", "bad.lines") == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.lines", "conv.lines"]
+
+
+def test_shipped_examples_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run("check", "lstm", "xor") == 0
+    assert capsys.readouterr().out.count("all hold") == 2
+    assert run("new", "mine.lines", "--example", "lstm") == 0
+    assert Path("mine.lines").read_bytes() == example_path("lstm", LINES).read_bytes()
+    assert run("check", "mine.lines") == 0 and run("new", "mine.toml", "--example", "lstm") == 2
+    assert "lstm is a .lines file; write mine.lines" in capsys.readouterr().err
+    Path("lstm").write_text("")  # a file has precedence
+    assert run("check", "lstm") == 2
+    assert "unknown kind of file" in capsys.readouterr().err
 
 
 def test_check_of_standard_input() -> None:
