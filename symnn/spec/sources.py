@@ -72,9 +72,11 @@ def lines_text(source: object) -> tuple[str, str] | None:
 def _lines_are_piped() -> bool:
     """Whether standard input begins with a declaration of lines; nothing of it is consumed."""
     peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
-    if peek is None:
+    try:
+        head = b"" if peek is None else peek(LIMIT)[:LIMIT]
+    except (OSError, ValueError):  # closed; told where it is read
         return False
-    rows = peek(LIMIT)[:LIMIT].decode("utf-8-sig", "replace").splitlines()
+    rows = head.decode("utf-8-sig", "replace").splitlines()
     words = (row.split("#")[0].split() for row in rows)
     first: list[str] = next((found for found in words if found), [])
     return len(first) > 1 and first[0] in DECLARED and first[1][0].isalpha()

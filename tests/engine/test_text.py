@@ -210,9 +210,8 @@ def test_what_stands_beside_a_program() -> None:
 
 def test_a_read_that_leaves_its_range_is_told_once() -> None:
     text = "input x[n<N,r<5]\nz[n,t<5] = sum_{k<3} x[n,t+k-1] + x[n,t+1]\nL = sum_{n,t} z[n,t]"
-    assert parse(text).notes == (
-        "line 2: x is read at k + t - 1 of r = 0 .. 4; entries outside are 0",
-    )
+    said = "line 2: x is read at k + t - 1 of r = 0 .. 4; entries outside are 0"
+    assert parse(text).outside == {"x": said}
     assert parse(text.replace("t<5]", "t<3]").replace("k-1", "k")).outside == {}
 
 
