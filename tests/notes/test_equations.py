@@ -31,19 +31,17 @@ def told(name: str, **options: Any) -> Document:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_printed_step_was_evaluated(name: str) -> None:
     """What has no tick has no value: the indicator of a maximum's first place."""
-    notes = told(name, detail="full")
+    own = derivation(name)
+    notes = tell_lines(own, NotesOptions(detail="full"))
     equations, gradients, result = notes.sections[:3]
     for section in (gradients, result):
         for row in section.rows():
             assert row.checked or "first" in row.tex, row.tex
-    assert len([*equations.rows()]) == len(derivation(name).lines.program.lines)
+    rows = [*equations.rows()]
+    assert len(rows) == len(own.lines.program.lines)
+    # a word of a name stands below the letter: U_i is no difference of U and i
+    assert not any("-" in row.sides[0].replace("-1", "") for row in rows)
     assert not any(row.shape for row in notes.rows())
-
-
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_the_first_word_of_a_letter_is_no_difference(name: str) -> None:
-    assert r"\mathrm{-" not in github(derivation(name))
-    assert not any("-" in row.sides[0].replace("-1", "") for row in told(name).sections[0].rows())
 
 
 def test_a_scan_is_told_in_its_order() -> None:
