@@ -20,10 +20,12 @@ from symnn.engine.complex_step import Report
 from symnn.formats import registry as formats
 from symnn.formats.figure import picture
 from symnn.formats.showing import show
+from symnn.io.errors import SpecError
 from symnn.io.fields import Field, check_argument
 from symnn.notation.notation import Notation
 from symnn.notes.options import NotesOptions, notes_options
-from symnn.spec.reader import load_spec
+from symnn.spec.reader import load_model, load_spec, spec_of_lines
+from symnn.spec.sections import LinesSpec
 from symnn.targets.in_memory import lambdify_gradients
 from symnn.targets.registry import compile_module, generate
 
@@ -155,6 +157,18 @@ class Lines(own_lines.Lines):
         """
         return LinesDerivation(self, of, wrt)
 
+    def generate(self, target: str | None = None, **options: Any) -> str:
+        """The text of the standalone training module; target: "numpy", or None for it.
+
+        options: ``include="checkpoint"``.  Raises TypeError for others, ValueError for an unknown
+        target, and SpecError for lines of which no module can be made.
+        """
+        return generate(self, target, **options)
+
+    def compile(self, target: str | None = None, **options: Any) -> ModuleType:
+        """The same module, live."""
+        return compile_module(self, target, **options)
+
 
 class LinesDerivation(_Printed, own_lines.LinesDerivation):
     __doc__ = own_lines.LinesDerivation.__doc__
@@ -164,12 +178,19 @@ class LinesDerivation(_Printed, own_lines.LinesDerivation):
         return verify_lines(self, seed)
 
 
-def lines(text: str) -> Lines:
+def lines(source: str | Path, **fields: Any) -> Lines:
     """Equations of your own, as symnn/guide/lines.md describes them: any network, or any scalar.
 
-    SpecError for a mistake, with its line and column.
+    source: the text, or a Path to NAME.lines or to a spec with ``lines``.  fields: of a text, those
+    of [model], [train], [notes] and [output], as ``learning_rate=0.01``.  SpecError for a mistake,
+    with its line and column; TypeError for a field that there is not.
     """
-    return Lines(text)
+    if isinstance(source, str):
+        return Lines(spec_of_lines(source, **fields))
+    spec = load_model(source)
+    if not isinstance(spec, LinesSpec):
+        raise SpecError([spec.problem("layers", "these are layers", "symnn.load takes them")])
+    return Lines(spec)
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:

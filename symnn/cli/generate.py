@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from symnn.cli.models import model
 from symnn.cli.output import Product, deliver, mistake, paths, tell
 from symnn.cli.streams import say
 from symnn.derivation.network import Network
 from symnn.io.errors import shorten
 from symnn.io.npz import read_weights
-from symnn.spec.reader import load_spec
 from symnn.targets.registry import TARGETS, generate_files, target_of
 from symnn.training.run import files_of
 
@@ -31,7 +31,7 @@ def generate(
     force: bool,
 ) -> int:
     """Write the modules, each with the files that belong to it."""
-    networks = [Network.from_spec(load_spec(source)) for source in specs]
+    networks = [model(source) for source in specs]
     targets = list(dict.fromkeys(target_of(network, target) for network in networks))
     if len(targets) > 1:
         raise mistake("--target", f"the specs want {' and '.join(targets)}", "name one target")
@@ -52,7 +52,7 @@ def generate(
     options: dict[str, Any] = {"training": False} if only else {}
     if include:
         options["include"] = include
-    if weights:
+    if weights and isinstance(networks[0], Network):
         parameters, inputs = networks[0].parameters, networks[0].inputs
         options["weights"] = read_weights(Path(weights), parameters, inputs)
     if prefix is not None:

@@ -7,16 +7,20 @@ from typing import Any
 
 from symnn.derivation.lines import Lines
 from symnn.derivation.network import Network
-from symnn.spec.reader import load_spec
-from symnn.spec.sources import lines_text
+from symnn.spec.reader import load_model
+from symnn.spec.sections import LinesSpec
 
 
-def model(source: Any, notes: Mapping[str, Any] | None = None) -> Network | Lines:
-    """The network of a spec, or the lines of NAME.lines and of standard input.  Raises SpecError.
+def model(
+    source: Any,
+    flags: Mapping[str, Any] | None = None,
+    *,
+    data: str | None = None,
+    weights: str | None = None,
+) -> Network | Lines:
+    """The network of a spec, or the lines of NAME.lines, of a spec or of standard input.
 
-    notes: the fields of [notes] that the command line gives.
+    flags, data, weights: as of ``load_spec``.  Raises SpecError.
     """
-    found = lines_text(source)
-    if found is not None:
-        return Lines(*found)
-    return Network.from_spec(load_spec(source) if notes is None else load_spec(source, notes))
+    spec = load_model(source, flags, data=data, weights=weights)
+    return Lines(spec) if isinstance(spec, LinesSpec) else Network.from_spec(spec)

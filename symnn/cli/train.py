@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from symnn.cli.output import result
+from symnn.cli.models import model
+from symnn.cli.output import mistake, result
 from symnn.cli.streams import say
-from symnn.derivation.network import Network
+from symnn.derivation.lines import Lines
 from symnn.io.exit_codes import FINE
-from symnn.spec.reader import load_spec
 from symnn.training.run import Checkpoints, Result
 from symnn.training.run import train as train_network
 
@@ -35,7 +35,9 @@ def train(
     kept = Checkpoints(Path(checkpoint), every, resume) if checkpoint else None
     in_memory = target == "lambdify"
     flags["target"] = None if in_memory else target
-    network = Network.from_spec(load_spec(spec, flags, data=data, weights=weights))
+    network = model(spec, flags, data=data, weights=weights)
+    if isinstance(network, Lines) and in_memory:
+        raise mistake("--target", "lambdify takes networks of layers, not lines", "leave it out")
     silent = quiet or as_json
     shown = _Progress(network.spec.train.epochs, silent, verbose)
     try:
@@ -122,7 +124,8 @@ def _scores(values: dict[str, Any]) -> str:
 
 def _summary(result: Result) -> str:
     rows = [f"loss      {result.history[-1]:.6g} after {len(result.history)} epochs"]
-    rows.append(f"train     {_scores(result.train)}")
+    if result.train:
+        rows.append(f"train     {_scores(result.train)}")
     if result.test:
         rows.append(f"test      {_scores(result.test)}")
     if not result.in_memory:

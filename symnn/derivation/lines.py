@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,35 +11,65 @@ import sympy as sp
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.sweeps import derived
 from symnn.engine.evaluate import Array, Evaluator
-from symnn.engine.ir import Program
+from symnn.engine.ir import Program, name_of
 from symnn.engine.text import Text, parse, show
 from symnn.engine.tokens import TextError
 from symnn.io.arrays import real_array
 from symnn.io.errors import Problem, SpecError, shorten, suggestion
+from symnn.spec.reader import spec_of_lines
+from symnn.spec.sections import LinesSpec
 
 
 class Lines:
-    """What a text of equations stands for.
+    """What a text of equations stands for, as symnn/guide/lines.md describes it.
 
-    text: as symnn/guide/lines.md describes it.  name: what errors call it.  Raises SpecError, with
+    text, name: the equations, and what errors call them; or their spec.  Raises SpecError, with
     the line and what stands there.
     """
 
     depth_letter = ""  # no number of layers is left open
 
-    def __init__(self, text: str, name: str = "<lines>") -> None:
-        self.name = name
+    def __init__(self, text: str | LinesSpec, name: str = "<lines>") -> None:
+        self.spec = spec_of_lines(text, name) if isinstance(text, str) else text
+        self.name = self.spec.source
         try:
-            self.text: Text = parse(text)
+            self.text: Text = parse(self.spec.text)
         except TextError as error:
-            place = f"column {error.token.column}"
-            problem = Problem(name, error.token.line, place, error.message, error.hint)
-            raise SpecError([problem]) from None
+            place, line = f"column {error.token.column}", self.spec.first + error.token.line
+            raise SpecError([Problem(self.name, line, place, error.message, error.hint)]) from None
 
     @property
     def title(self) -> str:
-        """The name of its file, without folder and suffix."""
-        return Path(self.name).stem if self.name.endswith(".lines") else "lines"
+        """What its files are called, without the suffix."""
+        return self.spec.output.module
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What it predicts: what the text says, or the last equation but the loss that can be.
+
+        Only what reads no target can be predicted; () where nothing is.
+        """
+        known = {t.name for t in self.program.leaves_of("target")}
+        free = list[str]()
+        for line in self.program.lines:
+            if any(name_of(e) in known for e in line.reads):
+                known.add(line.lhs.name)
+            else:
+                free.append(line.lhs.name)
+        if self.text.outputs:
+            return tuple(name for name in self.text.outputs if name not in known)
+        return tuple([name for name in free if name != "L"][-1:] or free[-1:])
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The targets that sum to 1 along their last axis, as the text says."""
+        found = (
+            t.name
+            for t in self.program.leaves_of("target")
+            for fact in self.program.facts
+            if fact.tensor == t.name and fact.value == 1 and fact.term.over == t.axes[-1:]
+        )
+        return tuple(dict.fromkeys(found))
 
     @property
     def program(self) -> Program:

@@ -107,7 +107,8 @@ class _Listing(StrPrinter):  # type: ignore[misc]
         return "exp(1)"
 
     def _print_KroneckerDelta(self, e: sp.KroneckerDelta) -> str:
-        return f"[{self._print(e.args[0])} = {self._print(e.args[1])}]"
+        left, right = sorted(e.args, key=lambda i: bool(i.is_number))  # [t = 4]
+        return f"[{self._print(left)} = {self._print(right)}]"
 
 
 _LISTING = _Listing({})

@@ -3,6 +3,7 @@
     Elementwise   a scalar expression of entries, broadcast to the axes of the line
     MatMul        sum over one axis of left times right
     Outer         left of the first axis times right of the second
+    Einsum        sum over axes of a product of two, each with axes that the other lacks
     Reduce        a sum or maximum over axes
     General       anything else: shifted, strided, constant or repeated indices, guards
 
@@ -13,6 +14,7 @@ All axes here are in the order of a layout: the sample axis first ("rows") or la
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -63,6 +65,15 @@ class Outer:
 
 
 @dataclass(frozen=True)
+class Einsum:
+    """The sum, over the axes that ``axes`` lacks, of left times right."""
+
+    left: Elementwise | Einsum
+    right: Elementwise | Einsum
+    axes: Axes
+
+
+@dataclass(frozen=True)
 class Reduce:
     """The sum, or the maximum, of ``arg`` over axes."""
 
@@ -80,7 +91,7 @@ class General:
     axes: Axes
 
 
-Factor = Elementwise | MatMul | Outer | Reduce | General
+Factor = Elementwise | MatMul | Outer | Einsum | Reduce | General
 
 
 @dataclass(frozen=True)
@@ -179,7 +190,42 @@ def _contract(
         if sides:
             left, right = (_elementwise(_product(p), order) for p in sides)
             return MatMul(left, right, over[0], axes)
-    return Reduce("sum", whole, over, axes)
+    return _einsum(inside, axes, order) or Reduce("sum", whole, over, axes)
+
+
+def _einsum(
+    inside: Sequence[sp.Expr], axes: Axes, order: Callable[[set[sp.Symbol]], Axes]
+) -> Einsum | None:
+    """Products of two, one within the other, of factors with different axes; None for one factor.
+
+    The two are those whose product has the fewest axes.
+    """
+    alike: dict[Axes, list[sp.Expr]] = {}
+    for g in inside:
+        alike.setdefault(_elementwise(g, order).axes, []).append(g)
+    parts: list[Elementwise | Einsum] = [_elementwise(_product(p), order) for p in alike.values()]
+    found: Einsum | None = None
+    while len(parts) > 1:
+        pairs = list(itertools.combinations(parts, 2))
+        found = min(
+            (_product_of_two(pair, parts, axes, order) for pair in pairs),
+            key=lambda e: len(e.axes) - len({*e.left.axes, *e.right.axes}) / 16,
+        )
+        parts = [found, *(p for p in parts if p not in (found.left, found.right))]
+    return found
+
+
+def _product_of_two(
+    pair: tuple[Elementwise | Einsum, Elementwise | Einsum],
+    parts: Sequence[Elementwise | Einsum],
+    axes: Axes,
+    order: Callable[[set[sp.Symbol]], Axes],
+) -> Einsum:
+    """Of two parts, summed over what neither another part nor the result has."""
+    left, right = pair
+    others = {a for p in parts if p not in pair for a in p.axes}
+    kept = {*left.axes, *right.axes} & {*others, *axes}
+    return Einsum(left, right, axes if len(parts) == 2 else order(kept))
 
 
 def _sides(

@@ -15,7 +15,7 @@ from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
 from symnn.engine.scalars import FormulaError
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
-from symnn.io.fields import REQUIRED, Field, kind_of, wrong
+from symnn.io.fields import REQUIRED, Field, check_names, kind_of, wrong
 from symnn.nn.layers import LAYERS
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import AFFINE, NOTATIONS
@@ -26,10 +26,12 @@ from symnn.spec.formula import parse_formula
 from symnn.spec.positions import child
 from symnn.spec.sections import (
     FLAGS,
+    LINES_SECTIONS,
     OWN_NOTATION,
     SECTIONS,
     TOP,
     Example,
+    LinesSpec,
     Loss,
     Model,
     Notes,
@@ -38,7 +40,7 @@ from symnn.spec.sections import (
     Train,
     identifier,
 )
-from symnn.spec.sources import Source, read_source
+from symnn.spec.sources import Source, lines_source, lines_text, read_source
 
 LAYER_LIMIT = 2000
 PARAMETER_LIMIT = 10**8
@@ -48,7 +50,9 @@ def load_spec(
     source: str | os.PathLike[str] | Mapping[str, Any],
     flags: Mapping[str, Any] | None = None,
     called: str = "<dict>",
-    **files: str | None,
+    *,
+    data: str | None = None,
+    weights: str | None = None,
 ) -> Spec:
     """The spec of a path, of "-" (standard input), of a shipped example's name, or of a mapping.
 
@@ -56,12 +60,49 @@ def load_spec(
     mistake at once; a mistake in a flag is reported for the flag.  called: what errors call a
     mapping.
 
-    files: data or weights in place of those of [train], which are not looked at then; relative
-    paths refer to the current folder.
+    data, weights: in place of those of [train], which are not looked at then; relative paths refer
+    to the current folder.
     """
+    spec = load_model(source, flags, called, data=data, weights=weights)
+    if isinstance(spec, LinesSpec):
+        hint = "symnn.lines takes them"
+        raise SpecError(
+            [Problem(spec.source, None, "lines", "these are lines, and no layers", hint)]
+        )
+    return spec
+
+
+def load_model(
+    source: str | os.PathLike[str] | Mapping[str, Any],
+    flags: Mapping[str, Any] | None = None,
+    called: str = "<dict>",
+    *,
+    data: str | None = None,
+    weights: str | None = None,
+) -> Spec | LinesSpec:
+    """As :func:`load_spec`, of layers or of lines: NAME.lines, or a spec that holds ``lines``."""
     given = {name: value for name, value in (flags or {}).items() if value is not None}
+    files = {"data": data, "weights": weights}
     other = {name: path for name, path in files.items() if path is not None}
-    return _Reader(read_source(source, called), given, other).spec()
+    found = lines_text(source)
+    read = read_source(source, called) if found is None else lines_source(*found, source)
+    return _Reader(read, given, other).model()
+
+
+def spec_of_lines(text: str, called: str = "<lines>", **fields: Any) -> LinesSpec:
+    """The spec of a text.  fields: of [model], [train], [notes] and [output], by their names.
+    called: what errors call it.
+
+    Raises SpecError; TypeError for a field that none has.
+    """
+    source = lines_source(text, called)
+    homes = {k: section for section, table in LINES_SECTIONS.items() for k in table}
+    check_names("lines", fields, tuple(homes))
+    for key, value in fields.items():
+        source.data.setdefault(homes[key], {})[key] = value
+    spec = _Reader(source, {}, {}).model()
+    assert isinstance(spec, LinesSpec)
+    return spec
 
 
 def _section(name: str) -> str:
@@ -101,10 +142,39 @@ class _Reader:
         line = self.source.line(path)
         self.problems.append(Problem(self.source.name, line, _shown(path), message, hint))
 
-    def spec(self) -> Spec:
+    def model(self) -> Spec | LinesSpec:
+        """Of layers, or of lines."""
         for key in self.data:
             if key not in TOP:
                 self.fail(key, "unknown section", _section(key))
+        return self.of_lines() if "lines" in self.data else self.spec()
+
+    def of_lines(self) -> LinesSpec:
+        for key in self.data.keys() - LINES_SECTIONS.keys() - {"lines"}:
+            if key in TOP:
+                self.fail(key, "lines have no such section", "it belongs to layers")
+        text = self.data["lines"]
+        if no_text := wrong(Field("string"), text):
+            self.fail("lines", *no_text)
+        found = {name: self.section(name, fields) for name, fields in LINES_SECTIONS.items()}
+        self.stop()
+        further = {"target": (), "test_fraction": 0.0, "standardize": False}
+        spec = LinesSpec(
+            text=text,
+            first=self.source.first,
+            model=Model(**found["model"], inputs=0),
+            train=self.train({**found["train"], **further}),
+            notes=self.notes(found["notes"]),
+            output=self.output(found["output"], found["model"]["name"]),
+            source=self.source.name,
+            folder=self.source.folder,
+            lines=self.source.lines,
+        )
+        self.momentum(spec)
+        self.stop()
+        return spec
+
+    def spec(self) -> Spec:
         found = {name: self.section(name, fields) for name, fields in SECTIONS.items()}
         activations = self.activations()
         layers = self.layers(activations)
@@ -310,13 +380,16 @@ class _Reader:
                 f"{final}, not {dense[-1].activation}",
             )
         self.sizes(spec, [layer.units for layer in dense])
-        if spec.train.momentum and spec.train.optimizer != "sgd":
-            self.fail("train.momentum", "belongs to the optimizer sgd", "leave it out, or use sgd")
+        self.momentum(spec)
         outputs, targets = dense[-1].units, len(spec.train.target)
         labels = LOSSES[spec.loss.name].targets == "distribution" and targets == 1
         if targets and targets != outputs and not labels:
             self.fail("train.target", f"names {targets} column(s) for {outputs} output(s)")
         self.example_shapes(spec, dense)
+
+    def momentum(self, spec: Spec | LinesSpec) -> None:
+        if spec.train.momentum and spec.train.optimizer != "sgd":
+            self.fail("train.momentum", "belongs to the optimizer sgd", "leave it out, or use sgd")
 
     def sizes(self, spec: Spec, widths: Sequence[int]) -> None:
         pairs = zip([spec.model.inputs, *widths], widths, strict=False)

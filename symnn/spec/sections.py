@@ -27,7 +27,7 @@ _TAKEN = frozenset({"numpy", "sympy", "jinja2", "click", "symnn", "mpmath", "pyt
 
 @dataclass(frozen=True)
 class Model:
-    """[model]"""
+    """[model]; inputs 0: of lines, which say their own."""
 
     name: str
     description: str
@@ -123,6 +123,29 @@ class Spec:
 
     def __repr__(self) -> str:
         return f"<Spec {self.model.name!r} from {self.source}>"
+
+    def problem(self, path: str, message: str, hint: str = "") -> Problem:
+        """What is wrong with a field, with its place."""
+        return Problem(self.source, nearest(self.lines, path), path, message, hint)
+
+
+@dataclass(frozen=True)
+class LinesSpec:
+    """A validated spec of lines.
+
+    text: the equations.  first: the line of the source before their first.  source, folder, lines:
+    as of a Spec.
+    """
+
+    text: str
+    first: int
+    model: Model
+    train: Train
+    notes: Notes
+    output: Output
+    source: str = field(compare=False)
+    folder: Path | None = field(default=None)
+    lines: Lines = field(default_factory=dict, repr=False, compare=False)
 
     def problem(self, path: str, message: str, hint: str = "") -> Problem:
         """What is wrong with a field, with its place."""
@@ -247,7 +270,18 @@ OWN_NOTATION: dict[str, Field] = {
     "count": Field("string", None, check=_index, doc="letter of the number of samples"),
     "sample": Field("string", None, check=_index, doc="letter of a sample's number"),
 }
-TOP = (*SECTIONS, "layers", "activations")
+TOP = (*SECTIONS, "layers", "activations", "lines")
+# the sections and fields of lines
+LINES_SECTIONS: dict[str, dict[str, Field]] = {
+    "model": {k: f for k, f in SECTIONS["model"].items() if k != "inputs"},
+    "train": {
+        k: f
+        for k, f in SECTIONS["train"].items()
+        if k not in ("target", "test_fraction", "standardize")
+    },
+    "notes": SECTIONS["notes"],
+    "output": SECTIONS["output"],
+}
 
 FLAGS = {
     **{name: f"train.{name}" for name in ("epochs", "batch_size", "learning_rate")},

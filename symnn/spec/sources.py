@@ -32,12 +32,14 @@ class Source:
     """The data of a spec, what errors call it, the lines of its fields, and its folder.
 
     folder: what relative paths in the spec refer to; None: the current folder.
+    first: the line of the source before the first of a text of equations.
     """
 
     data: dict[str, Any]
     name: str
     lines: Lines
     folder: Path | None
+    first: int = 0
 
     def line(self, path: str) -> int | None:
         """The line of a field, or of the table that would hold it."""
@@ -67,6 +69,14 @@ def lines_text(source: object) -> tuple[str, str] | None:
         return _text(example_path(str(source), LINES)), f"{source}{LINES}"
     path = find(source) if Path(source).suffix == LINES else None
     return None if path is None else (_text(path), shorten(str(source)))
+
+
+def lines_source(text: str, name: str, source: object = None) -> Source:
+    """The spec that a text of equations is; source: its file, if it has one."""
+    stem = Path(name).stem if name.endswith(LINES) else "lines"
+    file = find(source) if isinstance(source, str | os.PathLike) and source != "-" else None
+    folder = None if file is None else file.parent
+    return Source({"lines": text, "model": {"name": stem}}, name, {}, folder)
 
 
 def _lines_are_piped() -> bool:
@@ -178,7 +188,9 @@ def _parsed(text: str, suffix: str, name: str, folder: Path | None) -> Source:
     if not isinstance(data, dict):
         _fail(name, 1, "the file must hold tables such as [model]")
     _check_depth(data, name)
-    return Source(data, name, lines, folder)
+    # of a text in three quotation marks the first line is the one after them
+    first = lines.get("lines", 1) if suffix == ".toml" else 0
+    return Source(data, name, lines, folder, first)
 
 
 def _check_control(text: str, name: str) -> None:

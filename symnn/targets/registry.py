@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from symnn.data.datasets import column_names
 from symnn.derivation.derivation import derive
+from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.engine.ir import SAMPLES, Program, name_of
 from symnn.io.errors import suggestion
 from symnn.io.fields import check_names
@@ -30,6 +31,7 @@ from symnn.targets.code import rows
 from symnn.targets.plan.plan import Plan, loss_penalty
 from symnn.targets.plan.planner import needed, plan
 from symnn.targets.plan.update import common, constants
+from symnn.targets.python import lines_module
 from symnn.targets.python.copying import imports, parts
 from symnn.targets.python.expressions import (
     JAX,
@@ -57,6 +59,7 @@ class Target:
 
     files: the texts of a network, given it and options of the target.
     main: the suffix of the text that is the program.  options: what ``files`` takes further.
+    lines: whether it takes lines, not networks of layers alone.
     needs: raises an error if something is missing on this machine.  report: what to say about
     the files once they are written.
     """
@@ -64,20 +67,22 @@ class Target:
     files: Callable[..., Files]
     main: str = ".py"
     options: tuple[str, ...] = ()
+    lines: bool = False
     needs: Callable[[], object] | None = None
     report: Callable[[Path], str] | None = None
 
 
 # the files of runtime/ that are copied into the modules of a target
-_ALL = ("endings", "data", "scaling", "initial", "files", "check", "reading", "main")
+_DATA = ("settings", "data", "numbers", "scaling")
+_ALL = ("endings", *_DATA, "initial", "files", "samples", "check", "reading", "main")
 _PLANNED = (
     *("memory", "planned_train", "run", "vectors", "parts"),
     *("stopping", "processes", "checkpoints"),
 )
 RUNTIME = {
     "numpy": (
-        *("initial", "endings", "data", "scaling", "flat", "stopping"),
-        *("files", "check", "reading", "main"),
+        *("initial", "endings", *_DATA, "flat", "stopping"),
+        *("files", "samples", "check", "reading", "main"),
     ),
     "numpy-fast": (*_ALL, *_PLANNED, "threads", "steps"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
@@ -91,11 +96,13 @@ PARTS = {
 }
 
 
-def _numpy(network: Network, include: str | Collection[str] = ()) -> Files:
+def _numpy(network: Network | Lines, include: str | Collection[str] = ()) -> Files:
     """include: what few need, of PARTS, as a collection or between commas."""
     include = include.split(",") if isinstance(include, str) else include
     if unknown := sorted(set(include).difference(PARTS)):
         raise ValueError(f"unknown part {unknown[0]!r}; known: {', '.join(PARTS)}")
+    if isinstance(network, Lines):
+        return _numpy_of_lines(network, include)
     derivation = derive(network)
     values = _values(derivation, "numpy")
     left_out = ("left_out",) if len(set(include)) < len(PARTS) else ()
@@ -111,6 +118,14 @@ def _numpy(network: Network, include: str | Collection[str] = ()) -> Files:
         "penalty": repr(float(network.spec.loss.l2)),
     }
     return {".py": render("targets/python/numpy.py.j2", **values)}
+
+
+def _numpy_of_lines(lines: Lines, include: Collection[str]) -> Files:
+    if missing := sorted(set(include) - {"checkpoint"}):
+        raise lines.mistake(f"modules of lines have no {missing[0]}", "leave it out", "--with")
+    lines_module.check(lines)
+    values = lines_module.values(LinesDerivation(lines), include)
+    return {".py": render("targets/python/lines.py.j2", **values)}
 
 
 def _numpy_fast(network: Network) -> Files:
@@ -150,14 +165,14 @@ def _jax(network: Network) -> Files:
 
 
 TARGETS: dict[str, Target] = {
-    "numpy": Target(_numpy, options=("include",)),
+    "numpy": Target(_numpy, options=("include",), lines=True),
     "numpy-fast": Target(_numpy_fast),
-    "c": Target(_c, ".c", ("weights", "training", "prefix"), compiler, sizes),
+    "c": Target(_c, ".c", ("weights", "training", "prefix"), needs=compiler, report=sizes),
     "jax": Target(_jax),
 }
 
 
-def generate(network: Network, target: str | None = None, **options: Any) -> str:
+def generate(network: Network | Lines, target: str | None = None, **options: Any) -> str:
     """The text of the standalone training module of a network.
 
     target: None for that of the spec.  Raises ValueError for an unknown target.
@@ -166,17 +181,21 @@ def generate(network: Network, target: str | None = None, **options: Any) -> str
     return generate_files(network, name, **options)[TARGETS[name].main]
 
 
-def target_of(network: Network, target: str | None = None) -> str:
+def target_of(network: Network | Lines, target: str | None = None) -> str:
     """The name in TARGETS of a target, or else of that of the spec; ValueError for none."""
     wanted = target or network.spec.output.target
     name = SAME_TARGET.get(wanted, wanted)
     if name not in TARGETS:
         known = (*TARGETS, *SAME_TARGET)
         raise ValueError(f"unknown target {name!r}; {suggestion(str(name), known)}")
+    if isinstance(network, Lines) and not TARGETS[name].lines:
+        takes = [own for own, row in TARGETS.items() if row.lines]
+        text = f"the target {name} takes networks of layers, not lines"
+        raise network.mistake(text, f"take {' or '.join(takes)}", "--target")
     return name
 
 
-def generate_files(network: Network, target: str | None = None, **options: Any) -> Files:
+def generate_files(network: Network | Lines, target: str | None = None, **options: Any) -> Files:
     """Suffix -> text of all files of a target, marked, the program first.
 
     Raises ValueError for an unknown target, and TypeError for an option that it does not take.
@@ -197,7 +216,9 @@ class LiveModule(types.ModuleType):
         return live, (self.files, self.__name__)
 
 
-def compile_module(network: Network, target: str | None = None, **options: Any) -> LiveModule:
+def compile_module(
+    network: Network | Lines, target: str | None = None, **options: Any
+) -> LiveModule:
     """The generated module, live; arguments as for :func:`generate`."""
     return live(generate_files(network, target, **options), network.spec.output.module)
 

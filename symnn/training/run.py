@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symnn.data.datasets import Dataset, load_data, split
+from symnn.derivation.lines import Lines
 from symnn.derivation.network import Network
 from symnn.io.errors import Problem, SpecError, UserError
 from symnn.io.exit_codes import DIVERGED, INTERRUPTED
@@ -22,12 +23,13 @@ from symnn.io.files import (
     InputError,
     OutputError,
     check_folder,
+    check_readable,
     check_writable,
     output_error,
     write_file,
     write_files,
 )
-from symnn.io.npz import read_weights
+from symnn.io.npz import LIMIT, read_headers, read_weights
 from symnn.nn.losses import LOSSES
 from symnn.targets.in_memory import live_in_memory
 from symnn.targets.registry import TARGETS, generate_files, live, target_of
@@ -111,7 +113,7 @@ class Result:
     warnings: tuple[str, ...] = ()
 
 
-def files_of(network: Network) -> Files:
+def files_of(network: Network | Lines) -> Files:
     """The files of a network: below its spec's folder, or below the current one.
 
     Raises SpecError where there can be no files in [output].dir.
@@ -126,8 +128,23 @@ def files_of(network: Network) -> Files:
     return Files(folder / f"{spec.output.module}.py", base)
 
 
+@dataclass(frozen=True)
+class _Samples:
+    """What a module is trained on: x, y, how many samples, and their part that is held out.
+
+    scores: parameters, what was fitted and what was held out -> the scores of both.  doubts: the
+    losses and the scores -> what is doubtful about a run.
+    """
+
+    x: Any
+    y: Any
+    counts: tuple[int, int]
+    scores: Callable[[Arrays], tuple[Scores, Scores]]
+    doubts: Callable[[list[float], Scores], tuple[str, ...]]
+
+
 def train(
-    network: Network,
+    network: Network | Lines,
     *,
     force: bool = False,
     progress: Progress | None = None,
@@ -153,8 +170,11 @@ def train(
             raise OutputError(path, "holds the data", "give the module another name in [output]")
     if checkpoints is not None:
         checkpoints.check(force)
-    whole = _data(network)
-    fit, held = _parts(whole, network)
+    if not spec.train.data:
+        hint = 'write data = "FILE.csv" in [train], or give --data FILE'
+        raise SpecError([spec.problem("train.data", "there is no data", hint)])
+    # data of layers are read before a module is made, those of lines by the module
+    parts = None if isinstance(network, Lines) else _parts(_data(network), network)
     target = target_of(network)
     options = {"include": ["checkpoint"]} if checkpoints is not None and target == "numpy" else {}
     if (needs := TARGETS[target].needs) is not None and not in_memory:
@@ -162,15 +182,15 @@ def train(
     texts = {} if in_memory else generate_files(network, target, **options)
     for suffix in texts:
         check_writable(files.module.with_suffix(suffix), force=force, base=files.base)
-    module: Any = live_in_memory(network) if in_memory else live(texts, spec.output.module)
-    params = _start(network, module, fit)
-    for part in (fit, held) if len(held.x) else (fit,):
-        try:
-            x = module._features(params, part.x)
-            module._targets(part.y, len(x), x.dtype)
-        except ValueError as error:
-            message = f"{error} of {spec.model.dtype}"
-            raise SpecError([Problem(spec.source, None, "train.data", message)]) from None
+    if isinstance(network, Lines):
+        module: Any = live(texts, spec.output.module)
+        params = _start(network, module)
+        samples = _samples_of_lines(network, module, params)
+    else:
+        module = live_in_memory(network) if in_memory else live(texts, spec.output.module)
+        assert parts is not None
+        params = module._with_scaling(_start(network, module), parts[0].x)
+        samples = _samples(network, module, params, *parts)
     keeping: dict[str, Any] = {}
     unfit: Any = getattr(module, "CheckpointError", ())  # of a module that knows checkpoints
     if checkpoints is not None:
@@ -184,8 +204,7 @@ def train(
         tested: dict[str, float] | None = None,
     ) -> None:
         """The three files; a run that was stopped has no scores."""
-        scored, samples = (fitted or {}, tested or {}), (len(fit.x), len(held.x))
-        history = _history(network, losses, scored, samples)
+        history = _history(network, losses, (fitted or {}, tested or {}), samples.counts)
         _write(files, texts, _npz(params), history, force)
 
     def callback(epoch: int, loss: float, params: Arrays) -> None:
@@ -197,8 +216,8 @@ def train(
             with module._locked(checkpoints.folder):  # not while another run goes on
                 checkpoints.path.unlink()
         params, history = module.train(
-            fit.x,
-            fit.y,
+            samples.x,
+            samples.y,
             params=params,
             epochs=spec.train.epochs,
             batch_size=spec.train.batch_size,
@@ -221,8 +240,7 @@ def train(
     except OSError as error:
         raise output_error(Path(error.filename or files.module), error) from None
     losses = [float(v) for v in history]
-    fitted = scores(network, module.predict(params, fit.x), fit.y)
-    tested = scores(network, module.predict(params, held.x), held.y) if len(held.x) else {}
+    fitted, tested = samples.scores(params)
     if not all(np.isfinite(value).all() for value in (*fitted.values(), *tested.values())):
         write(params, losses)
         message = "training diverged: the errors of the outputs after the last epoch overflow"
@@ -234,15 +252,58 @@ def train(
         test=tested,
         files=files,
         in_memory=in_memory,
-        warnings=doubts(network, losses, fitted, fit.y),
+        warnings=samples.doubts(losses, fitted),
     )
+
+
+def _samples(
+    network: Network, module: Any, params: Arrays, fit: Dataset, held: Dataset
+) -> _Samples:
+    """Those of a network of layers; SpecError where a module does not take them."""
+    spec = network.spec
+    for part in (fit, held) if len(held.x) else (fit,):
+        try:
+            x = module._features(params, part.x)
+            module._targets(part.y, len(x), x.dtype)
+        except ValueError as error:
+            raise _unfit(network, f"{error} of {spec.model.dtype}") from None
+
+    def scored(params: Arrays) -> tuple[Scores, Scores]:
+        fitted = scores(network, module.predict(params, fit.x), fit.y)
+        return fitted, scores(network, module.predict(params, held.x), held.y) if len(
+            held.x
+        ) else {}
+
+    def doubted(losses: list[float], fitted: Scores) -> tuple[str, ...]:
+        return doubts(network, losses, fitted, fit.y)
+
+    return _Samples(fit.x, fit.y, (len(fit.x), len(held.x)), scored, doubted)
+
+
+def _samples_of_lines(lines: Lines, module: Any, params: Arrays) -> _Samples:
+    """Those of lines, by the reader of their module; scores are the lines' own affair."""
+    path = (lines.spec.folder or Path()) / str(lines.spec.train.data)
+    if path.suffix == ".npz":
+        read_headers(path)
+    else:
+        check_readable(path, LIMIT)
+    try:
+        x, y = module._read(str(path), True)
+        found = module._data(params, x, y, (*module.INPUTS, *module.TARGETS))
+    except ValueError as error:
+        raise _unfit(lines, str(error).removeprefix(f"{path}: ")) from None
+    return _Samples(x, y, (module._count(found), 0), lambda _: ({}, {}), lambda *_: ())
+
+
+def _unfit(network: Network | Lines, message: str) -> SpecError:
+    """Data that do not fit."""
+    spec = network.spec
+    return SpecError([Problem(spec.source, None, "train.data", message)])
 
 
 def _data(network: Network) -> Dataset:
     spec = network.spec
-    if not spec.train.data:
-        hint = 'write data = "FILE.csv" in [train], or give --data FILE'
-        raise SpecError([spec.problem("train.data", "there is no data", hint)])
+    assert spec.train.data is not None
     return load_data(
         spec.train.data,
         inputs=network.inputs,
@@ -261,16 +322,15 @@ def _parts(whole: Dataset, network: Network) -> tuple[Dataset, Dataset]:
     return split(whole, spec.train.test_fraction, spec.model.seed)
 
 
-def _start(network: Network, module: Any, fit: Dataset) -> Arrays:
-    """Initial weights, or those of a file, with the scaling of the inputs if it is asked for."""
+def _start(network: Network | Lines, module: Any) -> Arrays:
+    """Initial weights, or those of a file."""
     spec = network.spec
-    if spec.train.weights:
-        path = (spec.folder or Path()) / spec.train.weights
-        params = read_weights(path, network.parameters, network.inputs)
-    else:
-        params = module.initialize(spec.model.seed)
-    scaled: Arrays = module._with_scaling(params, fit.x)
-    return scaled
+    if not spec.train.weights:
+        initial: Arrays = module.initialize(spec.model.seed)
+        return initial
+    path = (spec.folder or Path()) / spec.train.weights
+    inputs = 0 if isinstance(network, Lines) else network.inputs
+    return read_weights(path, network.parameters, inputs)
 
 
 def _write(
@@ -305,7 +365,7 @@ def _npz(params: Arrays) -> bytes:
 
 
 def _history(
-    network: Network,
+    network: Network | Lines,
     losses: list[float],
     scored: tuple[dict[str, float], dict[str, float]],
     samples: tuple[int, int],

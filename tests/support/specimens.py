@@ -8,8 +8,11 @@ The docstring and the imports of a file, and which names it defines, are written
 from __future__ import annotations
 
 import ast
+import textwrap
 
+import symnn
 from symnn import Dense, Dropout, Network
+from symnn.api import Lines
 from symnn.language.options import INCLUDED
 from symnn.targets.python.copying import FOLDER
 from symnn.targets.registry import generate_files
@@ -21,6 +24,9 @@ SPECIMENS = {
     "train": ("numpy",),
     "plan": ("numpy-fast",),
     "jax_model": ("jax",),
+    "lines_constants": ("lines",),
+    "lines_model": ("lines",),
+    "lines_train": ("lines",),
 }
 
 
@@ -33,6 +39,28 @@ def network() -> Network:
         loss={"name": "mse", "l2": 0.1},
         train={"optimizer": "sgd", "momentum": 0.9},
     )
+
+
+def lines() -> Lines:
+    """Some with all that the files of runtime/ ask about."""
+    text = """
+        input x[n<N, i<3]
+        target y[n, j<2]
+        mask m[n, i] keep 0.75
+        parameter A[j, i], b[j] of bias
+        hyperparameter l2 = 0.1
+        z[n,j] = sum_i m[n,i]*A[j,i]*x[n,i] + b[j]
+        L = mean_n sum_j (z[n,j] - y[n,j])**2/2 + l2/2*sum_{i,j} A[j,i]**2
+    """
+    return symnn.lines(textwrap.dedent(text), name="specimen", momentum=0.9)
+
+
+def generated(target: str) -> str:
+    """The module whose names are looked for."""
+    if target == "lines":
+        return lines().generate(include=["checkpoint"])
+    whole = {"include": INCLUDED} if target == "numpy" else {}
+    return generate_files(network(), target, **whole)[".py"]
 
 
 def definitions(text: str) -> dict[str, str]:
@@ -58,11 +86,7 @@ def written(name: str) -> str:
     nodes = ast.parse(text).body
     head = [n for n in nodes if isinstance(n, ast.Expr | ast.Import | ast.ImportFrom)]
     rows = text.splitlines()[: head[-1].end_lineno]
-    modules = []
-    for target in SPECIMENS[name]:
-        whole = {"include": INCLUDED} if target == "numpy" else {}
-        modules.append(generate_files(network(), target, **whole)[".py"])
-    sources = [definitions(module) for module in modules]
+    sources = [definitions(generated(target)) for target in SPECIMENS[name]]
     before = ""
     for defined in definitions(text):
         source = next(found[defined] for found in sources if defined in found)

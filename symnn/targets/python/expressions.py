@@ -6,6 +6,7 @@ axes; an entry that lacks some of them is broadcast.
 
 from __future__ import annotations
 
+import string
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from symnn.engine.functions import TABLE, Function, Named, definition
 from symnn.engine.ir import Line, Program, ProgramError, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import (
     Axes,
+    Einsum,
     Elementwise,
     Factor,
     Lowered,
@@ -33,6 +35,7 @@ from symnn.targets.python.sources import ERFC, SOURCES, source
 from symnn.targets.wrapping import WIDTH, broken, filled
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
+EINSUM = "einsum"
 Text = tuple[str, int]  # an expression and how tightly it binds
 Called = dict[
     str, tuple[Function, int]
@@ -76,13 +79,14 @@ class UnprintableError(ProgramError):
 class Expressions:
     """Prints lines, terms and expressions.
 
-    name: that of a tensor -> how it is written.  called: the functions of what was printed, by
-    their names in a program.
+    name: that of a tensor or a size -> how it is written.  called: the functions of what was
+    printed, by their names in a program.  uses: what else it calls, files of runtime/.
     """
 
     dialect: Dialect = NUMPY
     name: Callable[[str], str] = str
     called: Called = field(default_factory=dict)
+    uses: set[str] = field(default_factory=set)
 
     def line(self, line: Line) -> str:
         """``name = sum of terms`` in one row."""
@@ -90,7 +94,7 @@ class Expressions:
 
     def assigned(self, line: Line, terms: list[str]) -> str:
         """A line with these terms."""
-        body = _joined(terms)
+        body = joined(terms)
         if not terms and line.lhs.wrt and line.lhs.axes:
             body = f"{self.dialect.module}.zeros_like({self.name(line.lhs.wrt)})"
         scalar = line.lhs.kind == "loss" and self.dialect.scalar
@@ -98,9 +102,23 @@ class Expressions:
 
     def term(self, low: Lowered) -> Text:
         """One lowered term, for the axes of its line."""
-        beside = len(low.factors) > 1
-        parts: list[sp.Expr | Text] = [self._factor(f, low.axes, beside) for f in low.factors]
-        return self.product(low.coefficient, [p for p in parts if p[0] != "1"] or [("1.0", ATOM)])
+        beside = len(low.factors) > 1 and not all(
+            isinstance(p, Elementwise) and _is_indicator(p.f) for p in low.factors
+        )
+        below: dict[sp.Expr, Axes] = {}  # what the others are divided by
+        parts: list[sp.Expr | Text] = []
+        for factor in low.factors:
+            f = factor.f if isinstance(factor, Elementwise) else sp.S.One
+            if beside and isinstance(f, sp.Pow) and f.exp.could_extract_minus_sign():
+                below[1 / f] = low.axes if factor.axes else ()
+                parts.append(f)
+            elif (text := self._factor(factor, low.axes, beside))[0] != "1":
+                parts.append(text)
+
+        def code(g: sp.Expr) -> Text:
+            return self.expression(g, below[g])
+
+        return self.product(low.coefficient, parts or [("1.0", ATOM)], code)
 
     def _factor(self, factor: Factor, axes: Axes, beside: bool) -> Text:
         """A factor, broadcast to ``axes``.  beside: it stands beside other factors."""
@@ -116,6 +134,8 @@ class Expressions:
             case Outer(left, right, own):
                 a, b = (self.expression(e.f, e.axes)[0] for e in (left, right))
                 return _broadcast(self._call("outer", f"{a}, {b}"), own, axes)
+            case Einsum(_, _, own):
+                return _broadcast(self._einsum(factor), own, axes)
             case Reduce(kind, arg, over, own):
                 return _broadcast(self._reduced(kind, arg, over), own, axes)
         raise UnprintableError(f"no NumPy code for the term {factor.term}")
@@ -125,9 +145,20 @@ class Expressions:
         text, binds = self.expression(e.f, axes)
         return text if binds > MUL else f"({text})"
 
+    def _einsum(self, factor: Elementwise | Einsum) -> Text:
+        """A product of two; what a part has of its own is computed within."""
+        if isinstance(factor, Elementwise):
+            return self.expression(factor.f, _stored(factor))
+        parts = factor.left, factor.right
+        letters = _letters((*factor.left.axes, *factor.right.axes))
+        orders = [_stored(part) if isinstance(part, Elementwise) else part.axes for part in parts]
+        a, b, c = ("".join(letters[s] for s in order) for order in (*orders, factor.axes))
+        left, right = (self._einsum(part)[0] for part in parts)
+        self.uses.add(EINSUM)
+        return f'{EINSUM}("{a},{b}->{c}", {left}, {right})', ATOM
+
     def _reduced(self, kind: str, arg: Elementwise, over: Axes) -> Text:
-        stored = (indices_of(e) for e in entries(arg.f))
-        axes = next((i for i in stored if len(i) == len(arg.axes)), arg.axes)
+        axes = _stored(arg)
         # its method takes half the time of np.sum
         whole = _bound(self.expression(arg.f, axes), ATOM)
         if len(over) == len(axes):
@@ -140,9 +171,11 @@ class Expressions:
         """A scalar expression of entries, for arrays over ``axes``."""
         if is_entry(f):
             return self._entry(f, axes)
+        if f.is_number and not f.is_Rational and not f.free_symbols:
+            return _number(f)  # NumPy's own scalars would widen float32
         if isinstance(f, sp.Add):
             parts = (self.expression(t, axes) for t in ordered_terms(f))
-            return _joined([_bound(p, ADD) for p in parts]), ADD
+            return joined([_bound(p, ADD) for p in parts]), ADD
         if isinstance(f, sp.Mul):
             return self._multiply(f, axes)
         if isinstance(f, sp.Pow):
@@ -169,8 +202,8 @@ class Expressions:
         if isinstance(f, sp.Or | sp.And):
             sign = " | " if isinstance(f, sp.Or) else " & "
             return sign.join(f"({self.expression(g, axes)[0]})" for g in f.args), OR
-        if isinstance(f, sp.Symbol):
-            return f.name, ATOM
+        if isinstance(f, sp.Symbol):  # a size
+            return self.name(f.name), ATOM
         if f.is_number:
             return _number(f)
         raise UnprintableError(f"no NumPy code for {f}")
@@ -218,7 +251,7 @@ class Expressions:
         above: list[Text] = []
         below: list[Text] = []
         negative = coefficient.could_extract_minus_sign()
-        top, bottom = sp.fraction(-coefficient if negative else coefficient)
+        top, bottom = sp.fraction(_decimal(-coefficient if negative else coefficient))
         for parts, number in ((above, top), (below, bottom)):
             parts += [self.expression(g) for g in sp.Mul.make_args(number) if g != 1]
         for g in factors:
@@ -230,6 +263,7 @@ class Expressions:
             else:
                 assert code is not None
                 above.append(code(g))
+        above.sort(key=lambda part: part[1] <= COMPARE)  # a number times a condition is an integer
         if negative and above and above[0][1] == POWER:
             above[0] = f"({above[0][0]})", ATOM
         single = len(above) == 1
@@ -279,6 +313,18 @@ class Expressions:
         return self._call("where", f"{text} {sign} {edge}, {text}, {safe}")
 
 
+def _stored(e: Elementwise) -> Axes:
+    """Its axes in the order of an entry that has them all."""
+    return next((i for i in map(indices_of, entries(e.f)) if len(i) == len(e.axes)), e.axes)
+
+
+def _letters(axes: Axes) -> dict[sp.Symbol, str]:
+    """A letter for each axis: its name, if that is one."""
+    found = {a: a.name for a in dict.fromkeys(axes) if len(a.name) == 1}
+    free = (c for c in string.ascii_letters if c not in found.values())
+    return {a: found[a] if a in found else next(free) for a in dict.fromkeys(axes)}
+
+
 def statement(line: Line, indent: int = 4, dialect: Dialect = NUMPY) -> str:
     """``name = expression``, over several lines where it is too long for one."""
     return broken(Expressions(dialect).line(line), indent)
@@ -289,7 +335,7 @@ def number_code(f: sp.Expr) -> str:
     return Expressions().expression(f)[0]
 
 
-def _joined(texts: list[str]) -> str:
+def joined(texts: list[str]) -> str:
     if not texts:
         return "0.0"
     out = texts[0]
@@ -317,6 +363,12 @@ def _number(f: sp.Expr) -> Text:
         return str(f), ATOM if f >= 0 else UNARY
     text = repr(float(f))
     return text, ATOM if float(f) >= 0 else UNARY
+
+
+def _decimal(coefficient: sp.Expr) -> sp.Expr:
+    """A coefficient with its number as a decimal one where that is a fraction of a root."""
+    number, rest = coefficient.as_independent(*coefficient.free_symbols, as_Add=False)
+    return coefficient if number.is_Rational or number.is_Pow else number.evalf(17) * rest
 
 
 def _bound(text: Text, tightness: int) -> str:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from symnn.targets.python.runtime.constants import (
-    INPUTS,
-    OUTPUTS,
-    PARAMETERS,
-    TARGETS_ARE,
-    Arrays,
-)
+from symnn.targets.python.runtime.constants import PARAMETERS, Arrays
 from symnn.targets.python.runtime.model import loss_and_gradients
+from symnn.targets.python.runtime.samples import _samples
 
 
 def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
@@ -23,15 +18,14 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     ArithmeticError if the error exceeds rtol.
     """
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(4, INPUTS))
-    y: np.ndarray = rng.uniform(0.1, 0.9, (4, OUTPUTS))
-    if TARGETS_ARE == "distribution":
-        y = rng.integers(OUTPUTS, size=4)
+    x, y = _samples(rng)
 
     def drawn(gain: float) -> Arrays:
         own = np.random.default_rng([seed, 1])
         sizes = {k: gain / s[1] ** 0.5 if s[1:] else 0.1 for k, s in PARAMETERS.items()}
-        return {k: own.normal(0.0, sizes[k], s) for k, s in PARAMETERS.items()}
+        return {
+            k: np.asarray(own.normal(0.0, sizes[k], s)) for k, s in PARAMETERS.items()
+        }
 
     def largest(gradients: Arrays) -> dict[str, float]:
         return {k: float(max(g.max(), -g.min())) for k, g in gradients.items()}

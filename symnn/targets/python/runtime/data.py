@@ -12,20 +12,9 @@ from symnn.targets.python.runtime.constants import (
     TARGETS_ARE,
     Arrays,
 )
+from symnn.targets.python.runtime.numbers import _finite, _numbers
 
 SCALING = ("x_mean", "x_scale")  # of the columns of x, where params have them
-
-
-def _check_settings(epochs: int, rows: int | None, rate: float, seed: int) -> None:
-    """Raise ValueError for settings of train that are none."""
-    whole = {"epochs": (epochs, 0), "seed": (seed, 0)}
-    whole |= {} if rows is None else {"batch_size": (rows, 1)}
-    for name, (value, least) in whole.items():
-        if not isinstance(value, int | np.integer) or value < least:
-            text = f"must be a whole number, at least {least}, not {value!r}"
-            raise ValueError(f"{name} {text}")
-    if not (isinstance(rate, int | float | np.number) and np.isfinite(rate)):
-        raise ValueError(f"learning_rate must be a finite number, not {rate!r}")
 
 
 def _dtype(params: Arrays) -> np.dtype:
@@ -88,23 +77,3 @@ def _targets(
             hint = "; for labels -1 and 1 write (y + 1)/2" * bool((abs(y) == 1).all())
             raise ValueError(f"y[{(part.start or 0) + row}] {text}{hint}")
     return _finite("y", y == np.arange(OUTPUTS) if labels else y, dtype)
-
-
-def _numbers(name: str, values: np.ndarray) -> np.ndarray:
-    if np.ma.is_masked(values):
-        raise ValueError(f"{name} has masked entries; fill or drop them")
-    try:
-        values = np.asarray(values)
-        if values.dtype.kind == "c":
-            raise TypeError
-        return values if values.dtype.kind in "biuf" else values.astype(float)
-    except (OverflowError, TypeError, ValueError):
-        raise ValueError(f"{name} must be an array of real numbers") from None
-
-
-def _finite(name: str, values: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        values = np.ascontiguousarray(values, dtype)
-    if not np.isfinite(values).all():
-        raise ValueError(f"{name} holds a value that is not finite")
-    return values

@@ -16,10 +16,11 @@ from symnn.targets.python.runtime.constants import (
     SEED,
     Arrays,
 )
-from symnn.targets.python.runtime.data import _check_settings, _features, _targets
+from symnn.targets.python.runtime.data import _features, _targets
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.jax_run import _native, _Run
 from symnn.targets.python.runtime.scaling import _with_scaling
+from symnn.targets.python.runtime.settings import _check_settings
 from symnn.targets.python.runtime.stopping import _interruptible
 
 

@@ -52,7 +52,8 @@ def main() -> int:
             print(f"gradients hold; largest relative error {check():.1e}")
         elif command == "predict":
             found = predict(load(options["weights"]), *_read(options["data"], False))
-            np.savetxt(sys.stdout, found)
+            for part in found.values() if isinstance(found, dict) else [found]:
+                np.savetxt(sys.stdout, np.reshape(part, (len(np.atleast_1d(part)), -1)))
         else:
             code = _fit(**options)
         sys.stdout.flush()

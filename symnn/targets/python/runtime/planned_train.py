@@ -17,12 +17,12 @@ from symnn.targets.python.runtime.constants import (
     SIZE,
     Arrays,
 )
-from symnn.targets.python.runtime.data import _check_settings
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.parts import _checked
 from symnn.targets.python.runtime.processes import _with_common_scaling
 from symnn.targets.python.runtime.run import _Run
 from symnn.targets.python.runtime.scaling import _with_scaling
+from symnn.targets.python.runtime.settings import _check_settings
 from symnn.targets.python.runtime.stopping import _interruptible
 from symnn.targets.python.runtime.threads import _threads
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from symnn.targets.python.runtime.constants import INPUTS, STANDARDIZE, Arrays
-from symnn.targets.python.runtime.data import SCALING, _finite, _matrix
+from symnn.targets.python.runtime.data import SCALING, _matrix
+from symnn.targets.python.runtime.numbers import _finite
 
 
 def _with_scaling(params: Arrays, x: np.ndarray) -> Arrays:

@@ -22,7 +22,6 @@ from symnn.targets.python.runtime.constants import (
 )
 from symnn.targets.python.runtime.data import (
     SCALING,
-    _check_settings,
     _dtype,
     _features,
     _targets,
@@ -36,6 +35,7 @@ from symnn.targets.python.runtime.parts import _checked
 from symnn.targets.python.runtime.processes import _with_common_scaling
 from symnn.targets.python.runtime.saved import _Saved
 from symnn.targets.python.runtime.scaling import _with_scaling
+from symnn.targets.python.runtime.settings import _check_settings
 from symnn.targets.python.runtime.stopping import _interruptible
 from symnn.targets.python.runtime.summing import _summed
 

@@ -1,0 +1,356 @@
+"""The module of lines: what its template is filled with."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+import itertools
+import keyword
+import math
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from symnn.engine.ir import Item, Line, Scan, Size, Tensor, indices_of, name_of
+from symnn.engine.ir import axis as axis_of
+from symnn.nn.optimizers import optimizer, update_lines
+from symnn.targets.code import rows
+from symnn.targets.plan.update import PARAMETERS, common
+from symnn.targets.python.copying import imports, part, parts
+from symnn.targets.python.expressions import NUMPY, functions
+from symnn.targets.python.programs import Function
+from symnn.targets.python.reads import DTYPE, Names, listed, variables
+from symnn.targets.python.statements import Readable
+from symnn.targets.wrapping import WIDTH, broken
+
+if TYPE_CHECKING:
+    from symnn.derivation.lines import Lines, LinesDerivation
+
+COMMENT = 80  # columns of a line of the derivation
+HELPERS = ("affine", "strided", "placed", "at", "added", "first", "einsum")
+RUNTIME = (
+    *("lines_initial", "lines_noise", "endings", "settings", "lines_data", "numbers", "flat"),
+    *("stopping", "files", "lines_samples", "check", "lines_reading", "main"),
+)
+KEPT = ("checkpoints", "saved")
+SPECIMENS = ("lines_constants", "lines_model", "lines_train")
+CONSTANTS = (
+    *("Arrays", "Data", "Shape", "NAME", "DTYPE", "INPUTS", "TARGETS", "WHOLE", "CHOICES"),
+    *("PREDICTED_FROM", "PARAMETERS", "INITIAL", "NOISE", "EPOCHS", "BATCH_SIZE"),
+    *("LEARNING_RATE", "SEED", "SHUFFLE", "STATES", "DIGEST"),
+)
+OWN = ("np", "params", "data", "noise", "gradients", "dtype")  # of the functions
+
+
+def values(derivation: LinesDerivation, include: Collection[str]) -> dict[str, Any]:
+    """What the template is filled with.
+
+    include: "checkpoint", or nothing.
+    """
+    return _Module(derivation, include).values()
+
+
+class _Module:
+    def __init__(self, derivation: LinesDerivation, include: Collection[str]) -> None:
+        self.derivation, self.include = derivation, include
+        self.lines, self.program = derivation.lines, derivation.stable
+        self.used = list(RUNTIME)
+        if not self.lines.program.leaves_of("mask"):
+            self.used.remove("lines_noise")
+        self.used += KEPT if "checkpoint" in include else ("left_out",)
+        brought = {
+            name for file in (*self.used, *HELPERS, *SPECIMENS) for name in part(file).defines
+        }
+        brought -= {*part("lines_constants").defines} - {*CONSTANTS}
+        self.optimizer = optimizer(self.lines.spec.train.optimizer, self.lines.spec.train.momentum)
+        words = (*dir(builtins), *keyword.kwlist, *keyword.softkwlist)
+        self.taken = {*words, *brought, *OWN, *self.optimizer.constants}
+        sizes = {
+            str(s)
+            for t in self.program.tensors.values()
+            for a in t.axes
+            for s in sp.S(a.size).free_symbols
+        }
+        steps = {item.axis.name for item in self.program.items if isinstance(item, Scan)}
+        wanted = [*self.program.tensors, *sorted(sizes), *sorted(steps)]
+        self.names = variables(wanted, self.taken)
+        self.free = {*self.taken, *wanted, *self.names.values()}
+
+    def values(self) -> dict[str, Any]:
+        spec, text = self.lines.spec, self.lines.text
+        leaves = self.lines.program.leaves_of
+        outputs = self.lines.outputs
+        predict, used_by_predict = self._function(needed(self.program.items, outputs), outputs)
+        sweep, _ = self._function(self.program.items, [self.derivation.of])
+        called = {**predict["called"], **sweep["called"]}
+        helpers = predict["helpers"] | sweep["helpers"]
+        helpers |= {"affine"} if helpers & {"strided", "placed"} else set()
+        files = [name for name in HELPERS if name in helpers]
+        row = self.optimizer
+        collected = [f'"{p}": {self._gradient(p)}' for p in self.lines.parameters]
+        given = {**text.numbers}
+        return {
+            "name": _literal(spec.model.name),
+            "dtype": spec.model.dtype,
+            "inputs": _table({t.name: _shape(t) for t in leaves("input")}),
+            "targets": _table({t.name: _shape(t) for t in leaves("target")}),
+            "whole": repr(dict(text.whole)),
+            "choices": _names(self.lines.choices),
+            "predicted": _names(t.name for t in leaves("input") if t.name in used_by_predict),
+            "parameters": _table(
+                {k: listed([str(n) for n in s]) for k, s in self.lines.parameters.items()}
+            ),
+            "initial": _table(
+                {k: f'("{how}", {size!r})' for k, (how, size) in initial(self.lines).items()}
+            ),
+            "noise": _table(
+                {
+                    t.name: f"({_shape(t)}, {float(text.numbers.get(t.name, t.kind != 'noise'))})"
+                    for t in leaves("mask")
+                }
+            ),
+            "constants": [
+                {"name": self.names[t.name], "value": repr(float(given[t.name]))}
+                for t in leaves("hyperparameter")
+            ]
+            + [{"name": k, "value": repr(float(v))} for k, v in row.constants.items()],
+            "states": row.states,
+            "states_tuple": _names(row.states),
+            "epochs": spec.train.epochs,
+            "batch_size": spec.train.batch_size,
+            "learning_rate": repr(float(spec.train.learning_rate)),
+            "seed": spec.model.seed,
+            "shuffle": spec.train.shuffle,
+            "functions": list(functions(called, NUMPY)),
+            "helpers": [part(name).text for name in files],
+            "predict": predict,
+            "sweep": sweep,
+            "loss": self.names[self.derivation.of],
+            "outputs": {name: self.names[name] for name in outputs},
+            "collected": _braces("gradients", collected),
+            "update": _update(row),
+            "include": self.include,
+            "digest": self._digest(),
+            "runtime": parts(self.used),
+            "rest": self.used,
+            "imports": imports((*self.used, *files, *SPECIMENS)),
+        }
+
+    def _gradient(self, parameter: str) -> str:
+        """The variable of a gradient, as an array."""
+        variable = self.names[self.derivation.batch.names[parameter]]
+        scalar = not self.program.tensors[parameter].axes
+        return f"np.asarray({variable})" if scalar else variable
+
+    def _function(
+        self, items: Sequence[Item], wanted: Iterable[str]
+    ) -> tuple[dict[str, Any], set[str]]:
+        """The rows of a function that computes lines, and the names of the leaves that it reads."""
+        sizes, made = set[str](), {*self.free}
+
+        def written(given: Size) -> str:
+            for s in sp.S(given).free_symbols:
+                sizes.add(str(s))
+            return str(
+                sp.S(given).xreplace(
+                    {s: sp.Symbol(self.names[str(s)]) for s in sp.S(given).free_symbols}
+                )
+            )
+
+        def fresh(wish: str) -> str:
+            name = next(n for k in itertools.count(1) if (n := f"{wish}_{k}") not in made)
+            made.add(name)
+            return name
+
+        def index(s: sp.Symbol) -> str:
+            return self.names[s.name]
+
+        whole = self.lines.text.whole
+        function = Function(
+            Names(self.names, written, index, fresh, whole),
+            self.program.tensors,
+            self.derivation.of,
+        )
+        forward, backward = list[Item](), list[Item]()
+        for item in items:
+            first = item.lines[0] if isinstance(item, Scan) else item
+            (backward if first.lhs.role == "gradient" else forward).append(item)
+        statements = function.parts(forward), function.parts(backward)
+        printed = [
+            list(rows(part, width=COMMENT, broken=lambda code, pad: broken(code, pad + 4)))
+            for part in statements
+        ]
+        read = {name_of(e) for item in items for line in _lines(item) for e in line.reads}
+        read |= {name for name in wanted if name in {t.name for t in self.program.leaves}}
+        masks = [t for t in self.program.leaves_of("mask") if t.name in read]
+        drawn = {str(s) for t in masks for a in t.axes for s in sp.S(a.size).free_symbols}
+        roles = ("input", "target") if self.derivation.of in wanted else ("input",)
+        having = {size: self._having(size, read, roles) for size in sorted(sizes | drawn)}
+        read |= {t.name for t in having.values()}
+        reading = []
+        for source, own in (
+            ("params", self.program.leaves_of("parameter")),
+            ("data", self.program.leaves_of("input", "target")),
+            ("noise", masks),
+        ):
+            names = [t.name for t in own if t.name in read]
+            reading += _assigned(
+                [self.names[n] for n in names], [f'{source}["{n}"]' for n in names]
+            )
+        for size in sorted(sizes):
+            variable = self.names[having[size].name]
+            k = [str(a.size) for a in having[size].axes].index(size)
+            code = f"{variable}.shape[{k}]" if k else f"len({variable})"
+            reading.append(f"{self.names[size]} = {code}")
+        if DTYPE in function.helpers:
+            reading.append(f'dtype = params["{next(iter(self.lines.parameters))}"].dtype')
+        found = {
+            "reading": reading,
+            "forward": printed[0],
+            "backward": printed[1],
+            "called": function.called,
+            "helpers": function.helpers - {DTYPE},
+            "noise": bool(masks),
+        }
+        return found, read
+
+    def _having(self, size: str, read: Collection[str], roles: Sequence[str]) -> Tensor:
+        """A leaf of these roles that says what a size is; one that is read, if there is any."""
+        found = [
+            t for t in self.program.leaves_of(*roles) if size in map(str, (a.size for a in t.axes))
+        ]
+        if not found:
+            hint = f"write {size} as a number"
+            raise self.lines.mistake(f"no input or target has the size {size}", hint)
+        return next((t for t in found if t.name in read), found[0])
+
+    def _digest(self) -> str:
+        """What changes with all that the numbers of training depend on, data and settings apart."""
+        spec = self.lines.spec
+        said = ["lines", *map(str, self.program.items), spec.train.optimizer, spec.model.dtype]
+        said += [str(spec.train.momentum), str(spec.train.shuffle), str(initial(self.lines))]
+        said += [f"{k}={v}" for k, v in self.lines.text.numbers.items()]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
+
+
+def check(lines: Lines) -> None:
+    """SpecError for lines of which no module can be made."""
+    program = lines.program
+    if not lines.parameters:
+        raise lines.mistake("there is nothing to train", 'write "parameter" before a tensor')
+    if not lines.outputs:
+        hint = "declare as input what is known before"
+        raise lines.mistake("nothing can be predicted: all that it computes reads a target", hint)
+    if found := program.leaves_of("state"):
+        raise lines.mistake(
+            f"{found[0].name} is a state, which modules do not train yet", "make it an input"
+        )
+    for name, shape in lines.parameters.items():
+        if open_sizes := [s for s in shape if not isinstance(s, int)]:
+            text = f"the size {open_sizes[0]} of the parameter {name} is open"
+            raise lines.mistake(text, "write a number where it first stands")
+    for t in program.leaves_of("hyperparameter"):
+        if t.name not in lines.text.numbers:
+            raise lines.mistake(f"{t.name} has no value", f"write  hyperparameter {t.name} = 0.1")
+    for t in program.leaves_of("input", "target", "mask"):
+        if any(a.samples for a in t.axes[1:]):
+            raise lines.mistake(f"N is not the first axis of {t.name}", "write its axis first")
+
+
+def needed(items: Sequence[Item], names: Iterable[str]) -> list[Item]:
+    """The lines that these names depend on; scans with those of their lines."""
+    need, found = set(names), list[Item]()
+    for item in reversed(items):
+        if isinstance(item, Line):
+            if item.lhs.name in need:
+                need |= {name_of(e) for e in item.reads}
+                found.append(item)
+            continue
+        kept, before = list[Line](), -1
+        while len(kept) != before:  # a line of a scan may be read by those above it
+            before = len(kept)
+            kept = [line for line in item.lines if line.lhs.name in need]
+            need |= {name_of(e) for line in kept for e in line.reads}
+        if kept:
+            found.append(Scan(item.axis, tuple(kept), item.reverse))
+    return found[::-1]
+
+
+def initial(lines: Lines) -> dict[str, tuple[str, float]]:
+    """How each parameter starts: "uniform" within a bound, "normal" of a deviation, "constant"."""
+    usual = {"weights": "glorot", "bias": "zeros", "gain": "ones", "table": "normal(0.05)"}
+    found = {}
+    for t in lines.program.leaves_of("parameter"):
+        way = lines.text.initial.get(t.name, usual[t.kind])
+        inputs, outputs = _fans(lines, t)
+        found[t.name] = {
+            "glorot": ("uniform", math.sqrt(6 / (inputs + outputs))),
+            "he": ("normal", math.sqrt(2 / inputs)),
+            "zeros": ("constant", 0.0),
+            "ones": ("constant", 1.0),
+        }.get(way) or ("normal", float(sp.Rational(way[len("normal(") : -1])))
+    return found
+
+
+def _fans(lines: Lines, t: Tensor) -> tuple[int, int]:
+    """How many values a parameter's first line sums over with it, and to how many it gives."""
+    for line in lines.program.lines:
+        for term in line.terms:
+            for e in (e for e in line.reads if name_of(e) == t.name):
+                summed = {a.symbol for a in term.over}
+                pairs = list(zip(indices_of(e), t.axes, strict=True))
+                inputs = math.prod(a.size for i, a in pairs if i in summed)
+                if e in term.f.atoms(sp.Indexed):
+                    return inputs, math.prod(a.size for i, a in pairs if i not in summed)
+    return 1, 1
+
+
+def _lines(item: Item) -> tuple[Line, ...]:
+    return item.lines if isinstance(item, Scan) else (item,)
+
+
+def _update(row: Any) -> tuple[str, ...]:
+    """The update of all parameters in one vector."""
+    theta = Tensor("W", (axis_of("p", PARAMETERS.size),), "parameter")
+    gradient = Tensor("dW", theta.axes, "gradient")
+    lines = common(update_lines(row, [(theta, gradient.entry)])[1], {"W": "dW"}, row.states)
+    return Readable(lines, tensors={}).parts[0]
+
+
+def _shape(t: Tensor) -> str:
+    """A shape; sizes that are open by their names."""
+    return listed([str(a.size) if isinstance(a.size, int) else f'"{a.size}"' for a in t.axes])
+
+
+def _table(values: dict[str, str]) -> list[str]:
+    return [f'"{name}": {value},' for name, value in values.items()]
+
+
+def _names(names: Iterable[str]) -> str:
+    words = [f'"{name}"' for name in names]
+    return listed(words) if words else "()"
+
+
+def _assigned(names: Sequence[str], codes: Sequence[str]) -> list[str]:
+    """Variables, a few in a row."""
+    out = []
+    for k in range(0, len(names), 3):
+        own, values = names[k : k + 3], codes[k : k + 3]
+        row = f"{', '.join(own)} = {', '.join(values)}"
+        fits = len(row) + 4 <= WIDTH
+        out += [row] if fits else [f"{n} = {v}" for n, v in zip(own, values, strict=True)]
+    return out
+
+
+def _braces(name: str, pairs: Sequence[str]) -> list[str]:
+    """A dict, in one row if it fits."""
+    code = f"{name} = {{{', '.join(pairs)}}}"
+    return (
+        [code] if len(code) + 4 <= WIDTH else [f"{name} = {{", *(f"    {p}," for p in pairs), "}"]
+    )
+
+
+def _literal(text: str) -> str:
+    plain = text.encode("unicode_escape").decode("ascii")
+    return '"' + plain.replace('"', r"\x22").replace("'", r"\x27") + '"'

@@ -1,0 +1,158 @@
+"""Any program as NumPy: a statement for every line, under it, and a loop for every scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from symnn.engine.ir import Axis, Item, Line, Scan, Tensor, Term, entries, indices_of
+from symnn.engine.lower import lower_term
+from symnn.targets.code import Block, Name, Part, Statement
+from symnn.targets.python.expressions import NUMPY, Called, Dialect, Expressions, joined
+from symnn.targets.python.reads import DTYPE, Body, Names, Reads, listed, sliced
+
+Tensors = Mapping[str, Tensor]
+PUT = sp.Symbol("~put", real=True)  # behind other factors
+
+
+@dataclass
+class Function:
+    """The statements of one function.
+
+    called: the functions of the table that they call.  helpers: the files of runtime/.
+    """
+
+    names: Names
+    tensors: Tensors
+    scalar: str = ""  # the name of the loss, which is a Python number
+    dialect: Dialect = NUMPY
+    called: Called = field(default_factory=dict)
+    helpers: set[str] = field(default_factory=set)
+    body: Body = field(default_factory=Body)
+
+    def parts(self, items: Iterable[Item]) -> list[Part]:
+        """The statements of lines and scans, in order; after those of earlier ones."""
+        before = len(self.body.statements)
+        for item in items:
+            if isinstance(item, Scan):
+                self._scan(item, self.body)
+            else:
+                self._line(item, [self.body])
+        return self.body.statements[before:]
+
+    def _scan(self, scan: Scan, outer: Body) -> None:
+        """Arrays for all that it computes, then the loop."""
+        inner = Body(scan.axis, frozenset(line.lhs.name for line in scan.lines))
+        for line in scan.lines:
+            self._line(line, [outer, inner])
+        for line in scan.lines:
+            code = f"np.zeros({self._shape(line.lhs.axes)}, dtype)"
+            self.helpers.add(DTYPE)
+            outer.statements.append(self._assigned(self.names.tensors[line.lhs.name], code))
+        size, step = self.names.size(scan.axis.size), self.names.index(scan.axis.symbol)
+        steps = f"reversed(range({size}))" if scan.reverse else f"range({size})"
+        outer.statements.append(Block(f"for {step} in {steps}:", tuple(inner.statements)))
+
+    def _line(self, line: Line, bodies: Sequence[Body]) -> None:
+        """The statement of a line, after those of what it reads."""
+        variable, code = self.names.tensors[line.lhs.name], self._value(line, bodies)
+        if (step := bodies[-1].step) is not None:
+            axes = [a.symbol for a in line.lhs.axes]
+            variable = sliced(
+                variable, [self.names.index(s) if s == step.symbol else ":" for s in axes]
+            )
+        elif line.lhs.name == self.scalar:
+            code = f"float({code})"
+        bodies[-1].statements.append(self._assigned(variable, code, str(line)))
+
+    def _assigned(self, variable: str, code: str, *lines: str) -> Statement:
+        return Statement(f"{variable} = {code}", lines, (Name(variable),))
+
+    def _value(self, line: Line, bodies: Sequence[Body]) -> str:
+        """The code of the right side, of the shape of the left one, but for the step of a loop."""
+        reads = Reads(self.names, self.tensors, bodies, line.axes)
+        own = [a for a in line.lhs.axes if a.symbol in reads.axes]
+        axes = tuple(a.symbol for a in own)
+
+        def name(of: str) -> str:
+            return reads.texts.get(of) or self.names.size(sp.Symbol(of))
+
+        printer = Expressions(self.dialect, name, self.called, self.helpers)
+        texts, found = list[str](), set[sp.Symbol]()
+        for term in line.terms:
+            bare = self._put(line, term, own, reads) or reads.term(term)
+            if bare.reduce == "first":
+                texts.append(self._first(bare, own, printer))
+                found |= {*axes}
+            else:
+                low = lower_term(bare, axes)
+                texts.append(printer.term(low)[0])
+                found |= {a for part in low.factors for a in part.axes}
+        self.helpers |= reads.calls
+        if found == {*axes} or (texts and bodies[-1].step is not None):
+            return joined(texts)
+        if not texts:
+            self.helpers.add(DTYPE)
+            return f"np.zeros({self._shape(own)}, dtype)"
+        return f"np.broadcast_to({joined(texts)}, {self._shape(own)})"
+
+    def _first(self, term: Term, own: Sequence[Axis], printer: Expressions) -> str:
+        """Where the first of the largest values along some axes is: 1 there, else 0."""
+        axes = tuple(a.symbol for a in own)
+        values = printer.expression(term.f, axes)[0]
+        along = tuple(axes.index(a.symbol) for a in term.over)
+        if {i for e in entries(term.f) for i in indices_of(e)} != {*axes}:
+            values = f"np.broadcast_to({values}, {self._shape(own)})"
+        self.helpers.add("first")
+        return f"first({values}, {along})"
+
+    def _put(self, line: Line, term: Term, own: Sequence[Axis], reads: Reads) -> Term | None:
+        """A term sum [i = e] f, where i is of the left side and e moves with what is summed over,
+        as f put at the places e; None for others.
+        """
+        over = {a.symbol: a for a in term.over if a.symbol in reads.axes}
+        factors, places = list(sp.Mul.make_args(term.f)), dict[sp.Symbol, sp.Expr]()
+        for g in [g for g in factors if isinstance(g, sp.KroneckerDelta) and term.reduce == "sum"]:
+            others = {
+                s
+                for h in factors
+                if h is not g and h.free_symbols & over.keys()
+                for s in h.free_symbols
+            }
+            left = {a.symbol for a in own} - others - places.keys()
+            for i, e in (g.args, g.args[::-1]):
+                if i in left and e.free_symbols & over.keys():
+                    places[i] = e
+                    factors.remove(g)
+                    break
+        if not places:
+            return None
+        used = {s for e in places.values() for s in e.free_symbols}
+        pointed = any(isinstance(e, sp.Indexed) for e in places.values())
+        kept = [a for a in own if a.symbol not in places]
+        moved = [a for a in term.over if a.symbol in used]
+        inside = [g for g in factors if g.free_symbols & over.keys()]
+        rest = tuple(a for a in term.over if a.symbol not in used)
+        axes = [*moved, *kept] if pointed else [*kept, *moved]
+        every = {a.symbol: a for a in axes}
+        stored = (indices_of(e) for g in inside for e in entries(g))
+        order = next((i for i in stored if {*i} == every.keys() and len(i) == len(every)), every)
+        axes = axes if pointed else [every[i] for i in order]
+        values = self.names.fresh(self.names.tensors[line.lhs.name])
+        value = Line(Tensor(values, tuple(axes)), (Term(sp.Mul(*inside), rest),))
+        statement = self._assigned(values, self._value(value, reads.bodies), str(value))
+        reads.bodies[-1].statements.append(statement)
+        at = [places.get(a.symbol, a.symbol) for a in own]
+        code = (
+            reads.added(values, axes, at, self._shape(own))
+            if pointed
+            else reads.placed(values, axes, at, self._shape(own))
+        )
+        outside = [reads.rewritten(g) for g in factors if g not in inside]
+        return Term(sp.Mul(*outside, reads.array(PUT, code, tuple(a.symbol for a in own))))
+
+    def _shape(self, axes: Sequence[Axis]) -> str:
+        sizes = [self.names.size(a.size) for a in axes]
+        return sizes[0] if len(sizes) == 1 else listed(sizes)

@@ -1,0 +1,128 @@
+"""What a module of lines takes: parameters, inputs and targets, checked."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from symnn.targets.python.runtime.lines_constants import (
+    CHOICES,
+    INPUTS,
+    PARAMETERS,
+    TARGETS,
+    WHOLE,
+    Arrays,
+    Data,
+    Shape,
+)
+from symnn.targets.python.runtime.numbers import _finite, _numbers
+
+SCALING: tuple[str, ...] = ()  # inputs are taken as they are
+
+
+def _dtype(params: Arrays) -> np.dtype:
+    """The type of parameters that fit and are finite, in this machine's byte order."""
+    for name, shape in PARAMETERS.items():
+        values = params.get(name)
+        if not isinstance(values, np.ndarray) or values.shape != shape:
+            raise ValueError(f"params must hold an array {name} of the shape {shape}")
+        if (kind := values.dtype).kind != "f":
+            raise ValueError(f"parameters must be floating-point numbers, not {kind}")
+        if not np.isfinite(values).all():
+            raise ValueError(f"params: {name} holds a value that is not finite")
+    return params[next(iter(PARAMETERS))].dtype.newbyteorder("=")
+
+
+def _data(params: Arrays, x: Data, y: Data, wanted: tuple[str, ...]) -> Arrays:
+    """The wanted inputs and targets by their names, as the lines read them."""
+    dtype, found = _dtype(params), dict[str, np.ndarray]()
+    sizes: dict[str, int] = {}
+    for called, given, shapes in (("x", x, INPUTS), ("y", y, TARGETS)):
+        own = {name: shape for name, shape in shapes.items() if name in wanted}
+        for name, values in _by_name(called, given, own, shapes).items():
+            found[name] = _fitting(name, values, own[name], sizes, dtype)
+    return found
+
+
+def _by_name(
+    called: str, given: Data, wanted: dict[str, Shape], known: dict[str, Shape]
+) -> Arrays:
+    """Arrays by name; one that is given without is the only one that is wanted."""
+    if given is None or isinstance(given, dict):
+        arrays = given or {}
+        if unknown := sorted(arrays.keys() - known.keys()):
+            raise ValueError(
+                f"{called} holds {unknown[0]}, which the lines do not read"
+            )
+        if missing := sorted(wanted.keys() - arrays.keys()):
+            raise ValueError(
+                f"{called} must hold {missing[0]}: {_shown(wanted[missing[0]])}"
+            )
+        return {name: arrays[name] for name in wanted}
+    if len(wanted) != 1:
+        listed = ", ".join(wanted) or "nothing"
+        raise ValueError(f"{called} must be a dict of arrays by name: {listed}")
+    return {next(iter(wanted)): given}
+
+
+def _fitting(
+    name: str, given: np.ndarray, shape: Shape, sizes: dict[str, int], dtype: np.dtype
+) -> np.ndarray:
+    """An array of the shape, which gives sizes that are open their values, of numbers that fit."""
+    values = _numbers(name, given)
+    if (
+        name in CHOICES and values.ndim == len(shape) - 1
+    ):  # whole numbers in place of ones
+        count = int(shape[-1])
+        values = _whole(name, values, count)[..., None] == np.arange(count)
+    elif values.ndim == len(shape) - 1 and shape[-1] == 1:
+        values = values[..., None]
+    known = tuple(sizes.get(str(size), size) for size in shape)
+    fits = values.ndim == len(shape) and all(
+        sizes.setdefault(size, found) == found
+        if isinstance(size, str)
+        else size == found
+        for size, found in zip(shape, values.shape, strict=True)
+    )
+    if not fits or not values.size:
+        raise ValueError(
+            f"{name} must have the shape {_shown(known)}, not {given.shape}"
+        )
+    if name in WHOLE:
+        return _whole(name, values, WHOLE[name])
+    if name in CHOICES:
+        sums = values.sum(axis=-1, dtype=float)
+        if not (abs(sums - 1.0) <= 1e-6).all():
+            raise ValueError(f"{name} must sum to 1 along its last axis")
+    return _finite(name, values, dtype)
+
+
+def _whole(name: str, values: np.ndarray, count: int) -> np.ndarray:
+    """Whole numbers from 0 to below ``count``, as indices."""
+    fine = (values >= 0) & (values < count) & (values == np.floor(values))
+    if not fine.all():
+        wrong = values[~fine].flat[0].item()
+        text = f"{name} holds {wrong!r}; it must hold whole numbers 0 to {count - 1}"
+        raise ValueError(text)
+    return np.ascontiguousarray(values, np.intp)
+
+
+def _shown(shape: Shape) -> str:
+    return f"({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+
+
+def _rows(data: Arrays, rows: slice | np.ndarray) -> Arrays:
+    """These samples of the arrays that have some."""
+    shapes = {**INPUTS, **TARGETS}
+    return {k: v[rows] if shapes[k][:1] == ("N",) else v for k, v in data.items()}
+
+
+def _sizes(data: Arrays) -> dict[str, int]:
+    """The sizes that the shapes leave open, as these arrays have them."""
+    shapes = {**INPUTS, **TARGETS}
+    pairs = (zip(shapes[k], v.shape, strict=True) for k, v in data.items())
+    return {size: found for p in pairs for size, found in p if isinstance(size, str)}
+
+
+def _count(data: Arrays) -> int:
+    """The number of samples; 1 where the lines know none."""
+    return _sizes(data).get("N", 1)
