@@ -167,6 +167,7 @@ class Term:
 
     reduce: "sum"; "max"; or "first", the indicator of the first maximiser of ``f`` along
     ``over`` (there ``over`` are axes of the line itself), which the derivative of a maximum needs.
+    A summand of these two takes no part where an index that has one of these axes leaves its range.
     """
 
     f: sp.Expr
