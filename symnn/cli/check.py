@@ -35,7 +35,7 @@ def check(
         if isinstance(own, Lines):
             report, error, failure = verify_lines(LinesDerivation(own), seed), None, None
             for note in own.notes:
-                say(f"{name}: {note}")
+                say(f"{own.name}: {note}")
         else:
             report = verify(derive(own), seed)
             error, failure = _module_error(own, seed)

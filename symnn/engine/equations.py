@@ -12,7 +12,8 @@ from symnn.engine.entries import name_of
 from symnn.engine.expressions import RELATIONS, Expressions
 from symnn.engine.functions import TABLE
 from symnn.engine.ir import SAMPLES, Axis, Line, Tensor, Term, axis, is_entry
-from symnn.engine.names import CONSTANTS, Names
+from symnn.engine.names import CONSTANTS, Names, Outside
+from symnn.engine.ranges import leaving, nothing
 from symnn.engine.scalars import FUNCTIONS, applied
 from symnn.engine.tokens import Token
 from symnn.io.errors import quoted, suggestion
@@ -40,6 +41,7 @@ class Equation(Expressions):
         self.lhs = {token.text for token, _ in found}
         self.bound: list[Axis] = []
         self.before: list[Line] = []
+        self.places: dict[sp.Expr, Token] = {}  # entry -> where it is read
 
     def sizes_from_places(self) -> None:
         """An axis without a size takes it from a place where it stands alone."""
@@ -184,7 +186,9 @@ class Equation(Expressions):
             raise token.fault(f"{tensor.name} has {count}, and is read with {len(indices)}")
         for place, index, own in zip(places, indices, tensor.axes, strict=True):
             self.check_index(place, tensor, index, own)
-        return tensor[tuple(indices)]
+        entry = tensor[tuple(indices)]
+        self.places.setdefault(entry, token)
+        return entry
 
     def index(self) -> sp.Expr:
         """Linear in axes, with whole numbers; or one entry of an input of whole numbers."""
@@ -213,7 +217,7 @@ class Equation(Expressions):
         return linear
 
     def check_index(self, place: Token, tensor: Tensor, index: sp.Expr, own: Axis) -> None:
-        """Sizes agree; a read that can leave its range is said once."""
+        """Sizes agree, and some entry is read."""
         name = tensor.name
         if is_entry(index):
             count = self.names.whole[name_of(index)]
@@ -232,14 +236,36 @@ class Equation(Expressions):
             return
         low, high = self.extent(index)
         size = sp.S(own.size)
-        scanned = self.names.scan is not None and name in self.names.scan[1]
-        if (low.is_nonnegative and (size - 1 - high).is_nonnegative) or scanned:
-            return
-        if (high.is_negative) or (low - size).is_nonnegative:
+        scanned = self.names.scan is not None and name in self.names.scan.tensors
+        if not scanned and (high.is_negative or (low - size).is_nonnegative):
             raise place.fault(f"{name} is read outside its range: {own.name} is 0 .. {size - 1}")
-        if name not in self.names.outside:
-            text = f"line {place.line}: {name} is read at {index} of {own.name} = 0 .. {size - 1}"
-            self.names.outside[name] = f"{text}; entries outside are 0"
+
+    def check_ranges(self, lines: Iterable[Line]) -> None:
+        """A read that can leave its range is said once; a maximum is of something."""
+        tensors = {t.name: t for t in self.names.tensors.values() if t}
+        loop = self.names.scan
+        scan, down = (loop.axis, loop.down) if loop else (None, False)
+        for line in lines:
+            if (found := nothing(line, tensors)) is not None:
+                entry, at = found
+                where = ", ".join(f"{name} = {k}" for name, k in at.items())
+                text = "nothing takes part in the maximum" + f" at {where}" * bool(at)
+                hint = "say what stands there, (x[i-1] if i > 0 else 0)"
+                name = name_of(entry)
+                raise self.place(entry).fault(f"{text}: {name} is read outside its range", hint)
+            for away in leaving(line, tensors, scan, down):
+                name, last = name_of(away.entry), sp.S(away.own.size) - 1
+                part = "take no part in the maximum" if away.maximum else "are 0"
+                text = (
+                    f"line {self.place(away.entry).line}: {name} is read at {away.index} of "
+                    f"{away.own.name} = 0 .. {last}; entries outside {part}"
+                )
+                said = Outside(name, away.maximum, text)
+                self.names.outside.setdefault((self.own, name, away.maximum), said)
+
+    def place(self, entry: sp.Expr) -> Token:
+        """Where an entry is read."""
+        return self.places.get(entry, self.tokens[0])
 
     def extent(self, index: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         """The least and the largest value of a linear index."""

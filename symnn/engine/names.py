@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
@@ -22,12 +23,33 @@ AXES = 12  # of a tensor
 LARGEST = 10**8  # values of an axis
 
 
+@dataclass(frozen=True)
+class Outside:
+    """A read that can leave its range.
+
+    tensor: what is read.  maximum: whether it takes no part there, and is not 0.  text: a sentence
+    that names the line of the text and the read.
+    """
+
+    tensor: str
+    maximum: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop over an axis, and the names of the tensors that it computes."""
+
+    axis: Axis
+    down: bool
+    tensors: frozenset[str]
+
+
 class Names:
     """What names stand for; it grows with each statement that is read.
 
     functions: those of the user's own, by name.  words: every name of the whole text.  lefts:
-    those that some statement defines.  scan: its axis, whether it runs down, and the tensors it
-    computes.
+    those that some statement defines.  scan: the loop whose equations are read.
     """
 
     def __init__(self, statements: Sequence[Statement], functions: Mapping[str, Any]) -> None:
@@ -40,8 +62,8 @@ class Names:
         self.tensors: dict[str, Tensor | None] = {}  # None: its axes are not known yet
         self.defined: dict[str, Token] = {}  # name -> where
         self.whole: dict[str, int] = {}
-        self.outside: dict[str, str] = {}
-        self.scan: tuple[Axis, set[str]] | None = None
+        self.outside: dict[tuple[str, str, bool], Outside] = {}
+        self.scan: Loop | None = None
 
     def new(self, token: Token) -> str:
         """A name that is not taken."""

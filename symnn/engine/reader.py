@@ -24,7 +24,7 @@ from symnn.engine.ir import (
     Tensor,
     is_entry,
 )
-from symnn.engine.names import ROLES, WORDS, Names
+from symnn.engine.names import ROLES, WORDS, Loop, Names
 from symnn.engine.tokens import Statement, Token, statements
 from symnn.io.errors import quoted, suggestion
 
@@ -185,7 +185,7 @@ class Reader:
 
     def equation(self, statement: Statement) -> list[Line]:
         token, found, at = self.left(statement.tokens)
-        if self.names.scan is None or token.text not in self.names.scan[1]:
+        if self.names.scan is None or token.text not in self.names.scan.tensors:
             self.names.new(token)
         equation = Equation(self.names, statement.tokens[at:], token.text, found)
         equation.sizes_from_places()
@@ -199,7 +199,9 @@ class Reader:
                 hint = f"leave it out: {token.text} has the same values for every {own.name}"
                 raise place.fault(f"the axis {own.name} stands on the left alone", hint)
         self.names.tensors[token.text] = tensor = self.computed(token, axes)
-        return [*equation.before, Line(tensor, tuple(terms))]
+        lines = [*equation.before, Line(tensor, tuple(terms))]
+        equation.check_ranges(lines)
+        return lines
 
     def computed(self, token: Token, axes: tuple[Axis, ...]) -> Tensor:
         """The tensor of an equation; T_next is the new value of the state T."""
@@ -236,7 +238,7 @@ class Reader:
                 raise token.fault(f"{token.text} has no axis {place.text}", hint)
         self.loop_sizes(body, lefts)
         (axis_of_loop,) = self.names.sized([(place, own)])
-        self.names.scan = axis_of_loop, {token.text for token, *_ in lefts}
+        self.names.scan = Loop(axis_of_loop, down, frozenset(token.text for token, *_ in lefts))
         lines = [line for inner in body for line in self.equation(inner)]
         self.names.scan = None
         before = [line for line in lines if axis_of_loop not in line.lhs.axes]

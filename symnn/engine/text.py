@@ -19,6 +19,7 @@ from typing import Any
 import sympy as sp
 
 from symnn.engine.ir import Axis, Line, Program, ProgramError, Tensor, Term, equation
+from symnn.engine.names import Outside
 from symnn.engine.reader import KINDS, Reader
 
 
@@ -28,8 +29,8 @@ class Text:
 
     initial: parameter -> how it starts, "zeros" or "normal(0.1)".  numbers: hyperparameter or
     state -> value; mask -> the share that is kept.  whole: tensor -> how many whole numbers, from
-    0, its values may be.  outputs: names.  outside: tensor -> what is said of its first read that
-    can leave its range, which is no mistake.
+    0, its values may be.  outputs: names.  outside: the reads that can leave their range, which is
+    no mistake; one for an equation and what it reads.
     """
 
     program: Program
@@ -37,7 +38,7 @@ class Text:
     numbers: Mapping[str, sp.Rational] = field(default_factory=dict)
     whole: Mapping[str, int] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
-    outside: Mapping[str, str] = field(default_factory=dict)
+    outside: tuple[Outside, ...] = ()
 
 
 def read(text: str, functions: Mapping[str, Any] | None = None) -> Program:
@@ -53,8 +54,8 @@ def parse(text: str, functions: Mapping[str, Any] | None = None) -> Text:
     reader = Reader(text, functions or {})
     program = reader.program()
     outputs = tuple(token.text for token in reader.outputs)
-    beside = (reader.initial, reader.numbers, reader.names.whole, outputs, reader.names.outside)
-    return Text(program, *beside)
+    outside = tuple(reader.names.outside.values())
+    return Text(program, reader.initial, reader.numbers, reader.names.whole, outputs, outside)
 
 
 def show(program: Program, beside: Text | None = None) -> str:
