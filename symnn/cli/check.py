@@ -36,7 +36,7 @@ def check(
         if isinstance(own, Lines):
             report = verify_lines(LinesDerivation(own), seed)
             for note in own.notes:
-                say(f"{name}: {note}")
+                say(f"{own.name}: {note}")
         else:
             report = verify(derive(own), seed)
         error, failure = _module_error(own, seed)

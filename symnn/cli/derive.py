@@ -9,6 +9,7 @@ from typing import Any
 
 from symnn.cli.models import model
 from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
+from symnn.cli.streams import say
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.derivation.derivation import derive as derived
 from symnn.derivation.lines import Lines, LinesDerivation
@@ -52,6 +53,9 @@ def derive(
     if launch and (output in (None, "-") or check):
         raise mistake("--open", "there is no file to open", "write one with -o FILE")
     models = [model(source, notes) for source in sources]
+    for own in models:
+        for note in own.notes if isinstance(own, Lines) else ():
+            say(f"{own.name}: {note}")
     lines = next((own for own in models if isinstance(own, Lines)), None)
     if lines is not None and (kind == "ipynb" or layers is not None):
         place = "--layers" if layers is not None else "--format"

@@ -85,7 +85,7 @@ class Lines:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing and no mistake: reads that leave their range."""
-        return tuple(self.text.outside.values())
+        return tuple(read.text for read in self.text.outside)
 
     def leaves(self, given: Mapping[str, Any]) -> dict[str, Array]:
         """Arrays for every leaf: those that are given, numbers of the text, masks of 1, noise of 0.

@@ -8,16 +8,15 @@ There is no subtraction, so the result is exact to rounding.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
 
 from symnn.engine.diff import gradients
-from symnn.engine.evaluate import Array, Evaluator, Values, evaluate
+from symnn.engine.evaluate import Array, Evaluator, Values, evaluate, product
 from symnn.engine.ir import (
     Axis,
     Item,
@@ -256,6 +255,9 @@ class Summands(Evaluator):
         value = np.abs(self.known.line(line))
         return np.where(value < FLOOR * total, total, value)
 
+    def inside(self, f: sp.Basic, grid: tuple[Axis, ...], over: set[sp.Symbol]) -> Any:
+        return self.known.inside(f, grid, over)
+
     def _walk(self, f: sp.Basic, grid: tuple[Axis, ...]) -> Array:
         if is_entry(f):
             return self.absolute.entry(f, grid)
@@ -264,7 +266,7 @@ class Summands(Evaluator):
         parts = [self._walk(a, grid) for a in f.args]
         if isinstance(f, sp.Add):
             return np.asarray(sum(parts[1:], parts[0]))
-        return np.asarray(math.prod(parts[1:], start=parts[0]))
+        return product(f, parts)
 
 
 def scaled(difference: float, *scale: float) -> float:

@@ -9,8 +9,10 @@ program run at once; all functions take complex numbers, for complex-step deriva
 from __future__ import annotations
 
 import copy
+import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -166,7 +168,12 @@ class Evaluator:
         if term.reduce == "sum":
             return self._summed(term, axes)
         grid = axes if term.reduce == "first" else axes + term.over
-        value = self.value(term.f, grid)
+        inside = self.inside(term.f, grid, {a.symbol for a in term.over})
+        if np.all(inside):
+            value = self.value(term.f, grid)
+        else:
+            with np.errstate(all="ignore"):  # of what takes no part
+                value = np.where(inside, self.value(term.f, grid), -np.inf)
         places = [grid.index(a) + 1 for a in term.over]
         rest = [k for k in range(value.ndim) if k not in places]
         moved = value.transpose(*rest, *places)
@@ -185,9 +192,7 @@ class Evaluator:
         letters = {a.symbol: chr(ord("a") + k) for k, a in enumerate(every)}
         operands: list[Array] = []
         subscripts: list[str] = []
-        for factor in sp.Mul.make_args(term.f):
-            own = tuple(a for a in every if a.symbol in factor.free_symbols)
-            value = self.value(factor, own)
+        for own, value in self._factors(term.f, every):
             operands.append(value)
             subscripts.append("Z" + "".join(letters[a.symbol] for a in own))
         present = {c for s in subscripts for c in s}
@@ -203,6 +208,31 @@ class Evaluator:
         target = out[1:] if probes == 1 else out
         found = self.contract(",".join(shared) + "->" + target, plain)
         return found[None] if probes == 1 else found
+
+    def _factors(
+        self, f: sp.Expr, every: tuple[Axis, ...]
+    ) -> Iterator[tuple[tuple[Axis, ...], Array]]:
+        """The factors of a product, each on the grid of its own axes.
+
+        Those that are infinite somewhere are one with the guards, which may leave out where.
+        """
+        factors = sp.Mul.make_args(f)
+        guards = [g for g in factors if is_guard(g)]
+
+        def found(g: sp.Expr) -> tuple[tuple[Axis, ...], Array]:
+            own = tuple(a for a in every if a.symbol in g.free_symbols)
+            return own, self.value(g, own)
+
+        if not guards:
+            yield from map(found, factors)
+            return
+        with np.errstate(all="ignore"):
+            values = {g: found(g) for g in factors}
+            wild = [g for g, (_, value) in values.items() if not np.isfinite(value).all()]
+            if wild:
+                rest = {g: v for g, v in values.items() if g not in (*guards, *wild)}
+                values = {sp.S.One: found(sp.Mul(*guards, *wild)), **rest}
+        yield from values.values()
 
     def contract(self, subscripts: str, operands: Sequence[Array]) -> Array:
         """The sum of the products of the operands, as einsum writes it."""
@@ -240,7 +270,7 @@ class Evaluator:
         if isinstance(f, sp.Add):
             return np.asarray(sum(values[1:], values[0]))
         if isinstance(f, sp.Mul):
-            return np.asarray(math.prod(values[1:], start=values[0]))
+            return product(f, values)
         if isinstance(f, sp.Pow):
             return _power(values[0], f.exp, values[1])
         if type(f) in FUNCTIONS:
@@ -312,12 +342,61 @@ class Evaluator:
                 shape[symbols.index(indices[k])] = array.shape[k + 1]
             moved = array.transpose(0, *(k + 1 for k in order))
             return moved.reshape(len(array), *shape)
-        places = [np.rint(self._walk(i, grid).real).astype(int)[0] for i in indices]
+        places = [self._place(i, grid) for i in indices]
         inside: Any = True
         for place, n in zip(places, array.shape[1:], strict=True):
             inside = inside & (place >= 0) & (place < n)
         clipped = [np.clip(p, 0, n - 1) for p, n in zip(places, array.shape[1:], strict=True)]
         return np.where(inside, array[(slice(None), *clipped)], 0)
+
+    def _place(self, index: sp.Expr, grid: tuple[Axis, ...]) -> Any:
+        """An index on the grid, as whole numbers."""
+        return np.rint(self._walk(index, grid).real).astype(int)[0]
+
+    def inside(self, f: sp.Basic, grid: tuple[Axis, ...], over: set[sp.Symbol]) -> Any:
+        """Where on the grid no index of an entry that ``f`` reads leaves its range along ``over``.
+
+        A maximum over these axes is that of the summands there.  What a guard or a case leaves out
+        is not read.
+        """
+        if isinstance(f, sp.KroneckerDelta) or not f.free_symbols & over:
+            return True
+        if is_entry(f):
+            found: Any = True
+            for index, n in zip(indices_of(f), self.arrays[name_of(f)].shape[1:], strict=True):
+                if index.free_symbols & over and not index.is_Symbol:
+                    place = self._place(index, grid)
+                    found = found & (place >= 0) & (place < n)
+            return found
+        if not isinstance(f, sp.Piecewise):
+            parts = (self.inside(a, grid, over) for a in f.args)
+            found = functools.reduce(operator.and_, parts, True)
+            guards = (g for g in f.args if isinstance(f, sp.Mul) and is_guard(g))
+            zeros = (self._walk(g, grid).real[0] == 0 for g in guards)
+            return functools.reduce(operator.or_, zeros, found)
+        found = True
+        for value, condition in reversed(f.args):
+            chosen = self._walk(condition, grid).real[0] != 0
+            found = np.where(chosen, self.inside(value, grid, over), found)
+            found = found & self.inside(condition, grid, over)
+        return found
+
+
+def is_guard(f: sp.Expr) -> bool:
+    """Whether an expression is a condition: 1 where it holds, else 0."""
+    if not isinstance(f, sp.Piecewise):
+        return isinstance(f, sp.KroneckerDelta)
+    return len(f.args) == 2 and (f.args[0][0], f.args[1][0]) == (1, 0)
+
+
+def product(f: sp.Mul, values: Sequence[Array]) -> Array:
+    """The product of the values of the factors of ``f``: 0 where a guard is, whatever the rest."""
+    found = np.asarray(math.prod(values[1:], start=values[0]))
+    if not np.isfinite(found).all():
+        for factor, value in zip(f.args, values, strict=True):
+            if is_guard(factor):
+                found = np.where(value == 0, 0.0, found)
+    return found
 
 
 def _power(base: Array, exponent: sp.Expr, value: Array) -> Array:

@@ -97,13 +97,25 @@ class Explicit:
         if term.reduce == "first":
             raise ValueError("the indicator of a maximiser has no explicit form")
         parts = []
+        here = term.f.xreplace(own)
         for at in itertools.product(*(range(int(a.size)) for a in term.over)):
-            f = term.f.xreplace(
-                own | {a.symbol: sp.Integer(i) for a, i in zip(term.over, at, strict=True)}
-            )
+            over = {a.symbol: sp.Integer(i) for a, i in zip(term.over, at, strict=True)}
+            f = here.xreplace(over)
+            if term.reduce == "max" and self._leaves(here, f, over):
+                continue
             table = {e: self.value(name_of(e), tuple(map(int, indices_of(e)))) for e in entries(f)}
             parts.append(expand_names(_plain_roots(f)).xreplace(table))
         return sp.Max(*parts) if term.reduce == "max" else sp.Add(*parts)
+
+    def _leaves(self, f: sp.Expr, chosen: sp.Expr, over: Mapping[sp.Symbol, sp.Expr]) -> bool:
+        """Whether an index of ``f`` leaves its range along ``over``, where ``f`` is ``chosen``."""
+        for e in entries(f):
+            at = e.xreplace(over)
+            axes = self.program.tensors[name_of(e)].axes
+            for index, moved, a in zip(indices_of(e), indices_of(at), axes, strict=True):
+                if index != moved and not 0 <= moved < int(a.size) and at in entries(chosen):
+                    return True
+        return False
 
 
 def _plain_roots(f: sp.Expr) -> sp.Expr:

@@ -167,6 +167,7 @@ class Term:
 
     reduce: "sum"; "max"; or "first", the indicator of the first maximiser of ``f`` along
     ``over`` (there ``over`` are axes of the line itself), which the derivative of a maximum needs.
+    A summand of these two takes no part where an index that has one of these axes leaves its range.
     """
 
     f: sp.Expr
@@ -476,5 +477,11 @@ def _check_scan(scan: Scan) -> None:
                 continue
             at = scan.lines[other].lhs.axes.index(scan.axis)
             lag = sp.expand(step * (scan.axis.symbol - indices_of(entry)[at]))
+            for a in line.axes:  # the least that it may be
+                if lag.coeff(a.symbol).is_negative:
+                    lag = sp.expand(lag.subs(a.symbol, a.size - 1))
+                elif a != scan.axis:
+                    lag = lag.subs(a.symbol, 0)
             if not (lag.is_positive or (lag == 0 and other < k)):
-                raise ProgramError(f"{entry} is read before the scan has computed it:\n  {line}")
+                text = f"{show(entry)} is read before the scan has computed it"
+                raise ProgramError(f"{text}:\n  {line}")

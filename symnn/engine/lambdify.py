@@ -36,9 +36,13 @@ def lambdify_line(line: Line) -> Callable[..., Any]:
             if term.reduce == "first":
                 total = total + evaluator.term(term, line.lhs.axes)[0]
             else:
-                total = total + (
-                    whole.max(axis=over) if term.reduce == "max" else whole.sum(axis=over)
-                )
+                if term.reduce == "max":
+                    bound = {a.symbol for a in term.over}
+                    inside = evaluator.inside(term.f, grid, bound)
+                    whole = np.where(inside, whole, -np.inf).max(axis=over)
+                else:
+                    whole = whole.sum(axis=over)
+                total = total + whole
         return total
 
     return function

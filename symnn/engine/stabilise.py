@@ -21,6 +21,7 @@ from symnn.engine.ir import (
     Step,
     Tensor,
     Term,
+    entries,
     indices_of,
     is_entry,
     name_of,
@@ -193,7 +194,9 @@ def _norms(program: Program) -> dict[str, _Norm]:
         (square,) = q.terms
         squared = isinstance(square.f, sp.Pow) and square.f.exp == 2 and square.reduce == "sum"
         readers = [x for x in program.lines if q.lhs.name in map(name_of, x.reads)]
-        if squared and square.over and readers == [line]:
+        # where a maximum leaves out what a sum reads as 0, nothing is scaled
+        inside = all(i.is_Symbol for e in entries(square.f) for i in indices_of(e))
+        if squared and square.over and inside and readers == [line]:
             v, axes = Term(square.f.base, square.over), q.lhs.axes
             m, u, s = (_fresh(program, name) for name in "mus")
             own = (

@@ -176,6 +176,8 @@ class _Entries(_Values):
         self.depth = len(indices)
         grids = np.ix_(*(range(sizes[i]) for i in indices))
         self.numbers = dict(zip(indices, grids, strict=True))
+        self.maximum: set[sp.Symbol] = set()  # the indices that a maximum runs over
+        self.inside: Any = True  # where its summand takes part: no index along it leaves its range
 
     def letter(self, f: tree.Letter) -> Any:
         return self.numbers[f.symbol] if f.symbol in self.numbers else super().letter(f)
@@ -187,8 +189,18 @@ class _Entries(_Values):
             found[place] = np.rint(self.value(index)).astype(int)
         at = [found[k] for k in range(array.ndim)]
         inside = [(k >= 0) & (k < n) for k, n in zip(at, array.shape, strict=True)]
+        for k, index in zip(f.places, (*f.sub, *f.sup), strict=True):
+            if any(isinstance(g, tree.Letter) and g.symbol in self.maximum for g in index.walk()):
+                self.inside = self.inside & inside[k]
         clipped = tuple(np.clip(k, 0, n - 1) for k, n in zip(at, array.shape, strict=True))
         return np.where(np.all(np.broadcast_arrays(True, *inside), axis=0), array[clipped], 0.0)
+
+    def product(self, f: tree.Product) -> Any:
+        before = self.inside
+        found = super().product(f)
+        for condition in map(self.value, _conditions(f)):  # what it leaves out is not read
+            self.inside = np.where(condition == 0, before, self.inside)
+        return found
 
     def bigsum(self, f: tree.BigSum) -> Any:
         return self._over((f.index,), f.body, lambda values: values.sum(axis=0))
@@ -196,11 +208,16 @@ class _Entries(_Values):
     def extreme(self, f: tree.Extreme) -> Any:
         if f.word != "max":
             raise NoValueError(f"no value for {f.word}")
-        return self._over(f.indices, f.body, lambda values: values.max(axis=0))
+        self.maximum = {i.symbol for i in f.indices if isinstance(i, tree.Letter)}
+        found = self._over(f.indices, f.body, lambda values: values.max(axis=0))
+        self.maximum = set()
+        return found
 
     def _over(self, indices: Sequence[Formula], body: Formula, take: Callable[[Any], Any]) -> Any:
         if not indices:
-            return self.value(body)
+            self.inside = True
+            found = self.value(body)
+            return np.where(self.inside, found, -np.inf) if self.maximum else found
         first, *rest = indices
         if not isinstance(first, tree.Letter):
             raise NoValueError("no index")

@@ -42,6 +42,10 @@ ENGLISH: dict[str, str] = {
     "lines_says": "Each equation holds for all values of the indices on its left side, which count "
     "from $0$.",
     "lines_outside": "Where {names} is read outside its range, the entry is $0$.",
+    "lines_outside_maximum": (
+        "A maximum is that of the entries of {names} which are there: it leaves out an index that "
+        "runs outside its range."
+    ),
     "lines_sweep": "The derivative of ${of}$ by a value is a sum over the equations that read it: "
     "the derivative by what they compute, times that of their right side. So the sweep runs from "
     "the last equation back.",

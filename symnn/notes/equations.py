@@ -128,9 +128,11 @@ def _equations(context: LinesContext) -> Section:
             assert isinstance(scan, Scan)
             blocks.append(Paragraph(say("scan", t=_run(context, scan))))
             blocks.append(Equations(tuple(row_of(context, line) for line in scan.lines)))
-    if lines.text.outside:
-        letters = (f"${context.letter(name)}$" for name in lines.text.outside)
-        blocks.append(Paragraph(say("lines_outside", names=say("join_items").join(letters))))
+    for phrase, maximum in (("lines_outside", False), ("lines_outside_maximum", True)):
+        found = dict.fromkeys(r.tensor for r in lines.text.outside if r.maximum == maximum)
+        letters = (f"${context.letter(name)}$" for name in found)
+        if found:
+            blocks.append(Paragraph(say(phrase, names=say("join_items").join(letters))))
     return Section(say("lines"), tuple(blocks), given=True)
 
 

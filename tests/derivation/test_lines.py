@@ -87,6 +87,15 @@ def _pool(v: Mapping[str, Any]) -> Any:
     return ((v["A"] * p - v["y"]) ** 2).sum() / 2
 
 
+def _padded_pool(v: Mapping[str, Any]) -> Any:
+    """What stands around x is below every value."""
+    from jax import lax
+
+    around, window, u = [(0, 0), (1, 1), (1, 0), (0, 0)], (1, 3, 2, 1), v["W"] * v["x"] - 5
+    p = lax.reduce_window(u, -np.inf, lax.max, window, (1, 2, 2, 1), around)
+    return ((v["A"] * p - v["y"]) ** 2).sum() / 2
+
+
 def _norm(v: Mapping[str, Any]) -> Any:
     from jax import numpy as jnp
 
@@ -131,6 +140,7 @@ def _embedding(v: Mapping[str, Any]) -> Any:
 ORACLES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "conv2d 2 layers, stride 2, padding 1": _conv,
     "max pool 2x2": _pool,
+    "max pool, padded": _padded_pool,
     "layer norm": _norm,
     "multi-head causal attention": _attention,
     "LSTM": _lstm,
@@ -272,6 +282,9 @@ def test_check_of_a_file(
     out, err = capsys.readouterr()
     assert out.startswith("conv.lines: ") and "all hold" in out
     assert "conv.lines: line 6: x is read at h + k - 1 of r = 0 .. 5; entries outside are 0" in err
+    assert run("derive", "conv.lines") == 0
+    told = "conv.lines: line 6: x is read at h + k - 1 of r = 0 .. 5; entries outside are 0\n"
+    assert capsys.readouterr().err.startswith(told)
     assert run("check", "conv.lines", "xor", "--json") == 0
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert [c["spec"] for c in checks] == ["conv.lines", "xor"]
@@ -285,6 +298,15 @@ def test_check_of_a_file(
         assert "these are lines; symnn check" in capsys.readouterr().err
     assert run("check", "conv.lines", "--against", "bad.lines") == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.lines", "conv.lines"]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "A maximum is that of the entries of $u$"), ("zh", "最大值只取 $u$")],
+)
+def test_the_notes_say_what_takes_part_in_a_maximum(language: str, said: str) -> None:
+    derivation = symnn.lines(PROGRAMS["max pool, padded"]).derive()
+    assert said in derivation.latex(language=language)
 
 
 def test_shipped_examples_by_name(
