@@ -42,7 +42,7 @@ ODD = {
     "values that no axis gives": """
         input x[n<N, i<3]
         parameter c, d[i]
-        a[n,i] = c*x[n,i]**0 + 0*x[n,i]
+        a[n,i] = c*x[n,i]
         e[n,i] = d[i]*3 + i/10 + n
         f[i] = [i = 1] + [i = 1]*2
         g[n,i] = (x[n,i] if i > 0 else c) + f[i]
