@@ -11,11 +11,13 @@ import sympy as sp
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.sweeps import derived
 from symnn.engine.evaluate import Array, Evaluator
+from symnn.engine.functions import X, user_function
 from symnn.engine.ir import Program, name_of
 from symnn.engine.text import Text, parse, show
 from symnn.engine.tokens import TextError
 from symnn.io.arrays import real_array
 from symnn.io.errors import Problem, SpecError, shorten, suggestion
+from symnn.spec.formula import parse_formula
 from symnn.spec.reader import spec_of_lines
 from symnn.spec.sections import LinesSpec
 
@@ -32,11 +34,22 @@ class Lines:
     def __init__(self, text: str | LinesSpec, name: str = "<lines>") -> None:
         self.spec = spec_of_lines(text, name) if isinstance(text, str) else text
         self.name = self.spec.source
+        functions = {
+            name: user_function(name, parse_formula(formula, {"x": X}))
+            for name, formula in self.spec.activations.items()
+        }
         try:
-            self.text: Text = parse(self.spec.text)
+            self.text: Text = parse(self.spec.text, functions)
         except TextError as error:
             place, line = f"column {error.token.column}", self.spec.first + error.token.line
             raise SpecError([Problem(self.name, line, place, error.message, error.hint)]) from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What the rest is made of."""
+        return {"spec": self.spec}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        Lines.__init__(self, state["spec"])
 
     @property
     def title(self) -> str:

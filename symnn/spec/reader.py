@@ -23,6 +23,7 @@ from symnn.notation.letters import SYMBOLS, letter_tex
 from symnn.notation.notation import Notation
 from symnn.notation.own import chosen, own_notation
 from symnn.spec.formula import parse_formula
+from symnn.spec.graph import GraphReader, is_graph
 from symnn.spec.positions import child
 from symnn.spec.sections import (
     FLAGS,
@@ -147,21 +148,47 @@ class _Reader:
         for key in self.data:
             if key not in TOP:
                 self.fail(key, "unknown section", _section(key))
-        return self.of_lines() if "lines" in self.data else self.spec()
+        if "lines" in self.data:
+            return self.of_lines()
+        return self.of_graph() if is_graph(self.data) else self.spec()
 
     def of_lines(self) -> LinesSpec:
-        for key in self.data.keys() - LINES_SECTIONS.keys() - {"lines"}:
+        for key in self.data.keys() - LINES_SECTIONS.keys() - {"lines", "activations"}:
             if key in TOP:
                 self.fail(key, "lines have no such section", "it belongs to layers")
         text = self.data["lines"]
         if no_text := wrong(Field("string"), text):
             self.fail("lines", *no_text)
+        return self.settled(text, self.source.first)
+
+    def of_graph(self) -> LinesSpec:
+        """The equations that layers of a network of any shape write."""
+        if "example" in self.data:
+            self.fail("example", "is of chains of dense layers", "leave it out")
+        loss = self.section("loss", SECTIONS["loss"])
+        model = self.data.get("model", {})
+        inputs = model.get("inputs") if isinstance(model, dict) else None
+        if found := None if inputs is None else wrong(SECTIONS["model"]["inputs"], inputs):
+            self.fail("model.inputs", *found)
+        if isinstance(model, dict):
+            self.data["model"] = {k: v for k, v in model.items() if k != "inputs"}
+        self.stop()
+        reader = GraphReader(self.data, self.fail, self.table, tuple(self.activations()))
+        text = reader.text(loss["name"], float(loss["l2"]), inputs)
+        self.stop()
+        assert text is not None
+        return self.settled(text, 0)
+
+    def settled(self, text: Any, first: int) -> LinesSpec:
+        """The spec of a text, with the sections of lines."""
         found = {name: self.section(name, fields) for name, fields in LINES_SECTIONS.items()}
+        activations = self.activations()
         self.stop()
         further = {"target": (), "test_fraction": 0.0, "standardize": False}
         spec = LinesSpec(
             text=text,
-            first=self.source.first,
+            first=first,
+            activations=activations,
             model=Model(**found["model"], inputs=0),
             train=self.train({**found["train"], **further}),
             notes=self.notes(found["notes"]),

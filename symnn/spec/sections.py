@@ -133,12 +133,13 @@ class Spec:
 class LinesSpec:
     """A validated spec of lines.
 
-    text: the equations.  first: the line of the source before their first.  source, folder, lines:
-    as of a Spec.
+    text: the equations, of the user or of layers.  first: the line of the source before their
+    first.  activations, source, folder, lines: as of a Spec.
     """
 
     text: str
     first: int
+    activations: Mapping[str, str]
     model: Model
     train: Train
     notes: Notes
@@ -270,7 +271,7 @@ OWN_NOTATION: dict[str, Field] = {
     "count": Field("string", None, check=_index, doc="letter of the number of samples"),
     "sample": Field("string", None, check=_index, doc="letter of a sample's number"),
 }
-TOP = (*SECTIONS, "layers", "activations", "lines")
+TOP = (*SECTIONS, "layers", "activations", "lines", "inputs")
 # the sections and fields of lines
 LINES_SECTIONS: dict[str, dict[str, Field]] = {
     "model": {k: f for k, f in SECTIONS["model"].items() if k != "inputs"},

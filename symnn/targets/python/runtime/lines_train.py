@@ -64,7 +64,9 @@ def train(
     ordered = data  # in the order of an epoch
     rows, t, history = min(batch_size or count, count), 0, list[float]()
     # all parameters in one vector, of which here has the parts by their names
-    theta = np.concatenate([params[k] for k in PARAMETERS], axis=None, dtype=_dtype(params))
+    theta = np.concatenate(
+        [params[k] for k in PARAMETERS], axis=None, dtype=_dtype(params)
+    )
     here, last = _parts(theta), theta.copy()
     state = tuple(np.zeros_like(theta) for _ in STATES)
     rng = np.random.default_rng([seed, 1])

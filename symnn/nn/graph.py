@@ -1,0 +1,196 @@
+"""Networks of any shape, as the equations that their layers write.
+
+A layer is a frozen dataclass with FIELDS and ``equations``: it is given a :class:`Graph` and the
+values that come in, adds its equations as text, and returns the value that goes out.  To add a
+layer, write its class and list it in a registry of layers; symnn/guide/lines.md says how equations
+are written.  The samples n and their axis are everywhere first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+SAMPLES = "n"
+INDENT = "    "
+
+
+class ShapeError(ValueError):
+    """A value that does not fit a layer; the message names both."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """An axis of a value: its letter, and how many values it has, a number or a name."""
+
+    letter: str
+    size: int | str
+
+    def __str__(self) -> str:
+        return f"{self.letter}<{self.size}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """What an equation computes for every sample, or an input: its name and axes.
+
+    whole: how many whole numbers, from 0, it may hold; None: real numbers.  flat: whether its axes
+    count as one for the layer that reads it.
+    """
+
+    name: str
+    axes: tuple[Index, ...]
+    whole: int | None = None
+    flat: bool = False
+
+    @property
+    def shape(self) -> str:
+        """Without the samples, for messages."""
+        sizes = [str(a.size) for a in self.axes]
+        return f"({', '.join(sizes)}{',' * (len(sizes) == 1)})"
+
+    def at(self, *indices: str) -> str:
+        """The entry at these indices."""
+        return (
+            f"{self.name}[{', '.join((SAMPLES, *indices))}]"
+            if indices
+            else f"{self.name}[{SAMPLES}]"
+        )
+
+    @property
+    def entry(self) -> str:
+        """The entry at its own axes."""
+        return self.at(*(a.letter for a in self.axes))
+
+    def moved(self, **places: str) -> str:
+        """The entry with other indices on some axes, by their letters."""
+        return self.at(*(places.get(a.letter, a.letter) for a in self.axes))
+
+
+@dataclass
+class Graph:
+    """Collects what layers write.
+
+    rows: statements.  sizes: letter of an axis -> its size.  number: that of the layer that writes
+    now; its tensors share it.  shared: whether its parameters are those of an earlier layer.
+    """
+
+    rows: list[str] = field(default_factory=list)
+    sizes: dict[str, int | str] = field(default_factory=lambda: {SAMPLES: "N"})
+    weights: dict[str, tuple[Index, ...]] = field(default_factory=dict)
+    parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)  # name -> how many wanted it
+    number: int = 0
+    shared: bool = False
+
+    def axis(self, wish: str, size: int | str, *apart: Value | Index) -> Index:
+        """An axis of that size: by the letter that is wished, or with a number behind it.
+
+        apart: values and axes of the same equation, whose letters it cannot have.
+        """
+        used = {a.letter for own in apart for a in ((own,) if isinstance(own, Index) else own.axes)}
+        names = (f"{wish}{k}" if k > 1 else wish for k in range(1, 10**6))
+        letter = next(n for n in names if n not in used and self.sizes.get(n, size) == size)
+        self.sizes[letter] = size
+        return Index(letter, size)
+
+    def declare(self, role: str, name: str, axes: Iterable[Index], more: str = "") -> None:
+        """A declaration of a tensor."""
+        listed = ", ".join(map(str, axes))
+        self.rows.append(f"{role} {name}{f'[{listed}]' if listed else ''}{more}")
+
+    def input(
+        self, name: str, axes: tuple[Index, ...], role: str = "input", whole: int | None = None
+    ) -> Value:
+        """An input or a target."""
+        for a in axes:
+            self.sizes[a.letter] = a.size
+        samples = Index(SAMPLES, "N")
+        self.declare(role, name, (samples, *axes), f" of {whole}" if whole else "")
+        return Value(name, axes, whole)
+
+    def parameter(self, letter: str, *axes: Index, kind: str = "weights", initial: str = "") -> str:
+        """The entry of a parameter of this layer, whose name gets its number."""
+        name = f"{letter}_{self.number}"
+        if not self.shared:
+            start = f" = {initial}" if initial else ""
+            self.declare("parameter", name, axes, (f" of {kind}" * (kind != "weights")) + start)
+            self.parameters[name] = axes
+            if kind == "weights":
+                self.weights[name] = axes
+        elif (known := self.parameters.get(name)) is None:
+            raise ShapeError(f"the layer that it shares with has no {name}")
+        elif [a.size for a in known] != [a.size for a in axes]:
+            sizes = tuple(a.size for a in axes)
+            raise ShapeError(
+                f"it needs {name} of the shape {sizes}, which has {tuple(a.size for a in known)}"
+            )
+        letters = ", ".join(a.letter for a in axes)
+        return f"{name}[{letters}]"
+
+    def let(self, letter: str, axes: Iterable[Index], right: str, *, indent: str = "") -> Value:
+        """An equation; its tensor is called by the letter and the number of the layer."""
+        value = Value(self.name(letter), tuple(axes))
+        listed = ", ".join(map(str, value.axes))
+        left = f"{value.name}[{SAMPLES}{', ' + listed if listed else ''}]"
+        self.rows.append(f"{indent}{left} = {right}")
+        return value
+
+    def name(self, letter: str) -> str:
+        """A name for a tensor of the layer that writes now, which no other tensor has."""
+        name = f"{letter}_{self.number}"
+        self.counts[name] += 1
+        return name if self.counts[name] == 1 else f"{name}_{self.counts[name]}"
+
+    def applied(self, activation: str, z: Value, letter: str = "a") -> Value:
+        """An activation of every component; softmax along the last axis."""
+        if activation == "linear":
+            return z
+        if activation == "softmax":
+            e = self.let("e", z.axes, f"exp({z.entry})")
+            s = self.let("s", z.axes[:-1], summed(z.axes[-1:], e.entry))
+            return self.let(letter, z.axes, f"{e.entry}/{s.entry}")
+        return self.let(letter, z.axes, f"{activation}({z.entry})")
+
+    def unflat(self, x: Value) -> Value:
+        """A value whose axes count as one, with one axis, unless it has one already."""
+        if not x.flat or len(x.axes) == 1:
+            return replace(x, flat=False)
+        sizes = [a.size for a in x.axes]
+        if not all(isinstance(size, int) for size in sizes):
+            raise ShapeError(f"a value of the shape {x.shape} cannot be flattened: a size is open")
+        whole = math.prod(int(size) for size in sizes)
+        f, place = self.axis("f", whole, x), ""
+        for k, a in enumerate(x.axes):
+            rest = math.prod(int(size) for size in sizes[k + 1 :])
+            place += f"{' + ' if place else ''}{f'{rest}*' if rest > 1 else ''}{a.letter}"
+        return self.let("x", (f,), summed(x.axes, f"{x.entry}*[{f.letter} = {place}]"))
+
+    def text(self) -> str:
+        """All statements: declarations first."""
+        return "\n".join(self.rows) + "\n"
+
+
+def rank(x: Value, count: int, what: str) -> None:
+    """ShapeError unless a value has so many axes."""
+    if len(x.axes) != count or x.flat:
+        raise ShapeError(f"{what} takes {count} axes, and {x.name} has the shape {x.shape}")
+
+
+def whole_size(a: Index, what: str) -> int:
+    """The size of an axis as a number; ShapeError where it is open."""
+    if not isinstance(a.size, int):
+        raise ShapeError(f"{what} needs a size that is a number, and {a.letter} has {a.size}")
+    return a.size
+
+
+def summed(axes: Sequence[Index], what: str) -> str:
+    """A sum over axes."""
+    return f"sum_{listed(axes)} {what}" if axes else what
+
+
+def listed(axes: Sequence[Index]) -> str:
+    """Axes under a sign, with their sizes."""
+    return f"{{{', '.join(map(str, axes))}}}"
