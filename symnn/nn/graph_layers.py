@@ -609,10 +609,12 @@ class Concatenate:
         sizes = [whole_size(x.axes[-1], "concatenate") for x in values]
         last = net.axis("f", sum(sizes), *values)
         kept = first.axes[:-1]
-        parts, start = [], 0
-        for x, size in zip(values, sizes, strict=True):  # an entry outside its range is 0
-            place = last.letter + (f" - {start}" if start else "")
-            parts.append(x.at(*(a.letter for a in kept), place))
+        parts, start = list[str](), 0
+        for x, size in zip(values, sizes, strict=True):
+            (own,) = x.axes[-1:]
+            place = own.letter + (f" + {start}" if start else "")
+            entry = x.at(*(a.letter for a in kept), own.letter)
+            parts.append(summed([own], f"{entry}*[{last.letter} = {place}]"))
             start += size
         return net.let("r", (*kept, last), " + ".join(parts))
 

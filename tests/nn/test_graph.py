@@ -31,8 +31,8 @@ def lines_of(layers: list[Spec], shape: Any, loss: str = "mse", **more: Any) -> 
     return Lines(found)
 
 
-def layer(kind: str, **fields: Any) -> Spec:
-    return {"type": kind, **fields}
+def layer(type: str, **fields: Any) -> Spec:
+    return {"type": type, **fields}
 
 
 def reference(kind: str, fields: Spec, p: Any, x: Any) -> Any:
@@ -333,11 +333,11 @@ def test_the_command_line_takes_a_network_of_any_shape(
         ([layer("dense", units=3, share="b")], "no layer before has parameters and is called 'b'"),
         (
             [layer("dense", units=3, name="a"), layer("dense", units=4, share="a")],
-            "it needs A_1 of the shape (4, 3), and that has (3, 2)",
+            "it needs A_1 of the shape (4, 3), which has (3, 2)",
         ),
         ([{"repeat": 2, "block": [layer("dense", units=3)]}], "takes the shape (6, 2) and gives"),
         ([{"repeat": 2}], "block: is missing"),
-        ([layer("lstm", units=2, steps="first")], "unknown value 'first'"),
+        ([layer("lstm", units=2, steps="first")], "unknown value"),
         ([layer("flatten"), layer("conv1d", filters=1, kernel=2)], "a convolution takes 2 axes"),
     ],
 )
