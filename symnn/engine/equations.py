@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sympy as sp
 
 from symnn.engine.entries import name_of
 from symnn.engine.expressions import RELATIONS, Expressions
-from symnn.engine.functions import TABLE
+from symnn.engine.functions import TABLE, named
 from symnn.engine.ir import SAMPLES, Axis, Line, Tensor, Term, axis, is_entry
 from symnn.engine.names import CONSTANTS, Names, Outside
 from symnn.engine.ranges import leaving, nothing
@@ -98,6 +99,10 @@ class Equation(Expressions):
         """The terms as one expression: a sign within it has a line of its own before this one."""
         if not any(t.over for t in terms):
             return super().scalar(terms)
+        return self.own_line(terms)
+
+    def own_line(self, terms: Sequence[Term]) -> sp.Expr:
+        """The entry of a line before this one that computes the terms."""
         free = {s for t in terms for s in t.f.free_symbols - {a.symbol for a in t.over}}
         axes = tuple(a for a in self.bound if a.symbol in free)
         lhs = Tensor(self.auxiliary(), axes)
@@ -125,6 +130,7 @@ class Equation(Expressions):
             self.check_bound(token, [sp.Symbol(name)])
             return self.names.axes[name].symbol
         if name == "N":
+            self.names.sizes.setdefault(name, token)
             return SAMPLES
         if name in CONSTANTS:
             return CONSTANTS[name]
@@ -168,7 +174,8 @@ class Equation(Expressions):
         if token.text in FUNCTIONS and not (
             token.text in TABLE or token.text in self.names.functions
         ):
-            return self._safe(token, applied, token.text, arguments)
+            found = self._safe(token, applied, token.text, arguments)
+            return found.replace(sp.sin, named("sin"))  # SymPy writes cos(x + pi/3) as one
         if len(arguments) != 1:
             raise token.fault(f"{token.text} takes 1 argument, not {len(arguments)}")
         return function(arguments[0])
@@ -196,7 +203,10 @@ class Equation(Expressions):
         terms = self.sum()
         if any(t.over for t in terms):
             raise place.fault("an index has no sign")
-        index = self.scalar(terms)
+        return self.as_index(place, self.scalar(terms))
+
+    def as_index(self, place: Token, index: sp.Expr) -> sp.Expr:
+        """An expression that shall be an index."""
         found = [s for s in index.free_symbols if not (s.is_integer or isinstance(s, sp.Indexed))]
         entries = [e for e in sp.preorder_traversal(index) if is_entry(e)]
         if entries:
@@ -296,40 +306,66 @@ class Equation(Expressions):
         return at if self.tokens[0].line == token.line else token.column
 
     def bracket(self) -> list[Term]:
-        """A sum, or  a if guard else b."""
+        """A sum, or cases:  a if x > 0 else b,  a if x > 0 else b if x > -1 else c."""
         terms = self.sum()
-        if not self.accept("if"):
+        cases: list[tuple[sp.Expr, Any]] = []
+        while self.accept("if"):
+            place = self.now
+            left, mark, right = self.comparison()
+            condition = RELATIONS[mark](left, right)
+            if condition in (sp.true, sp.false):
+                raise place.fault("this comparison is the same everywhere")
+            if not self.accept("else"):
+                raise self.now.fault('"else" is expected here', "(a if x[i] > 0 else b)")
+            cases.append((self.scalar(terms), condition))
+            terms = self.sum()
+        if not cases:
             return terms
-        place = self.now
-        condition = self.compared()
-        if condition in (sp.true, sp.false):
-            raise place.fault("this comparison is the same everywhere")
-        if not self.accept("else"):
-            raise self.now.fault('"else" is expected here', "(a if x[i] > 0 else b)")
-        value, other = self.scalar(terms), self.scalar(self.sum())
-        return [Term(sp.Piecewise((value, condition), (other, sp.true)))]
+        other = self.scalar(terms)
+        if len(cases) == 1 and (cases[0][0], other) == (1, 0):
+            return [Term(self.condition(place, left, mark, right))]
+        return [Term(sp.Piecewise(*cases, (other, sp.true)))]
 
     def other(self, token: Token) -> list[Term]:
         """[guard]."""
         if token.kind != "mark" or token.text != "[":
             return super().other(token)
         place = self.now
-        left = self.index_of_guard()
-        mark = self.take()
-        if mark.text not in RELATIONS:
-            raise mark.fault("a comparison of indices is expected here", "[t = 0], [u <= t]")
-        right = self.index_of_guard()
+        left, mark, right = self.comparison()
         self.expect("]")
-        difference = sp.expand(left - right)
-        if not any(is_entry(e) for e in sp.preorder_traversal(difference)):
-            self.check_guard(place, mark.text, difference)
-        if mark.text == "=":
-            return [Term(sp.KroneckerDelta(left, right))]
-        guard = RELATIONS[mark.text](left, right)
-        return [Term(sp.Piecewise((1, guard), (0, sp.true)))]
+        return [Term(self.condition(place, left, mark, right))]
 
-    def index_of_guard(self) -> sp.Expr:
-        return self.index()
+    def comparison(self) -> tuple[sp.Expr, str, sp.Expr]:
+        left, mark, right = super().comparison()
+        return self.apart(left), mark, self.apart(right)
+
+    def apart(self, f: sp.Expr) -> sp.Expr:
+        """An expression with a line of its own before this one, if it holds cases or guards."""
+        return self.own_line([Term(f)]) if f.has(sp.Piecewise, sp.KroneckerDelta) else f
+
+    def condition(self, place: Token, left: sp.Expr, mark: str, right: sp.Expr) -> sp.Expr:
+        """1 where the relation holds, else 0: a guard of indices, or of values."""
+        every = (e for side in (left, right) for e in sp.preorder_traversal(side))
+        read = {name_of(e) for e in every if is_entry(e)}
+        if not read <= self.names.whole.keys():
+            found = sp.Piecewise((1, RELATIONS[mark](left, right)), (0, sp.true))
+            if not isinstance(found, sp.Piecewise):
+                raise place.fault("this comparison is the same everywhere")
+            return found
+        left, right = self.as_index(place, left), self.as_index(place, right)
+        if not read:
+            self.check_guard(place, mark, sp.expand(left - right))
+        if mark == "=":
+            return sp.KroneckerDelta(left, right)
+        found = sp.Piecewise((1, RELATIONS[mark](left, right)), (0, sp.true))
+        if all(number.is_Integer for number in found.atoms(sp.Rational)):
+            return found
+        # SymPy made 2*i > j + 1 to i > j/2 + 1/2
+        low, difference = sp.expand(left - right).as_coeff_Add()
+        factor, difference = difference.primitive()
+        bound = -low / factor
+        bound = sp.floor(bound) if mark in ("<=", ">") else sp.ceiling(bound)
+        return sp.Piecewise((1, RELATIONS[mark](difference, bound)), (0, sp.true))
 
     def check_guard(self, place: Token, mark: str, difference: sp.Expr) -> None:
         """A guard holds somewhere, and not everywhere."""
@@ -346,8 +382,8 @@ class Equation(Expressions):
         factors = [difference.coeff(a.symbol) for a in self.names.axes.values()]
         whole = [abs(int(c)) for c in factors if c.is_Integer and c]
         rest = difference.subs({a.symbol: 0 for a in self.names.axes.values()})
-        if mark == "=" and whole and rest.is_Integer and int(rest) % math.gcd(*whole):
-            never = True
+        if whole and rest.is_Integer and int(rest) % math.gcd(*whole):
+            never, always = never or mark == "=", always or mark == "!="
         if never:
             raise place.fault("this guard holds nowhere: the product would be 0")
         if always:

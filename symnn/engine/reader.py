@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -42,6 +42,7 @@ class Reader:
         self.leaves: list[Tensor] = []
         self.items: list[Item] = []
         self.facts: list[Fact] = []
+        self.loops: list[tuple[Token, Scan]] = []
         self.initial: dict[str, str] = {}
         self.numbers: dict[str, sp.Rational] = {}
         self.outputs: list[Token] = []
@@ -65,11 +66,13 @@ class Reader:
                 self.declaration(statement)
         if not self.items:
             raise place.fault("there is no equation", "an example: L = sum_{i} x[i]**2")
-        self.names.check()
+        self.names.check(self.leaves)
+        for token, scan in self.loops:
+            self.check_loop(token, scan)
         try:
             program = Program(tuple(self.leaves), tuple(self.items), tuple(self.facts))
         except ProgramError as error:  # what is not found before, such as a scan's order
-            raise place.fault(str(error).replace("\n", " ")) from None
+            raise place.fault(" ".join(str(error).split())) from None
         for token in self.outputs:
             if token.text not in program.tensors:
                 raise token.fault(f"no equation computes {quoted(token.text)}")
@@ -244,11 +247,18 @@ class Reader:
         before = [line for line in lines if axis_of_loop not in line.lhs.axes]
         inside = tuple(line for line in lines if axis_of_loop in line.lhs.axes)
         scan = Scan(axis_of_loop, inside, down)
-        try:
-            Program(tuple(_leaves_of(scan, self.names.tensors, before)), (scan,))
-        except ProgramError as error:
-            raise place.fault(str(error).replace("\n", " ")) from None
+        self.loops.append((place, scan))
         return [*before, scan]
+
+    def check_loop(self, place: Token, scan: Scan) -> None:
+        """The equations of a loop read what is computed."""
+        own = {line.lhs.name for line in scan.lines}
+        others = (t for t in self.names.tensors.values() if t and t.name not in own)
+        leaves = tuple(Tensor(t.name, t.axes, "input") for t in others)
+        try:
+            Program(leaves, (scan,))
+        except ProgramError as error:
+            raise place.fault(" ".join(str(error).split())) from None
 
     def loop_sizes(self, body: Sequence[Statement], lefts: Sequence[Any]) -> None:
         """Axes of the tensors of a for, which may read each other whatever their order."""
@@ -270,15 +280,3 @@ def _signed(statement: Statement, name: str) -> bool:
         if inside and token.text == name:
             return True
     return False
-
-
-def _leaves_of(
-    scan: Scan, tensors: Mapping[str, Tensor | None], before: Sequence[Line]
-) -> Iterator[Tensor]:
-    """What a scan reads of others, as leaves."""
-    own = {line.lhs.name for line in scan.lines}
-    known = {line.lhs.name: line.lhs for line in before} | dict(tensors)
-    for name in dict.fromkeys(name_of(e) for line in scan.lines for e in line.reads):
-        tensor = known.get(name)
-        if name not in own and tensor is not None:
-            yield Tensor(name, tensor.axes, "input")
