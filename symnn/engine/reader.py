@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,7 @@ from symnn.io.errors import quoted, suggestion
 KINDS = ("weights", "bias", "gain", "table")
 INITIAL = ("glorot", "he", "zeros", "ones", "normal")
 STATEMENTS = 20_000
+BEGINNINGS = (*ROLES, "given", "output", "for")
 
 
 class Reader:
@@ -182,6 +184,12 @@ class Reader:
         """name ["[" axes "]"] "=": the name, the axes, and where the right side begins."""
         expression = Expressions(tokens, PARTS)
         token = expression.name("an equation, name[axes] = …,")
+        if expression.now.kind == "name":
+            if token.text in BEGINNINGS:
+                raise token.fault(f"{token.text} stands within a for", "put it above the for")
+            near = difflib.get_close_matches(token.text, BEGINNINGS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"an equation is {token.text} = …"
+            raise token.fault(f"{quoted(token.text)} begins no statement", hint)
         found = self.names.own_axes(expression)
         expression.expect("=")
         return token, found, expression.at
@@ -221,7 +229,9 @@ class Reader:
         head.take()
         place, own = self.names.axis(head)
         down = head.accept("down") is not None
-        head.expect(":")
+        if not head.accept(":"):
+            hint = "write for t<16: or for t<16 down:, with equations that have t below"
+            raise head.now.fault("a for runs over one axis, up or down", hint)
         head.finish()
         body = []
         while self.statements and self.statements[0].indent:
