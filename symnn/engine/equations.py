@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from symnn.engine.entries import name_of
+from symnn.engine.entries import name_of, show
 from symnn.engine.expressions import RELATIONS, Expressions
 from symnn.engine.functions import TABLE, named
 from symnn.engine.ir import SAMPLES, Axis, Line, Tensor, Term, axis, is_entry
@@ -92,7 +92,8 @@ class Equation(Expressions):
         for a in over:
             for t in inner:
                 if a.symbol not in t.f.free_symbols and kind == "max":
-                    raise place.fault(f"the maximum over {a.name} is of what does not depend on it")
+                    text = f"the maximum over {a.name} is of what does not depend on it"
+                    raise place.fault(text, f"leave {a.name} out of the sign")
         return [Term(t.f / count, (*over, *t.over), reduce) for t in inner]
 
     def scalar(self, terms: list[Term]) -> sp.Expr:
@@ -138,8 +139,8 @@ class Equation(Expressions):
             return sp.Symbol(name, integer=True, positive=True)
         tensor = self.known(token)
         if tensor.axes:
-            letters = ",".join(a.name for a in tensor.axes)
-            raise token.fault(f"{name} has {_axes(len(tensor.axes))}", f"write {name}[{letters}]")
+            hint = f"write {show(tensor.entry)}"
+            raise token.fault(f"{name} has {_axes(len(tensor.axes))}", hint)
         return tensor.entry
 
     def known(self, token: Token) -> Tensor:
@@ -190,7 +191,8 @@ class Equation(Expressions):
         self.expect("]")
         if len(indices) != len(tensor.axes):
             count = _axes(len(tensor.axes))
-            raise token.fault(f"{tensor.name} has {count}, and is read with {len(indices)}")
+            hint = f"write {show(tensor.entry)}"
+            raise token.fault(f"{tensor.name} has {count}, and is read with {len(indices)}", hint)
         for place, index, own in zip(places, indices, tensor.axes, strict=True):
             self.check_index(place, tensor, index, own)
         entry = tensor[tuple(indices)]
@@ -248,7 +250,8 @@ class Equation(Expressions):
         size = sp.S(own.size)
         scanned = self.names.scan is not None and name in self.names.scan.tensors
         if not scanned and (high.is_negative or (low - size).is_nonnegative):
-            raise place.fault(f"{name} is read outside its range: {own.name} is 0 .. {size - 1}")
+            text = f"{name} is read outside its range: {own.name} is 0 .. {size - 1}"
+            raise place.fault(text, "indices count from 0")
 
     def check_ranges(self, lines: Iterable[Line]) -> None:
         """A read that can leave its range is said once; a maximum is of something."""
@@ -314,7 +317,7 @@ class Equation(Expressions):
             left, mark, right = self.comparison()
             condition = RELATIONS[mark](left, right)
             if condition in (sp.true, sp.false):
-                raise place.fault("this comparison is the same everywhere")
+                raise place.fault("this comparison is the same everywhere", "leave it out")
             if not self.accept("else"):
                 raise self.now.fault('"else" is expected here', "(a if x[i] > 0 else b)")
             cases.append((self.scalar(terms), condition))
@@ -350,7 +353,7 @@ class Equation(Expressions):
         if not read <= self.names.whole.keys():
             found = sp.Piecewise((1, RELATIONS[mark](left, right)), (0, sp.true))
             if not isinstance(found, sp.Piecewise):
-                raise place.fault("this comparison is the same everywhere")
+                raise place.fault("this comparison is the same everywhere", "leave it out")
             return found
         left, right = self.as_index(place, left), self.as_index(place, right)
         if not read:
@@ -385,7 +388,7 @@ class Equation(Expressions):
         if whole and rest.is_Integer and int(rest) % math.gcd(*whole):
             never, always = never or mark == "=", always or mark == "!="
         if never:
-            raise place.fault("this guard holds nowhere: the product would be 0")
+            raise place.fault("this guard holds nowhere: the product would be 0", "leave it out")
         if always:
             raise place.fault("this guard holds everywhere", "leave it out")
 

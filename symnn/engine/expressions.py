@@ -204,7 +204,7 @@ class Expressions:
         text = (
             f"{quoted(token.text)} is not expected here" if token.text else "something is missing"
         )
-        raise token.fault(text)
+        raise token.fault(text, 'write "=" once' if token.text == "=" else "")
 
     def scalar(self, terms: list[Term]) -> sp.Expr:
         """The terms as one expression."""

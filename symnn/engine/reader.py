@@ -77,7 +77,8 @@ class Reader:
             raise place.fault(" ".join(str(error).split())) from None
         for token in self.outputs:
             if token.text not in program.tensors:
-                raise token.fault(f"no equation computes {quoted(token.text)}")
+                hint = suggestion(token.text, program.tensors)
+                raise token.fault(f"no equation computes {quoted(token.text)}", hint)
         return program
 
     # --- declarations ---
@@ -220,7 +221,8 @@ class Reader:
         if base is None or not token.text.endswith("_next"):
             return Tensor(token.text, axes)
         if base.role != "state" or base.axes != axes:
-            raise token.fault(f"{token.text} is the new value of a state, of the same axes")
+            hint = f"declare it, state {base} = 0, or take another name"
+            raise token.fault(f"{token.text} is the new value of a state, of the same axes", hint)
         return Tensor(token.text, axes, of=base.name, kind="next")
 
     def loop(self, statement: Statement) -> list[Item]:
@@ -237,7 +239,7 @@ class Reader:
         while self.statements and self.statements[0].indent:
             body.append(self.statements.popleft())
         if not body:
-            raise place.fault("no equation is indented below")
+            raise place.fault("no equation is indented below", "indent those that belong to it")
         for inner in body:
             if inner.indent != body[0].indent:
                 raise inner.tokens[0].fault("the equations of a for are indented alike")

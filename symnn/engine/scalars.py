@@ -80,7 +80,7 @@ def number(text: str) -> sp.Expr:
         if text.isdigit():
             raise FormulaError(f"a number is outside {SMALLEST:g} .. {LARGEST:g}")
         outside = f"is outside {SMALLEST:g} .. {LARGEST:g}: too large or small"
-        raise FormulaError(f"the number {value:g} {outside}")
+        raise FormulaError(f"the number {text[:20]} {outside}")
     exact = Fraction(text) if value else Fraction(0)
     return sp.Rational(exact.numerator, exact.denominator)
 

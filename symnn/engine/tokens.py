@@ -22,7 +22,12 @@ _TOKEN = re.compile(
 OPEN, CLOSE = "([{", ")]}"
 # after these a statement goes on in the next line
 GOES_ON = ("+", "-", "*", "/", "**", "=", ",", "<", ">", "<=", ">=", "!=")
-HINTS = {"^": 'write "**" for a power', "'": "an axis more is the transpose", "==": 'write "="'}
+HINTS = {
+    "^": 'write "**" for a power',
+    "'": "an axis more is the transpose",
+    ";": "one equation stands in a line",
+}
+HINTS["\\"] = "there is no TeX here; a line goes on after an operator, and within brackets"
 
 
 @dataclass(frozen=True)
