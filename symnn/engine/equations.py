@@ -209,6 +209,8 @@ class Equation(Expressions):
 
     def as_index(self, place: Token, index: sp.Expr) -> sp.Expr:
         """An expression that shall be an index."""
+        if index.is_Integer or (index.is_Symbol and index.is_integer):
+            return index
         found = [s for s in index.free_symbols if not (s.is_integer or isinstance(s, sp.Indexed))]
         entries = [e for e in sp.preorder_traversal(index) if is_entry(e)]
         if entries:
@@ -282,11 +284,14 @@ class Equation(Expressions):
 
     def extent(self, index: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         """The least and the largest value of a linear index."""
-        low = high = index.subs({a.symbol: 0 for a in self.names.axes.values()})
-        for a in self.names.axes.values():
-            c = index.coeff(a.symbol)
-            end = c * (sp.S(a.size) - 1)
-            low, high = (low + end, high) if c.is_negative else (low, high + end)
+        low = high = sp.S.Zero
+        axes = {a.symbol: a for a in self.names.axes.values()}
+        for part, c in index.as_coefficients_dict().items():
+            least = most = c * part
+            if part in axes:
+                end = c * (sp.S(axes[part].size) - 1)
+                least, most = (end, 0) if c.is_negative else (0, end)
+            low, high = low + least, high + most
         return sp.expand(low), sp.expand(high)
 
     def check_bound(self, token: Token, symbols: Iterable[sp.Symbol]) -> None:
