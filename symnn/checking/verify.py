@@ -133,9 +133,11 @@ def _adjoints(
 ) -> list[Row]:
     values = evaluate(program, drawn, sizes)
     rows = []
+    # a line may know a size, such as N, that nothing which it reads has
+    sized = [t.name for t in program.leaves if any(not isinstance(a.size, int) for a in t.axes)]
     for item in program.lines:
-        leaves = [program.tensors[n] for n in dict.fromkeys(map(name_of, item.reads))]
-        rows.append(adjoint(item, leaves, values, rng))
+        read = dict.fromkeys([*map(name_of, item.reads), *sized])
+        rows.append(adjoint(item, [program.tensors[n] for n in read], values, rng))
     return rows
 
 

@@ -33,6 +33,7 @@ from symnn.engine.ir import (
 )
 
 H = 1e-30
+TINIER = 1e-200  # a step whose square is 0: what two moves make together crosses no kink
 SCALED, ENTRYWISE, FLOOR = 1e-12, 1e-10, 1e-3
 PROBES = 40  # entries of a tensor that are compared one by one; two random directions see all
 TINY = float(np.finfo(float).tiny / np.finfo(float).eps)  # 1e-292
@@ -375,8 +376,8 @@ def adjoint(line: Line, leaves: Sequence[Tensor], values: Values, rng: np.random
     known = {name: array[0] for name, array in evaluator.arrays.items()}
     sums = {name: array[0] for name, array in Summands(evaluator, items).arrays.items()}
     moves = {t.name: rng.normal(size=(1, *np.shape(values[t.name]))) for t in real}
-    shifts = {name: 1j * H * move for name, move in moves.items()}
-    left = float(evaluate(program, point, shifts=shifts)["pairing"].imag.item() / H)
+    shifts = {name: 1j * TINIER * move for name, move in moves.items()}
+    left = float(evaluate(program, point, shifts=shifts)["pairing"].imag.item() / TINIER)
     pulled = {names[n]: move[0] for n, move in moves.items() if names[n] in known}
     right = float(sum((known[name] * move).sum() for name, move in pulled.items()))
     size = float(sum((sums[name] * np.abs(move)).sum() for name, move in pulled.items()))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sympy as sp
 
-from symnn.engine.entries import name_of
+from symnn.engine.entries import name_of, show
 from symnn.engine.expressions import RELATIONS, Expressions
-from symnn.engine.functions import TABLE
+from symnn.engine.functions import TABLE, named
 from symnn.engine.ir import SAMPLES, Axis, Line, Tensor, Term, axis, is_entry
 from symnn.engine.names import CONSTANTS, Names, Outside
 from symnn.engine.ranges import leaving, nothing
@@ -91,13 +92,18 @@ class Equation(Expressions):
         for a in over:
             for t in inner:
                 if a.symbol not in t.f.free_symbols and kind == "max":
-                    raise place.fault(f"the maximum over {a.name} is of what does not depend on it")
+                    text = f"the maximum over {a.name} is of what does not depend on it"
+                    raise place.fault(text, f"leave {a.name} out of the sign")
         return [Term(t.f / count, (*over, *t.over), reduce) for t in inner]
 
     def scalar(self, terms: list[Term]) -> sp.Expr:
         """The terms as one expression: a sign within it has a line of its own before this one."""
         if not any(t.over for t in terms):
             return super().scalar(terms)
+        return self.own_line(terms)
+
+    def own_line(self, terms: Sequence[Term]) -> sp.Expr:
+        """The entry of a line before this one that computes the terms."""
         free = {s for t in terms for s in t.f.free_symbols - {a.symbol for a in t.over}}
         axes = tuple(a for a in self.bound if a.symbol in free)
         lhs = Tensor(self.auxiliary(), axes)
@@ -125,6 +131,7 @@ class Equation(Expressions):
             self.check_bound(token, [sp.Symbol(name)])
             return self.names.axes[name].symbol
         if name == "N":
+            self.names.sizes.setdefault(name, token)
             return SAMPLES
         if name in CONSTANTS:
             return CONSTANTS[name]
@@ -132,8 +139,8 @@ class Equation(Expressions):
             return sp.Symbol(name, integer=True, positive=True)
         tensor = self.known(token)
         if tensor.axes:
-            letters = ",".join(a.name for a in tensor.axes)
-            raise token.fault(f"{name} has {_axes(len(tensor.axes))}", f"write {name}[{letters}]")
+            hint = f"write {show(tensor.entry)}"
+            raise token.fault(f"{name} has {_axes(len(tensor.axes))}", hint)
         return tensor.entry
 
     def known(self, token: Token) -> Tensor:
@@ -168,7 +175,8 @@ class Equation(Expressions):
         if token.text in FUNCTIONS and not (
             token.text in TABLE or token.text in self.names.functions
         ):
-            return self._safe(token, applied, token.text, arguments)
+            found = self._safe(token, applied, token.text, arguments)
+            return found.replace(sp.sin, named("sin"))  # SymPy writes cos(x + pi/3) as one
         if len(arguments) != 1:
             raise token.fault(f"{token.text} takes 1 argument, not {len(arguments)}")
         return function(arguments[0])
@@ -183,7 +191,8 @@ class Equation(Expressions):
         self.expect("]")
         if len(indices) != len(tensor.axes):
             count = _axes(len(tensor.axes))
-            raise token.fault(f"{tensor.name} has {count}, and is read with {len(indices)}")
+            hint = f"write {show(tensor.entry)}"
+            raise token.fault(f"{tensor.name} has {count}, and is read with {len(indices)}", hint)
         for place, index, own in zip(places, indices, tensor.axes, strict=True):
             self.check_index(place, tensor, index, own)
         entry = tensor[tuple(indices)]
@@ -196,7 +205,12 @@ class Equation(Expressions):
         terms = self.sum()
         if any(t.over for t in terms):
             raise place.fault("an index has no sign")
-        index = self.scalar(terms)
+        return self.as_index(place, self.scalar(terms))
+
+    def as_index(self, place: Token, index: sp.Expr) -> sp.Expr:
+        """An expression that shall be an index."""
+        if index.is_Integer or (index.is_Symbol and index.is_integer):
+            return index
         found = [s for s in index.free_symbols if not (s.is_integer or isinstance(s, sp.Indexed))]
         entries = [e for e in sp.preorder_traversal(index) if is_entry(e)]
         if entries:
@@ -238,7 +252,8 @@ class Equation(Expressions):
         size = sp.S(own.size)
         scanned = self.names.scan is not None and name in self.names.scan.tensors
         if not scanned and (high.is_negative or (low - size).is_nonnegative):
-            raise place.fault(f"{name} is read outside its range: {own.name} is 0 .. {size - 1}")
+            text = f"{name} is read outside its range: {own.name} is 0 .. {size - 1}"
+            raise place.fault(text, "indices count from 0")
 
     def check_ranges(self, lines: Iterable[Line]) -> None:
         """A read that can leave its range is said once; a maximum is of something."""
@@ -269,11 +284,14 @@ class Equation(Expressions):
 
     def extent(self, index: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         """The least and the largest value of a linear index."""
-        low = high = index.subs({a.symbol: 0 for a in self.names.axes.values()})
-        for a in self.names.axes.values():
-            c = index.coeff(a.symbol)
-            end = c * (sp.S(a.size) - 1)
-            low, high = (low + end, high) if c.is_negative else (low, high + end)
+        low = high = sp.S.Zero
+        axes = {a.symbol: a for a in self.names.axes.values()}
+        for part, c in index.as_coefficients_dict().items():
+            least = most = c * part
+            if part in axes:
+                end = c * (sp.S(axes[part].size) - 1)
+                least, most = (end, 0) if c.is_negative else (0, end)
+            low, high = low + least, high + most
         return sp.expand(low), sp.expand(high)
 
     def check_bound(self, token: Token, symbols: Iterable[sp.Symbol]) -> None:
@@ -296,40 +314,66 @@ class Equation(Expressions):
         return at if self.tokens[0].line == token.line else token.column
 
     def bracket(self) -> list[Term]:
-        """A sum, or  a if guard else b."""
+        """A sum, or cases:  a if x > 0 else b,  a if x > 0 else b if x > -1 else c."""
         terms = self.sum()
-        if not self.accept("if"):
+        cases: list[tuple[sp.Expr, Any]] = []
+        while self.accept("if"):
+            place = self.now
+            left, mark, right = self.comparison()
+            condition = RELATIONS[mark](left, right)
+            if condition in (sp.true, sp.false):
+                raise place.fault("this comparison is the same everywhere", "leave it out")
+            if not self.accept("else"):
+                raise self.now.fault('"else" is expected here', "(a if x[i] > 0 else b)")
+            cases.append((self.scalar(terms), condition))
+            terms = self.sum()
+        if not cases:
             return terms
-        place = self.now
-        condition = self.compared()
-        if condition in (sp.true, sp.false):
-            raise place.fault("this comparison is the same everywhere")
-        if not self.accept("else"):
-            raise self.now.fault('"else" is expected here', "(a if x[i] > 0 else b)")
-        value, other = self.scalar(terms), self.scalar(self.sum())
-        return [Term(sp.Piecewise((value, condition), (other, sp.true)))]
+        other = self.scalar(terms)
+        if len(cases) == 1 and (cases[0][0], other) == (1, 0):
+            return [Term(self.condition(place, left, mark, right))]
+        return [Term(sp.Piecewise(*cases, (other, sp.true)))]
 
     def other(self, token: Token) -> list[Term]:
         """[guard]."""
         if token.kind != "mark" or token.text != "[":
             return super().other(token)
         place = self.now
-        left = self.index_of_guard()
-        mark = self.take()
-        if mark.text not in RELATIONS:
-            raise mark.fault("a comparison of indices is expected here", "[t = 0], [u <= t]")
-        right = self.index_of_guard()
+        left, mark, right = self.comparison()
         self.expect("]")
-        difference = sp.expand(left - right)
-        if not any(is_entry(e) for e in sp.preorder_traversal(difference)):
-            self.check_guard(place, mark.text, difference)
-        if mark.text == "=":
-            return [Term(sp.KroneckerDelta(left, right))]
-        guard = RELATIONS[mark.text](left, right)
-        return [Term(sp.Piecewise((1, guard), (0, sp.true)))]
+        return [Term(self.condition(place, left, mark, right))]
 
-    def index_of_guard(self) -> sp.Expr:
-        return self.index()
+    def comparison(self) -> tuple[sp.Expr, str, sp.Expr]:
+        left, mark, right = super().comparison()
+        return self.apart(left), mark, self.apart(right)
+
+    def apart(self, f: sp.Expr) -> sp.Expr:
+        """An expression with a line of its own before this one, if it holds cases or guards."""
+        return self.own_line([Term(f)]) if f.has(sp.Piecewise, sp.KroneckerDelta) else f
+
+    def condition(self, place: Token, left: sp.Expr, mark: str, right: sp.Expr) -> sp.Expr:
+        """1 where the relation holds, else 0: a guard of indices, or of values."""
+        every = (e for side in (left, right) for e in sp.preorder_traversal(side))
+        read = {name_of(e) for e in every if is_entry(e)}
+        if not read <= self.names.whole.keys():
+            found = sp.Piecewise((1, RELATIONS[mark](left, right)), (0, sp.true))
+            if not isinstance(found, sp.Piecewise):
+                raise place.fault("this comparison is the same everywhere", "leave it out")
+            return found
+        left, right = self.as_index(place, left), self.as_index(place, right)
+        if not read:
+            self.check_guard(place, mark, sp.expand(left - right))
+        if mark == "=":
+            return sp.KroneckerDelta(left, right)
+        found = sp.Piecewise((1, RELATIONS[mark](left, right)), (0, sp.true))
+        if all(number.is_Integer for number in found.atoms(sp.Rational)):
+            return found
+        # SymPy made 2*i > j + 1 to i > j/2 + 1/2
+        low, difference = sp.expand(left - right).as_coeff_Add()
+        factor, difference = difference.primitive()
+        bound = -low / factor
+        bound = sp.floor(bound) if mark in ("<=", ">") else sp.ceiling(bound)
+        return sp.Piecewise((1, RELATIONS[mark](difference, bound)), (0, sp.true))
 
     def check_guard(self, place: Token, mark: str, difference: sp.Expr) -> None:
         """A guard holds somewhere, and not everywhere."""
@@ -346,10 +390,10 @@ class Equation(Expressions):
         factors = [difference.coeff(a.symbol) for a in self.names.axes.values()]
         whole = [abs(int(c)) for c in factors if c.is_Integer and c]
         rest = difference.subs({a.symbol: 0 for a in self.names.axes.values()})
-        if mark == "=" and whole and rest.is_Integer and int(rest) % math.gcd(*whole):
-            never = True
+        if whole and rest.is_Integer and int(rest) % math.gcd(*whole):
+            never, always = never or mark == "=", always or mark == "!="
         if never:
-            raise place.fault("this guard holds nowhere: the product would be 0")
+            raise place.fault("this guard holds nowhere: the product would be 0", "leave it out")
         if always:
             raise place.fault("this guard holds everywhere", "leave it out")
 

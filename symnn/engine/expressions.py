@@ -44,6 +44,7 @@ class Expressions:
         self.at = 0
         self.parts = self.left = parts
         self.depth = 0
+        self.made: tuple[sp.Expr, list[sp.Expr]] = (sp.S.One, [])  # the last product, its factors
 
     # --- tokens ---
 
@@ -118,10 +119,15 @@ class Expressions:
                 break
             place, negated = self.now, bool(self.accept("-"))
             factor = self.scalar(self.power())
+            found = [factor]
             if mark.text == "/":
-                factor = self._safe(place, scalars.divided, sp.S.One, factor)
-            factors += [factor, *([sp.S.NegativeOne] if negated else [])]
-        return [Term(self._safe(place, scalars.checked, sp.Mul(*factors)))]
+                # 1/(2*(x + 2)) is 1/2 times 1/(x + 2), not 1/(2*x + 4)
+                found = self.made[1] if factor is self.made[0] else found
+                found = [self._safe(place, scalars.divided, sp.S.One, g) for g in found]
+            factors += [*found, *([sp.S.NegativeOne] if negated else [])]
+        value = self._safe(place, scalars.checked, sp.Mul(*factors))
+        self.made = value, factors
+        return [Term(value)]
 
     def count(self) -> None:
         """One part more: an operand or an operator."""
@@ -171,13 +177,13 @@ class Expressions:
         self.expect(")")
         return found
 
-    def compared(self) -> sp.Basic:
-        """A comparison of two scalars."""
+    def comparison(self) -> tuple[sp.Expr, str, sp.Expr]:
+        """Two scalars, and the relation that stands between them."""
         left = self.scalar(self.sum())
         mark = self.take()
         if mark.kind != "mark" or mark.text not in RELATIONS:
             raise mark.fault("a comparison is expected here", "compare with < <= > >= = !=")
-        return RELATIONS[mark.text](left, self.scalar(self.sum()))
+        return left, mark.text, self.scalar(self.sum())
 
     # --- what subclasses say ---
 
@@ -198,7 +204,7 @@ class Expressions:
         text = (
             f"{quoted(token.text)} is not expected here" if token.text else "something is missing"
         )
-        raise token.fault(text)
+        raise token.fault(text, 'write "=" once' if token.text == "=" else "")
 
     def scalar(self, terms: list[Term]) -> sp.Expr:
         """The terms as one expression."""

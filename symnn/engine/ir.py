@@ -428,7 +428,9 @@ def _check_line(line: Line, known: Mapping[str, Tensor], sizes: set[sp.Basic]) -
             if len(indices) != len(tensor.axes):
                 fail(f"{tensor.name} has {len(tensor.axes)} axes but is read with {len(indices)}")
             for index, a in zip(indices, tensor.axes, strict=True):
-                if index in bound and not _same_size(bound[index].size, a.size):
+                # what a gradient reads may have been moved there, and be 0 from some index on
+                moved = line.lhs.role == "gradient"
+                if index in bound and not moved and not _same_size(bound[index].size, a.size):
                     fail(f"sizes differ: {index} has {bound[index].size}, {tensor} has {a.size}")
         for s in sorted(term.f.free_symbols, key=str):
             if s.is_integer and s not in bound and s not in sizes:
@@ -478,10 +480,9 @@ def _check_scan(scan: Scan) -> None:
             at = scan.lines[other].lhs.axes.index(scan.axis)
             lag = sp.expand(step * (scan.axis.symbol - indices_of(entry)[at]))
             for a in line.axes:  # the least that it may be
-                if lag.coeff(a.symbol).is_negative:
-                    lag = sp.expand(lag.subs(a.symbol, a.size - 1))
-                elif a != scan.axis:
-                    lag = lag.subs(a.symbol, 0)
+                if a != scan.axis:
+                    last = lag.coeff(a.symbol).is_negative
+                    lag = sp.expand(lag.subs(a.symbol, a.size - 1 if last else 0))
             if not (lag.is_positive or (lag == 0 and other < k)):
                 text = f"{show(entry)} is read before the scan has computed it"
                 raise ProgramError(f"{text}:\n  {line}")

@@ -58,7 +58,7 @@ class Names:
         lefts = (s.tokens[:2] for s in statements if s.tokens[0].text != "for")
         self.lefts = {t.text for tokens in lefts for t in tokens}
         self.axes: dict[str, Axis] = {}
-        self.sizes: set[str] = set()  # names of sizes
+        self.sizes: dict[str, Token] = {}  # names of sizes, N among them -> where one stands first
         self.tensors: dict[str, Tensor | None] = {}  # None: its axes are not known yet
         self.defined: dict[str, Token] = {}  # name -> where
         self.whole: dict[str, int] = {}
@@ -126,10 +126,11 @@ class Names:
         if token.kind != "name":
             raise token.fault("the size of an axis is a whole number, N, or a name")
         if token.text == "N":
+            self.sizes.setdefault("N", token)
             return SAMPLES
         if token.text in self.tensors or token.text in self.axes or token.text in WORDS:
             raise token.fault(f"{token.text} is no size: the name is taken", "take another name")
-        self.sizes.add(token.text)
+        self.sizes.setdefault(token.text, token)
         return sp.Symbol(token.text, integer=True, positive=True)
 
     def own_axes(self, expression: Expressions) -> list[tuple[Token, Axis | None]]:
@@ -160,10 +161,14 @@ class Names:
             out.append(own)
         return tuple(out)
 
-    def check(self) -> None:
-        """dT and T_next belong to the derivatives and new values of every tensor T."""
+    def check(self, leaves: Sequence[Tensor]) -> None:
+        """A size is told by what is given; dT belongs to the derivative by T, whatever T is."""
+        told = {str(s) for leaf in leaves for a in leaf.axes for s in sp.S(a.size).free_symbols}
+        for name, place in self.sizes.items():
+            if name not in told:
+                hint = f"give it to an axis of what is given, input x[n<{name}]"
+                raise place.fault(f"nothing that is given has the size {name}", hint)
         for name in self.tensors:
             if name.startswith("d") and name[1:] in self.tensors:
-                place = self.defined[name]
                 hint = f"take another name for {name}, or for {name[1:]}"
-                raise place.fault(f"{name} is the derivative by {name[1:]}", hint)
+                raise self.defined[name].fault(f"{name} is the derivative by {name[1:]}", hint)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import itertools
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy as sp
@@ -31,6 +32,7 @@ from symnn.io.errors import quoted, suggestion
 KINDS = ("weights", "bias", "gain", "table")
 INITIAL = ("glorot", "he", "zeros", "ones", "normal")
 STATEMENTS = 20_000
+BEGINNINGS = (*ROLES, "given", "output", "for")
 
 
 class Reader:
@@ -42,6 +44,7 @@ class Reader:
         self.leaves: list[Tensor] = []
         self.items: list[Item] = []
         self.facts: list[Fact] = []
+        self.loops: list[tuple[Token, Scan]] = []
         self.initial: dict[str, str] = {}
         self.numbers: dict[str, sp.Rational] = {}
         self.outputs: list[Token] = []
@@ -65,14 +68,17 @@ class Reader:
                 self.declaration(statement)
         if not self.items:
             raise place.fault("there is no equation", "an example: L = sum_{i} x[i]**2")
-        self.names.check()
+        self.names.check(self.leaves)
+        for token, scan in self.loops:
+            self.check_loop(token, scan)
         try:
             program = Program(tuple(self.leaves), tuple(self.items), tuple(self.facts))
         except ProgramError as error:  # what is not found before, such as a scan's order
-            raise place.fault(str(error).replace("\n", " ")) from None
+            raise place.fault(" ".join(str(error).split())) from None
         for token in self.outputs:
             if token.text not in program.tensors:
-                raise token.fault(f"no equation computes {quoted(token.text)}")
+                hint = suggestion(token.text, program.tensors)
+                raise token.fault(f"no equation computes {quoted(token.text)}", hint)
         return program
 
     # --- declarations ---
@@ -179,6 +185,12 @@ class Reader:
         """name ["[" axes "]"] "=": the name, the axes, and where the right side begins."""
         expression = Expressions(tokens, PARTS)
         token = expression.name("an equation, name[axes] = …,")
+        if expression.now.kind == "name":
+            if token.text in BEGINNINGS:
+                raise token.fault(f"{token.text} stands within a for", "put it above the for")
+            near = difflib.get_close_matches(token.text, BEGINNINGS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"an equation is {token.text} = …"
+            raise token.fault(f"{quoted(token.text)} begins no statement", hint)
         found = self.names.own_axes(expression)
         expression.expect("=")
         return token, found, expression.at
@@ -209,7 +221,8 @@ class Reader:
         if base is None or not token.text.endswith("_next"):
             return Tensor(token.text, axes)
         if base.role != "state" or base.axes != axes:
-            raise token.fault(f"{token.text} is the new value of a state, of the same axes")
+            hint = f"declare it, state {base} = 0, or take another name"
+            raise token.fault(f"{token.text} is the new value of a state, of the same axes", hint)
         return Tensor(token.text, axes, of=base.name, kind="next")
 
     def loop(self, statement: Statement) -> list[Item]:
@@ -218,13 +231,15 @@ class Reader:
         head.take()
         place, own = self.names.axis(head)
         down = head.accept("down") is not None
-        head.expect(":")
+        if not head.accept(":"):
+            hint = "write for t<16: or for t<16 down:, with equations that have t below"
+            raise head.now.fault("a for runs over one axis, up or down", hint)
         head.finish()
         body = []
         while self.statements and self.statements[0].indent:
             body.append(self.statements.popleft())
         if not body:
-            raise place.fault("no equation is indented below")
+            raise place.fault("no equation is indented below", "indent those that belong to it")
         for inner in body:
             if inner.indent != body[0].indent:
                 raise inner.tokens[0].fault("the equations of a for are indented alike")
@@ -244,11 +259,18 @@ class Reader:
         before = [line for line in lines if axis_of_loop not in line.lhs.axes]
         inside = tuple(line for line in lines if axis_of_loop in line.lhs.axes)
         scan = Scan(axis_of_loop, inside, down)
-        try:
-            Program(tuple(_leaves_of(scan, self.names.tensors, before)), (scan,))
-        except ProgramError as error:
-            raise place.fault(str(error).replace("\n", " ")) from None
+        self.loops.append((place, scan))
         return [*before, scan]
+
+    def check_loop(self, place: Token, scan: Scan) -> None:
+        """The equations of a loop read what is computed."""
+        own = {line.lhs.name for line in scan.lines}
+        others = (t for t in self.names.tensors.values() if t and t.name not in own)
+        leaves = tuple(Tensor(t.name, t.axes, "input") for t in others)
+        try:
+            Program(leaves, (scan,))
+        except ProgramError as error:
+            raise place.fault(" ".join(str(error).split())) from None
 
     def loop_sizes(self, body: Sequence[Statement], lefts: Sequence[Any]) -> None:
         """Axes of the tensors of a for, which may read each other whatever their order."""
@@ -270,15 +292,3 @@ def _signed(statement: Statement, name: str) -> bool:
         if inside and token.text == name:
             return True
     return False
-
-
-def _leaves_of(
-    scan: Scan, tensors: Mapping[str, Tensor | None], before: Sequence[Line]
-) -> Iterator[Tensor]:
-    """What a scan reads of others, as leaves."""
-    own = {line.lhs.name for line in scan.lines}
-    known = {line.lhs.name: line.lhs for line in before} | dict(tensors)
-    for name in dict.fromkeys(name_of(e) for line in scan.lines for e in line.reads):
-        tensor = known.get(name)
-        if name not in own and tensor is not None:
-            yield Tensor(name, tensor.axes, "input")

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from symnn.engine.functions import named
+from symnn.engine.functions import expand_names, named
 
 EXPONENT = 64
 ROOT = 1000  # the largest q of an exponent p/q: SymPy's polynomials are dense
@@ -80,7 +80,7 @@ def number(text: str) -> sp.Expr:
         if text.isdigit():
             raise FormulaError(f"a number is outside {SMALLEST:g} .. {LARGEST:g}")
         outside = f"is outside {SMALLEST:g} .. {LARGEST:g}: too large or small"
-        raise FormulaError(f"the number {value:g} {outside}")
+        raise FormulaError(f"the number {text[:20]} {outside}")
     exact = Fraction(text) if value else Fraction(0)
     return sp.Rational(exact.numerator, exact.denominator)
 
@@ -157,7 +157,7 @@ def checked(f: sp.Expr) -> sp.Expr:
             raise FormulaError(f"the exponent must be a number from -{EXPONENT} to {EXPONENT}")
         check_root(exponent)
     if f.is_number:
-        size = abs(float(f))
+        size = abs(float(expand_names(f)))
         if not math.isfinite(size) or (size and not SMALLEST <= size <= LARGEST):
             raise FormulaError(_SIZE)
     return f

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,7 +22,12 @@ _TOKEN = re.compile(
 OPEN, CLOSE = "([{", ")]}"
 # after these a statement goes on in the next line
 GOES_ON = ("+", "-", "*", "/", "**", "=", ",", "<", ">", "<=", ">=", "!=")
-HINTS = {"^": 'write "**" for a power', "'": "an axis more is the transpose", "==": 'write "="'}
+HINTS = {
+    "^": 'write "**" for a power',
+    "'": "an axis more is the transpose",
+    ";": "one equation stands in a line",
+}
+HINTS["\\"] = "there is no TeX here; a line goes on after an operator, and within brackets"
 
 
 @dataclass(frozen=True)
@@ -118,8 +124,12 @@ def tokens(row: str, line: int = 1) -> Iterator[Token]:
             if word[0][0].isalnum() and word[0].isascii():
                 hint = "write 2*x for a product, and 16, 0.5 or 1e-3 for numbers"
                 raise place.fault(f"{quoted(word[0])} is not a number", hint)
-            raise place.fault(
-                f"the character {quoted(row[at])} is not known", HINTS.get(row[at], "")
-            )
+            hint = HINTS.get(row[at], "")
+            plain = unicodedata.normalize("NFKC", row[at])
+            if row[at].isalpha():
+                hint = "names are of the letters a-z and A-Z, digits and _"
+            elif plain != row[at] and _TOKEN.fullmatch(plain):
+                hint = f"write {quoted(plain)}"
+            raise place.fault(f"the character {quoted(row[at])} is not known", hint)
         yield Token(str(match.lastgroup), match[0], line, at + 1, row)
         at = match.end()

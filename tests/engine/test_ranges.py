@@ -7,7 +7,7 @@ import pytest
 from symnn.engine.text import parse
 from symnn.engine.tokens import TextError
 
-HEAD = "input x[n<N,r<5], y[n,t<5], a[i<4]\ninput tok[n,q<3] of 4, w[n] of 4\n"
+HEAD = "input x[n<N,r<5], y[n,t<5], a[i<4]\ninput tok[n,q<3] of 4, w[n] of 4, o[v<m]\n"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ HEAD = "input x[n<N,r<5], y[n,t<5], a[i<4]\ninput tok[n,q<3] of 4, w[n] of 4\n"
         ("z[n,t] = x[n,t-1] if x[n,t] > 0 else 0", None),
         ("z[n,t] = (x[n,t-1] if x[n,t] > 0 else 0)", ["x is read at t - 1 of r = 0 .. 4; … are"]),
         ("z[n,t] = (1 if x[n,t-1] > 0 else y[n,t])", ["x is read at t - 1 of r = 0 .. 4; … are"]),
-        ("z[n,u<m] = x[n,u+1]", ["x is read at u + 1 of r = 0 .. 4; … are 0"]),
+        ("z[n,v] = x[n,v+1]", ["x is read at v + 1 of r = 0 .. 4; … are 0"]),
         ("z[n,t] = [t > 0]*x[n,t-1]", []),
         ("z[n,t] = sum_{k<3} [t+k > 0]*[t+k < 6]*x[n,t+k-1]*y[n,t]", []),
         ("z[n,t] = (x[n,t-1] if t > 0 else x[n,t]*(y[n,t-1] if t > 3 else 1))", []),
@@ -72,12 +72,12 @@ def test_what_is_told(equation: str, said: list[str] | None) -> None:
         ("z[t<9] = max_{k<3} (a[t+k-4] if t > 1 else 0)", "t = 8"),
         ("z[t<8] = max_{k<3} (a[t+k-4] if t > 1 else 0)", None),
         ("z[t<9] = max_{k<3} (a[t+k-4] if a[0] > 0 else 0)", None),  # it depends
-        ("z[t<m] = max_{k<3} a[t+k-4]", None),  # so does this
+        ("z[v] = max_{k<3} a[v+k-4]", None),  # so does this
         ("for t<5:\n z[t] = a[0] + max_{k<2} z[t-1-k]", "t = 0"),
     ],
 )
 def test_a_maximum_of_nothing(equation: str, place: str | None) -> None:
-    text = f"input a[i<4]\n{equation}"
+    text = f"input a[i<4], o[v<m]\n{equation}"
     if place is None:
         assert all(read.maximum for read in parse(text).outside)
         return
