@@ -27,7 +27,7 @@ BOUNDS = {
     "generated/xor.py": 710,
     "generated/xor.py, the derivation": 200,
     "symnn, Python": 31_400,
-    "symnn, what load, derive, latex and generate import": 27_000,
+    "symnn, what load, derive, latex and generate import": 15_500,
     "templates": 2_330,
     "public names": 11,
 }

@@ -14,8 +14,8 @@ from symnn.derivation.any_depth import PLAIN, general
 from symnn.derivation.derivation import derive as derived
 from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
+from symnn.formats.pdf import compile_pdf
 from symnn.formats.registry import FORMATS
-from symnn.formats.tex import compile_pdf
 from symnn.io.errors import shorten
 from symnn.io.processes import open_file
 from symnn.notes.equations import told_of_lines

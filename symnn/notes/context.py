@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
-from symnn.checking.evidence import Evidence, evidence
 from symnn.derivation.any_depth import counted
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.network import Network
@@ -29,9 +29,15 @@ from symnn.formulas.printing import ONES
 from symnn.formulas.tex import Printer, symbol_tex
 from symnn.formulas.tree import Formula, Glyph, Group, Operator, Product, Symbol
 from symnn.formulas.whole import of_sample
+from symnn.io.deferred import deferred
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
 from symnn.notes.labels import label_of
+
+if TYPE_CHECKING:
+    from symnn.checking.evidence import Evidence
+
+evidence: Callable[..., Evidence | None] = deferred("symnn.checking.evidence:evidence")
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,7 @@ from typing import Any
 from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
 from symnn.engine.scalars import FormulaError
+from symnn.io.deferred import deferred
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.fields import REQUIRED, Field, check_names, kind_of, wrong
 from symnn.nn.layers import LAYERS
@@ -22,7 +23,6 @@ from symnn.notation.books import AFFINE, NOTATIONS
 from symnn.notation.letters import SYMBOLS, letter_tex
 from symnn.notation.notation import Notation
 from symnn.notation.own import chosen, own_notation
-from symnn.spec.formula import parse_formula
 from symnn.spec.graph import GraphReader, is_graph
 from symnn.spec.positions import child
 from symnn.spec.sections import (
@@ -43,6 +43,7 @@ from symnn.spec.sections import (
 )
 from symnn.spec.sources import Source, lines_source, lines_text, read_source
 
+parse_formula = deferred("symnn.spec.formula:parse_formula")
 LAYER_LIMIT = 2000
 PARAMETER_LIMIT = 10**8
 

@@ -15,7 +15,7 @@ import symnn
 from symnn.api import Derivation
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.engine.evaluate import evaluate
-from symnn.formats.registry import html
+from symnn.formats.html import html
 from symnn.formulas.tex import symbol_tex
 from symnn.io.errors import SpecError
 from symnn.language.chinese import CHINESE

@@ -16,8 +16,8 @@ from symnn.api import Derivation
 from symnn.checking.verify import Sweep
 from symnn.derivation.sweeps import MEAN
 from symnn.engine.ir import Line
-from symnn.formats.registry import document
-from symnn.formats.tex import compile_pdf
+from symnn.formats.latex import document
+from symnn.formats.pdf import compile_pdf
 from symnn.notation.books import NOTATIONS
 from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell

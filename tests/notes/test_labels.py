@@ -12,7 +12,7 @@ import pytest
 
 import symnn
 from symnn.cli.main import run
-from symnn.formats.registry import document, fragment_to_input
+from symnn.formats.latex import document, fragment_to_input
 from symnn.formulas.breaking import Breaker
 from symnn.formulas.tex import Printer
 from symnn.formulas.tree import (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from symnn.checking.evidence import parameters
 from symnn.engine.ir import Tensor
 from symnn.formulas.index import Writer, index_letters
+from symnn.io.deferred import deferred
 from symnn.notes.context import Context, functions
-from symnn.notes.differentials import differential_rows
 from symnn.notes.document import Block, Equations, Heading, Paragraph, Section
 from symnn.notes.figures import figures
 from symnn.notes.rows import Group, alike, derivation_rows, group_signature, groups
 from symnn.notes.transposes import why_transposed
+
+differential_rows = deferred("symnn.notes.differentials:differential_rows")
 
 
 def gradients_section(context: Context) -> Section:
@@ -121,5 +123,6 @@ def _cost(context: Context) -> str:
     products = context.say("cost_layers" if context.depth > 1 else "cost_layer")
     if context.network.depth_letter:
         return context.say("cost", products=products, all=context.say("cost_all"))
-    count = f"{parameters(context.network):,}".replace(",", r"\,")
+    shapes = context.network.parameters.values()
+    count = f"{sum(map(math.prod, shapes)):,}".replace(",", r"\,")
     return context.say("cost", products=products, all=context.say("cost_count", count=count))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from symnn.checking.evidence import words
 from symnn.formulas.tree import Formula, Listed, Operator, Symbol
 from symnn.formulas.whole import DEEP, DOTS
+from symnn.io.deferred import deferred
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
 from symnn.notes.rows import folded_rows
+
+words: Callable[..., dict[str, object]] = deferred("symnn.checking.evidence:words")
 
 
 def result_section(context: Context) -> Section:

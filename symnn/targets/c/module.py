@@ -31,7 +31,7 @@ from symnn.targets.code import Item, Scope, rows
 from symnn.targets.forms import Form, Nest, Passage, rolled, written
 from symnn.targets.plan.plan import Block, Plan, gradient_penalty
 from symnn.targets.plan.planner import forward
-from symnn.targets.plan.update import constants
+from symnn.targets.update import constants
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation

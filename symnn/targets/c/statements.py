@@ -30,7 +30,8 @@ from symnn.targets.plan import plan as plans
 from symnn.targets.plan.memory import columns, pools
 from symnn.targets.plan.operations import Axes, Node
 from symnn.targets.plan.plan import Map, Plan, PlanError, Product, Reduction, Zero, loss_penalty
-from symnn.targets.plan.update import PARAMETERS, flat_lines, in_place
+from symnn.targets.plan.update import flat_lines, in_place
+from symnn.targets.update import PARAMETERS
 
 WIDTH = 92
 SPACE = "\N{NO-BREAK SPACE}"  # where no row may end

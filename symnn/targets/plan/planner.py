@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, Program, Tensor, entries, indices_of, is_entry, name_of
+from symnn.engine.ir import (
+    Axis,
+    Line,
+    Program,
+    Tensor,
+    entries,
+    indices_of,
+    is_entry,
+    name_of,
+    needed,
+)
 from symnn.engine.lower import Elementwise, Factor, Lowered, MatMul, Reduce, lower_line
 from symnn.targets.plan.inlining import applied, by_sign, inlined
 from symnn.targets.plan.operations import Axes, primitive
@@ -282,16 +292,6 @@ class _Planner:
 def indices_in(f: sp.Expr) -> bool:
     """Whether an entry with indices occurs in ``f``."""
     return any(isinstance(e, sp.Indexed) for e in entries(f))
-
-
-def needed(lines: Sequence[Line], names: Iterable[str]) -> list[Line]:
-    """The lines that these names depend on."""
-    need, found = set(names), []
-    for line in reversed(lines):
-        if line.lhs.name in need:
-            need |= {name_of(e) for e in line.reads}
-            found.append(line)
-    return found[::-1]
 
 
 def _parameters(program: Program) -> tuple[Tensor, ...]:

@@ -12,8 +12,9 @@ from symnn.targets.code import Statement
 from symnn.targets.plan.buffers import Call, Operand, Work, chain
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Plan, gradient_penalty
-from symnn.targets.plan.update import ETA, PARAMETERS, STEP, flat_lines, in_place
+from symnn.targets.plan.update import ETA, STEP, flat_lines, in_place
 from symnn.targets.python.expressions import number_code
+from symnn.targets.update import PARAMETERS
 
 
 @dataclass
@@ -36,7 +37,7 @@ def flat(
 ) -> Flat:
     """The update of flat vectors; steps: the plan whose penalties are added to the gradients first.
 
-    Other arguments and PlanError as for common.
+    Other arguments and ProgramError as for common.
     """
     vectors, folded = flat_lines(lines, gradients, states)
     return _Printer(Flat(folded), vectors, steps).run()
