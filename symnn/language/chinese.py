@@ -212,7 +212,7 @@ CHINESE: dict[str, str] = {
     "moved": "把因子移到另一侧",
     "adjoint": "把因子移到另一侧，矩阵取转置",
     "definition": "定义",
-    "fold the function itself": "用函数自身的值 ${a}$ 表示",
+    "use the value of the function": "用函数自身的值 ${a}$ 表示",
     "solve a = h(x) for x": "由 ${a} = {h}({x})$ 解出 ${x}$",
     "differentiate the definition": "求导",
     "differentiate once more": "再求一次导",

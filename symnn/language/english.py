@@ -231,7 +231,7 @@ ENGLISH: dict[str, str] = {
     "moved": "move the factors to the other side",
     "adjoint": "move the factors to the other side, matrices transposed",
     "definition": "definition",
-    "fold the function itself": "by its own value ${a}$",
+    "use the value of the function": "by its own value ${a}$",
     "solve a = h(x) for x": "solve ${a} = {h}({x})$ for ${x}$",
     "differentiate the definition": "differentiate",
     "differentiate once more": "differentiate once more",

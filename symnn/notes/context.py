@@ -46,8 +46,8 @@ class Context:
 
     book: the notation as it was chosen; ``notation`` is the same for the names of the derivation.
     method: how gradients are found.  numbers: the style of the worked example, or "none".
-    figures: whether there are any.  fold: whether layers that are alike are told once.  ticks:
-    whether lines are evaluated.  scalar: whether one input and one unit have no indices.
+    figures: whether there are any.  rolled: whether equal layers are written once, as layer k.
+    ticks: whether lines are evaluated.  scalar: whether one input and one unit have no indices.
     by_index: whether every line stands by entries.
     layer: that which is called k, for all that are alike; None: layers are called by their numbers.
     """
@@ -60,7 +60,7 @@ class Context:
     method: str = "chain"
     numbers: str = "none"
     figures: bool = False
-    fold: bool = True
+    rolled: bool = True
     ticks: bool = False
     scalar: bool = False
     layer: int | None = None
@@ -294,7 +294,7 @@ class Context:
 
         keys: of each layer its number, and what must agree for layers to be equal.
         """
-        lengths = dict(runs(keys, 3)) if self.fold else {}
+        lengths = dict(runs(keys, 3)) if self.rolled else {}
         at = 0
         while at < len(keys):
             length = lengths.get(at, 1)

@@ -97,7 +97,7 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
         layout="sample",
         detail=options.detail if options.detail in DETAILS else "textbook",
         language=options.language,
-        fold=False,
+        rolled=False,
         by_index=True,
         ticks=options.ticks is not False and options.detail != "answer" and not labels,
     )

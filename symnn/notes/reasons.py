@@ -18,7 +18,7 @@ from symnn.engine.functions import (
     function_class,
 )
 from symnn.engine.ir import Line, Step
-from symnn.engine.simplify import CHAIN, DERIVATIVE, FACT, FOLD, SUBSTITUTE
+from symnn.engine.simplify import CHAIN, DERIVATIVE, FACT, FORWARD_VALUE, SUBSTITUTE
 from symnn.formulas.index import Writer
 from symnn.formulas.tree import Cases, Chain, Formula, Joined, Words
 from symnn.language.phrases import Phrases
@@ -51,7 +51,7 @@ def reason_of(context: Context, step: Step) -> str:
             found = (_derivative(context, *prime) for prime in primes(before))
             return say("join_items").join(found)
         case "use the forward value":
-            return say(FOLD, value=letters(new)) if new else say("cancel and collect")
+            return say(FORWARD_VALUE, value=letters(new)) if new else say("cancel and collect")
     return say(step.rule)
 
 

@@ -92,7 +92,7 @@ def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -
     return [named(row) for row in rows]
 
 
-def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
+def rolled_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
     """Lines, with runs of equal ones printed once for k."""
     found = _by_layer(lines)
     keys = [
@@ -165,8 +165,8 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
         why = forms.pop(0)[1]  # of N L; what is told is the gradient of L
         forms[0] = (forms[0][0], list(dict.fromkeys([*why, *forms[0][1]])))
     if context.detail == "textbook" and len(forms) > 2:
-        folded = [r for _, why in forms[1:] for r in why]
-        forms = [forms[0], (forms[-1][0], list(dict.fromkeys(folded)))]
+        reasons = [r for _, why in forms[1:] for r in why]
+        forms = [forms[0], (forms[-1][0], list(dict.fromkeys(reasons)))]
     rows: list[Row] = []
     before, same = "", ""
     if context.detail == "full":

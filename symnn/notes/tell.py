@@ -65,14 +65,14 @@ def tell(derivation: Gradients, options: NotesOptions = DEFAULT) -> Document:
         method=options.method,
         numbers=numbers or ("decimal" if tutorial and small(network) else "none"),
         figures=options.figures is not False and not labels,
-        fold=not labels,
+        rolled=not labels,
         ticks=options.ticks is not False and options.detail != "answer" and not labels,
     )
     beside: Numbers | None = None
     if options.beside and numbers != "none" and context.layout == "sample":
         beside = numbers_of(context, numbers or "decimal", network.spec.notes.digits)
     if beside:  # which are those of each layer
-        context = replace(context, fold=False)
+        context = replace(context, rolled=False)
     notes = _document(context, tuple(filter(None, _sections(context, tutorial))), beside)
     code = (
         tutorial and not (labels or network.depth_letter) if options.code is None else options.code

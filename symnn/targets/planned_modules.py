@@ -57,7 +57,7 @@ def _training(derivation: Derivation) -> dict[str, Any]:
         "loss_penalty": code.penalty,
         "length": f"max(len(UNITS), {masks + 1})" if masks else "len(UNITS)",
         "loss_reads_y": any(steps.target.name in map(name_of, x.reads) for x in steps.loss),
-        "folded": update.folded,
+        "scaled": update.scaled,
         "update_setup": update.setup,
         "changing": tuple(update.changing.items()),
         "update": rows(update.steps, width=78),

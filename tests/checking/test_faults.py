@@ -104,7 +104,7 @@ def test_a_wrong_derivative_of_a_function_is_caught(
 
 
 def test_a_wrong_forward_value_is_caught(plant: Callable[..., None]) -> None:
-    plant(simplify, "fold_values", lambda f, values: 2 * f if f.has(sp.exp) else f)
+    plant(simplify, "use_forward_values", lambda f, values: 2 * f if f.has(sp.exp) else f)
     assert not holds(network("cross_entropy"))
 
 

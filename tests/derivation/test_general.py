@@ -122,7 +122,7 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("notation", NOTATIONS)
-def test_nothing_tells_how_long_the_network_is_that_was_folded(notation: str, layout: str) -> None:
+def test_nothing_says_how_many_layers_are_written_once(notation: str, layout: str) -> None:
     for kind in KINDS:
         for options in ({"method": "differential"}, {"story": "tutorial"}):
             notes = tell(

@@ -153,7 +153,7 @@ def test_only_a_line_that_is_the_function_itself_gives_its_value() -> None:
     assert_gradients_hold(Program((w, b), (both, total, mask, end)))
 
 
-def test_a_quotient_is_folded_as_often_as_it_occurs() -> None:
+def test_a_quotient_is_replaced_as_often_as_it_occurs() -> None:
     """e/s -> a only where both are there, with the same sign, often enough."""
     w, v = leaf("w", i), leaf("v", i)
     ratio = let("a", (i,), Term(w.entry / v.entry))

@@ -9,7 +9,7 @@ from symnn.formulas.whole import DEEP, DOTS
 from symnn.io.deferred import deferred
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
-from symnn.notes.rows import folded_rows
+from symnn.notes.rows import rolled_rows
 
 words: Callable[..., dict[str, object]] = deferred("symnn.checking.evidence:words")
 
@@ -24,7 +24,7 @@ def result_section(context: Context) -> Section:
     nabla, vector = Operator(r"\nabla", Symbol("L")), Listed(tuple(letters))
     blocks = (
         Paragraph(say("result_says")),
-        Equations(tuple(folded_rows(context, [line for _, line in lines]))),
+        Equations(tuple(rolled_rows(context, [line for _, line in lines]))),
         Paragraph(say("vector")),
         Equations((Row(nabla, vector, context.notation, result=True, label="gradient"),)),
     )

@@ -18,7 +18,8 @@ from symnn.notes.rows import alike
 def samples_section(context: Context) -> Section:
     """The gradients of one sample summed over all, and as products of matrices."""
     network, depth = context.network, context.depth
-    deep = context.fold and depth > DEEP and (bool(network.depth_letter) or _layers_alike(context))
+    equal = bool(network.depth_letter) or _layers_equal(context)
+    deep = context.rolled and depth > DEEP and equal
     notation = context.labelled(2) if deep else context.notation
     each = replace(notation, each=True)
     if network.mean_loss:  # L is the mean of the samples' own, N L their sum
@@ -69,7 +70,7 @@ def _sides(
     return Symbol(one.lhs.name), Chain((total, Lettered(many, notation)), ("=",))
 
 
-def _layers_alike(context: Context) -> bool:
+def _layers_equal(context: Context) -> bool:
     """Whether the gradients of all layers but the first, which reads x, have one form."""
     forms: dict[str, dict[int, object]] = {}
     for t in context.forward.leaves_of("parameter"):

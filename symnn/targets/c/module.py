@@ -134,7 +134,7 @@ def _values(
     functions = [f for f in sorted({*FUNCTIONS.values()}) if f"real_{f}" in calls]
     return {
         "training": training,
-        "folded": scaled,
+        "scaled": scaled,
         "bits": 32 if spec.model.dtype == "float32" else 64,
         "rows": spec.train.batch_size or ROWS,
         "baked": [] if weights is None else _listed(_flat(steps.blocks, weights), network),

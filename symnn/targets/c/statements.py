@@ -86,7 +86,7 @@ def update(
     lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str], numbers: Numbers
 ) -> tuple[Function, bool]:
     """One loop over all parameters, and whether eta is a factor of the gradients themselves."""
-    vectors, folded = flat_lines(lines, gradients, states)
+    vectors, scaled = flat_lines(lines, gradients, states)
     constants, code = Constants(numbers), list[Draft]()
     for name, f in in_place(vectors):
         scalars = Scalars(lambda node: (Name(node.name), "[p]"), (PARAMETERS.symbol,), constants)
@@ -101,7 +101,7 @@ def update(
         variables=frozenset(constants.reads),
         unread=[n for n in ("eta", "t", *states) if n not in used],
     )
-    return found, folded
+    return found, scaled
 
 
 class _Printer:

@@ -4,7 +4,7 @@ A plan is the stable program as a list of kernels on arrays that are allocated o
 the last axis ("columns").  It differs from the program in nothing that changes a value:
 
     blocks      b_k is a column beside A_k where a line reads A_k v + b_k: v gets a row of ones
-    seed        every gradient is that of c L, with the constant c folded into the first of them
+    seed        every gradient is that of c L: the first line, dL/dL, is the constant c, not 1
     records     what the loss reads is kept, and the loss computed later, for many steps at once
     places      a value that is read for the last time gives its place to the one made from it
     penalties   what a gradient adds without reading data is added after the sum over processes

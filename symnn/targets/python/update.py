@@ -19,12 +19,12 @@ from symnn.targets.update import PARAMETERS
 
 @dataclass
 class Flat:
-    """folded: the rate eta is a factor of the gradients themselves.  setup: the allocations.
+    """scaled: the rate eta is a factor of the gradients themselves.  setup: the allocations.
     changing: constant -> its code, where it depends on the step t.  penalty: the constant c
     where every weight A adds c A to its gradient.  works: what holds values in between.
     """
 
-    folded: bool
+    scaled: bool
     setup: list[str] = field(default_factory=list)
     steps: list[Statement] = field(default_factory=list)
     changing: dict[str, str] = field(default_factory=dict)
@@ -39,8 +39,8 @@ def flat(
 
     Other arguments and ProgramError as for common.
     """
-    vectors, folded = flat_lines(lines, gradients, states)
-    return _Printer(Flat(folded), vectors, steps).run()
+    vectors, scaled = flat_lines(lines, gradients, states)
+    return _Printer(Flat(scaled), vectors, steps).run()
 
 
 class _Printer:
@@ -53,7 +53,7 @@ class _Printer:
         """Every new value is written over the old one."""
         factor = gradient_penalty(self.plan)
         if factor is not None:  # g += c A for the weights
-            self.result.penalty = self._constant(factor * (ETA if self.result.folded else 1))
+            self.result.penalty = self._constant(factor * (ETA if self.result.scaled else 1))
         for k, (name, f) in enumerate(in_place(self.lines)):
             later = {name_of(e) for other in self.lines[k + 1 :] for e in other.reads}
             out = Node("array", (PARAMETERS.symbol,), name)
