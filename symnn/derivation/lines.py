@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symnn.derivation.gradients import Gradients
-from symnn.derivation.sweeps import derived
+from symnn.derivation.sweeps import reverse_sweep
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import Program, name_of
 from symnn.engine.tokens import TextError
@@ -174,7 +174,7 @@ class LinesDerivation(Gradients):
         if not self.wrt:
             hint = 'write "parameter", or say by what: --wrt x, derive(wrt=["x"])'
             raise lines.mistake("there is no parameter to differentiate by", hint, "wrt")
-        self.batch = derived(program, of, self.wrt)
+        self.batch = reverse_sweep(program, of, self.wrt)
         if lost := [name for name in self.wrt if name not in self.batch.names]:
             raise lines.mistake(f"{of} does not depend on {lost[0]}", path="wrt")
 

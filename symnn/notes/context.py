@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from symnn.derivation.any_depth import counted
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.network import Network
-from symnn.derivation.sweeps import Derived
+from symnn.derivation.sweeps import Sweep
 from symnn.engine.functions import Function, Named
 from symnn.engine.ir import (
     Fact,
@@ -82,9 +82,9 @@ class Context:
         return "sample" if self.layout == "sample" else batch
 
     @functools.cached_property
-    def sweep(self) -> Derived:
+    def sweep(self) -> Sweep:
         """The sweep that is told."""
-        found: Derived = getattr(self.derivation, self.kind)
+        found: Sweep = getattr(self.derivation, self.kind)
         return found
 
     @property

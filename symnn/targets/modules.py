@@ -21,7 +21,7 @@ from symnn.nn.layers import Dropout
 from symnn.nn.losses import LOSSES
 from symnn.targets.python.copying import imports, parts
 from symnn.targets.python.expressions import JAX, NUMPY, Dialect, functions, helpers
-from symnn.targets.python.statements import Readable, sweep, table
+from symnn.targets.python.statements import Readable, forward_and_backward, table
 from symnn.targets.target import Files
 from symnn.targets.update import common, constants
 from symnn.targets.wrapping import WIDTH, filled
@@ -189,7 +189,7 @@ def functions_of(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
     reads = {name_of(e) for line in lines for e in line.reads}
     names = [name for name in network.parameters if name in reads]
     forward = Readable(lines, tensors=stable.tensors, numbered=names, dialect=dialect)
-    whole = sweep(stable, gradients, dialect)
+    whole = forward_and_backward(stable, gradients, dialect)
     given = whole.reading(masks, "masks[{}] if masks else 1.0")
     return {
         "helpers": functions(whole.called, dialect),
@@ -198,7 +198,7 @@ def functions_of(derivation: Derivation, dialect: Dialect) -> dict[str, Any]:
             "statements": list(forward.parts[0]),
             "output": forward.value(network.output),
         },
-        "sweep": {
+        "whole": {
             "reading": [*whole.reading(list(gradients), "params[{}]"), *given],
             "forward": whole.parts[0],
             "backward": whole.parts[1],
