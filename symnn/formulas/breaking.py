@@ -72,7 +72,7 @@ class Breaker:
         depth: the number of brackets around it.
         """
         match f:
-            case tree.Chain() | tree.Sum() | tree.Product():
+            case tree.Relations() | tree.Sum() | tree.Product():
                 yield from self.beside(f, level, depth)
             case tree.Group() if depth and not isinstance(tree.core(f.arg), tree.Matrix):
                 opens, closes = self.print.pair(f)
@@ -107,7 +107,7 @@ class Breaker:
                     yield replace(f, arg=left), replace(f, arg=right)
 
     def beside(
-        self, f: tree.Chain | tree.Sum | tree.Product, level: int, depth: int
+        self, f: tree.Relations | tree.Sum | tree.Product, level: int, depth: int
     ) -> Iterator[Cut]:
         """The same of what has parts side by side."""
         parts: tuple[Formula, ...] = getattr(f, PARTS[type(f)])
@@ -119,10 +119,10 @@ class Breaker:
             for left, right in self.cuts(part, level, depth):
                 yield _some(f, 0, (*parts[:k], left)), _some(f, k, (right, *parts[k + 1 :]))
 
-    def sign(self, f: tree.Chain | tree.Sum | tree.Product, k: int, level: int) -> str:
+    def sign(self, f: tree.Relations | tree.Sum | tree.Product, k: int, level: int) -> str:
         """What stands before the k-th part, if it is of that level."""
         match f, level:
-            case tree.Chain(), 0:
+            case tree.Relations(), 0:
                 return f.signs[k - 1]
             case tree.Sum(), 1:
                 return "-" if isinstance(f.terms[k], tree.Negative) else "+"
@@ -143,16 +143,16 @@ class Breaker:
         return isinstance(f, tree.Matrix) or (isinstance(f, tree.Group) and self.print.tall(f.arg))
 
 
-PARTS = {tree.Chain: "items", tree.Sum: "terms", tree.Product: "factors"}
+PARTS = {tree.Relations: "items", tree.Sum: "terms", tree.Product: "factors"}
 
 
 def _some(
-    f: tree.Chain | tree.Sum | tree.Product, first: int, parts: tuple[Formula, ...]
+    f: tree.Relations | tree.Sum | tree.Product, first: int, parts: tuple[Formula, ...]
 ) -> Formula:
     """The same of some parts, of which the first was the so-manieth."""
     match f:
-        case tree.Chain():
-            return tree.Chain(parts, f.signs[first : first + len(parts) - 1])
+        case tree.Relations():
+            return tree.Relations(parts, f.signs[first : first + len(parts) - 1])
         case tree.Sum():
             return tree.Sum(parts)
     return tree.Product(parts, f.kind)

@@ -319,7 +319,7 @@ class Lettered(Formula):
 
 
 @dataclass(frozen=True)
-class Chain(Formula):
+class Relations(Formula):
     """Formulas with relations between them, a = b = c.  It has no value."""
 
     items: tuple[Formula, ...]

@@ -43,7 +43,7 @@ def width(f: Formula, notation: Notation) -> int:
         case tree.Joined():
             between = len(f.sign.replace(r"\quad", "x").replace(" ", ""))
             return of(*f.parts) + between * (len(f.items) - 1)
-        case tree.Chain():
+        case tree.Relations():
             return of(*f.parts) + SIGN * len(f.signs)
         case tree.Sum():
             first, *rest = f.terms

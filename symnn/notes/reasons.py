@@ -20,7 +20,7 @@ from symnn.engine.functions import (
 from symnn.engine.ir import Line, Step
 from symnn.engine.simplify import CHAIN, DERIVATIVE, FACT, FORWARD_VALUE, SUBSTITUTE
 from symnn.formulas.index import Writer
-from symnn.formulas.tree import Cases, Chain, Formula, Joined, Words
+from symnn.formulas.tree import Cases, Formula, Joined, Relations, Words
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context, read_names
@@ -119,6 +119,8 @@ def cases(f: sp.Piecewise, writer: Writer, say: Phrases) -> Formula:
         when: Formula = Words(say("otherwise"))
         if condition != sp.true:
             own = writer.condition(condition)
-            when = Joined((Words(f"{say('if')} "), Chain((own.left, own.right), (own.sign,))), " ")
+            when = Joined(
+                (Words(f"{say('if')} "), Relations((own.left, own.right), (own.sign,))), " "
+            )
         rows.append((writer.formula(value), when))
     return Cases(tuple(rows))

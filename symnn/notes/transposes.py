@@ -12,11 +12,11 @@ from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_formul
 from symnn.formulas.shapes import tensor_shape, times
 from symnn.formulas.tree import (
     ATOM,
-    Chain,
     Formula,
     Operator,
     Pairing,
     Product,
+    Relations,
     Transpose,
     core,
     within,
@@ -102,7 +102,7 @@ class _Account:
         moved = with_change(context, Line(self.z, (self.product,)), self.own.name, change)
         d = context.symbol(self.gradient.name, inline=True)
         first = Pairing(d, context.change(self.z.name))
-        pairings = Chain((first, Pairing(d, moved), Pairing(self.right, change)), ("=", "="))
+        pairings = Relations((first, Pairing(d, moved), Pairing(self.right, change)), ("=", "="))
         return context.say(
             f"why_differential{self.also}",
             own=self.letter(self.own),

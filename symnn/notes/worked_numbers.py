@@ -20,7 +20,7 @@ from symnn.formulas.breaking import room
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.numbers import Style, in_numbers, result
 from symnn.formulas.tex import symbol_tex
-from symnn.formulas.tree import Chain, Formula, Joined, Number
+from symnn.formulas.tree import Formula, Joined, Number, Relations
 from symnn.notes.context import Context
 from symnn.notes.document import Block, Row, Section, Table
 from symnn.notes.rows import row_of
@@ -97,8 +97,8 @@ class Numbers:
         for relation, found in parts:
             if rows and row.width(rows[-1].right) + row.width(found) + 3 <= limit:
                 last = rows[-1].right
-                before = last if isinstance(last, Chain) else Chain((last,), ())
-                both = Chain((*before.items, found), (*before.signs, relation))
+                before = last if isinstance(last, Relations) else Relations((last,), ())
+                both = Relations((*before.items, found), (*before.signs, relation))
                 rows[-1] = replace(rows[-1], right=both)
             else:
                 rows.append(Row(left, found, row.notation, relation=relation))
@@ -174,7 +174,7 @@ class Numbers:
         relation, right = self.value(first)
         for name in rest:
             sign, found = self.value(name)
-            right = Joined((right, Chain((letter(name), found), (sign,))), r", \quad ")
+            right = Joined((right, Relations((letter(name), found), (sign,))), r", \quad ")
         return Row(letter(first), right, self.context.notation, relation=relation)
 
 

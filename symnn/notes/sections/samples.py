@@ -7,7 +7,7 @@ from dataclasses import replace
 from symnn.formulas.index import is_decay, line_formulas
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.tex import symbol_tex
-from symnn.formulas.tree import Chain, Formula, Glyph, Lettered, Symbol
+from symnn.formulas.tree import Formula, Glyph, Lettered, Relations, Symbol
 from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
@@ -67,7 +67,7 @@ def _sides(
         sums = derivation.mean_last if mean else derivation.batch
         left, right = line_formulas(sums.gradients[name], notation)
         return Lettered(left, notation), Lettered(right, notation)
-    return Symbol(one.lhs.name), Chain((total, Lettered(many, notation)), ("=",))
+    return Symbol(one.lhs.name), Relations((total, Lettered(many, notation)), ("=",))
 
 
 def _layers_equal(context: Context) -> bool:

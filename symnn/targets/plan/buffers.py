@@ -153,7 +153,7 @@ def _weight(node: Node) -> int:
     return 1 + sum(map(_weight, node.args)) if node.kind == "call" else 0
 
 
-def chain(
+def calls_into(
     f: sp.Expr,
     out: Node,
     place: Callable[[str], str],

@@ -12,7 +12,7 @@ import sympy as sp
 
 from symnn.engine.ir import Tensor, axis, entries, name_of
 from symnn.engine.repeats import runs
-from symnn.targets.plan.buffers import Work, chain
+from symnn.targets.plan.buffers import Work, calls_into
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Kernel, Map, Plan, Product, Products, Stack
 
@@ -63,7 +63,7 @@ def _factor(plan: Plan, kernel: Kernel) -> tuple[str, sp.Expr] | None:
 def _work(f: sp.Expr) -> bool:
     """Whether ``f`` needs an array besides that of its result."""
     axes = tuple(a.symbol for a in ANY.axes)
-    calls = chain(f, Node("array", axes, "out"), lambda name: name)
+    calls = calls_into(f, Node("array", axes, "out"), lambda name: name)
     return any(isinstance(o, Work) for call in calls for o in (*call.args, call.out))
 
 

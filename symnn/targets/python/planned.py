@@ -9,7 +9,7 @@ import sympy as sp
 from symnn.engine.ir import Tensor, entries, indices_of, name_of, show
 from symnn.targets.code import PYTHON, Name, Scope, has_loops, names, plain, rows, shown
 from symnn.targets.forms import Form, Passage, rolled, written
-from symnn.targets.plan.buffers import Call, Operand, Work, chain
+from symnn.targets.plan.buffers import Call, Operand, Work, calls_into
 from symnn.targets.plan.memory import columns
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import (
@@ -133,7 +133,7 @@ class _Printer:
             case Product():
                 return [self._product(kernel)]
             case Map(_, out, f):
-                return self._chain(f, Node("array", columns(out.axes), out.name), k)
+                return self._calls_into(f, Node("array", columns(out.axes), out.name), k)
             case Reduction():
                 return self._reduction(kernel, k)
             case Stack(sources, outs, f):
@@ -173,8 +173,8 @@ class _Printer:
         read = {n for n in reads_of(plan.kernels[k]) if self.last[n] == k}
         return {plan.home(n) for n in read if n in plan.tensors and n not in self.kept}
 
-    def _chain(self, f: sp.Expr, out: Node, k: int) -> list[Form]:
-        calls = chain(f, out, self.plan.home, self._dying(k), self.plan.positive)
+    def _calls_into(self, f: sp.Expr, out: Node, k: int) -> list[Form]:
+        calls = calls_into(f, out, self.plan.home, self._dying(k), self.plan.positive)
         return [form for call in calls for form in self._call(call)]
 
     def _stack(self, sources: tuple[str, ...], outs: tuple[Tensor, ...], f: sp.Expr) -> list[Form]:
@@ -182,7 +182,7 @@ class _Printer:
         for name in (*sources, *(t.name for t in outs)):
             self.arrays.array(name)
         (entry,) = entries(f)
-        calls = chain(f, Node("array", tuple(indices_of(entry)), "primes"), lambda name: name)
+        calls = calls_into(f, Node("array", tuple(indices_of(entry)), "primes"), lambda name: name)
         return [form for call in calls for form in self._call(call)]
 
     def _reduction(self, r: Reduction, k: int) -> list[Form]:
@@ -193,7 +193,7 @@ class _Printer:
             name = self.arrays.array(name_of(r.f))
         else:
             name = self.arrays.work(Work(axes, 1))
-            forms = self._chain(r.f, Node("array", axes, str(name)), k)
+            forms = self._calls_into(r.f, Node("array", axes, str(name)), k)
         out = self.arrays.array(r.out.name)
         if r.kind == "max":
             return [*forms, Form("np.maximum.reduce({}, 0, None, {})", (name, out), -1)]

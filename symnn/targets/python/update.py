@@ -9,7 +9,7 @@ import sympy as sp
 
 from symnn.engine.ir import Line, name_of
 from symnn.targets.code import Statement
-from symnn.targets.plan.buffers import Call, Operand, Work, chain
+from symnn.targets.plan.buffers import Call, Operand, Work, calls_into
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Plan, gradient_penalty
 from symnn.targets.plan.update import ETA, STEP, flat_lines, in_place
@@ -57,7 +57,7 @@ class _Printer:
         for k, (name, f) in enumerate(in_place(self.lines)):
             later = {name_of(e) for other in self.lines[k + 1 :] for e in other.reads}
             out = Node("array", (PARAMETERS.symbol,), name)
-            calls = chain(f, out, lambda name: name, {"g"} - later)
+            calls = calls_into(f, out, lambda name: name, {"g"} - later)
             line = (str(self.lines[k]),)
             self.result.steps += [
                 Statement(self._call(call), () if n else line) for n, call in enumerate(calls)
