@@ -47,12 +47,12 @@ class Call:
 class Memory:
     """Gives memory to nodes.
 
-    place: name of an array -> name of the memory it stands in.  dying: memory that may be
+    home: name of an array -> name of the memory it is in.  dying: memory that may be
     written over after its last reading here.
     """
 
     out: Node
-    place: Callable[[str], str]
+    home: Callable[[str], str]
     dying: frozenset[str] = frozenset()
     calls: list[Call] = field(default_factory=list)
     left: Counter[Node] = field(default_factory=Counter)  # readings of a node yet to come
@@ -62,7 +62,7 @@ class Memory:
     def run(self, root: Node) -> list[Call]:
         """The calls that leave the value of ``root`` in ``out``."""
         self._count(root)
-        home = self.place(self.out.name)
+        home = self.home(self.out.name)
         if any(self._where(n) == home and n.axes == self.out.axes for n in self.left):
             self.busy.add(self.out)
         if root.kind != "call":
@@ -77,7 +77,7 @@ class Memory:
                 self._count(a)
 
     def _where(self, node: Operand) -> str | None:
-        return self.place(node.name) if isinstance(node, Node) and node.kind == "array" else None
+        return self.home(node.name) if isinstance(node, Node) and node.kind == "array" else None
 
     def _compute(self, node: Node, last: bool = False) -> Operand:
         """The operand with the node's value; the larger parts are computed first."""
@@ -104,7 +104,7 @@ class Memory:
     ) -> Operand:
         """The value elsewhere is written first, then the other over it."""
         flag, value, other = args
-        clash = value == self.out or self._where(value) == self.place(self.out.name)
+        clash = value == self.out or self._where(value) == self.home(self.out.name)
         out = self.out if last and not clash else self._fresh(node, free, other)
         if out != other:
             self.calls.append(Call("copyto", (other,), out))
@@ -131,7 +131,7 @@ class Memory:
 
     def _choose(self, node: Node, free: Sequence[Operand]) -> Operand:
         """Memory for a result: ``out`` if it is free, else an operand's, else a work array."""
-        home = self.place(self.out.name)
+        home = self.home(self.out.name)
         same = [a for a in free if a.axes == node.axes and _is_flag(a) == node.boolean]
         vacant = self.out not in self.busy or any(self._where(a) == home for a in same)
         if vacant and node.axes == self.out.axes and not node.boolean:
@@ -156,7 +156,7 @@ def _weight(node: Node) -> int:
 def calls_into(
     f: sp.Expr,
     out: Node,
-    place: Callable[[str], str],
+    home: Callable[[str], str],
     dying: Iterable[str] = (),
     positive: Iterable[str] = (),
 ) -> list[Call]:
@@ -164,4 +164,4 @@ def calls_into(
     axes = {i for e in entries(f) for i in indices_of(e)} - set(out.axes)
     assert not axes, f"{f} has further axes {axes}"
     root = Graph(out.axes, frozenset(positive)).node(primitive(f))
-    return Memory(out, place, frozenset(dying)).run(root)
+    return Memory(out, home, frozenset(dying)).run(root)

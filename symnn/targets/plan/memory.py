@@ -44,7 +44,7 @@ def pools(plan: Plan) -> dict[str, int]:
                 first.setdefault(plan.home(name), k)
                 last[plan.home(name)] = k
     turn = plan.turn
-    fixed = {*plan.records, *plan.ones, *primes(plan).values(), *errors(plan)}
+    fixed = {*plan.saved, *plan.ones, *primes(plan).values(), *errors(plan)}
     found: dict[str, int] = {}
     living: list[str] = []
     for name in sorted(first, key=lambda n: first[n]):

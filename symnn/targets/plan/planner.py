@@ -60,7 +60,9 @@ class _Planner:
         self.lines = by_sign(needed(program.lines, wanted))
         self.names = {line.lhs.name for line in self.lines if line.lhs.role == "gradient"}
         self.parameters = {g: t for t, g in self.result.gradients.items()}  # by their gradients
-        self.slopes: dict[str, int] = {}  # weights -> the place of the kernel of their gradient
+        self.weight_gradients: dict[
+            str, int
+        ] = {}  # weights -> the number of the kernel of their gradient
 
     def plan(self) -> Plan:
         self._loss()
@@ -70,15 +72,15 @@ class _Planner:
     def forward(self, trained: Plan, output: str) -> Plan:
         self.lines = by_sign(needed(self.program.lines, [output]))
         self.result.blocks, self.result.ones = trained.blocks, trained.ones
-        self.result.records = (output,)
+        self.result.saved = (output,)
         return self._kernels(set(self.result.ones))
 
     def _kernels(self, held: set[str]) -> Plan:
         """The kernels of all lines; those that are read more than here keep their arrays."""
-        self.lines, self.inlined = inlined(self.lines, {*held, *self.result.records})
+        self.lines, self.inlined = inlined(self.lines, {*held, *self.result.saved})
         for line in self.lines:
             self._line(line)
-        self._places()
+        self._alias()
         return self.result
 
     def _loss(self) -> None:
@@ -89,7 +91,7 @@ class _Planner:
         own = {line.lhs.name for line in lines}
         read = {name_of(e) for line in lines for e in line.reads} - own
         self.result.loss = tuple(map(self._without_penalties, lines))
-        self.result.records = tuple(x.lhs.name for x in self.lines if x.lhs.name in read)
+        self.result.saved = tuple(x.lhs.name for x in self.lines if x.lhs.name in read)
         self.result.positive = frozenset(x.lhs.name for x in self.lines if applied(x) == "relu")
 
     def _without_penalties(self, line: Line) -> Line:
@@ -167,13 +169,13 @@ class _Planner:
         if ones and self.result.ones.get(right) != block.bias:
             raise PlanError(f"{right} has no row of ones for {block.bias}:\n  {line}")
         first, second = Operand(left), Operand(right, transposed=True, ones=ones)
-        self.slopes[block.weights] = len(self.result.kernels)
+        self.weight_gradients[block.weights] = len(self.result.kernels)
         self.result.kernels.append(Product((line,), first, second, _gradient_of(block)))
 
     def _bias_gradient(self, line: Line, block: Block, data: Sequence[Lowered]) -> None:
         """db_k is computed with dA_k, of which it is the last column: the same dz times ones."""
         kernels, sums = self.result.kernels, _only_factor(data)
-        k = self.slopes.get(block.weights)
+        k = self.weight_gradients.get(block.weights)
         kernel = kernels[k] if k is not None else None
         if k is not None and isinstance(kernel, Product) and isinstance(sums, Reduce):
             source = self.program.tensors[kernel.left.name].entry
@@ -267,25 +269,25 @@ class _Planner:
         self.result.kernels.append(kernel)
         self.result.tensors[out.name] = out
 
-    def _places(self) -> None:
-        """A value made from one that is read for the last time takes its place."""
+    def _alias(self) -> None:
+        """A value made from one that is read for the last time takes its array."""
         kernels, plan = self.result.kernels, self.result
         last = {name: k for k, kernel in enumerate(kernels) for name in reads_of(kernel)}
-        kept = {*plan.records, *(n for n in plan.ones if n not in plan.tensors)}
-        place = plan.place
+        kept = {*plan.saved, *(n for n in plan.ones if n not in plan.tensors)}
+        aliases = plan.aliases
         for k, kernel in reversed(list(enumerate(kernels))):
             if not isinstance(kernel, Map):
                 continue
             out = kernel.out
             if out.name in reads_of(kernel):  # its memory has been written before
                 continue
-            home = place.get(out.name, out.name)
+            home = aliases.get(out.name, out.name)
             for name in sorted(reads_of(kernel)):
                 source = plan.tensors.get(name)
                 if source is None or name == out.name or name in kept or name in plan.ones:
                     continue
-                if last[name] == k and source.axes == out.axes and name not in place:
-                    place[name] = home
+                if last[name] == k and source.axes == out.axes and name not in aliases:
+                    aliases[name] = home
                     break
 
 

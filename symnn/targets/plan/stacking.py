@@ -89,7 +89,7 @@ def _stack_products(plan: Plan) -> None:
     """The gradients of the weights, once the errors of all layers are there."""
     stacks = [x for x in plan.kernels if isinstance(x, Stack)]
     stacked = {plan.tensors[s].layer: s for x in stacks for s in x.sources}
-    held = {*plan.ones, *plan.records, *plan.place, *plan.place.values()}
+    held = {*plan.ones, *plan.saved, *plan.aliases, *plan.aliases.values()}
     found: list[tuple[int, Product]] = []
     for k, kernel in enumerate(plan.kernels):
         if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel, held):

@@ -19,7 +19,7 @@ from symnn.targets.python.expressions import ATOM, Expressions
 
 
 def losses(plan: Plan, arrays: Arrays) -> list[Part]:
-    """What computes L, one value a step, from the arrays of the records and of y."""
+    """What computes L, one value a step, from the arrays of what was saved and of y."""
     parts: list[Part] = []
     for line in plan.loss:
         code = _Printer(arrays, line).code()

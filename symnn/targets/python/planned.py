@@ -39,9 +39,9 @@ class Planned:
     """What the template fills in.
 
     setup: the allocations.  lists: what is in lists, by the number of a layer.  views: argument
-    of a step -> its expression for the step i.  ones: whether x has a row of ones.  kept: record,
-    its shape, and that with the axes of units and samples.  steps: the statements of the gradient.
-    losses: those of the loss.  masks: the arrays of the masks.  penalty: the factor of the sum of
+    of a step -> its expression for the step i.  ones: whether x has a row of ones.  kept: what is
+    saved, its shape, and that with the axes of units and samples.  steps: the statements of the
+    gradient.  losses: those of the loss.  masks: the arrays of the masks.  penalty: the factor of the sum of
     squares of all weights in the loss.  target_factor: of y in the array c_y.  held: numbers that
     are held for every sample, x apart.
     """
@@ -70,7 +70,7 @@ class _Printer:
         self.plan, self.arrays = plan, Arrays(plan)
         # name -> the last kernel that reads it
         self.last = {n: k for k, x in enumerate(plan.kernels) for n in reads_of(x)}
-        self.kept = {*plan.records, *plan.ones}
+        self.kept = {*plan.saved, *plan.ones}
 
     def planned(self) -> Planned:
         plan, arrays = self.plan, self.arrays
@@ -93,7 +93,7 @@ class _Printer:
             ),
             views=views,
             ones=any(name.base == arrays.x.base and ONES in name.marks for name in views),
-            kept=[self._kept(name) for name in plan.records],
+            kept=[self._kept(name) for name in plan.saved],
             steps=rows(parts, width=WIDTH),
             losses=rows(sums, width=WIDTH),
             masks=f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
@@ -102,17 +102,17 @@ class _Printer:
             held=self._held(),
         )
 
-    def _kept(self, record: str) -> tuple[str, str, str]:
-        sizes = self._sizes(record)
+    def _kept(self, name: str) -> tuple[str, str, str]:
+        sizes = self._sizes(name)
         one = "1, " * (len(sizes) == 1)
-        return record, ", ".join(sizes), one + ", ".join(sizes)
+        return name, ", ".join(sizes), one + ", ".join(sizes)
 
-    def _sizes(self, record: str) -> list[str]:
-        axes = columns(self.arrays.tensors[record].axes)
+    def _sizes(self, name: str) -> list[str]:
+        axes = columns(self.arrays.tensors[name].axes)
         return [Scope().written(self.arrays.size(a)) for a in axes]
 
     def _held(self) -> str:
-        sizes = [self._sizes(record)[:-1] for record in self.plan.records]
+        sizes = [self._sizes(name)[:-1] for name in self.plan.saved]
         own = "2 * OUTPUTS" if self.plan.target_factor is not None else "OUTPUTS"
         alone = sizes.count([])
         return " + ".join([own, *(s for (s,) in filter(None, sizes)), *[str(alone)] * (alone > 0)])
