@@ -313,7 +313,7 @@ class Context:
     def in_general(self, name: str) -> Notation:
         """The notation for layers in general; that of the layer if only one has this tensor."""
         number = self.tensor(name).layer
-        alone = number is None or name in self.notation.sole or self.notation.own(name)
+        alone = number is None or name in self.notation.unmarked or self.notation.own(name)
         return self.numbered if alone else self.labelled(number)
 
     def general(self, name: str, of: str = "") -> tuple[str, str]:
