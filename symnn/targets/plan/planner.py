@@ -60,9 +60,7 @@ class _Planner:
         self.lines = by_sign(needed(program.lines, wanted))
         self.names = {line.lhs.name for line in self.lines if line.lhs.role == "gradient"}
         self.parameters = {g: t for t, g in self.result.gradients.items()}  # by their gradients
-        self.weight_gradients: dict[
-            str, int
-        ] = {}  # weights -> the number of the kernel of their gradient
+        self.weight_gradients: dict[str, int] = {}  # weights -> the number of their kernel
 
     def plan(self) -> Plan:
         self._loss()
