@@ -178,6 +178,6 @@ def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
         "shape": row.shape,
         "checked": row.checked,
         "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
-        "nudge": words(row.nudge),
+        "perturbation": words(row.perturbation),
         "code": row.code,
     }

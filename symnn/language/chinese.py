@@ -266,9 +266,9 @@ CHINESE: dict[str, str] = {
     "numbers_forward": "前向传播",
     "numbers_backward": "反向传播",
     "numbers_update": "更新一步",
-    "nudge_rises": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
+    "perturbed_rises": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
     "增大{about} ${change} \\approx {by} \\, {delta}$。",
-    "nudge_falls": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
+    "perturbed_falls": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
     "减小{about} ${change} \\approx -{by} \\, {delta}$。",
     "about": "约",
     "exactly": "恰好",

@@ -291,9 +291,9 @@ ENGLISH: dict[str, str] = {
     "numbers_forward": "Forward",
     "numbers_backward": "Backward",
     "numbers_update": "One step",
-    "nudge_rises": "Raise ${z}$ by ${by}$: then ${L}$ rises by {about} "
+    "perturbed_rises": "Raise ${z}$ by ${by}$: then ${L}$ rises by {about} "
     "${change} \\approx {by} \\, {delta}$.",
-    "nudge_falls": "Raise ${z}$ by ${by}$: then ${L}$ falls by {about} "
+    "perturbed_falls": "Raise ${z}$ by ${by}$: then ${L}$ falls by {about} "
     "${change} \\approx -{by} \\, {delta}$.",
     "about": "about",
     "exactly": "exactly",

@@ -27,8 +27,10 @@ from symnn.notes.rows import row_of
 from symnn.notes.worked_example import WorkedExample, small, worked_example
 
 WIDTH = 66  # of a right side, in characters
-NUDGES = (sp.Rational(1, 100), sp.Rational(1, 1000), sp.Rational(1, 10000))
-NEAR = sp.Rational(1, 10)  # how far a nudge may be from the slope, in parts of it
+CHANGES = (sp.Rational(1, 100), sp.Rational(1, 1000), sp.Rational(1, 10000))
+NEAR = sp.Rational(
+    1, 10
+)  # how far the change of the loss may be from the linear one, as a part of it
 
 
 @functools.lru_cache(maxsize=2)  # the levels of a page ask for the same one
@@ -111,7 +113,7 @@ class Numbers:
         digits = self.context.tex(shown.formula)
         return self.context.say("exactly" if shown.exact else "about"), digits
 
-    def nudge(self, name: str) -> str:
+    def perturbation(self, name: str) -> str:
         """How the loss follows one entry of z: "" of others, and where nothing small shows it."""
         if self.context.tensor(name).kind != "pre-activation":
             return ""
@@ -119,9 +121,9 @@ class Numbers:
         slopes = example.values.array(context.sweep.names[name])
         at = max(range(len(slopes)), key=lambda k: abs(slopes[k]))
         slope, start = slopes[at], example.values.value("L", ())
-        for by in NUDGES if slope else ():
+        for by in CHANGES if slope else ():
             try:
-                change = example.nudged(name, (at,), by) - start
+                change = example.perturbed(name, (at,), by) - start
             except NoNumberError:
                 continue
             if abs(change - by * slope) <= NEAR * abs(by * slope):
@@ -131,7 +133,7 @@ class Numbers:
         about, text = self.number(abs(change))
         sub = (Number(str(at + 1)),)
         return context.say(
-            "nudge_rises" if change > 0 else "nudge_falls",
+            "perturbed_rises" if change > 0 else "perturbed_falls",
             z=symbol_tex(context.notation, name, sub=sub),
             by=str(float(by)),
             about=about,
@@ -197,7 +199,7 @@ def with_numbers(sections: Iterable[Section], numbers: Numbers) -> tuple[Section
         source = line.lhs.wrt or ""
         if row.repeats and source:  # what was derived above, by its value
             return replace(row, numbers=f"{{}} {numbers.found(line.lhs.name)}")
-        return replace(row, numbers=numbers.beside(line), nudge=numbers.nudge(source))
+        return replace(row, numbers=numbers.beside(line), perturbation=numbers.perturbation(source))
 
     def block(block: Block) -> Block:
         if isinstance(block, Table) and block.names:

@@ -263,8 +263,8 @@ def test_the_document_prints_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["xor", "logistic_regression", "norm_loss"])
-def test_each_nudge_is_true(name: str) -> None:
-    """What is said of the loss is found again by running the network on the nudged value."""
+def test_each_perturbation_is_true(name: str) -> None:
+    """What is said of the loss is found again by running the network on the perturbed value."""
     told = numbers(symnn.load(name), "decimal", 4)
     program = told.example.program
     leaves = {n: np.asarray(v, dtype=float) for n, v in told.example.values.leaves.items()}
@@ -276,9 +276,9 @@ def test_each_nudge_is_true(name: str) -> None:
             continue
         said = re.search(
             r"\$z_\{\d+,(\d+)\}\$ by \$([\d.]+)\$: then \$L\$ (rises|falls) by about \$([\d.]+) ",
-            told.nudge(source),
+            told.perturbation(source),
         )
-        assert said, told.nudge(source)
+        assert said, told.perturbation(source)
         shift = np.zeros((1, *start[source].shape))
         shift[0, int(said[1]) - 1] = float(said[2])
         after = evaluate(program, leaves, None, {source: shift})["L"][0]

@@ -101,7 +101,7 @@ def test_every_layer_is_updated_in_numbers_on_the_page() -> None:
     assert len(rows) == 6 and all(r"\approx" in row.numbers for row in rows)
 
 
-def test_each_error_has_its_nudge_on_the_page() -> None:
+def test_each_error_has_its_perturbation_on_the_page() -> None:
     page = html(symnn.load("xor").derive())
     said = re.findall(r"<p>Raise <span class=\"math\">(.*?)</span>", page)
     assert {name[:4] for name in said} == {"z_{1", "z_{2"}

@@ -39,7 +39,7 @@ def worked(context: Context, style: str = "decimal", digits: int = 4) -> Iterato
     for line in example.gradients:
         rows += numbers.rows(line)
         source = line.lhs.wrt or ""
-        if sentence := numbers.nudge(source):
+        if sentence := numbers.perturbation(source):
             yield from shown(rows)
             yield Paragraph(sentence)
             rows = []

@@ -38,12 +38,12 @@ WIDTH = 74  # columns of a comment
 class Planned:
     """What the template fills in.
 
-    setup: the allocations.  lists: what is in lists, by the number of a layer.  views: argument
-    of a step -> its expression for the step i.  ones: whether x has a row of ones.  kept: what is
+    setup: the allocations.  lists: what is in lists, by the number of a layer.  views: argument of
+    a step -> its expression for the step i.  ones: whether x has a row of ones.  kept: what is
     saved, its shape, and that with the axes of units and samples.  steps: the statements of the
-    gradient.  losses: those of the loss.  masks: the arrays of the masks.  penalty: the factor of the sum of
-    squares of all weights in the loss.  target_factor: of y in the array c_y.  held: numbers that
-    are held for every sample, x apart.
+    gradient.  losses: those of the loss.  masks: the arrays of the masks.  penalty: the factor of
+    the sum of squares of all weights in the loss.  target_factor: of y in the array c_y.  held:
+    numbers that are held for every sample, x apart.
     """
 
     setup: tuple[str, ...]
