@@ -25,7 +25,7 @@ from symnn.formulas.tree import Formula
 from symnn.formulas.value import NoValueError, value
 
 POINTS = 3  # random points at which a line is evaluated
-LARGE, WIDTH = 5_000, 6  # parameters above which a twin of this width is evaluated
+LARGE, WIDTH = 5_000, 6  # parameters above which a network of this width is evaluated instead
 LEAST = -14  # exponent of ten; smaller errors are rounding, which no two machines share
 
 

@@ -219,8 +219,8 @@ CHINESE: dict[str, str] = {
     # the result
     "tick": "$\\checkmark$ 表示这一行在 ${points}$ 个随机点处求过值，"
     "并且与用复步长法求出的 ${L}$ 的导数 $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ 一致，"
-    "其中 $h = {h}$；最大的误差小于最大元素的 ${bound}$ 倍{twin}。",
-    "tick_twin": "（求值时输入和每个隐藏层的单元至多取 ${width}$ 个）",
+    "其中 $h = {h}$；最大的误差小于最大元素的 ${bound}$ 倍{narrow}。",
+    "tick_narrow": "（求值时输入和每个隐藏层的单元至多取 ${width}$ 个）",
     "result_says": "汇总起来，各误差项和各参数的梯度为：",
     "vector": "全部参数合在一起，梯度为",
     "derived_in": "推导见 {places}。",

@@ -238,8 +238,8 @@ ENGLISH: dict[str, str] = {
     # the result
     "tick": "$\\checkmark$ marks a line that was evaluated at ${points}$ random points and agrees "
     "with the derivative of ${L}$ by complex step, $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ "
-    "with $h = {h}$; the largest error is below ${bound}$ of the largest entry{twin}.",
-    "tick_twin": " (evaluated with at most ${width}$ inputs and hidden units)",
+    "with $h = {h}$; the largest error is below ${bound}$ of the largest entry{narrow}.",
+    "tick_narrow": " (evaluated with at most ${width}$ inputs and hidden units)",
     "result_says": "Collected, these are the errors and the gradients of the parameters:",
     "vector": "All parameters together have the gradient",
     "derived_in": "Derived in {places}.",

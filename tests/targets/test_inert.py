@@ -65,7 +65,7 @@ def test_the_tex_prints_the_very_characters(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_the_tex_of_a_name_is_that_of_its_twin(kind: str) -> None:
+def test_the_tex_of_a_name_is_that_of_a_plain_name(kind: str) -> None:
     """But for its labels, of letters and digits, and for the escaped text, which has no control
     word that reads, writes or defines.
     """
@@ -125,7 +125,7 @@ def test_the_page_runs_no_script_of_a_name(policy: bool, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_the_page_of_a_name_is_that_of_its_twin(kind: str) -> None:
+def test_the_page_of_a_name_is_that_of_a_plain_name(kind: str) -> None:
     hostile, plain = (interactive(network(n).derive()) for n in (NAMES[kind], "XXXX"))
     assert hostile.replace(escaped(NAMES[kind]), "XXXX") == plain
 

@@ -37,8 +37,8 @@ def ticks(context: Context, sections: Iterable[Section]) -> Paragraph | None:
     if context.evidence is None or not errors:
         return None
     width = context.evidence.width
-    twin = context.say("tick_twin", width=width) if width else ""
-    return Paragraph(context.say("tick", twin=twin, **words(errors)), small=True)
+    narrow = context.say("tick_narrow", width=width) if width else ""
+    return Paragraph(context.say("tick", narrow=narrow, **words(errors)), small=True)
 
 
 def elided(letters: Sequence[Formula]) -> Sequence[Formula]:
