@@ -185,8 +185,8 @@ def _convention(reverse: ReversePass, given: Mapping[str, Array]) -> Convention:
         return len(own), len(wrong)
 
     first, *others = CONVENTIONS
-    told = [c for c in others if any(c.differs(reverse, t) for t in given)]
-    return min([first, *told], key=mistakes) if told and _wrong(reverse) else first
+    distinct = [c for c in others if any(c.differs(reverse, t) for t in given)]
+    return min([first, *distinct], key=mistakes) if distinct and _wrong(reverse) else first
 
 
 def _mixed(reverse: ReversePass, chosen: Convention, given: Mapping[str, Array]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Conventions in which the gradients of a right backpropagation may be written.
 
-A convention is a row of data: its name, the words that say it, where it can be told from others,
+A convention is a row of data: its name, the words that say it, where it differs from others,
 and how a gradient that is written in it reads in the derivation's own.  To add one, list it in
 CONVENTIONS; the first row is the derivation's own.  Every row is tried on all quantities at once.
 """

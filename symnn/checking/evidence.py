@@ -32,8 +32,8 @@ LEAST = -14  # exponent of ten; smaller errors are rounding, which no two machin
 class Evidence:
     """Evaluates lines of a sweep on demand.
 
-    sweep: what is told.  evaluated: the same, with fewer inputs and hidden units if it is large,
-    of at most ``width``.  sizes: of what is left open.
+    sweep: that of the notes.  evaluated: the same; of a large network with fewer inputs and
+    hidden units, at most ``width``.  sizes: of what is left open.
     """
 
     def __init__(

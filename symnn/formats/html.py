@@ -45,8 +45,8 @@ def html(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
     """
     options = replace(options, beside=True, code=False)
     levels = (options.detail,) if options.select else DETAILS
-    told = {detail: tell(derivation, replace(options, detail=detail)) for detail in levels}
-    return page(told, options.detail)
+    documents = {detail: tell(derivation, replace(options, detail=detail)) for detail in levels}
+    return page(documents, options.detail)
 
 
 def page(documents: Mapping[str, Document], chosen: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What is fixed for a document: the derivation that is told, its letters, and how it is told."""
+"""What is fixed for a document: a derivation, its letters, and how it is written."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ class Context:
 
     @property
     def network(self) -> Network:
-        """The network that is told."""
+        """The network."""
         return self.derivation.network
 
     @property
     def kind(self) -> str:
-        """Which sweep of the derivation is told."""
+        """Which sweep of the derivation the notes are about."""
         if self.scalar:
             return "scalar"
         batch = "mean_last" if self.book.mean == "parameters" else "batch"
@@ -83,7 +83,7 @@ class Context:
 
     @functools.cached_property
     def sweep(self) -> Sweep:
-        """The sweep that is told."""
+        """The sweep that the notes are about."""
         found: Sweep = getattr(self.derivation, self.kind)
         return found
 
@@ -189,11 +189,11 @@ class Context:
         return self.labelled(self.layer)
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor of a name, of those that are told."""
+        """The tensor of a name, forward or of the sweep."""
         return self.numbered.tensor(name)
 
     def signature(self, line: Line, layer: int) -> Hashable:
-        """What must agree for a line of another layer to be told with this one."""
+        """What must agree for a line of another layer to be written once with this one."""
         return signature(line, layer, named(line, self.numbered.tensors))
 
     @functools.cached_property
@@ -290,7 +290,7 @@ class Context:
     def stretches(
         self, keys: Sequence[tuple[int | None, object]]
     ) -> Iterator[tuple[int, int, Context]]:
-        """Where layers begin that are told at once, how many: 1, or equal ones, and how.
+        """Runs of equal layers: where each begins, its length, the context it is written in.
 
         keys: of each layer its number, and what must agree for layers to be equal.
         """

@@ -100,10 +100,10 @@ def rolled_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
         for k, block in found
     ]
     rows: list[Row] = []
-    for at, length, told in context.stretches(keys):
+    for at, length, layer_context in context.stretches(keys):
         layer, block = found[at]
         span = context.span(layer, found[at + length - 1][0]) if length > 1 else ""
-        own = [row_of(told, line, span) for line in block]
+        own = [row_of(layer_context, line, span) for line in block]
         rows += alike(context, own, [k for k, _ in found[at : at + length]])
     return rows
 
@@ -162,7 +162,7 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
         why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
         forms[0] = (forms[0][0], why)
     while len(forms) > 1 and forms[0][0].lhs.of != forms[-1][0].lhs.of:
-        why = forms.pop(0)[1]  # of N L; what is told is the gradient of L
+        why = forms.pop(0)[1]  # of N L; the notes are about the gradient of L
         forms[0] = (forms[0][0], list(dict.fromkeys([*why, *forms[0][1]])))
     if context.detail == "textbook" and len(forms) > 2:
         reasons = [r for _, why in forms[1:] for r in why]

@@ -98,7 +98,7 @@ class _Columns:
         return (len(self.units[k]) - 1) * self._row()
 
     def _formulas(self, k: int) -> list[Text]:
-        """The forward lines of a layer, softmax in one piece unless they are told by entries."""
+        """The forward lines of a layer, softmax in one piece unless they stand by entries."""
         lines = self.layers.get(k, [])
         whole = [self.lines[line.lhs.name] for line in lines if line.why not in SOFTMAX_PARTS]
         try:

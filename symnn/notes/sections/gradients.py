@@ -41,14 +41,14 @@ def _blocks(context: Context, by_chain: bool) -> Iterator[Block]:
     ]
     rows_of = derivation_rows if by_chain else differential_rows
     explained: set[str] = set()
-    for at, length, told in context.stretches(keys):
+    for at, length, layer_context in context.stretches(keys):
         own = layers[at : at + length]
         yield _heading(context, own)
         for group in by_layer[own[0]]:
-            if sentence := _spoken(told, group):
+            if sentence := _spoken(layer_context, group):
                 yield Paragraph(sentence)
-            yield Equations(tuple(alike(context, rows_of(told, group), own)))
-            if found := why_transposed(told, group, explained):
+            yield Equations(tuple(alike(context, rows_of(layer_context, group), own)))
+            if found := why_transposed(layer_context, group, explained):
                 explained.add(found[0])
                 yield found[1]
     yield Paragraph(_cost(context))

@@ -100,9 +100,9 @@ def _forward_lines(context: Context) -> Iterator[Block]:
     ]
     layers = list(groups)
     rows: list[Row] = []
-    for at, length, told in context.stretches(keys):
+    for at, length, layer_context in context.stretches(keys):
         first, last = layers[at], layers[at + length - 1]
-        own = [row_of(told, line, _why(context, line)) for line in groups[first]]
+        own = [row_of(layer_context, line, _why(context, line)) for line in groups[first]]
         own = alike(context, own, layers[at : at + length])
         if length == 1:
             rows += own
@@ -191,9 +191,9 @@ def _activation_letters(context: Context) -> Iterator[Row]:
     if context.notation.alike:
         found = found[:1]
     writer = Writer(context.notation, {})
-    for at, count, told in context.stretches([(k, f.row.name) for k, f in found]):
+    for at, count, layer_context in context.stretches([(k, f.row.name) for k, f in found]):
         k, f = found[at]
-        letter = applied(told.notation, f.row.name, f.row.tex, name_of(f.args[0]), 0)
+        letter = applied(layer_context.notation, f.row.name, f.row.tex, name_of(f.args[0]), 0)
         span = context.span(k, found[at + count - 1][0]) if count > 1 else ""
         left = Apply(None, letter, writer.formula(X))
         yield Row(left, writer.formula(f.func(X)), context.notation, span, free=True)

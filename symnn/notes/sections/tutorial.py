@@ -1,6 +1,6 @@
 """The tutorial: what leads to a network, in the order in which one understands it.
 
-Its small networks are real ones; what is told of them is read off their own derivations.
+Its small networks are real ones; what is said of them is read off their own derivations.
 """
 
 from __future__ import annotations
