@@ -69,7 +69,7 @@ def size(k: int) -> sp.Symbol:
     return sp.Symbol(f"n_{k}", integer=True, positive=True)
 
 
-def counted(notation: Notation, letter: str) -> Notation:
+def with_depth(notation: Notation, letter: str) -> Notation:
     """The notation with the last layer called n, the one before n-1, and no letters of its own."""
     table = {LAYERS: letter, LAYERS - 1: f"{letter}-1"}
     own = set(LAST.values())

@@ -150,7 +150,7 @@ class Notation:
         return replace(t, letter=said.letter, layer=said.layer)
 
     @property
-    def alike(self) -> bool:
+    def one_activation(self) -> bool:
         """Whether all layers have one activation, so that its letter needs no mark."""
         return len(set(self.activations.values())) <= 1
 

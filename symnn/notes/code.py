@@ -30,7 +30,7 @@ class Codes:
                 self.lines[f"samples-{label}"] = line
 
     def of(self, row: Row) -> str:
-        """The statement of a row; as in the loop over layers that are alike; "" if it has none."""
+        """The statement of a row; as in the loop over equal layers; "" if it has none."""
         line = self.lines.get(row.label or row.repeats)
         if line is None:
             return ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from symnn.derivation.any_depth import counted
+from symnn.derivation.any_depth import with_depth
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.network import Network
 from symnn.derivation.sweeps import Sweep
@@ -49,7 +49,7 @@ class Context:
     figures: whether there are any.  rolled: whether equal layers are written once, as layer k.
     ticks: whether lines are evaluated.  scalar: whether one input and one unit have no indices.
     by_index: whether every line stands by entries.
-    layer: that which is called k, for all that are alike; None: layers are called by their numbers.
+    layer: that which is called k, for all equal ones; None: layers are called by their numbers.
     """
 
     derivation: Derivation
@@ -169,7 +169,7 @@ class Context:
     @functools.cached_property
     def numbered(self) -> Notation:
         """The letters of this derivation, with layers by their numbers."""
-        book, count = self.book, self.network.depth_letter
+        book, depth = self.book, self.network.depth_letter
         lines = [step.after for step in self.sweep.steps]
         # the gradients of N L, where the sweep is that of N L
         scaled = {line.lhs.name for line in lines if line.lhs.of not in (None, "L")} - {
@@ -181,7 +181,7 @@ class Context:
             *(line.lhs for line in self.derivation.update_lines),
             *self.derivation.state_leaves,
         )
-        return (counted(book, count) if count else book).of(tensors, scaled, self.activated)
+        return (with_depth(book, depth) if depth else book).of(tensors, scaled, self.activated)
 
     @functools.cached_property
     def notation(self) -> Notation:
@@ -274,7 +274,7 @@ class Context:
         return self.numbered.labelled(label)
 
     def of_layer(self, layer: int | None) -> Context:
-        """The same for layers that are alike, of which this one is called k."""
+        """The same for equal layers, of which this one is called k."""
         found = replace(self, layer=layer)
         # what has been found out of the derivation holds for every layer
         kept = self.__dict__.keys() - {field.name for field in fields(self)} - {"notation"}

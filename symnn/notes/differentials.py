@@ -86,7 +86,7 @@ def _paired(context: Context, group: Group) -> list[Row]:
         (second, say("insert_differential")),
         (last, say("adjoint" if transposed(last) else "moved")),
     ]
-    rows: dict[str, Row] = {}  # those that are written alike once
+    rows: dict[str, Row] = {}  # equal ones once
     for f, reason in steps:
         row = Row(None if rows else left, f, context.notation, reason)
         rows.setdefault(row.sides[1], row)

@@ -25,7 +25,7 @@ class Row:
 
     A row without a left side continues the one above.  notation: its letters.  result: whether
     it ends a derivation.  label, also: those of labels.py; also: where it stands for layers that
-    are alike.  repeats: the label of the equation above that says the same.  free: whether its
+    are equal.  repeats: the label of the equation above that says the same.  free: whether its
     letters are those of a definition, not the tensors of the network.  code: what computes it in
     the generated module.
     numbers: the same in the numbers of the example, from its relation on, for a page.

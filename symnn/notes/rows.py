@@ -77,7 +77,7 @@ def error_of(context: Context, line: Line, found: Sides) -> float | None:
     return context.evidence.printed(line, (found.left, found.right), indices)
 
 
-def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
+def labelled_for(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
     """Rows of the first of these layers, with the labels of the others too, or that of layer k."""
     first, *others = layers
 
@@ -104,7 +104,7 @@ def rolled_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
         layer, block = found[at]
         span = context.span(layer, found[at + length - 1][0]) if length > 1 else ""
         own = [row_of(layer_context, line, span) for line in block]
-        rows += alike(context, own, [k for k, _ in found[at : at + length]])
+        rows += labelled_for(context, own, [k for k, _ in found[at : at + length]])
     return rows
 
 
@@ -141,7 +141,7 @@ def groups(context: Context) -> list[Group]:
 
 
 def group_signature(context: Context, groups: Iterable[Group], layer: int | None) -> object:
-    """What must agree for two layers to be derived alike."""
+    """What must agree for two layers to have equal derivations."""
     if layer is None:
         return None
     return tuple(
@@ -180,7 +180,7 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
         row = row_of(context, line, say("join_reasons").join(why))
         left, right = row.sides
         if (left, right) == (before, same):
-            continue  # the rewrite moved what is written alike, such as the order of terms
+            continue  # the rewrite changed what is not printed, such as the order of terms
         rows.append(replace(row, left=None if left == before else row.left, label=""))
         before, same = left, right
     name = group.steps[-1].after.lhs.name

@@ -44,7 +44,7 @@ class Form:
     calls: frozenset[str] = frozenset()
 
     def shape(self, layer: int) -> Hashable:
-        """What agrees for layers that are alike."""
+        """What agrees for equal layers."""
         return self.text, tuple(_shape(name, layer) for name in self.names)
 
     def written(self, scope: Scope) -> Statement:
@@ -74,7 +74,7 @@ class Nest:
     tail: tuple[str, ...] = ()
 
     def shape(self, layer: int) -> Hashable:
-        """What agrees for layers that are alike."""
+        """What agrees for equal layers."""
         return self.head.shape(layer), tuple(draft.shape(layer) for draft in self.body)
 
     def written(self, scope: Scope) -> Block:
@@ -114,7 +114,7 @@ class Passage:
 def rolled(
     passages: Sequence[Passage], tensors: Mapping[str, Tensor] = NOTHING
 ) -> list[Passage | Repeat[Passage]]:
-    """Passages with those of layers that are alike as one; tensors: of their lines."""
+    """Passages with those of equal layers as one; tensors: of their lines."""
 
     def shape(own: Passage, layer: int) -> Hashable:
         lines = tuple(signature(x, layer, named(x, tensors)) for x in own.lines)

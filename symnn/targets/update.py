@@ -28,7 +28,7 @@ def common(
 
     lines: the update lines of all parameters.  gradients: parameter -> the name of its
     gradient.  states: the suffixes of the states.  Raises ProgramError where parameters are not all
-    updated alike.
+    updated by the same lines.
     """
     own: dict[str, list[Line]] = {parameter: [] for parameter in gradients}
     pending: list[Line] = []

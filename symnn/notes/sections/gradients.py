@@ -11,7 +11,7 @@ from symnn.io.deferred import deferred
 from symnn.notes.context import Context, functions
 from symnn.notes.document import Block, Equations, Heading, Paragraph, Section
 from symnn.notes.figures import figures
-from symnn.notes.rows import Group, alike, derivation_rows, group_signature, groups
+from symnn.notes.rows import Group, derivation_rows, group_signature, groups, labelled_for
 from symnn.notes.transposes import why_transposed
 
 differential_rows = deferred("symnn.notes.differentials:differential_rows")
@@ -47,7 +47,7 @@ def _blocks(context: Context, by_chain: bool) -> Iterator[Block]:
         for group in by_layer[own[0]]:
             if sentence := _spoken(layer_context, group):
                 yield Paragraph(sentence)
-            yield Equations(tuple(alike(context, rows_of(layer_context, group), own)))
+            yield Equations(tuple(labelled_for(context, rows_of(layer_context, group), own)))
             if found := why_transposed(layer_context, group, explained):
                 explained.add(found[0])
                 yield found[1]

@@ -31,7 +31,7 @@ from symnn.notes.context import Context, by_layer, functions
 from symnn.notes.document import Block, Equations, Paragraph, Row, Section, Table, shown
 from symnn.notes.figures import figures
 from symnn.notes.reasons import definition_row, derivative_row
-from symnn.notes.rows import alike, row_of
+from symnn.notes.rows import labelled_for, row_of
 
 # the signs that are explained where the equations use them: phrase -> whether a node is one
 SIGNS: Mapping[str, Callable[[Formula], bool]] = {
@@ -54,13 +54,13 @@ def network_section(context: Context) -> Section:
 
 
 def _blocks(context: Context) -> Iterator[Block]:
-    say, count = context.say, context.network.depth_letter
-    if count:
-        yield Paragraph(say("general", n=count))
+    say, letter = context.say, context.network.depth_letter
+    if letter:
+        yield Paragraph(say("general", n=letter))
     yield from _whole(context)
     yield from _forward_lines(context)
     yield _table(context)
-    if not count:
+    if not letter:
         sizes = say("join_items").join(_equal_sizes(context.widths))
         yield Paragraph(say("sizes", sizes=sizes))
     if defined := tuple(_activations(context)):
@@ -77,9 +77,9 @@ def _whole(context: Context) -> Iterator[Block]:
         yield Paragraph(say("batch", ways=ways[0], way=ways[1]))
         yield from figures(context, "network")
         return
-    count, output = bool(context.network.depth_letter), context.network.output
+    general, output = bool(context.network.depth_letter), context.network.output
     try:
-        whole = nested(context.forward, output, context.notation, count)
+        whole = nested(context.forward, output, context.notation, general)
     except NoMatrixFormError:
         yield from figures(context, "network")
         yield Paragraph(say("by_lines"))
@@ -103,7 +103,7 @@ def _forward_lines(context: Context) -> Iterator[Block]:
     for at, length, layer_context in context.stretches(keys):
         first, last = layers[at], layers[at + length - 1]
         own = [row_of(layer_context, line, _why(context, line)) for line in groups[first]]
-        own = alike(context, own, layers[at : at + length])
+        own = labelled_for(context, own, layers[at : at + length])
         if length == 1:
             rows += own
             continue
@@ -186,9 +186,9 @@ def _activations(context: Context) -> Iterator[Row]:
 
 
 def _activation_letters(context: Context) -> Iterator[Row]:
-    """\\phi(x) = \\tanh(x), once for layers that are alike."""
+    """\\phi(x) = \\tanh(x), once for equal layers."""
     found = [(context.tensor(n).layer, f) for n, f in context.activations.items()]
-    if context.notation.alike:
+    if context.notation.one_activation:
         found = found[:1]
     writer = Writer(context.notation, {})
     for at, count, layer_context in context.stretches([(k, f.row.name) for k, f in found]):

@@ -12,7 +12,7 @@ from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
-from symnn.notes.rows import alike
+from symnn.notes.rows import labelled_for
 
 
 def samples_section(context: Context) -> Section:
@@ -35,7 +35,9 @@ def samples_section(context: Context) -> Section:
         label = f"samples-{context.label(context.sweep.names[t.name])}"
         others = range(1, depth + 1) if deep else ()
         layers = [layer, *(k for k in others if k != layer)]
-        rows += alike(context, [Row(left, right, each, reason, result=True, label=label)], layers)
+        rows += labelled_for(
+            context, [Row(left, right, each, reason, result=True, label=label)], layers
+        )
     said = Paragraph(_said(context, f"dz_{2 if deep else depth}", notation, each))
     return Section(context.say("samples"), (said, Equations(tuple(rows))))
 

@@ -1,4 +1,4 @@
-"""Stacking: what several layers compute alike is computed for all in one go.
+"""Stacking: what several layers compute by one expression is computed for all in one go.
 
 dz_k = (1 - a_k**2)*dz_k  for k = 1 .. 20    ->    prime = 1 - a**2,  dz_k = prime_k*dz_k
 dA_k = dz_k a_(k-1)^T     for k = 2 .. 19    ->    one product of three-dimensional arrays
@@ -22,7 +22,7 @@ ANY = Tensor("outputs", (axis("i", sp.Symbol("I", integer=True)),))  # of any of
 
 
 def stack(plan: Plan) -> None:
-    """Replace what is alike in at least LEAST layers, in place."""
+    """Replace what is equal in at least LEAST layers, in place."""
     _stack_factors(plan)
     _stack_products(plan)
 
