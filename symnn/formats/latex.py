@@ -104,7 +104,7 @@ class _Blocks(ObjectVisitor):
         return {"kind": "equations", "rows": [self.row(row) for row in block.rows]}
 
     def visit_listing(self, block: Listing) -> dict[str, Any]:
-        return {"kind": "listing", "rows": [beside(row) for row in block.rows]}
+        return {"kind": "listing", "rows": [with_code(row) for row in block.rows]}
 
     def marked(self, cells: Sequence[str], name: str) -> list[str]:
         """The cells of a row, the first one the end of the links to that name."""
@@ -179,7 +179,7 @@ def figure(block: Figure) -> str:
     return f"{head}{fitted(picture)}\n\\caption{{{block.caption}}}\n\\end{{figure}}\n"
 
 
-def beside(row: Row) -> dict[str, Any]:
+def with_code(row: Row) -> dict[str, Any]:
     """An equation and its code, side by side if both are short."""
     wide = (
         max(map(len, row.code.split("\n"))) > CODE

@@ -67,13 +67,13 @@ class Breaker:
         return [*lines, rest]
 
     def cuts(self, f: Formula, level: int, depth: int) -> Iterator[Cut]:
-        """What stands before and after each such place, from left to right.
+        """What stands before and after each place where a line may end, from left to right.
 
         depth: the number of brackets around it.
         """
         match f:
             case tree.Relations() | tree.Sum() | tree.Product():
-                yield from self.beside(f, level, depth)
+                yield from self.cuts_of_parts(f, level, depth)
             case tree.Group() if depth and not isinstance(tree.core(f.arg), tree.Matrix):
                 opens, closes = self.print.pair(f)
                 half = tree.Half(opens, f.arg, closes, tall=opens.startswith("\\left"))
@@ -106,10 +106,10 @@ class Breaker:
                 for left, right in other.cuts(f.arg, level, depth):
                     yield replace(f, arg=left), replace(f, arg=right)
 
-    def beside(
+    def cuts_of_parts(
         self, f: tree.Relations | tree.Sum | tree.Product, level: int, depth: int
     ) -> Iterator[Cut]:
-        """The same of what has parts side by side."""
+        """The cuts between the parts of a formula, and those within each part."""
         parts: tuple[Formula, ...] = getattr(f, PARTS[type(f)])
         for k, part in enumerate(parts):
             if k and not depth and (sign := self.sign(f, k, level)):

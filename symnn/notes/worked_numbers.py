@@ -78,7 +78,7 @@ class Numbers:
             return [(_relation(exact), value)]
         return [(_relation(known), middle), (_relation(known and exact), value)]
 
-    def beside(self, line: Line) -> str:
+    def on_one_line(self, line: Line) -> str:
         """The numbers of a line on one line, from the first relation on; "" if it has none."""
         own = self.example.program.definitions.get(line.lhs.name)
         pieces = self.pieces(own) if own else []
@@ -199,7 +199,9 @@ def with_numbers(sections: Iterable[Section], numbers: Numbers) -> tuple[Section
         source = line.lhs.wrt or ""
         if row.repeats and source:  # what was derived above, by its value
             return replace(row, numbers=f"{{}} {numbers.found(line.lhs.name)}")
-        return replace(row, numbers=numbers.beside(line), perturbation=numbers.perturbation(source))
+        return replace(
+            row, numbers=numbers.on_one_line(line), perturbation=numbers.perturbation(source)
+        )
 
     def block(block: Block) -> Block:
         if isinstance(block, Table) and block.names:

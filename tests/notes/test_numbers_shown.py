@@ -60,7 +60,7 @@ def test_katex_typesets_the_numbers_in_strict_mode() -> None:
             if isinstance(block, Equations):
                 texts |= {tex for row in block.rows for tex in row.sides}
             texts |= {tex for math, tex in words(getattr(block, "text", "")) if math}
-        texts |= {told.beside(line) for line in told.example.program.lines}
+        texts |= {told.on_one_line(line) for line in told.example.program.lines}
     assert len(texts) > 500
     command = [node, "-e", TYPESET, str(VENDOR / "katex.min.js")]
     done = subprocess.run(
