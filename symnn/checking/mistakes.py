@@ -138,7 +138,7 @@ class Case:
 
     @property
     def sites(self) -> list[str]:
-        """Where a mistake may have been made that shows here: here first."""
+        """The tensors whose gradient may hold the mistake: this one, then those it follows from."""
         return self.reverse.sources(self.tensor)[0]
 
     def at(self, site: str, text: str) -> str:

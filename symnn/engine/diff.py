@@ -100,7 +100,7 @@ def _solve(
     for index, a in zip(indices, tensor.axes, strict=True):
         index, own = sp.S(index).xreplace(solved), _stand_in(a)
         for s in bound:
-            if s not in index.free_symbols:  # nor is what was solved for
+            if s not in index.free_symbols:  # also where s was solved for: index no longer holds it
                 continue
             bare = index == s and bound[s].size == a.size
             sign = 1 if bare else sp.diff(index, s) if s in outputs else 0

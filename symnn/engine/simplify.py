@@ -84,7 +84,7 @@ class _Simplifier:
         self.steps.append(Step(rule, before, line, facts, note))
 
     def _bury(self, name: str) -> None:
-        """What nobody reads any more reads nothing itself."""
+        """Mark a line without readers as dead, then those that only dead lines read."""
         if (
             name not in self.lines
             or self.readers.get(name)

@@ -134,7 +134,7 @@ def words(text: str) -> list[tuple[bool, str]]:
 
 
 class _Blocks(ObjectVisitor):
-    """The blocks of a section; sheet: that which asks for its equations, if one does."""
+    """The blocks of a section; sheet: the worksheet that hides its equations, if it is in one."""
 
     text = staticmethod(words)
 
@@ -164,7 +164,7 @@ class _Blocks(ObjectVisitor):
 
 
 def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
-    """A row; sheet: that which asks for it, if one does."""
+    """A row; sheet: the worksheet that hides it, if it is in one."""
     left, right = row.sides
     return {
         "long": row.width(row.left) > LONG,

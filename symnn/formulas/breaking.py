@@ -13,11 +13,11 @@ from symnn.formulas.width import width
 
 WIDTH = 68  # of a right side on a page, in characters
 LEFT = 10  # of the column of left sides
-LEVELS = range(
-    4
-)  # relations, terms, products by components, products of matrices: the loosest first
-DEPTH = 3  # a formula is broken within two brackets at most, where nothing outside them helps
-SHORTER = 0.955  # by a break within a product or brackets, lines become at most so long
+# relations, terms, products by components, products of matrices: the loosest first
+LEVELS = range(4)
+DEPTH = 3  # breaks stand outside brackets, or else within one or two of them
+# a break within a product or brackets must leave no line longer than this part of the whole
+SHORTER = 0.955
 
 Cut = tuple[Formula, Formula]
 

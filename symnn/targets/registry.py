@@ -99,7 +99,8 @@ def live(files: Files, name: str) -> LiveModule:
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    # every function of the module keeps all others alive, also without the module
+    # the folder is needed as long as any function of the module lives: each holds the module's
+    # globals, and so train, which outlives the module object itself
     weakref.finalize(module.train, shutil.rmtree, folder, ignore_errors=True)
     return module
 

@@ -1,4 +1,4 @@
-"""Chains: the operations of an expression as calls, each with the array that it writes.
+"""Buffers: the operations of an expression as calls, each with the array that it writes.
 
     multiply(subtract(a, y), c)   ->   subtract(a, y, out=t), multiply(t, c, out=t)
 
@@ -45,17 +45,19 @@ class Call:
 
 @dataclass
 class Memory:
-    """Gives memory to nodes.
+    """Assigns to each node of an expression the array that its value is written to.
 
-    home: name of an array -> name of the memory it is in.  dying: memory that may be
-    written over after its last reading here.
+    home: name of an array -> name of the memory it is in.  dying: memory whose value no later
+    kernel reads, so that it may be written over after its last use here.
     """
 
     out: Node
     home: Callable[[str], str]
     dying: frozenset[str] = frozenset()
     calls: list[Call] = field(default_factory=list)
-    left: Counter[Node] = field(default_factory=Counter)  # readings of a node yet to come
+    left: Counter[Node] = field(
+        default_factory=Counter
+    )  # node -> the calls that still have to read it
     held: dict[Node, Operand] = field(default_factory=dict)
     busy: set[Operand] = field(default_factory=set)
 
@@ -102,7 +104,7 @@ class Memory:
     def _where_call(
         self, node: Node, args: Sequence[Operand], free: Sequence[Operand], last: bool
     ) -> Operand:
-        """The value elsewhere is written first, then the other over it."""
+        """where(flag, value, other): other is copied to the result, then value where flag holds."""
         flag, value, other = args
         clash = value == self.out or self._where(value) == self.home(self.out.name)
         out = self.out if last and not clash else self._fresh(node, free, other)
@@ -120,7 +122,7 @@ class Memory:
         return self._new(node)
 
     def _read(self, node: Node, operand: Operand, reader: Node) -> bool:
-        """Count a reading; whether the operand's memory is free after it."""
+        """Note that the reader has read the node; whether the operand's memory is free then."""
         self.left[node] -= 1
         if self.left[node] > 0:
             return False

@@ -205,7 +205,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """The numbers of kernels that compute some lines, which are those of a layer."""
+    """Lines of one layer, and the numbers of the kernels that compute them."""
 
     layer: int | None
     kernels: tuple[int, ...]
@@ -213,7 +213,7 @@ class Step:
 
 
 def steps(plan: Plan) -> list[Step]:
-    """All kernels; one that goes on with the line of the one before belongs to its step."""
+    """All kernels in order; those that compute parts of one line are one step."""
     found: list[Step] = []
     before: tuple[Line, ...] = ()
     for k, kernel in enumerate(plan.kernels):

@@ -74,7 +74,7 @@ class _Planner:
         return self._kernels(set(self.result.ones))
 
     def _kernels(self, held: set[str]) -> Plan:
-        """The kernels of all lines; those that are read more than here keep their arrays."""
+        """The kernels of all lines; held: values read elsewhere too, which keep their arrays."""
         self.lines, self.inlined = inlined(self.lines, {*held, *self.result.saved})
         for line in self.lines:
             self._line(line)
@@ -93,7 +93,7 @@ class _Planner:
         self.result.positive = frozenset(x.lhs.name for x in self.lines if applied(x) == "relu")
 
     def _without_penalties(self, line: Line) -> Line:
-        """The line without the terms that no sample enters; they go to ``loss_penalties``."""
+        """The line without the terms of parameters alone, which go to ``loss_penalties``."""
         terms = []
         for t in line.terms:
             names = {name_of(e) for e in entries(t.f) if indices_of(e)}
@@ -140,7 +140,7 @@ class _Planner:
         self._add(Product((line,), left, right, Operand(line.lhs.name)), line.lhs)
 
     def _parameter_gradient(self, line: Line) -> None:
-        """dA_k, with db_k beside it; what reads the parameter alone is a penalty."""
+        """dA_k, with db_k as its last column; a term of the parameter alone is a penalty."""
         wrt = self.parameters[line.lhs.name]
         block = self.result.block_of(wrt)
         data = []
@@ -277,7 +277,7 @@ class _Planner:
             if not isinstance(kernel, Map):
                 continue
             out = kernel.out
-            if out.name in reads_of(kernel):  # its memory has been written before
+            if out.name in reads_of(kernel):  # its array holds a part of it before this kernel
                 continue
             home = aliases.get(out.name, out.name)
             for name in sorted(reads_of(kernel)):

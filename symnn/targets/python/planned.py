@@ -206,7 +206,8 @@ class _Printer:
             where = ", where={}" * (len(args) - 1)
             return [Form(f"np.copyto({{}}, {{}}{where})", (out, *args))]
         if call.name == "keep":
-            # 1 where the bits of a number that is not negative are not all 0
+            # v where a > 0, else 0, without a branch: of a >= 0 the bits, read as a whole number,
+            # are 0 where a is 0, so that min(bits, 1) is 1 or 0, and times the bits of v is v or 0
             bits = self.arrays.bits
             flag = bits(self.arrays.work(Work(call.out.axes, 0)))
             one = self.arrays.ones_as_bits(call.out.axes)
