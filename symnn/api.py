@@ -6,28 +6,41 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from symnn import interop
-from symnn.checking.compare import Comparison, compare
-from symnn.checking.verify import verify, verify_lines
 from symnn.derivation import derivation, network
 from symnn.derivation import lines as own_lines
 from symnn.derivation.gradients import Gradients
-from symnn.drawing.svg import svg
-from symnn.engine import lambdify as lambdify  # registers Line.lambdify
-from symnn.engine.complex_step import Report
-from symnn.formats import registry as formats
-from symnn.formats.figure import picture
-from symnn.formats.showing import show
+from symnn.engine import display
+from symnn.engine.ir import Line
+from symnn.formats.registry import save
+from symnn.io.deferred import deferred
 from symnn.io.errors import SpecError
 from symnn.io.fields import Field, check_argument
 from symnn.notation.notation import Notation
 from symnn.notes.options import NotesOptions, notes_options
 from symnn.spec.reader import load_model, load_spec, spec_of_lines
 from symnn.spec.sections import LinesSpec
-from symnn.targets.in_memory import lambdify_gradients
 from symnn.targets.registry import compile_module, generate
+
+if TYPE_CHECKING:
+    from symnn.checking.compare import Comparison
+    from symnn.engine.complex_step import Report
+
+# what only some of the methods need
+compare: Callable[..., Comparison] = deferred("symnn.checking.compare:compare")
+verify: Callable[..., Report] = deferred("symnn.checking.verify:verify")
+verify_lines: Callable[..., Report] = deferred("symnn.checking.verify:verify_lines")
+fragment: Callable[..., str] = deferred("symnn.formats.latex:fragment")
+html: Callable[..., str] = deferred("symnn.formats.html:html")
+show = deferred("symnn.formats.showing:show")
+svg: Callable[..., str] = deferred("symnn.drawing.svg:svg")
+picture = deferred("symnn.formats.figure:picture")
+lambdify_gradients: Callable[..., Callable[..., tuple[float, dict[str, Any]]]] = deferred(
+    "symnn.targets.in_memory:lambdify_gradients"
+)
+network_of_torch = deferred("symnn.interop:from_torch")
+display.function.register(Line, deferred("symnn.engine.lambdify:lambdify_line"))
 
 
 class Network(network.Network):
@@ -98,7 +111,7 @@ class _Printed(Gradients):
         options = NotesOptions(
             notation=notation, layout=layout, detail=detail, language=language, select=select
         )
-        return formats.fragment(self, options)
+        return fragment(self, options)
 
     def save(
         self, path: str | Path, *, force: bool = False, fragment: bool = False, **options: Any
@@ -112,7 +125,7 @@ class _Printed(Gradients):
         Raises TypeError for others, ValueError, OutputError, TexError.
         """
         asked = notes_options("save", options)
-        return formats.save(self, Path(path), asked, force=force, bare=fragment)
+        return save(self, Path(path), asked, force=force, bare=fragment)
 
     def show(self, height: int = 640, **options: Any) -> None:
         """Show the interactive page: in a notebook within a frame, ``height`` pixels high,
@@ -120,7 +133,7 @@ class _Printed(Gradients):
         SpecError for a height that is none.
         """
         check_argument("show", "height", Field("integer", minimum=1), height)
-        text = formats.html(self, notes_options("show", options))
+        text = html(self, notes_options("show", options))
         show(text, self.stem, height)
 
     def _repr_latex_(self) -> str:
@@ -199,7 +212,11 @@ def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:
 
 
 def from_torch(module: Any, loss: str | Mapping[str, Any] = "mse", **options: Any) -> Network:
-    return Network.from_spec(interop.from_torch(module, loss, **options).spec)
+    """The network of a torch.nn.Sequential of Linear layers, activations and Dropout.
 
-
-from_torch.__doc__ = interop.from_torch.__doc__
+    loss and options are those of :class:`Network`.  Flatten and Identity are ignored, a Sequential
+    within counts as its layers.  ValueError names the layer that has no counterpart, that has
+    hooks, a parametrization, a forward of its own or shared weights, or whose outputs (Dropout off)
+    are not those of the network.  The weights: :func:`symnn.params_from_torch`.
+    """
+    return Network.from_spec(network_of_torch(module, loss, **options).spec)

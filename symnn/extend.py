@@ -43,7 +43,8 @@ from symnn.nn.layers import LAYERS, Build
 from symnn.notes.document import Document, Row
 from symnn.notes.tell import tell
 from symnn.targets.python.expressions import helpers, statement
-from symnn.targets.registry import TARGETS, Target
+from symnn.targets.registry import TARGETS
+from symnn.targets.target import Target
 
 __all__ = [
     "FORMATS",

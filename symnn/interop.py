@@ -50,13 +50,7 @@ HALF = 0.25
 
 
 def from_torch(module: Any, loss: str | Mapping[str, Any] = "mse", **options: Any) -> Network:
-    """The network of a torch.nn.Sequential of Linear layers, activations and Dropout.
-
-    loss and options are those of :class:`Network`.  Flatten and Identity are ignored, a Sequential
-    within counts as its layers.  ValueError names the layer that has no counterpart, that has
-    hooks, a parametrization, a forward of its own or shared weights, or whose outputs (Dropout off)
-    are not those of the network.  The weights: :func:`params_from_torch`.
-    """
+    """The network of a torch.nn.Sequential, as ``symnn.from_torch`` describes it."""
     items = _torch_chain(module)
     network = _torch_network(items, loss, options)
     _compare_torch(module, items, network)
@@ -66,7 +60,7 @@ def from_torch(module: Any, loss: str | Mapping[str, Any] = "mse", **options: An
 def params_from_torch(module: Any) -> Arrays:
     """The parameters A_1, b_1, … of a torch.nn.Sequential, as float64 copies.
 
-    ValueError as of :func:`from_torch`.
+    ValueError as of ``symnn.from_torch``.
     """
     items = _torch_chain(module)
     _compare_torch(module, items, _torch_network(items, "mse", {}))

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from symnn.formats.tex import compile_pdf
+from symnn.formats.pdf import compile_pdf
 
 GENERATED = Path(__file__).resolve().parent.parent / "generated"
 SOURCE, PICTURE = GENERATED / "xor.tex", GENERATED / "xor_page.png"

@@ -14,7 +14,8 @@ import sympy as sp
 
 import symnn
 from symnn.data.datasets import load_data, split
-from symnn.formats.registry import document, github
+from symnn.formats.latex import document
+from symnn.formats.markdown import github
 from symnn.io.marks import marked_text
 from symnn.notes.options import NotesOptions
 from symnn.spec.sources import example_names

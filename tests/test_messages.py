@@ -27,7 +27,7 @@ def compared():
 SHORT = {
     "network": (lambda: NET, "<Network 'network' 2-3-2, loss cross_entropy>"),
     "derivation": (NET.derive, "<Derivation of <Network 'network' 2-3-2, loss cross_entropy> in "),
-    "sweep": (lambda: NET.derive().batch, "<Derived: 11 gradients of L in "),
+    "sweep": (lambda: NET.derive().batch, "<Sweep: 11 gradients of L in "),
     "program": (lambda: NET.program, "<Program: 6 leaves, 7 lines>"),
     "line": (lambda: NET.program.line("z_1"), "<Line z_1[n,j1] = sum_{j0} A_1[j1,j0]*x[n,j0] + b"),
     "term": (lambda: NET.program.line("z_1").terms[0], "<Term sum_{j0} A_1[j1,j0]*x[n,j0]>"),

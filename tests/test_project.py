@@ -40,7 +40,7 @@ RUNTIME = PACKAGE / "targets" / "python" / "runtime"  # copied into modules, nev
 # what runs other programs, and those who tell how TeX and a C compiler end
 RUNNERS = {
     PACKAGE / "io" / "processes.py",
-    PACKAGE / "formats" / "tex.py",
+    PACKAGE / "formats" / "pdf.py",
     PACKAGE / "targets" / "c" / "compiler.py",
     RUNTIME / "c_library.py",
 }

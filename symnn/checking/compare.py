@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from symnn.checking.conventions import CONVENTIONS, Convention
-from symnn.checking.mistakes import Chain, cause_of, largest, misfit
+from symnn.checking.mistakes import ReversePass, cause_of, largest, misfit
 from symnn.checking.rounding import coarsest, deviations
 from symnn.derivation.derivation import derive
 from symnn.engine.evaluate import Array, evaluate
@@ -135,84 +135,91 @@ def compare(
         raw = {line.lhs.name: line for line in lines_of(sweep.raw)}
         lines = {t: sweep.final.get(t, raw[name]) for t, name in sweep.names.items()}
         written = {t: raw[name] for t, name in sweep.names.items()}
-        chain = Chain(network, values, written, lines, RTOL if rtol is None else rtol)
-        found = _given(grads, chain, network)
+        reverse = ReversePass(network, values, written, lines, RTOL if rtol is None else rtol)
+        found = _given(grads, reverse, network)
         given = {t: value for t, (value, _) in found.items()}
-        chain.give(given)
+        reverse.give(given)
         kind = coarsest([*grads.values(), *params.values(), x, y])
-        if rtol is None and kind != np.float64 and _wrong(chain):
-            chain.rounding = _rounding(chain, leaves, kind)
-        convention = _convention(chain, given)
-        read = convention.reads(chain, given)
-        chain.give(read)
-        rows = [_row(chain, t, read[t], found[t][1]) for t in chain.names if t in found]
-        mixed = _mixed(chain, convention, given)
+        if rtol is None and kind != np.float64 and _wrong(reverse):
+            reverse.rounding = _rounding(reverse, leaves, kind)
+        convention = _convention(reverse, given)
+        read = convention.reads(reverse, given)
+        reverse.give(read)
+        rows = [_row(reverse, t, read[t], found[t][1]) for t in reverse.names if t in found]
+        mixed = _mixed(reverse, convention, given)
     rows = [replace(row, cause=mixed.get(row.quantity, row.cause)) for row in rows]
-    return Comparison(tuple(rows), convention.words.format(N=chain.count), str(kind))
+    return Comparison(tuple(rows), convention.words.format(N=reverse.count), str(kind))
 
 
-def _wrong(chain: Chain) -> list[str]:
+def _wrong(reverse: ReversePass) -> list[str]:
     """What was handed in and is not right."""
-    return [t for t, u in chain.given.items() if not chain.fits(t, u, chain.right[t])]
+    return [t for t, u in reverse.given.items() if not reverse.fits(t, u, reverse.right[t])]
 
 
-def _rounding(chain: Chain, leaves: Mapping[str, Array], kind: np.dtype[Any]) -> dict[str, float]:
+def _rounding(
+    reverse: ReversePass, leaves: Mapping[str, Array], kind: np.dtype[Any]
+) -> dict[str, float]:
     """Tensor -> the misfit of its gradient that rounding in a type explains."""
-    program, sizes = chain.network.program, {"N": chain.count}
+    program, sizes = reverse.network.program, {"N": reverse.count}
     found = deviations(
-        lambda evaluator: chain.sweep(evaluator, {}), chain.right, program, leaves, sizes, kind
+        lambda evaluator: reverse.gradients(evaluator, {}),
+        reverse.right,
+        program,
+        leaves,
+        sizes,
+        kind,
     )
-    return {t: error / largest(chain.right[t]) for t, error in found.items()}
+    return {t: error / largest(reverse.right[t]) for t, error in found.items()}
 
 
-def _convention(chain: Chain, given: Mapping[str, Array]) -> Convention:
+def _convention(reverse: ReversePass, given: Mapping[str, Array]) -> Convention:
     """The convention in which the fewest gradients are wrong for a reason of their own.
 
     Of several the one in which the fewest are wrong at all, then the first.
     """
 
     def mistakes(convention: Convention) -> tuple[int, int]:
-        chain.give(convention.reads(chain, given))
-        wrong = _wrong(chain)
-        own = [t for t in wrong if not chain.fits(t, chain.given[t], chain.expected[t])]
+        reverse.give(convention.reads(reverse, given))
+        wrong = _wrong(reverse)
+        own = [t for t in wrong if not reverse.fits(t, reverse.given[t], reverse.expected[t])]
         return len(own), len(wrong)
 
     first, *others = CONVENTIONS
-    told = [c for c in others if any(c.differs(chain, t) for t in given)]
-    return min([first, *told], key=mistakes) if told and _wrong(chain) else first
+    distinct = [c for c in others if any(c.differs(reverse, t) for t in given)]
+    return min([first, *distinct], key=mistakes) if distinct and _wrong(reverse) else first
 
 
-def _mixed(chain: Chain, chosen: Convention, given: Mapping[str, Array]) -> dict[str, str]:
+def _mixed(reverse: ReversePass, chosen: Convention, given: Mapping[str, Array]) -> dict[str, str]:
     """Quantity -> a cause: it is right in another convention than those beside it are."""
-    wrong = _wrong(chain)
-    if any(t in chain.network.parameters for t in wrong):
+    wrong = _wrong(reverse)
+    if any(t in reverse.network.parameters for t in wrong):
         return {}
     causes = {}
     for other in CONVENTIONS:
-        differing = [t for t in given if other.differs(chain, t) or chosen.differs(chain, t)]
-        beside = [chain.names[t] for t in differing if t not in wrong]
+        differing = [t for t in given if other.differs(reverse, t) or chosen.differs(reverse, t)]
+        beside = [reverse.names[t] for t in differing if t not in wrong]
         where = f"{' and '.join(beside)} {'is' if len(beside) == 1 else 'are'} {chosen.name}"
         for t in wrong if beside and other is not chosen else ():
-            if chain.fits(t, other.reads(chain, {t: given[t]})[t], chain.right[t]):
-                causes[chain.names[t]] = f"mixed conventions: {other.name}, where {where}"
+            if reverse.fits(t, other.reads(reverse, {t: given[t]})[t], reverse.right[t]):
+                causes[reverse.names[t]] = f"mixed conventions: {other.name}, where {where}"
     return causes
 
 
-def _row(chain: Chain, tensor: str, value: Array, remark: str) -> Compared:
-    name, right, tolerance = chain.names[tensor], chain.right[tensor], chain.tolerance(tensor)
+def _row(reverse: ReversePass, tensor: str, value: Array, remark: str) -> Compared:
+    name, right, tolerance = reverse.names[tensor], reverse.right[tensor], reverse.tolerance(tensor)
     if remark == "unsummed":
         cause = "the sum over the batch is missing"
-        if not chain.fits(tensor, value.sum(axis=0), right):
+        if not reverse.fits(tensor, value.sum(axis=0), right):
             cause += ", and the rows do not add up to the right value"
         return Compared(name, value.shape, float("inf"), False, cause, tolerance)
     if remark == "transposed":
         cause = "transposed"
-        if not chain.fits(tensor, value, right):
-            cause += f", and {cause_of(chain, tensor, value)}"
+        if not reverse.fits(tensor, value, right):
+            cause += f", and {cause_of(reverse, tensor, value)}"
         return Compared(name, value.shape[::-1], float("inf"), False, cause, tolerance)
     error = misfit(value, right)
     ok = error <= tolerance
-    cause = "" if ok else cause_of(chain, tensor, value)
+    cause = "" if ok else cause_of(reverse, tensor, value)
     return Compared(name, value.shape, error, ok, cause, tolerance)
 
 
@@ -273,12 +280,12 @@ def _fit(place: str, array: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _given(
-    grads: Mapping[str, Any], chain: Chain, network: Network
+    grads: Mapping[str, Any], reverse: ReversePass, network: Network
 ) -> dict[str, tuple[Array, str]]:
     """Tensor -> the value handed in for its gradient, and what its shape says of it."""
-    tensors = {t: t for t in chain.names if t != "L"}
-    tensors |= {name: t for t, name in chain.names.items() if t != "L"}
-    count = chain.count
+    tensors = {t: t for t in reverse.names if t != "L"}
+    tensors |= {name: t for t, name in reverse.names.items() if t != "L"}
+    count = reverse.count
     found: dict[str, tuple[Array, str]] = {}
     for key, value in grads.items():
         place = f"grads[{quoted(str(key))}]"
@@ -286,8 +293,8 @@ def _given(
             raise _fail(place, "no such gradient", suggestion(str(key), tensors))
         tensor = tensors[key]
         if tensor in found:
-            raise _fail(place, f"the gradient {chain.names[tensor]} is given twice")
-        array, right = _array(place, value), chain.right[tensor]
+            raise _fail(place, f"the gradient {reverse.names[tensor]} is given twice")
+        array, right = _array(place, value), reverse.right[tensor]
         if not np.isfinite(right).all():
             raise _fail(place, "the derivation itself overflows at these parameters")
         if array.shape == (count, *right.shape) and len(right.shape) == 1 and count > 1:

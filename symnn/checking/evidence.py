@@ -12,34 +12,34 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import sympy as sp
 
-from symnn.checking.verify import LARGEST, SAMPLES, Sweep, entries_of
+from symnn.checking.verify import LARGEST, SAMPLES, EvaluatedSweep, entries_of
 from symnn.derivation.any_depth import LAYERS, size
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.lines import LinesDerivation
 from symnn.derivation.network import Network
-from symnn.derivation.sweeps import Derived, shortened
+from symnn.derivation.sweeps import Sweep, shortened
 from symnn.engine.complex_step import ENTRYWISE, SCALED, H
 from symnn.engine.ir import Line
 from symnn.formulas.tree import Formula
 from symnn.formulas.value import NoValueError, value
 
 POINTS = 3  # random points at which a line is evaluated
-LARGE, WIDTH = 5_000, 6  # parameters above which a twin of this width is evaluated
+LARGE, WIDTH = 5_000, 6  # parameters above which a network of this width is evaluated instead
 LEAST = -14  # exponent of ten; smaller errors are rounding, which no two machines share
 
 
 class Evidence:
     """Evaluates lines of a sweep on demand.
 
-    sweep: what is told.  evaluated: the same, with fewer inputs and hidden units if it is large,
-    of at most ``width``.  sizes: of what is left open.
+    sweep: that of the notes.  evaluated: the same; of a large network with fewer inputs and
+    hidden units, at most ``width``.  sizes: of what is left open.
     """
 
     def __init__(
         self,
-        sweep: Derived,
-        evaluated: Derived,
+        sweep: Sweep,
+        evaluated: Sweep,
         sizes: Mapping[str, int],
         width: int | None = None,
     ) -> None:
@@ -48,7 +48,7 @@ class Evidence:
         steps = zip(sweep.steps, evaluated.steps, strict=True)
         self.lines = {own.after: its.after for own, its in steps}
         rngs = map(np.random.default_rng, range(POINTS))
-        self.points = [Sweep(evaluated, rng, sizes) for rng in rngs]
+        self.points = [EvaluatedSweep(evaluated, rng, sizes) for rng in rngs]
 
     def error(self, line: Line) -> float | None:
         """The largest error of the line, that of a step, relative to the largest entry.
@@ -107,7 +107,7 @@ def evidence(derivation: Derivation, kind: str) -> Evidence | None:
 
 
 def _evidence(derivation: Derivation, kind: str) -> Evidence:
-    sweep: Derived = getattr(derivation, kind)
+    sweep: Sweep = getattr(derivation, kind)
     sizes = {} if kind in ("sample", "scalar") else {"N": SAMPLES}
     if derivation.network.depth_letter:
         sizes |= {size(k).name: WIDTH - k % 3 for k in range(LAYERS + 1)}
@@ -139,7 +139,7 @@ def parameters(network: Network) -> int:
     return sum(math.prod(shape) for shape in network.parameters.values())
 
 
-def narrow(sweep: Derived) -> Derived:
+def narrow(sweep: Sweep) -> Sweep:
     """The sweep with at most WIDTH inputs and units of hidden layers."""
     outputs = {a for y in sweep.forward.leaves_of("target") for a in y.axes}
     return shortened(sweep, lambda a: a.size if a in outputs else min(a.size, WIDTH))

@@ -37,7 +37,7 @@ def misfit(found: Array, right: Array) -> float:
 
 
 @dataclass
-class Chain:
+class ReversePass:
     """The reverse sweep, from the right values, and from the values that were handed in.
 
     values: every forward tensor.  raw, final: tensor -> the line of its gradient as the rule
@@ -62,7 +62,7 @@ class Chain:
         self.give({})
         self.right = self.expected
 
-    def sweep(self, evaluator: Evaluator, given: Mapping[str, Array]) -> dict[str, Array]:
+    def gradients(self, evaluator: Evaluator, given: Mapping[str, Array]) -> dict[str, Array]:
         """Every gradient, each from those above it; from what was handed in, if that is given.
 
         Those that follow from a gradient that was handed in do so by the rule's own line.
@@ -95,7 +95,7 @@ class Chain:
         self.given = {t: u for t, u in given.items() if u.shape == self.right[t].shape}
         self.evaluator = Evaluator([], {}, {"N": self.count})
         self.evaluator.arrays = {n: np.asarray(a)[None] for n, a in self.values.items()}
-        self.expected = self.sweep(self.evaluator, self.given)
+        self.expected = self.gradients(self.evaluator, self.given)
 
     def above(self, line: Line) -> list[str]:
         """The tensors whose gradients a line reads."""
@@ -131,19 +131,19 @@ class Chain:
 class Case:
     """A wrong gradient: its tensor, the value handed in, what it should have been."""
 
-    chain: Chain
+    reverse: ReversePass
     tensor: str
     value: Array
     right: Array
 
     @property
     def sites(self) -> list[str]:
-        """Where a mistake may have been made that shows here: here first."""
-        return self.chain.sources(self.tensor)[0]
+        """The tensors whose gradient may hold the mistake: this one, then those it follows from."""
+        return self.reverse.sources(self.tensor)[0]
 
     def at(self, site: str, text: str) -> str:
         """The text, with the place if the mistake was inherited."""
-        return text if site == self.tensor else f"inherited from {self.chain.names[site]}: {text}"
+        return text if site == self.tensor else f"inherited from {self.reverse.names[site]}: {text}"
 
 
 def transposed(case: Case) -> Found:
@@ -159,7 +159,7 @@ def opposite_sign(case: Case) -> Found:
 
 def factors(case: Case) -> Found:
     """2, N, m and N m, too much or too little."""
-    n, m = case.chain.count, case.chain.network.outputs
+    n, m = case.reverse.count, case.reverse.network.outputs
     words = {"2": 2, f"N = {n}": n, f"m = {m}": m, f"N m = {n * m}": n * m}
     for word, c in words.items():
         if c > 1 and not (m == 1 and word.startswith("N m")):
@@ -169,21 +169,21 @@ def factors(case: Case) -> Found:
 
 def one_sample(case: Case) -> Found:
     """The first or the last sample alone, where a line sums over all of them."""
-    chain, line = case.chain, case.chain.raw[case.tensor]
-    count = chain.count
+    reverse, line = case.reverse, case.reverse.raw[case.tensor]
+    count = reverse.count
     sums = any(a.samples for t in line.terms for a in t.over)
     if count < 2 or not sums or any("N" in map(str, t.f.free_symbols) for t in line.terms):
         return
-    forward, names = chain.network.program.tensors, chain.tensors
+    forward, names = reverse.network.program.tensors, reverse.tensors
     for word, k in (("first", 0), ("last", count - 1)):
         inner = Evaluator([], {}, {"N": 1})
         for name in dict.fromkeys(map(name_of, line.reads)):
-            array = chain.evaluator.arrays[name]
-            axes = chain.raw[names[name]].lhs.axes if name in names else forward[name].axes
+            array = reverse.evaluator.arrays[name]
+            axes = reverse.raw[names[name]].lhs.axes if name in names else forward[name].axes
             batch = bool(axes) and axes[0].samples
             inner.arrays[name] = array[:, k : k + 1] if batch else array
         text = f"the sum over the batch is missing: only the {word} sample"
-        yield text, chain.run(inner, line)
+        yield text, reverse.run(inner, line)
 
 
 def _changed(line: Line, swap: Mapping[sp.Basic, sp.Basic]) -> Line:
@@ -198,24 +198,24 @@ def _primes(line: Line) -> list[Named]:
 def missing_derivative(case: Case) -> Found:
     """The pullback of an activation without its σ'."""
     for site in case.sites:
-        line = case.chain.raw[site]
+        line = case.reverse.raw[site]
         for prime in _primes(line):
-            value = case.chain.with_line(case.tensor, site, _changed(line, {prime: sp.S.One}))
+            value = case.reverse.with_line(case.tensor, site, _changed(line, {prime: sp.S.One}))
             yield case.at(site, f"the derivative of {prime.row.name} is missing"), value
 
 
 def derivative_elsewhere(case: Case) -> Found:
     """σ'(a) where σ'(z) is meant."""
     for site in case.sites:
-        line = case.chain.raw[site]
+        line = case.reverse.raw[site]
         for prime in _primes(line):
             z = prime.args[0]
             if not is_entry(z):
                 continue
-            for other in case.chain.network.program.lines:
+            for other in case.reverse.network.program.lines:
                 if other.elementwise and [f for f in _calls(other) if f.args[0] == z]:
                     swap = {prime: prime.func(other.lhs.entry)}
-                    value = case.chain.with_line(case.tensor, site, _changed(line, swap))
+                    value = case.reverse.with_line(case.tensor, site, _changed(line, swap))
                     where = f"{other.lhs.name} instead of {name_of(z)}"
                     yield case.at(site, f"{prime.row.name}' is taken at {where}"), value
 
@@ -226,24 +226,24 @@ def _calls(line: Line) -> list[Named]:
 
 def weights_transposed(case: Case) -> Found:
     """A square matrix of weights read the wrong way round."""
-    parameters = case.chain.network.parameters
+    parameters = case.reverse.network.parameters
     for site in case.sites:
-        line = case.chain.raw[site]
+        line = case.reverse.raw[site]
         for e in dict.fromkeys(e for t in line.terms if t.over for e in entries(t.f)):
             shape, indices = parameters.get(name_of(e), ()), indices_of(e)
             if len(shape) == 2 and shape[0] == shape[1] > 1 and site not in parameters:
                 swap = {e: e.func(e.args[0], *indices[::-1])}
-                value = case.chain.with_line(case.tensor, site, _changed(line, swap))
+                value = case.reverse.with_line(case.tensor, site, _changed(line, swap))
                 yield case.at(site, f"{name_of(e)} is used transposed"), value
 
 
 def penalty(case: Case) -> Found:
     """The l2 term: left out, scaled, or where it does not belong."""
-    chain, name = case.chain, case.tensor
-    l2 = chain.network.spec.loss.l2
-    if not l2 or name not in chain.network.parameters:
+    reverse, name = case.reverse, case.tensor
+    l2 = reverse.network.spec.loss.l2
+    if not l2 or name not in reverse.network.parameters:
         return
-    n, term = chain.count, l2 * chain.values[name]
+    n, term = reverse.count, l2 * reverse.values[name]
     if term.ndim == 1:
         yield "an l2 term on the bias", case.right + term
         return
@@ -280,19 +280,19 @@ CAUSES: tuple[tuple[Cause, ...], ...] = (
 )
 
 
-def cause_of(chain: Chain, tensor: str, value: Array) -> str:
+def cause_of(reverse: ReversePass, tensor: str, value: Array) -> str:
     """The causes that give this value, "or" between them; what it follows from; or "unknown"."""
-    _, ends = chain.sources(tensor)
-    wrong = [t for t in ends if not chain.fits(t, chain.given[t], chain.right[t])]
-    origin = " and ".join(chain.names[t] for t in wrong)
-    expected = chain.expected[tensor]
-    if wrong and chain.fits(tensor, value, expected):
+    _, ends = reverse.sources(tensor)
+    wrong = [t for t in ends if not reverse.fits(t, reverse.given[t], reverse.right[t])]
+    origin = " and ".join(reverse.names[t] for t in wrong)
+    expected = reverse.expected[tensor]
+    if wrong and reverse.fits(tensor, value, expected):
         return f"follows from {origin}"
-    found = _tried(Case(chain, tensor, value, expected))
+    found = _tried(Case(reverse, tensor, value, expected))
     if found and wrong:
         return f"follows from {origin}, and {found}"
     if not found and wrong:
-        found = _tried(Case(chain, tensor, value, chain.right[tensor]))
+        found = _tried(Case(reverse, tensor, value, reverse.right[tensor]))
     return found or "unknown"
 
 
@@ -302,7 +302,7 @@ def _tried(case: Case) -> str:
             text
             for cause in group
             for text, numbers in cause(case)
-            if case.chain.fits(case.tensor, case.value, numbers)
+            if case.reverse.fits(case.tensor, case.value, numbers)
         ]
         if fits:
             return " or ".join(dict.fromkeys(fits))

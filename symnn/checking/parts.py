@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from symnn.derivation.sweeps import Derived
+from symnn.derivation.sweeps import Sweep
 from symnn.engine.ir import SAMPLES, Item, Program, Term, lines_of, name_of
 
 LAYERS = 10  # of a part
@@ -23,7 +23,7 @@ DEEP = 50  # layers of a sweep above which it is cut
 BEYOND = 2  # layers that run with a part, since a step may have substituted their gradients
 
 
-def parts(sweep: Derived) -> list[Derived]:
+def parts(sweep: Sweep) -> list[Sweep]:
     """The parts of a sweep, or the sweep itself; every step is in one of them."""
     layers = _layers(sweep.forward)
     if len(layers) <= DEEP:
@@ -51,12 +51,12 @@ def _layers(program: Program) -> list[list[Item]]:
 
 
 def _part(
-    sweep: Derived,
+    sweep: Sweep,
     own: Sequence[Item],
     beyond: Sequence[Item],
     later: Sequence[Item],
     parameters: set[str],
-) -> Derived:
+) -> Sweep:
     """The sweep through the items ``own``; parameters: those that no earlier item reads."""
     tensors, loss = sweep.forward.tensors, sweep.forward.line("L")
     moved = _names([*own, *beyond]) | (_reads([*own, *beyond]) & parameters)

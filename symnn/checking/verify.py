@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from symnn.checking.parts import parts
-from symnn.derivation.sweeps import Derived, shortened, shortened_program
+from symnn.derivation.sweeps import Sweep, shortened, shortened_program
 from symnn.engine.complex_step import (
     ENTRYWISE,
     SCALED,
@@ -70,13 +70,13 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
         batch, sample, last = (shortened(sweep, short) for sweep in (batch, sample, last))
         stable = shortened_program(stable, short)
     rows = _adjoints(batch.forward, draw(batch.forward, rng, sizes), sizes, rng)
-    point = Sweep(batch, rng, sizes)
+    point = EvaluatedSweep(batch, rng, sizes)
     swept = [("batch", batch, sizes), ("one sample", sample, {})]
     if derivation.network.mean_loss:
         swept.append(("mean last", last, sizes))
     for what, sweep, own in swept:
         for part in parts(sweep):
-            rows += (point if part is batch else Sweep(part, rng, own)).rows(what)
+            rows += (point if part is batch else EvaluatedSweep(part, rng, own)).rows(what)
     rows += _stable(batch.program, stable, point)
     rows += _samples(sample, point, derivation.network.mean_loss)
     return Report(tuple(rows), longest, len(parts(batch)))
@@ -94,7 +94,7 @@ def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
         message = f"the tensors have {entries:,} entries, and {LARGEST:,} can be verified"
         hint = "verify the same lines with smaller sizes"
         raise SpecError([Problem(derivation.lines.name, None, "", message, hint)])
-    point = Sweep(batch, rng, sizes)
+    point = EvaluatedSweep(batch, rng, sizes)
     rows = _adjoints(batch.forward, point.values, sizes, rng)
     rows += point.rows("lines")
     rows += _stable(batch.program, derivation.stable, point)
@@ -141,10 +141,10 @@ def _adjoints(
     return rows
 
 
-class Sweep:
+class EvaluatedSweep:
     """The steps of a sweep against complex step at one random point, line by line."""
 
-    def __init__(self, sweep: Derived, rng: np.random.Generator, sizes: Mapping[str, int]) -> None:
+    def __init__(self, sweep: Sweep, rng: np.random.Generator, sizes: Mapping[str, int]) -> None:
         self.sweep, self.program, self.rng, self.sizes = sweep, sweep.objective, rng, sizes
         self.values = draw(sweep.forward, rng, sizes)
         self.evaluator = Evaluator(self.program.leaves, self.values, sizes)
@@ -187,7 +187,7 @@ class Sweep:
         return rows
 
 
-def _stable(plain: Program, stable: Program, point: Sweep) -> list[Row]:
+def _stable(plain: Program, stable: Program, point: EvaluatedSweep) -> list[Row]:
     """The stable program gives the values of the plain one, apart from those it scales."""
     before = evaluate(plain, point.values, point.sizes)
     after = evaluate(stable, point.values, point.sizes)
@@ -202,7 +202,7 @@ def _stable(plain: Program, stable: Program, point: Sweep) -> list[Row]:
     return rows
 
 
-def _samples(one: Derived, point: Sweep, mean: bool) -> list[Row]:
+def _samples(one: Sweep, point: EvaluatedSweep, mean: bool) -> list[Row]:
     """dL/dA over N samples is c times the sum of one-sample gradients; the penalty counts once."""
     batch, values = point.sweep, point.values
     data = {t.name for t in batch.forward.leaves if any(a.samples for a in t.axes)}

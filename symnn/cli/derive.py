@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from symnn.cli.models import model
-from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
+from symnn.cli.output import Product, deliver, is_folder, mistake, paths, report
 from symnn.cli.streams import say
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.derivation.derivation import derive as derived
 from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
+from symnn.formats.pdf import compile_pdf
 from symnn.formats.registry import FORMATS
-from symnn.formats.tex import compile_pdf
 from symnn.io.errors import shorten
 from symnn.io.processes import open_file
-from symnn.notes.equations import told_of_lines
+from symnn.notes.equations import lines_options
 from symnn.notes.labels import names
 from symnn.notes.options import NotesOptions
 
@@ -95,7 +95,7 @@ def derive(
     for name in found["written"] if launch else ():
         if not open_file(name):
             raise mistake(shorten(name), "was written, but no application opens it")
-    return tell(found, as_json, quiet)
+    return report(found, as_json, quiet)
 
 
 def _stem(own: Network | Lines) -> str:
@@ -107,7 +107,7 @@ def _of_lines(lines: Lines, notes: Mapping[str, Any], select: str) -> NotesOptio
     """The options of the command line, of lines; a mistake for one that only networks have."""
     given = {name: value for name, value in notes.items() if value is not None}
     try:
-        return told_of_lines(NotesOptions(**given, select=select))
+        return lines_options(NotesOptions(**given, select=select))
     except ValueError as error:
         raise mistake(lines.name, str(error)) from None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from symnn.cli.output import Product, deliver, is_folder, mistake, paths, tell
+from symnn.cli.output import Product, deliver, is_folder, mistake, paths, report
 from symnn.derivation.network import Network
 from symnn.io.errors import shorten
 from symnn.spec.reader import load_spec
@@ -55,4 +55,4 @@ def draw(
         Product(path, suffix, partial(printed, each, suffix, fragment=fragment, language=language))
         for language, each, path in zip(languages, drawings, places, strict=True)
     ]
-    return tell(deliver(products, check, force), as_json, quiet)
+    return report(deliver(products, check, force), as_json, quiet)

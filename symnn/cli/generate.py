@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from symnn.cli.models import model
-from symnn.cli.output import Product, deliver, mistake, paths, tell
+from symnn.cli.output import Product, deliver, mistake, paths, report
 from symnn.cli.streams import say
 from symnn.derivation.network import Network
 from symnn.io.errors import shorten
@@ -82,7 +82,7 @@ def generate(
     if chosen.report is not None and "written" in found:
         sizes = [chosen.report(path) for path in places if path is not None]
         found["sizes"] = sizes
-    code = tell(found, as_json, quiet)
+    code = report(found, as_json, quiet)
     for line in [] if as_json or quiet else sizes:
         say(line)
     return code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from symnn.cli.output import mistake, tell
+from symnn.cli.output import mistake, report
 from symnn.io.errors import shorten
 from symnn.io.files import OutputError, write_files
 from symnn.spec.sources import LINES, example_names, example_path
@@ -22,4 +22,4 @@ def new(file: str, example: str, as_json: bool, quiet: bool, verbose: bool, forc
         raise OutputError(path, "the file exists", "--force replaces it")
     # a spec is the user's own from here on, so that it has no mark
     write_files({path: example_path(example, suffix).read_bytes()}, force=True, mark=False)
-    return tell({"written": [str(path)]}, as_json, quiet)
+    return report({"written": [str(path)]}, as_json, quiet)

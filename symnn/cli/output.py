@@ -58,7 +58,7 @@ def paths(names: Sequence[str], output: str | None, suffix: str) -> list[Path | 
 def deliver(products: Sequence[Product], check: bool, force: bool) -> dict[str, Any]:
     """Make all products, then write them; with ``check``, compare them with what is there.
 
-    The result is what :func:`tell` tells: "written" (files), "products" (texts for standard
+    The result is what :func:`report` prints: "written" (files), "products" (texts for standard
     output) or "stale" (files, each with its difference).  Nothing is made where one of them
     cannot be written, and nothing is written where one of them cannot be made.
     """
@@ -102,8 +102,8 @@ def _difference(path: Path, made: str) -> dict[str, str] | None:
     return {"file": str(path), "state": state, "difference": "".join(lines)}
 
 
-def tell(found: dict[str, Any], as_json: bool, quiet: bool) -> int:
-    """Tell what :func:`deliver` has done; the exit code."""
+def report(found: dict[str, Any], as_json: bool, quiet: bool) -> int:
+    """Report what :func:`deliver` has done; the exit code."""
     stale = found.get("stale", [])
     if as_json:
         put(json.dumps(found) + "\n")

@@ -1,8 +1,8 @@
 """The network of n layers, for every n >= 2: a network of LAYERS layers, printed for general k.
 
 Its sizes are symbols, n_0, n_1, and so on.  All layers but the first, which reads x, and the
-last, which ends in the loss, are equal up to their number, so the notes fold them into one
-layer k, as they do those of any deep network.  A folded line calls its neighbours k - 1 and
+last, which ends in the loss, are equal up to their number, so the notes write them once, as
+layer k, as they do those of any deep network.  Such a line calls its neighbours k - 1 and
 k + 1; a line of the last layer reads n and n - 1, one of the first 1 and 2.  None of them knows
 how many layers there are: what holds for LAYERS layers holds for n.
 """
@@ -23,7 +23,7 @@ from symnn.nn.layers import Dense
 from symnn.notation.notation import LAST, Notation
 from symnn.spec.reader import load_spec
 
-LAYERS = 6  # long enough that the layers 2 to n - 1 fold
+LAYERS = 6  # long enough that the layers 2 to n - 1 are written once
 PLAIN: Mapping[str, Any] = {  # a spec: sigmoids, and the sum of squared errors
     "model": {"name": ENGLISH["general_title"], "inputs": 1},
     "layers": [{"type": "dense", "units": 1, "activation": "sigmoid"}] * 2,
@@ -69,7 +69,7 @@ def size(k: int) -> sp.Symbol:
     return sp.Symbol(f"n_{k}", integer=True, positive=True)
 
 
-def counted(notation: Notation, letter: str) -> Notation:
+def with_depth(notation: Notation, letter: str) -> Notation:
     """The notation with the last layer called n, the one before n-1, and no letters of its own."""
     table = {LAYERS: letter, LAYERS - 1: f"{letter}-1"}
     own = set(LAST.values())

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.network import Network
-from symnn.derivation.sweeps import Derived, derived, mean_last, scalars
+from symnn.derivation.sweeps import Sweep, mean_last, reverse_sweep, scalars
 from symnn.engine.explicit import Explicit
 from symnn.engine.ir import Line, Program
 from symnn.io.errors import Problem, SpecError, shorten, suggestion
@@ -29,7 +29,7 @@ class Derivation(Gradients):
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.batch = derived(network.program)
+        self.batch = reverse_sweep(network.program)
 
     @property
     def stem(self) -> str:
@@ -37,17 +37,17 @@ class Derivation(Gradients):
         return self.network.spec.output.module
 
     @functools.cached_property
-    def sample(self) -> Derived:
+    def sample(self) -> Sweep:
         """The sweep over one sample (N = 1)."""
-        return derived(self.network.sample_program)
+        return reverse_sweep(self.network.sample_program)
 
     @functools.cached_property
-    def scalar(self) -> Derived:
+    def scalar(self) -> Sweep:
         """The same in scalars, of a network with one input and one unit a layer."""
         return scalars(self.sample)
 
     @functools.cached_property
-    def mean_last(self) -> Derived:
+    def mean_last(self) -> Sweep:
         """The sweep over N samples with 1/N in the gradients of the parameters alone."""
         return mean_last(self.network.program) if self.network.mean_loss else self.batch
 

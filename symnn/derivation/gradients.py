@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from symnn.derivation.sweeps import Derived
+from symnn.derivation.sweeps import Sweep
 from symnn.engine.ir import Line, Program, Step
 from symnn.engine.stabilise import stabilise
 
@@ -15,7 +15,7 @@ class Gradients:
     batch: the sweep, over N samples where there are samples.
     """
 
-    batch: Derived
+    batch: Sweep
 
     @property
     def stem(self) -> str:

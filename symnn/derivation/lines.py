@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sympy as sp
 
 from symnn.derivation.gradients import Gradients
-from symnn.derivation.sweeps import derived
-from symnn.engine.evaluate import Array, Evaluator
+from symnn.derivation.sweeps import reverse_sweep
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import Program, name_of
-from symnn.engine.text import Text, parse, show
 from symnn.engine.tokens import TextError
 from symnn.io.arrays import real_array
+from symnn.io.deferred import deferred
 from symnn.io.errors import Problem, SpecError, shorten, suggestion
-from symnn.spec.formula import parse_formula
 from symnn.spec.reader import spec_of_lines
 from symnn.spec.sections import LinesSpec
+
+if TYPE_CHECKING:
+    from symnn.engine.evaluate import Array
+    from symnn.engine.text import Text
+
+# what a network of layers needs not
+parse: Callable[..., Text] = deferred("symnn.engine.text:parse")
+show: Callable[..., str] = deferred("symnn.engine.text:show")
+Evaluator = deferred("symnn.engine.evaluate:Evaluator")
+parse_formula = deferred("symnn.spec.formula:parse_formula")
 
 
 class Lines:
@@ -166,7 +174,7 @@ class LinesDerivation(Gradients):
         if not self.wrt:
             hint = 'write "parameter", or say by what: --wrt x, derive(wrt=["x"])'
             raise lines.mistake("there is no parameter to differentiate by", hint, "wrt")
-        self.batch = derived(program, of, self.wrt)
+        self.batch = reverse_sweep(program, of, self.wrt)
         if lost := [name for name in self.wrt if name not in self.batch.names]:
             raise lines.mistake(f"{of} does not depend on {lost[0]}", path="wrt")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Self
 
@@ -13,15 +13,16 @@ import sympy as sp
 from symnn.engine.explicit import Explicit
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import SAMPLES, Program, Tensor, axis
+from symnn.io.deferred import deferred
 from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import kind_of
 from symnn.nn.layers import LAYERS, Build
 from symnn.nn.losses import LOSSES, loss_line
 from symnn.nn.optimizers import Optimizer, optimizer
-from symnn.spec.formula import parse_formula
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import Spec
 
+parse_formula: Callable[..., sp.Expr] = deferred("symnn.spec.formula:parse_formula")
 LONG, LONGEST = 50_000, 10**7  # operations of an explicit form: seconds, hours
 
 

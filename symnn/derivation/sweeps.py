@@ -30,7 +30,7 @@ from symnn.engine.simplify import simplify
 
 
 @dataclass(frozen=True)
-class Derived:
+class Sweep:
     """One reverse sweep over a program.
 
     raw: the lines as the rule wrote them; simple: after simplification; names: tensor ->
@@ -46,7 +46,7 @@ class Derived:
     of: str = "L"
 
     def __repr__(self) -> str:
-        return f"<Derived: {len(self.names)} gradients of {self.of} in {len(self.steps)} steps>"
+        return f"<Sweep: {len(self.names)} gradients of {self.of} in {len(self.steps)} steps>"
 
     @functools.cached_property
     def objective(self) -> Program:
@@ -69,7 +69,7 @@ class Derived:
         return {t: last[name] for t, name in self.names.items() if name in last}
 
 
-def derived(program: Program, of: str = "L", wrt: Sequence[str] | None = None) -> Derived:
+def reverse_sweep(program: Program, of: str = "L", wrt: Sequence[str] | None = None) -> Sweep:
     """Differentiate a scalar of a program, its loss, and simplify.
 
     wrt: by which leaves; None: by the parameters and states.
@@ -77,7 +77,7 @@ def derived(program: Program, of: str = "L", wrt: Sequence[str] | None = None) -
     raw, names = gradients(program, of, wrt)
     leaves = [t.name for t in program.leaves_of("parameter", "state")] if wrt is None else wrt
     simple, steps = simplify(program, raw, [names[name] for name in leaves if name in names])
-    return Derived(program, raw, names, simple, steps, of)
+    return Sweep(program, raw, names, simple, steps, of)
 
 
 MoveTensor: TypeAlias = Callable[[Tensor], Tensor]
@@ -91,7 +91,7 @@ def with_total(program: Program) -> Program:
     return program.extend([Line(Tensor(TOTAL), (Term(SAMPLES * Tensor("L").entry),), TOTAL)])
 
 
-def mean_last(program: Program) -> Derived:
+def mean_last(program: Program) -> Sweep:
     """The sweep of N L, whose lines hold no 1/N; it stands in the gradients of the parameters.
 
         dL/dA = 1/N d(N L)/dA
@@ -110,7 +110,7 @@ def mean_last(program: Program) -> Derived:
             means[line.lhs.name] = Line(replace(line.lhs, of="L"), terms, MEAN)
     items = tuple(means.get(i.lhs.name, i) if isinstance(i, Line) else i for i in simple)
     last = tuple(Step(MEAN, i, means[i.lhs.name]) for i in lines_of(simple) if i.lhs.name in means)
-    return Derived(program, raw, names, items, steps + last, TOTAL)
+    return Sweep(program, raw, names, items, steps + last, TOTAL)
 
 
 def scalar_tensor(t: Tensor) -> Tensor:
@@ -129,7 +129,7 @@ def scalar_line(line: Line) -> Line:
     return Line(scalar_tensor(line.lhs), tuple(terms), line.why)
 
 
-def scalars(sweep: Derived) -> Derived:
+def scalars(sweep: Sweep) -> Sweep:
     """The sweep of a network of one unit a layer over scalars: axes of a single value are left out.
 
     z_1[j1] = sum_{j0} A_1[j1,j0]*x[j0] + b_1[j1]   ->   z_1 = A_1*x + b_1
@@ -137,7 +137,7 @@ def scalars(sweep: Derived) -> Derived:
     return _moved(sweep, scalar_tensor, scalar_line)
 
 
-def shortened(sweep: Derived, size: Callable[[Axis], int]) -> Derived:
+def shortened(sweep: Sweep, size: Callable[[Axis], int]) -> Sweep:
     """The sweep over axes of other sizes.
 
     An axis says how far its index runs, and no line asks for it.  Numbers that come from sizes,
@@ -182,7 +182,7 @@ def _moved_items(items: Iterable[Item], line: MoveLine) -> tuple[Item, ...]:
     return tuple(moved)
 
 
-def _moved(sweep: Derived, tensor: MoveTensor, line: MoveLine) -> Derived:
+def _moved(sweep: Sweep, tensor: MoveTensor, line: MoveLine) -> Sweep:
     """The sweep with other tensors and lines in place of its own."""
 
     def step(own: Step) -> Step:

@@ -39,7 +39,7 @@ class DifferentiationError(ProgramError):
 
 
 @functools.lru_cache(maxsize=4096)
-def _slope(f: sp.Expr, s: sp.Symbol) -> sp.Expr:
+def _derivative(f: sp.Expr, s: sp.Symbol) -> sp.Expr:
     return sp.diff(f, s)
 
 
@@ -49,16 +49,16 @@ def placeholder(k: int) -> sp.Symbol:
     return sp.Symbol(f"s{k}", real=True)
 
 
-def slope(f: sp.Expr, entry: sp.Expr) -> sp.Expr:
+def partial_derivative(f: sp.Expr, entry: sp.Expr) -> sp.Expr:
     """df/d(entry), every entry being an independent scalar; cached by the shape of ``f``."""
     hidden = {e: placeholder(k) for k, e in enumerate(entries(f))}
-    found = _slope(f.xreplace(hidden), hidden[entry])
+    found = _derivative(f.xreplace(hidden), hidden[entry])
     return found.xreplace({s: e for e, s in hidden.items()})
 
 
 def pullback(line: Line, term: Term, entry: sp.Expr, tensor: Tensor, cotangent: Tensor) -> Term:
     """What ``entry`` of ``tensor``, read in ``term`` of ``line``, takes of the line's gradient."""
-    derivative = slope(term.f, entry)
+    derivative = partial_derivative(term.f, entry)
     if derivative.has(*UNDIFFERENTIABLE):
         raise DifferentiationError(f"no derivative with respect to {entry} is known in\n  {line}")
     summand = cotangent.entry * derivative
@@ -100,7 +100,7 @@ def _solve(
     for index, a in zip(indices, tensor.axes, strict=True):
         index, own = sp.S(index).xreplace(solved), _stand_in(a)
         for s in bound:
-            if s not in index.free_symbols:  # nor is what was solved for
+            if s not in index.free_symbols:  # also where s was solved for: index no longer holds it
                 continue
             bare = index == s and bound[s].size == a.size
             sign = 1 if bare else sp.diff(index, s) if s in outputs else 0

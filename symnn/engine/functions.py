@@ -277,7 +277,7 @@ def nice(f: sp.Expr) -> sp.Expr:
 def found_derivative(row: Function, order: int = 1) -> tuple[sp.Expr, str]:
     """The derivative of a row in ``X`` and ``A`` (its value), and how it was found.
 
-    Tried in turn on the derivative of the definition: folding the function itself (h -> a);
+    Tried in turn on the derivative of the definition: the value a where h stands (h(x) -> a);
     for an invertible row, solving a = h(x) for x; recognising another row of the table.
     The shortest form wins, one that needs the value alone before one that needs ``X``.
     """
@@ -290,7 +290,7 @@ def found_derivative(row: Function, order: int = 1) -> tuple[sp.Expr, str]:
     plain = expand_primes(sp.diff(row.definition, X))
     forms: list[tuple[sp.Expr, str]] = [(plain, "differentiate the definition")]
     if row.name in TABLE:
-        forms += _folded(row, plain)
+        forms += _by_value(row, plain)
         forms += _solved(row, plain)
         forms += _recognised(row, plain)
 
@@ -300,7 +300,7 @@ def found_derivative(row: Function, order: int = 1) -> tuple[sp.Expr, str]:
     return min(forms, key=cost)
 
 
-def _folded(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
+def _by_value(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
     """h' with h replaced by its value a."""
     h = row.definition
     if isinstance(h, sp.Piecewise):
@@ -310,7 +310,7 @@ def _folded(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:
         found = plain.xreplace({sp.sqrt(X): A, 1 / sp.sqrt(X): 1 / A, X > 0: A > 0})
     else:
         found = plain.xreplace({h: A})
-    return [] if found == plain else [(found, "fold the function itself")]
+    return [] if found == plain else [(found, "use the value of the function")]
 
 
 def _solved(row: Function, plain: sp.Expr) -> list[tuple[sp.Expr, str]]:

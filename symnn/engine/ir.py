@@ -399,6 +399,16 @@ class Program:
         return f"<Program: {len(self.leaves)} leaves, {len(self.lines)} lines>"
 
 
+def needed(lines: Sequence[Line], names: Iterable[str]) -> list[Line]:
+    """The lines that these names depend on."""
+    need, found = set(names), []
+    for line in reversed(lines):
+        if line.lhs.name in need:
+            need |= {name_of(e) for e in line.reads}
+            found.append(line)
+    return found[::-1]
+
+
 def _same_size(a: Size, b: Size) -> bool:
     return a is b or bool(sp.S(a) == sp.S(b))
 

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symnn.engine import display
 from symnn.engine.evaluate import NAMED, Evaluator
 from symnn.engine.functions import Named, definition
 from symnn.engine.ir import Axis, Line, Term, entries, indices_of, name_of
 
 
-@display.function.register
 def lambdify_line(line: Line) -> Callable[..., Any]:
     """A line as a NumPy function of its tensors by name; see ``Line.lambdify``."""
     names = list(dict.fromkeys(name_of(e) for e in line.reads))

@@ -51,7 +51,7 @@ def general(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:
 
 
 def signature(f: Line | Term, layer: int, every: Iterable[Tensor | Axis]) -> Hashable:
-    """What lines, or terms, of two layers, each seen from its own, agree in if they are alike.
+    """What lines, or terms, of two layers, each seen from its own, agree in if they are equal.
 
     every: what is named there.  Sizes may differ, but where a sum over an axis is a product with
     its size.
@@ -108,7 +108,7 @@ def repeats(
     layer: Callable[[T], int | None],
     shape: Callable[[T, int], Hashable],
 ) -> list[T | Repeat[T]]:
-    """The items in their order, with those of at least LEAST layers that are alike as one.
+    """The items in their order, with those of at least LEAST equal layers as one.
 
     layer: that of an item; neighbours of one layer belong together.  shape: an item as seen from
     its layer.

@@ -122,7 +122,7 @@ def by_value(f: sp.Expr, values: Values) -> tuple[sp.Expr, tuple[str, ...]]:
     return (f.xreplace(table), tuple(notes)) if table else (f, ())
 
 
-def fold_values(f: sp.Expr, values: Values) -> sp.Expr:
+def use_forward_values(f: sp.Expr, values: Values) -> sp.Expr:
     """h(u)  ->  a  and  e/s  ->  a  wherever the forward pass has that value already."""
     table = {}
     for g in f.atoms(sp.Function) if f.has(sp.Function) else ():
@@ -131,11 +131,11 @@ def fold_values(f: sp.Expr, values: Values) -> sp.Expr:
             table[g] = value
     f = f.xreplace(table) if table else f
     if values.ratios and isinstance(f, sp.Mul):
-        f = _fold_ratios(f, values.ratios)
+        f = _use_ratios(f, values.ratios)
     return f
 
 
-def _fold_ratios(f: sp.Expr, ratios: Mapping[str, list[Line]]) -> sp.Expr:
+def _use_ratios(f: sp.Expr, ratios: Mapping[str, list[Line]]) -> sp.Expr:
     again = True
     while again:
         again = False

@@ -14,18 +14,18 @@ from symnn.engine.ir import Fact, Item, Line, Program, Scan, Step, Term, entries
 from symnn.engine.rewrites import (
     Values,
     by_value,
-    fold_values,
     inline,
     known_sum,
     reads_barely,
     scale_cases,
     shorten,
+    use_forward_values,
 )
 
 CHAIN = "chain rule"
 SUBSTITUTE = "substitute"
 DERIVATIVE = "derivative of the activation"
-FOLD = "use the forward value"
+FORWARD_VALUE = "use the forward value"
 FACT = "use the fact"
 SHORTEN = "cancel and collect"
 
@@ -84,7 +84,7 @@ class _Simplifier:
         self.steps.append(Step(rule, before, line, facts, note))
 
     def _bury(self, name: str) -> None:
-        """What nobody reads any more reads nothing itself."""
+        """Mark a line without readers as dead, then those that only dead lines read."""
         if (
             name not in self.lines
             or self.readers.get(name)
@@ -117,7 +117,7 @@ class _Simplifier:
     def _rules(self) -> tuple[tuple[str, Callable[[Line], _Rewritten]], ...]:
         return (
             (DERIVATIVE, self._by_value),
-            (FOLD, self._fold),
+            (FORWARD_VALUE, self._use_forward_value),
             (FACT, self._facts),
             (SHORTEN, self._shorten),
         )
@@ -129,8 +129,8 @@ class _Simplifier:
         )
         return terms, (), "; ".join(dict.fromkeys(n for _, notes in found for n in notes))
 
-    def _fold(self, line: Line) -> _Rewritten:
-        terms = (Term(fold_values(t.f, self.values), t.over, t.reduce) for t in line.terms)
+    def _use_forward_value(self, line: Line) -> _Rewritten:
+        terms = (Term(use_forward_values(t.f, self.values), t.over, t.reduce) for t in line.terms)
         return tuple(terms), (), ""
 
     def _facts(self, line: Line) -> _Rewritten:

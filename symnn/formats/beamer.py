@@ -11,12 +11,15 @@ import math
 from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 
+from symnn.derivation.gradients import Gradients
 from symnn.drawing.tikz import tikz
-from symnn.formats.tex import said_width
+from symnn.formats.tex import breakable, said_width
 from symnn.formats.visitor import Visitor
 from symnn.formulas.breaking import fitted
 from symnn.formulas.tex import Printer
 from symnn.formulas.tree import BigSum, Cases, Formula, Glyph, Joined, Matrix
+from symnn.io.templating import render
+from symnn.language.phrases import Phrases
 from symnn.notes.document import (
     Box,
     Document,
@@ -28,6 +31,8 @@ from symnn.notes.document import (
     Section,
     Table,
 )
+from symnn.notes.options import DEFAULT, NotesOptions
+from symnn.notes.tell import tell
 
 LINES = 12.0  # of text that a frame holds, also in themes with bars above and below
 TEXT = 54  # characters of a line of text
@@ -45,6 +50,25 @@ class Item:
     tex: str
     height: float
     row: bool = False
+
+
+def beamer(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """Slides, for the class beamer; they show no code and no ticks."""
+    notes = tell(derivation, replace(options, ticks=False, code=False))
+    program = Phrases(notes.language)("tex_program")
+    return render(
+        "formats/beamer/slides.tex.j2",
+        program=program,
+        title=breakable(notes.title, program),
+        description=breakable(notes.description, program),
+        sections=frames(notes),
+    )
+
+
+def bare_frames(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """The frames alone, for a talk of one's own."""
+    options = replace(options, figures=bool(options.figures), ticks=False, code=False)
+    return "\n".join(frame for _, own in frames(tell(derivation, options)) for frame in own)
 
 
 def frames(notes: Document) -> list[tuple[str, list[str]]]:

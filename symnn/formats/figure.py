@@ -7,7 +7,7 @@ from symnn.derivation.network import Network
 from symnn.drawing.drawing import Drawing
 from symnn.drawing.svg import svg
 from symnn.drawing.tikz import number, tikz
-from symnn.formats.tex import compile_pdf
+from symnn.formats.pdf import compile_pdf
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.context import Context

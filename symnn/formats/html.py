@@ -13,24 +13,40 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
+from symnn.derivation.gradients import Gradients
 from symnn.drawing.svg import style, svg
 from symnn.formats.visitor import ObjectVisitor
 from symnn.formats.worksheet import Worksheet
 from symnn.io.templating import folder, render
+from symnn.language.options import DETAILS
 from symnn.language.phrases import Phrases
 from symnn.notes.document import Document, Equations, Figure, Row, Table
+from symnn.notes.options import DEFAULT, NotesOptions
+from symnn.notes.tell import tell
 
 SHOWN = ("symbols", "numbers", "code")  # what is shown of the equations, besides themselves
 LONG = 12  # characters of a left side that has a line to itself on a phone
 
 # What stands in no formula of the notes; the page is smaller without them.
 UNUSED_FONTS = re.compile(r"KaTeX_(Fraktur|SansSerif|Script|Typewriter)")
+
+
+def html(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """The interactive page: every level of detail, that of the options first.
+
+    The code is beside the equations in any case, not at the end.
+    """
+    options = replace(options, beside=True, code=False)
+    levels = (options.detail,) if options.select else DETAILS
+    documents = {detail: tell(derivation, replace(options, detail=detail)) for detail in levels}
+    return page(documents, options.detail)
 
 
 def page(documents: Mapping[str, Document], chosen: str = "") -> str:
@@ -118,7 +134,7 @@ def words(text: str) -> list[tuple[bool, str]]:
 
 
 class _Blocks(ObjectVisitor):
-    """The blocks of a section; sheet: that which asks for its equations, if one does."""
+    """The blocks of a section; sheet: the worksheet that hides its equations, if it is in one."""
 
     text = staticmethod(words)
 
@@ -148,7 +164,7 @@ class _Blocks(ObjectVisitor):
 
 
 def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
-    """A row; sheet: that which asks for it, if one does."""
+    """A row; sheet: the worksheet that hides it, if it is in one."""
     left, right = row.sides
     return {
         "long": row.width(row.left) > LONG,
@@ -162,6 +178,6 @@ def _row(row: Row, sheet: Worksheet | None) -> dict[str, Any]:
         "shape": row.shape,
         "checked": row.checked,
         "numbers": rf"\displaystyle {row.numbers}" if row.numbers else "",
-        "nudge": words(row.nudge),
+        "perturbation": words(row.perturbation),
         "code": row.code,
     }

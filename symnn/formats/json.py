@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from symnn.derivation.gradients import Gradients
 from symnn.drawing.svg import svg
 from symnn.formats.visitor import ObjectVisitor
 from symnn.notes.document import Document, Equations, Figure, Listing, Row, Table
+from symnn.notes.options import DEFAULT, NotesOptions
+from symnn.notes.tell import tell
+
+
+def objects(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """The notes as JSON."""
+    return json_text(tell(derivation, options))
 
 
 def json_text(notes: Document) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
-from symnn.drawing.tikz import tikz
+from symnn.derivation.gradients import Gradients
 from symnn.formats.tex import breakable, escape, in_fandol, said_width
 from symnn.formats.visitor import ObjectVisitor, Visitor
 from symnn.formulas.breaking import fitted, room
 from symnn.formulas.tex import Printer
+from symnn.io.deferred import deferred
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.document import (
@@ -25,12 +27,46 @@ from symnn.notes.document import (
     Table,
 )
 from symnn.notes.links import Links
+from symnn.notes.options import DEFAULT, NotesOptions
+from symnn.notes.tell import tell
 
+tikz: Callable[..., str] = deferred("symnn.drawing.tikz:tikz")
 EQUATION, CODE = 30, 48  # characters of an equation and of its code that stand side by side
 NARROW = 49  # characters of a right side
 # the size of the letters where a right side has room for this part of its characters
 SIZES = ((0.93, ""), (0.85, r"\small"), (0.76, r"\footnotesize"), (0.69, r"\scriptsize"))
 BEHIND = 42  # characters of equations and reasons beside each other in a text
+
+
+def document(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """The notes as a LaTeX document."""
+    return latex_document(tell(derivation, options))
+
+
+def fragment(
+    derivation: Gradients, options: NotesOptions = DEFAULT, *, labels: bool = False
+) -> str:
+    """The derivation as LaTeX without a preamble, of constructs that KaTeX and MathJax know.
+
+    Figures, which need TikZ, are there only if they are asked for.  labels: whether the
+    equations are numbered and labelled, for \\input in a document; KaTeX knows no labels.
+    Equations that were selected stand alone, without a title.
+    """
+    options = replace(options, figures=bool(options.figures), ticks=bool(options.ticks))
+    return latex_fragment(tell(derivation, options), labels, titles=not options.select)
+
+
+def fragment_to_input(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """The fragment for \\input in a document, with labels.
+
+    In a narrow text a line may be loose, so that none runs off it with a formula; long
+    derivations go on to the next page.
+    """
+    text = fragment(derivation, options, labels=True)
+    if options.select:
+        return text  # equations, perhaps within a paragraph
+    settings = "\\sloppy\\setlength{\\emergencystretch}{5em}\n\\allowdisplaybreaks"
+    return f"\\begingroup\n{settings}\n{text}\\par\n\\endgroup\n"
 
 
 def latex_document(notes: Document) -> str:
@@ -68,7 +104,7 @@ class _Blocks(ObjectVisitor):
         return {"kind": "equations", "rows": [self.row(row) for row in block.rows]}
 
     def visit_listing(self, block: Listing) -> dict[str, Any]:
-        return {"kind": "listing", "rows": [beside(row) for row in block.rows]}
+        return {"kind": "listing", "rows": [with_code(row) for row in block.rows]}
 
     def marked(self, cells: Sequence[str], name: str) -> list[str]:
         """The cells of a row, the first one the end of the links to that name."""
@@ -143,7 +179,7 @@ def figure(block: Figure) -> str:
     return f"{head}{fitted(picture)}\n\\caption{{{block.caption}}}\n\\end{{figure}}\n"
 
 
-def beside(row: Row) -> dict[str, Any]:
+def with_code(row: Row) -> dict[str, Any]:
     """An equation and its code, side by side if both are short."""
     wide = (
         max(map(len, row.code.split("\n"))) > CODE

@@ -7,6 +7,8 @@ import json
 import re
 from collections.abc import Sequence
 
+from symnn.derivation.derivation import Derivation
+from symnn.derivation.gradients import Gradients
 from symnn.drawing.svg import svg
 from symnn.formats.visitor import Visitor
 from symnn.language.phrases import Phrases
@@ -22,9 +24,26 @@ from symnn.notes.document import (
     Section,
     Table,
 )
+from symnn.notes.options import DEFAULT, NotesOptions
+from symnn.notes.tell import tell
+from symnn.targets.registry import generate
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>#|$~&@:])")
 _LEADING = re.compile(r"^(\d*)([-+.)=])")  # what would start a list or a rule
+
+
+def github(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """The notes in Markdown, as code hosts read it."""
+    return markdown(tell(derivation, options))
+
+
+def ipynb(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """A notebook of the notes and the module; ValueError for lines, which have no module."""
+    if not isinstance(derivation, Derivation):
+        raise ValueError("a notebook runs a module, and lines have none yet")
+    network = derivation.network
+    notes = tell(derivation, options)
+    return notebook(notes, network.spec.output.module, generate(network, "numpy"))
 
 
 def markdown(notes: Document) -> str:

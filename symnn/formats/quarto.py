@@ -9,12 +9,15 @@ import json
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from symnn.derivation.gradients import Gradients
 from symnn.drawing.svg import svg
 from symnn.drawing.tikz import tikz
 from symnn.formats.markdown import Markdown, aligned, literal
 from symnn.formulas.breaking import fitted
 from symnn.language.phrases import Phrases
 from symnn.notes.document import Document, Equations, Figure, Row
+from symnn.notes.options import DEFAULT, NotesOptions
+from symnn.notes.tell import tell
 
 HEADER = """\
 ---
@@ -28,6 +31,11 @@ header-includes: |
   \\usetikzlibrary{{arrows.meta}}
   ```
 ---"""
+
+
+def qmd(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
+    """The notes as a Quarto document."""
+    return quarto(tell(derivation, options))
 
 
 def quarto(notes: Document) -> str:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Visitor(Generic[T]):
     """A format: ``visit_box`` prints a Box, and so on for the other kinds of blocks.
 
-    A kind for which a format has no method is told by its parts, simpler blocks.
+    A kind for which a format has no method is printed by its parts, simpler blocks.
     """
 
     def visit(self, blocks: Iterable[Block]) -> list[T]:

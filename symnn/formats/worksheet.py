@@ -16,10 +16,10 @@ class Worksheet:
 
     def kept(self, row: Row) -> str:
         """The reason without what gives the answer away."""
-        return self.say("join_reasons").join(r for r in self._reasons(row) if not tells(r))
+        return self.say("join_reasons").join(r for r in self._reasons(row) if not reveals(r))
 
     def hints(self, row: Row) -> list[str]:
-        """The weakest first: by shape, by the symbols of the line, by what its reason told."""
+        """The weakest first: by shape, by the symbols of the line, by what its reason reveals."""
         say, found = self.say, []
         if row.shape:
             found.append(say("hint_shape", shape=row.shape))
@@ -27,12 +27,12 @@ class Worksheet:
         if symbols:
             listed = say("join_items").join(f"${symbol}$" for symbol in symbols)
             found.append(say("hint_symbols", symbols=listed))
-        return [*found, *filter(tells, self._reasons(row))]
+        return [*found, *filter(reveals, self._reasons(row))]
 
     def _reasons(self, row: Row) -> list[str]:
         return [reason for reason in row.reason.split(self.say("join_reasons")) if reason]
 
 
-def tells(reason: str) -> bool:
+def reveals(reason: str) -> bool:
     """Whether a reason gives the answer away: it states an equation."""
     return any("=" in tex for tex in reason.split("$")[1::2])

@@ -13,11 +13,11 @@ from symnn.formulas.width import width
 
 WIDTH = 68  # of a right side on a page, in characters
 LEFT = 10  # of the column of left sides
-LEVELS = range(
-    4
-)  # relations, terms, products by components, products of matrices: the loosest first
-DEPTH = 3  # a formula is broken within two brackets at most, where nothing outside them helps
-SHORTER = 0.955  # by a break within a product or brackets, lines become at most so long
+# relations, terms, products by components, products of matrices: the loosest first
+LEVELS = range(4)
+DEPTH = 3  # breaks stand outside brackets, or else within one or two of them
+# a break within a product or brackets must leave no line longer than this part of the whole
+SHORTER = 0.955
 
 Cut = tuple[Formula, Formula]
 
@@ -67,13 +67,13 @@ class Breaker:
         return [*lines, rest]
 
     def cuts(self, f: Formula, level: int, depth: int) -> Iterator[Cut]:
-        """What stands before and after each such place, from left to right.
+        """What stands before and after each place where a line may end, from left to right.
 
         depth: the number of brackets around it.
         """
         match f:
-            case tree.Chain() | tree.Sum() | tree.Product():
-                yield from self.beside(f, level, depth)
+            case tree.Relations() | tree.Sum() | tree.Product():
+                yield from self.cuts_of_parts(f, level, depth)
             case tree.Group() if depth and not isinstance(tree.core(f.arg), tree.Matrix):
                 opens, closes = self.print.pair(f)
                 half = tree.Half(opens, f.arg, closes, tall=opens.startswith("\\left"))
@@ -106,10 +106,10 @@ class Breaker:
                 for left, right in other.cuts(f.arg, level, depth):
                     yield replace(f, arg=left), replace(f, arg=right)
 
-    def beside(
-        self, f: tree.Chain | tree.Sum | tree.Product, level: int, depth: int
+    def cuts_of_parts(
+        self, f: tree.Relations | tree.Sum | tree.Product, level: int, depth: int
     ) -> Iterator[Cut]:
-        """The same of what has parts side by side."""
+        """The cuts between the parts of a formula, and those within each part."""
         parts: tuple[Formula, ...] = getattr(f, PARTS[type(f)])
         for k, part in enumerate(parts):
             if k and not depth and (sign := self.sign(f, k, level)):
@@ -119,10 +119,10 @@ class Breaker:
             for left, right in self.cuts(part, level, depth):
                 yield _some(f, 0, (*parts[:k], left)), _some(f, k, (right, *parts[k + 1 :]))
 
-    def sign(self, f: tree.Chain | tree.Sum | tree.Product, k: int, level: int) -> str:
+    def sign(self, f: tree.Relations | tree.Sum | tree.Product, k: int, level: int) -> str:
         """What stands before the k-th part, if it is of that level."""
         match f, level:
-            case tree.Chain(), 0:
+            case tree.Relations(), 0:
                 return f.signs[k - 1]
             case tree.Sum(), 1:
                 return "-" if isinstance(f.terms[k], tree.Negative) else "+"
@@ -143,16 +143,16 @@ class Breaker:
         return isinstance(f, tree.Matrix) or (isinstance(f, tree.Group) and self.print.tall(f.arg))
 
 
-PARTS = {tree.Chain: "items", tree.Sum: "terms", tree.Product: "factors"}
+PARTS = {tree.Relations: "items", tree.Sum: "terms", tree.Product: "factors"}
 
 
 def _some(
-    f: tree.Chain | tree.Sum | tree.Product, first: int, parts: tuple[Formula, ...]
+    f: tree.Relations | tree.Sum | tree.Product, first: int, parts: tuple[Formula, ...]
 ) -> Formula:
     """The same of some parts, of which the first was the so-manieth."""
     match f:
-        case tree.Chain():
-            return tree.Chain(parts, f.signs[first : first + len(parts) - 1])
+        case tree.Relations():
+            return tree.Relations(parts, f.signs[first : first + len(parts) - 1])
         case tree.Sum():
             return tree.Sum(parts)
     return tree.Product(parts, f.kind)

@@ -106,7 +106,7 @@ class FormulaPrinter(Generic[T]):
         signs = (KINDS["dot"] if dot else self.kind(f.kind) for dot in dots)
         return self.row(first, *(x for pair in zip(signs, others, strict=True) for x in pair))
 
-    def chain(self, f: tree.Chain) -> T:
+    def relations(self, f: tree.Relations) -> T:
         first, *others = f.items
         rest = zip(f.signs, others, strict=True)
         return self.row(first, *(x for sign, item in rest for x in (f" {sign} ", item)))

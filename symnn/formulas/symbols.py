@@ -57,7 +57,7 @@ def applied(notation: Notation, name: str, tex: str, argument: str | None, order
     if not notation.activation or argument is None or notation.activations.get(argument) != name:
         return Scripts(Glyph(notation.functions.get(name, tex)), above=prime)
     layer = notation.tensor(argument).layer
-    label = "" if notation.alike or layer is None else notation.layer(layer)
+    label = "" if notation.one_activation or layer is None else notation.layer(layer)
     below, above = _label(label, notation)
     return Scripts(Glyph(notation.activation), below, (*above, *prime))
 

@@ -301,7 +301,7 @@ class Extreme(Formula):
 
 @dataclass(frozen=True)
 class Dots(Formula):
-    """What stands between dots: a part of many that are alike.  It has no value."""
+    """What stands between dots: a part of many of one form.  It has no value."""
 
     arg: Formula
 
@@ -319,7 +319,7 @@ class Lettered(Formula):
 
 
 @dataclass(frozen=True)
-class Chain(Formula):
+class Relations(Formula):
     """Formulas with relations between them, a = b = c.  It has no value."""
 
     items: tuple[Formula, ...]

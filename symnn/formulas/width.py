@@ -9,7 +9,7 @@ from symnn.formulas.tree import Formula
 from symnn.notation.notation import Notation
 
 SIGN = 2  # a sign between two things, with its spaces
-BESIDE: dict[type[Formula], int] = {  # what is printed of a node beside its parts
+OWN: dict[type[Formula], int] = {  # columns of what a node prints besides its parts
     **dict.fromkeys(
         (tree.Negative, tree.Operator, tree.Root, tree.Transpose, tree.Constant, tree.Continued), 1
     ),
@@ -43,7 +43,7 @@ def width(f: Formula, notation: Notation) -> int:
         case tree.Joined():
             between = len(f.sign.replace(r"\quad", "x").replace(" ", ""))
             return of(*f.parts) + between * (len(f.items) - 1)
-        case tree.Chain():
+        case tree.Relations():
             return of(*f.parts) + SIGN * len(f.signs)
         case tree.Sum():
             first, *rest = f.terms
@@ -69,4 +69,4 @@ def width(f: Formula, notation: Notation) -> int:
             tall = any(isinstance(part, tree.Matrix) for part in f.arg.walk())
             ends = 2 if isinstance(f, tree.Group) else bool(f.left) + bool(f.right)
             return of(f.arg) + ends * (1 + tall)
-    return of(*f.parts) + BESIDE.get(type(f), 0)
+    return of(*f.parts) + OWN.get(type(f), 0)

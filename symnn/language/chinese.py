@@ -212,15 +212,15 @@ CHINESE: dict[str, str] = {
     "moved": "把因子移到另一侧",
     "adjoint": "把因子移到另一侧，矩阵取转置",
     "definition": "定义",
-    "fold the function itself": "用函数自身的值 ${a}$ 表示",
+    "use the value of the function": "用函数自身的值 ${a}$ 表示",
     "solve a = h(x) for x": "由 ${a} = {h}({x})$ 解出 ${x}$",
     "differentiate the definition": "求导",
     "differentiate once more": "再求一次导",
     # the result
     "tick": "$\\checkmark$ 表示这一行在 ${points}$ 个随机点处求过值，"
     "并且与用复步长法求出的 ${L}$ 的导数 $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ 一致，"
-    "其中 $h = {h}$；最大的误差小于最大元素的 ${bound}$ 倍{twin}。",
-    "tick_twin": "（求值时输入和每个隐藏层的单元至多取 ${width}$ 个）",
+    "其中 $h = {h}$；最大的误差小于最大元素的 ${bound}$ 倍{narrow}。",
+    "tick_narrow": "（求值时输入和每个隐藏层的单元至多取 ${width}$ 个）",
     "result_says": "汇总起来，各误差项和各参数的梯度为：",
     "vector": "全部参数合在一起，梯度为",
     "derived_in": "推导见 {places}。",
@@ -266,9 +266,9 @@ CHINESE: dict[str, str] = {
     "numbers_forward": "前向传播",
     "numbers_backward": "反向传播",
     "numbers_update": "更新一步",
-    "nudge_rises": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
+    "perturbed_rises": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
     "增大{about} ${change} \\approx {by} \\, {delta}$。",
-    "nudge_falls": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
+    "perturbed_falls": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
     "减小{about} ${change} \\approx -{by} \\, {delta}$。",
     "about": "约",
     "exactly": "恰好",

@@ -231,15 +231,15 @@ ENGLISH: dict[str, str] = {
     "moved": "move the factors to the other side",
     "adjoint": "move the factors to the other side, matrices transposed",
     "definition": "definition",
-    "fold the function itself": "by its own value ${a}$",
+    "use the value of the function": "by its own value ${a}$",
     "solve a = h(x) for x": "solve ${a} = {h}({x})$ for ${x}$",
     "differentiate the definition": "differentiate",
     "differentiate once more": "differentiate once more",
     # the result
     "tick": "$\\checkmark$ marks a line that was evaluated at ${points}$ random points and agrees "
     "with the derivative of ${L}$ by complex step, $\\mathrm{{Im}}\\, {L}(t + \\mathrm{{i}} h)/h$ "
-    "with $h = {h}$; the largest error is below ${bound}$ of the largest entry{twin}.",
-    "tick_twin": " (evaluated with at most ${width}$ inputs and hidden units)",
+    "with $h = {h}$; the largest error is below ${bound}$ of the largest entry{narrow}.",
+    "tick_narrow": " (evaluated with at most ${width}$ inputs and hidden units)",
     "result_says": "Collected, these are the errors and the gradients of the parameters:",
     "vector": "All parameters together have the gradient",
     "derived_in": "Derived in {places}.",
@@ -291,9 +291,9 @@ ENGLISH: dict[str, str] = {
     "numbers_forward": "Forward",
     "numbers_backward": "Backward",
     "numbers_update": "One step",
-    "nudge_rises": "Raise ${z}$ by ${by}$: then ${L}$ rises by {about} "
+    "perturbed_rises": "Raise ${z}$ by ${by}$: then ${L}$ rises by {about} "
     "${change} \\approx {by} \\, {delta}$.",
-    "nudge_falls": "Raise ${z}$ by ${by}$: then ${L}$ falls by {about} "
+    "perturbed_falls": "Raise ${z}$ by ${by}$: then ${L}$ falls by {about} "
     "${change} \\approx -{by} \\, {delta}$.",
     "about": "about",
     "exactly": "exactly",

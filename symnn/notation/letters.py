@@ -56,7 +56,7 @@ def with_symbols(notation: Notation, symbols: Mapping[str, str]) -> Notation:
             batch[key[0].lower()] = tex
         else:
             letters["l2" if key == "lambda" else key] = tex
-    for table in (letters, batch):  # what dropout leaves of a keeps apart from it
+    for table in (letters, batch):  # h, which is a after dropout, needs a letter other than a's
         if table.get("a") == table.get("h", "h"):
             table["h"] = rf"\tilde{{{table['a']}}}"
     for word in ("scores", "output"):

@@ -48,7 +48,7 @@ class Notation:
 
     letters, batch: "scores" and "output" are those of the last layer's z and a, where they are
     not z and a.  error: of the gradient by z; "" where it is written like every gradient.
-    layer_mark: a key of LAYER_MARKS.  sole_mark, first_mark: whether a letter that one layer
+    layer_mark: a key of LAYER_MARKS.  single_mark, first_mark: whether a letter that one layer
     alone has, and the letters of layer 1, carry it.  raised: how a transpose follows a
     superscript: "brackets", "joined" or "braces".  orientation: "out_in", "in_out", or
     "by_layout", which is in_out where the samples are rows.  gradients: "partial", "nabla" or
@@ -59,7 +59,8 @@ class Notation:
     function -> TeX.
 
     The rest is what a program says of it, see :meth:`of`.  sizes: the number of a layer's units,
-    where it is a symbol -> the layer.  each: a sample's gradients are those of its own loss.
+    where it is a symbol -> the layer.  unmarked: names whose letter carries no label of a
+    layer.  each: a sample's gradients are those of its own loss.
     from_zero: whether all indices count from 0; else only those of lines that read beside an axis.
     """
 
@@ -69,7 +70,7 @@ class Notation:
     error: str = r"\delta"
     batch_error: str = r"\Delta"
     layer_mark: str = "subscript"
-    sole_mark: bool = True
+    single_mark: bool = True
     first_mark: bool = True
     raised: str = "brackets"
     orientation: str = "out_in"
@@ -88,7 +89,7 @@ class Notation:
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     sizes: Mapping[sp.Symbol, int] = field(default_factory=dict)
     scaled: frozenset[str] = frozenset()
-    sole: frozenset[str] = frozenset()
+    unmarked: frozenset[str] = frozenset()
     last: int = 0
     activations: Mapping[str, str] = field(default_factory=dict)
     each: bool = False
@@ -129,11 +130,11 @@ class Notation:
             last=max(numbers, default=0),
             activations=dict(activations or {}),
         )
-        if self.sole_mark:
+        if self.single_mark:
             return bound
         letters = {t.name: bound.named(t)[0] for t in known.values() if t.letter and t.layer}
         count = Counter(letters.values())
-        return replace(bound, sole=frozenset(n for n, c in letters.items() if count[c] == 1))
+        return replace(bound, unmarked=frozenset(n for n, c in letters.items() if count[c] == 1))
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of this name, with a letter and the number of a layer.
@@ -149,7 +150,7 @@ class Notation:
         return replace(t, letter=said.letter, layer=said.layer)
 
     @property
-    def alike(self) -> bool:
+    def one_activation(self) -> bool:
         """Whether all layers have one activation, so that its letter needs no mark."""
         return len(set(self.activations.values())) <= 1
 
@@ -235,7 +236,7 @@ class Notation:
 
     def label(self, t: Tensor) -> str:
         """The label of a tensor's layer; "" where its letter carries none."""
-        if t.layer is None or t.name in self.sole:
+        if t.layer is None or t.name in self.unmarked:
             return ""
         if not self.first_mark and t.layer == 1 and self.layer is _plain:
             return ""

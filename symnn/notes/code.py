@@ -10,7 +10,7 @@ from symnn.formulas.tex import symbol_tex
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Row
 from symnn.notes.labels import label_of
-from symnn.targets.python.statements import sweep
+from symnn.targets.python.statements import forward_and_backward
 
 
 class Codes:
@@ -19,7 +19,9 @@ class Codes:
     def __init__(self, context: Context) -> None:
         derivation = context.derivation
         names = derivation.batch.names
-        self.text = sweep(derivation.stable, {t: names[t] for t in derivation.network.parameters})
+        self.text = forward_and_backward(
+            derivation.stable, {t: names[t] for t in derivation.network.parameters}
+        )
         self.lines: dict[str, Line] = {}
         for line in derivation.stable.lines:
             label = label_of(line.lhs.name, context.tensor)
@@ -28,7 +30,7 @@ class Codes:
                 self.lines[f"samples-{label}"] = line
 
     def of(self, row: Row) -> str:
-        """The statement of a row; as in the loop over layers that are alike; "" if it has none."""
+        """The statement of a row; as in the loop over equal layers; "" if it has none."""
         line = self.lines.get(row.label or row.repeats)
         if line is None:
             return ""

@@ -1,16 +1,16 @@
-"""What is fixed for a document: the derivation that is told, its letters, and how it is told."""
+"""What is fixed for a document: a derivation, its letters, and how it is written."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
-from symnn.checking.evidence import Evidence, evidence
-from symnn.derivation.any_depth import counted
+from symnn.derivation.any_depth import with_depth
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.network import Network
-from symnn.derivation.sweeps import Derived
+from symnn.derivation.sweeps import Sweep
 from symnn.engine.functions import Function, Named
 from symnn.engine.ir import (
     Fact,
@@ -29,9 +29,15 @@ from symnn.formulas.printing import ONES
 from symnn.formulas.tex import Printer, symbol_tex
 from symnn.formulas.tree import Formula, Glyph, Group, Operator, Product, Symbol
 from symnn.formulas.whole import of_sample
+from symnn.io.deferred import deferred
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
 from symnn.notes.labels import label_of
+
+if TYPE_CHECKING:
+    from symnn.checking.evidence import Evidence
+
+evidence: Callable[..., Evidence | None] = deferred("symnn.checking.evidence:evidence")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +46,10 @@ class Context:
 
     book: the notation as it was chosen; ``notation`` is the same for the names of the derivation.
     method: how gradients are found.  numbers: the style of the worked example, or "none".
-    figures: whether there are any.  fold: whether layers that are alike are told once.  ticks:
-    whether lines are evaluated.  scalar: whether one input and one unit have no indices.
+    figures: whether there are any.  rolled: whether equal layers are written once, as layer k.
+    ticks: whether lines are evaluated.  scalar: whether one input and one unit have no indices.
     by_index: whether every line stands by entries.
-    layer: that which is called k, for all that are alike; None: layers are called by their numbers.
+    layer: that which is called k, for all equal ones; None: layers are called by their numbers.
     """
 
     derivation: Derivation
@@ -54,7 +60,7 @@ class Context:
     method: str = "chain"
     numbers: str = "none"
     figures: bool = False
-    fold: bool = True
+    rolled: bool = True
     ticks: bool = False
     scalar: bool = False
     layer: int | None = None
@@ -64,21 +70,21 @@ class Context:
 
     @property
     def network(self) -> Network:
-        """The network that is told."""
+        """The network."""
         return self.derivation.network
 
     @property
     def kind(self) -> str:
-        """Which sweep of the derivation is told."""
+        """Which sweep of the derivation the notes are about."""
         if self.scalar:
             return "scalar"
         batch = "mean_last" if self.book.mean == "parameters" else "batch"
         return "sample" if self.layout == "sample" else batch
 
     @functools.cached_property
-    def sweep(self) -> Derived:
-        """The sweep that is told."""
-        found: Derived = getattr(self.derivation, self.kind)
+    def sweep(self) -> Sweep:
+        """The sweep that the notes are about."""
+        found: Sweep = getattr(self.derivation, self.kind)
         return found
 
     @property
@@ -163,7 +169,7 @@ class Context:
     @functools.cached_property
     def numbered(self) -> Notation:
         """The letters of this derivation, with layers by their numbers."""
-        book, count = self.book, self.network.depth_letter
+        book, depth = self.book, self.network.depth_letter
         lines = [step.after for step in self.sweep.steps]
         # the gradients of N L, where the sweep is that of N L
         scaled = {line.lhs.name for line in lines if line.lhs.of not in (None, "L")} - {
@@ -175,7 +181,7 @@ class Context:
             *(line.lhs for line in self.derivation.update_lines),
             *self.derivation.state_leaves,
         )
-        return (counted(book, count) if count else book).of(tensors, scaled, self.activated)
+        return (with_depth(book, depth) if depth else book).of(tensors, scaled, self.activated)
 
     @functools.cached_property
     def notation(self) -> Notation:
@@ -183,11 +189,11 @@ class Context:
         return self.labelled(self.layer)
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor of a name, of those that are told."""
+        """The tensor of a name, forward or of the sweep."""
         return self.numbered.tensor(name)
 
     def signature(self, line: Line, layer: int) -> Hashable:
-        """What must agree for a line of another layer to be told with this one."""
+        """What must agree for a line of another layer to be written once with this one."""
         return signature(line, layer, named(line, self.numbered.tensors))
 
     @functools.cached_property
@@ -268,7 +274,7 @@ class Context:
         return self.numbered.labelled(label)
 
     def of_layer(self, layer: int | None) -> Context:
-        """The same for layers that are alike, of which this one is called k."""
+        """The same for equal layers, of which this one is called k."""
         found = replace(self, layer=layer)
         # what has been found out of the derivation holds for every layer
         kept = self.__dict__.keys() - {field.name for field in fields(self)} - {"notation"}
@@ -284,11 +290,11 @@ class Context:
     def stretches(
         self, keys: Sequence[tuple[int | None, object]]
     ) -> Iterator[tuple[int, int, Context]]:
-        """Where layers begin that are told at once, how many: 1, or equal ones, and how.
+        """Runs of equal layers: where each begins, its length, the context it is written in.
 
         keys: of each layer its number, and what must agree for layers to be equal.
         """
-        lengths = dict(runs(keys, 3)) if self.fold else {}
+        lengths = dict(runs(keys, 3)) if self.rolled else {}
         at = 0
         while at < len(keys):
             length = lengths.get(at, 1)
@@ -307,7 +313,7 @@ class Context:
     def in_general(self, name: str) -> Notation:
         """The notation for layers in general; that of the layer if only one has this tensor."""
         number = self.tensor(name).layer
-        alone = number is None or name in self.notation.sole or self.notation.own(name)
+        alone = number is None or name in self.notation.unmarked or self.notation.own(name)
         return self.numbered if alone else self.labelled(number)
 
     def general(self, name: str, of: str = "") -> tuple[str, str]:

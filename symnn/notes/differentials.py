@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from symnn.engine.diff import slope
+from symnn.engine.diff import partial_derivative
 from symnn.engine.ir import Line, Tensor, Term, entries, indices_of, name_of
 from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
 from symnn.formulas.tree import Formula, Operator, Pairing, total
@@ -23,7 +23,7 @@ def differential(forward: Line, t: Tensor, change: Tensor) -> Line:
     y[out] = sum f(.., t[idx], ..)   ->   dy[out] = sum df/dt[idx] * dt[idx]
     """
     terms = [
-        Term(slope(term.f, e) * change[indices_of(e)], term.over)
+        Term(partial_derivative(term.f, e) * change[indices_of(e)], term.over)
         for term in forward.terms
         for e in entries(term.f)
         if name_of(e) == t.name
@@ -86,7 +86,7 @@ def _paired(context: Context, group: Group) -> list[Row]:
         (second, say("insert_differential")),
         (last, say("adjoint" if transposed(last) else "moved")),
     ]
-    rows: dict[str, Row] = {}  # those that are written alike once
+    rows: dict[str, Row] = {}  # equal ones once
     for f, reason in steps:
         row = Row(None if rows else left, f, context.notation, reason)
         rows.setdefault(row.sides[1], row)

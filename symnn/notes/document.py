@@ -25,11 +25,11 @@ class Row:
 
     A row without a left side continues the one above.  notation: its letters.  result: whether
     it ends a derivation.  label, also: those of labels.py; also: where it stands for layers that
-    are alike.  repeats: the label of the equation above that says the same.  free: whether its
+    are equal.  repeats: the label of the equation above that says the same.  free: whether its
     letters are those of a definition, not the tensors of the network.  code: what computes it in
     the generated module.
-    numbers: the same in the numbers of the example, from its relation on, for a page.  nudge:
-    what is said of them.  shape: of what is multiplied and of the left side, as TeX.
+    numbers: the same in the numbers of the example, from its relation on, for a page.
+    perturbation: what is said of them.  shape: of what is multiplied and of the left side, as TeX.
     error: of this very line, relative, where it was evaluated and held.
     """
 
@@ -42,7 +42,7 @@ class Row:
     shape: str = ""
     error: float | None = None
     numbers: str = ""
-    nudge: str = ""
+    perturbation: str = ""
     label: str = ""
     also: tuple[str, ...] = ()
     repeats: str = ""

@@ -39,7 +39,7 @@ class LinesContext(Context):
 
     @property
     def network(self) -> Lines:  # type: ignore[override]
-        """The lines that are told."""
+        """The lines."""
         return self.derivation.lines
 
     @property
@@ -71,8 +71,8 @@ class LinesContext(Context):
         return f"{line_sides(line, self.notation, self.layout)[1]} = {fact.value}"
 
 
-def told_of_lines(options: NotesOptions) -> NotesOptions:
-    """The options, if lines can be told so; ValueError for what only networks of layers have."""
+def lines_options(options: NotesOptions) -> NotesOptions:
+    """The options, if notes of lines take them; ValueError for what only layers have."""
     plain = {
         "layout": ("sample", None),
         "story": ("reference",),
@@ -88,7 +88,7 @@ def told_of_lines(options: NotesOptions) -> NotesOptions:
 
 def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
     """The notes of lines; ValueError for options that only networks of layers have."""
-    told_of_lines(options)
+    lines_options(options)
     labels = names(options.select)
     book = options.notation or "affine"
     context = LinesContext(
@@ -97,7 +97,7 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
         layout="sample",
         detail=options.detail if options.detail in DETAILS else "textbook",
         language=options.language,
-        fold=False,
+        rolled=False,
         by_index=True,
         ticks=options.ticks is not False and options.detail != "answer" and not labels,
     )

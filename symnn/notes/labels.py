@@ -6,7 +6,7 @@
     gradient of a_k   grad-a-k      all gradients   gradient
 
 Other names are made in the same way.  Of equations that have one label the first has it.  An
-equation for layers that are alike has the labels of all of them.
+equation for equal layers has the labels of all of them.
 """
 
 from __future__ import annotations

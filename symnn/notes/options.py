@@ -37,7 +37,7 @@ class NotesOptions:
     unless the detail is "answer".  method: "chain", or "differential" for dL = ⟨g, dv⟩.
     numbers: of a worked example; None: the spec's, or else none in the reference, and decimal
     ones in the tutorial of a small network.  beside: whether equations carry theirs, for a page
-    that shows them when asked to.  select: labels of equations, which are then told alone (see
+    that shows them when asked to.  select: labels of equations, which then stand alone (see
     labels.py).  code: whether the equations stand once more at the end, each with its code; None:
     in the tutorial.
     """

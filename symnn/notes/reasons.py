@@ -18,9 +18,9 @@ from symnn.engine.functions import (
     function_class,
 )
 from symnn.engine.ir import Line, Step
-from symnn.engine.simplify import CHAIN, DERIVATIVE, FACT, FOLD, SUBSTITUTE
+from symnn.engine.simplify import CHAIN, DERIVATIVE, FACT, FORWARD_VALUE, SUBSTITUTE
 from symnn.formulas.index import Writer
-from symnn.formulas.tree import Cases, Chain, Formula, Joined, Words
+from symnn.formulas.tree import Cases, Formula, Joined, Relations, Words
 from symnn.language.phrases import Phrases
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context, read_names
@@ -51,7 +51,7 @@ def reason_of(context: Context, step: Step) -> str:
             found = (_derivative(context, *prime) for prime in primes(before))
             return say("join_items").join(found)
         case "use the forward value":
-            return say(FOLD, value=letters(new)) if new else say("cancel and collect")
+            return say(FORWARD_VALUE, value=letters(new)) if new else say("cancel and collect")
     return say(step.rule)
 
 
@@ -119,6 +119,8 @@ def cases(f: sp.Piecewise, writer: Writer, say: Phrases) -> Formula:
         when: Formula = Words(say("otherwise"))
         if condition != sp.true:
             own = writer.condition(condition)
-            when = Joined((Words(f"{say('if')} "), Chain((own.left, own.right), (own.sign,))), " ")
+            when = Joined(
+                (Words(f"{say('if')} "), Relations((own.left, own.right), (own.sign,))), " "
+            )
         rows.append((writer.formula(value), when))
     return Cases(tuple(rows))

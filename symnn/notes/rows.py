@@ -77,7 +77,7 @@ def error_of(context: Context, line: Line, found: Sides) -> float | None:
     return context.evidence.printed(line, (found.left, found.right), indices)
 
 
-def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
+def labelled_for(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -> list[Row]:
     """Rows of the first of these layers, with the labels of the others too, or that of layer k."""
     first, *others = layers
 
@@ -92,7 +92,7 @@ def alike(context: Context, rows: Iterable[Row], layers: Sequence[int | None]) -
     return [named(row) for row in rows]
 
 
-def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
+def rolled_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
     """Lines, with runs of equal ones printed once for k."""
     found = _by_layer(lines)
     keys = [
@@ -100,11 +100,11 @@ def folded_rows(context: Context, lines: Sequence[Line]) -> list[Row]:
         for k, block in found
     ]
     rows: list[Row] = []
-    for at, length, told in context.stretches(keys):
+    for at, length, layer_context in context.stretches(keys):
         layer, block = found[at]
         span = context.span(layer, found[at + length - 1][0]) if length > 1 else ""
-        own = [row_of(told, line, span) for line in block]
-        rows += alike(context, own, [k for k, _ in found[at : at + length]])
+        own = [row_of(layer_context, line, span) for line in block]
+        rows += labelled_for(context, own, [k for k, _ in found[at : at + length]])
     return rows
 
 
@@ -141,7 +141,7 @@ def groups(context: Context) -> list[Group]:
 
 
 def group_signature(context: Context, groups: Iterable[Group], layer: int | None) -> object:
-    """What must agree for two layers to be derived alike."""
+    """What must agree for two layers to have equal derivations."""
     if layer is None:
         return None
     return tuple(
@@ -162,11 +162,11 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
         why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
         forms[0] = (forms[0][0], why)
     while len(forms) > 1 and forms[0][0].lhs.of != forms[-1][0].lhs.of:
-        why = forms.pop(0)[1]  # of N L; what is told is the gradient of L
+        why = forms.pop(0)[1]  # of N L; the notes are about the gradient of L
         forms[0] = (forms[0][0], list(dict.fromkeys([*why, *forms[0][1]])))
     if context.detail == "textbook" and len(forms) > 2:
-        folded = [r for _, why in forms[1:] for r in why]
-        forms = [forms[0], (forms[-1][0], list(dict.fromkeys(folded)))]
+        reasons = [r for _, why in forms[1:] for r in why]
+        forms = [forms[0], (forms[-1][0], list(dict.fromkeys(reasons)))]
     rows: list[Row] = []
     before, same = "", ""
     if context.detail == "full":
@@ -180,7 +180,7 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
         row = row_of(context, line, say("join_reasons").join(why))
         left, right = row.sides
         if (left, right) == (before, same):
-            continue  # the rewrite moved what is written alike, such as the order of terms
+            continue  # the rewrite changed what is not printed, such as the order of terms
         rows.append(replace(row, left=None if left == before else row.left, label=""))
         before, same = left, right
     name = group.steps[-1].after.lhs.name

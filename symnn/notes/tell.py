@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.lines import LinesDerivation
 from symnn.derivation.network import Network
+from symnn.io.deferred import deferred
 from symnn.notation.books import NOTATIONS
 from symnn.notation.letters import with_symbols
 from symnn.notation.notation import Notation
 from symnn.notes.code import with_codes
 from symnn.notes.context import Context
 from symnn.notes.document import Document, Section, numbered
-from symnn.notes.equations import tell_lines
 from symnn.notes.labels import labelled, names, prefix_of, selected, unique
 from symnn.notes.links import symbols
 from symnn.notes.options import DEFAULT, NotesOptions
@@ -23,14 +24,21 @@ from symnn.notes.sections.code import code_section
 from symnn.notes.sections.gradients import gradients_section
 from symnn.notes.sections.loss import loss_section
 from symnn.notes.sections.network import network_section, signs
-from symnn.notes.sections.numbers import numbers_section
 from symnn.notes.sections.result import result_section, ticks
 from symnn.notes.sections.samples import samples_section
 from symnn.notes.sections.stable import stable_section
-from symnn.notes.sections.tutorial import tutorial_sections
 from symnn.notes.sections.update import update_section
-from symnn.notes.worked_example import small
-from symnn.notes.worked_numbers import Numbers, with_numbers
+
+if TYPE_CHECKING:
+    from symnn.notes.worked_numbers import Numbers
+
+# what only some notes hold
+tell_lines: Callable[..., Document] = deferred("symnn.notes.equations:tell_lines")
+tutorial_sections = deferred("symnn.notes.sections.tutorial:tutorial_sections")
+numbers_section = deferred("symnn.notes.sections.numbers:numbers_section")
+small = deferred("symnn.notes.worked_example:small")
+numbers_of = deferred("symnn.notes.worked_numbers:Numbers.of")
+with_numbers = deferred("symnn.notes.worked_numbers:with_numbers")
 
 
 def tell(derivation: Gradients, options: NotesOptions = DEFAULT) -> Document:
@@ -57,14 +65,14 @@ def tell(derivation: Gradients, options: NotesOptions = DEFAULT) -> Document:
         method=options.method,
         numbers=numbers or ("decimal" if tutorial and small(network) else "none"),
         figures=options.figures is not False and not labels,
-        fold=not labels,
+        rolled=not labels,
         ticks=options.ticks is not False and options.detail != "answer" and not labels,
     )
     beside: Numbers | None = None
     if options.beside and numbers != "none" and context.layout == "sample":
-        beside = Numbers.of(context, numbers or "decimal", network.spec.notes.digits)
+        beside = numbers_of(context, numbers or "decimal", network.spec.notes.digits)
     if beside:  # which are those of each layer
-        context = replace(context, fold=False)
+        context = replace(context, rolled=False)
     notes = _document(context, tuple(filter(None, _sections(context, tutorial))), beside)
     code = (
         tutorial and not (labels or network.depth_letter) if options.code is None else options.code
@@ -97,7 +105,8 @@ def _sections(context: Context, tutorial: bool) -> Iterator[Section | None]:
         yield samples_section(context)
     # the tutorial has drawn the step where it explained it
     yield update_section(replace(context, figures=False) if tutorial else context)
-    yield numbers_section(context)
+    if context.numbers != "none":
+        yield numbers_section(context)
     if context.detail != "answer":
         yield stable_section(context)
 

@@ -12,11 +12,11 @@ from symnn.formulas.matrix import MatrixWriter, NoMatrixFormError, matrix_formul
 from symnn.formulas.shapes import tensor_shape, times
 from symnn.formulas.tree import (
     ATOM,
-    Chain,
     Formula,
     Operator,
     Pairing,
     Product,
+    Relations,
     Transpose,
     core,
     within,
@@ -27,12 +27,12 @@ from symnn.notes.rows import Group
 
 
 def why_transposed(
-    context: Context, group: Group, told: Collection[str] = ()
+    context: Context, group: Group, explained: Collection[str] = ()
 ) -> tuple[str, Box] | None:
     """The kind, "error" or "weights", and three accounts of the transpose of a group.
 
     None where its gradient is not led through an affine map, or not printed with a transpose or
-    not in matrix form, and for the kinds that were told.
+    not in matrix form, and for the kinds that were explained before.
     """
     chain = group.steps[0].after
     for term, entry in ((t, e) for t in chain.terms for e in entries(t.f)):
@@ -44,7 +44,7 @@ def why_transposed(
             rest = tuple(t for t in chain.terms if t is not term)
             try:
                 account = _Account(context, forward, back, rest)
-                wanted = account.kind not in told and transposed(account.right)
+                wanted = account.kind not in explained and transposed(account.right)
                 return (account.kind, account.box()) if wanted else None
             except NoMatrixFormError:
                 return None
@@ -102,7 +102,7 @@ class _Account:
         moved = with_change(context, Line(self.z, (self.product,)), self.own.name, change)
         d = context.symbol(self.gradient.name, inline=True)
         first = Pairing(d, context.change(self.z.name))
-        pairings = Chain((first, Pairing(d, moved), Pairing(self.right, change)), ("=", "="))
+        pairings = Relations((first, Pairing(d, moved), Pairing(self.right, change)), ("=", "="))
         return context.say(
             f"why_differential{self.also}",
             own=self.letter(self.own),

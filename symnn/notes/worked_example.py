@@ -37,7 +37,7 @@ class WorkedExample:
     given: tuple[str, ...]
     drawn: tuple[str, ...]
 
-    def nudged(self, name: str, at: tuple[int, ...], by: sp.Expr) -> sp.Expr:
+    def perturbed(self, name: str, at: tuple[int, ...], by: sp.Expr) -> sp.Expr:
         """The loss with one entry raised by a number, computed again; may raise NoNumberError."""
         return Exact(self.program, self.values.leaves, {(name, at): by}).value("L", ())
 

@@ -20,15 +20,17 @@ from symnn.formulas.breaking import room
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.numbers import Style, in_numbers, result
 from symnn.formulas.tex import symbol_tex
-from symnn.formulas.tree import Chain, Formula, Joined, Number
+from symnn.formulas.tree import Formula, Joined, Number, Relations
 from symnn.notes.context import Context
 from symnn.notes.document import Block, Row, Section, Table
 from symnn.notes.rows import row_of
 from symnn.notes.worked_example import WorkedExample, small, worked_example
 
 WIDTH = 66  # of a right side, in characters
-NUDGES = (sp.Rational(1, 100), sp.Rational(1, 1000), sp.Rational(1, 10000))
-NEAR = sp.Rational(1, 10)  # how far a nudge may be from the slope, in parts of it
+CHANGES = (sp.Rational(1, 100), sp.Rational(1, 1000), sp.Rational(1, 10000))
+NEAR = sp.Rational(
+    1, 10
+)  # how far the change of the loss may be from the linear one, as a part of it
 
 
 @functools.lru_cache(maxsize=2)  # the levels of a page ask for the same one
@@ -76,7 +78,7 @@ class Numbers:
             return [(_relation(exact), value)]
         return [(_relation(known), middle), (_relation(known and exact), value)]
 
-    def beside(self, line: Line) -> str:
+    def on_one_line(self, line: Line) -> str:
         """The numbers of a line on one line, from the first relation on; "" if it has none."""
         own = self.example.program.definitions.get(line.lhs.name)
         pieces = self.pieces(own) if own else []
@@ -97,8 +99,8 @@ class Numbers:
         for relation, found in parts:
             if rows and row.width(rows[-1].right) + row.width(found) + 3 <= limit:
                 last = rows[-1].right
-                before = last if isinstance(last, Chain) else Chain((last,), ())
-                both = Chain((*before.items, found), (*before.signs, relation))
+                before = last if isinstance(last, Relations) else Relations((last,), ())
+                both = Relations((*before.items, found), (*before.signs, relation))
                 rows[-1] = replace(rows[-1], right=both)
             else:
                 rows.append(Row(left, found, row.notation, relation=relation))
@@ -111,7 +113,7 @@ class Numbers:
         digits = self.context.tex(shown.formula)
         return self.context.say("exactly" if shown.exact else "about"), digits
 
-    def nudge(self, name: str) -> str:
+    def perturbation(self, name: str) -> str:
         """How the loss follows one entry of z: "" of others, and where nothing small shows it."""
         if self.context.tensor(name).kind != "pre-activation":
             return ""
@@ -119,9 +121,9 @@ class Numbers:
         slopes = example.values.array(context.sweep.names[name])
         at = max(range(len(slopes)), key=lambda k: abs(slopes[k]))
         slope, start = slopes[at], example.values.value("L", ())
-        for by in NUDGES if slope else ():
+        for by in CHANGES if slope else ():
             try:
-                change = example.nudged(name, (at,), by) - start
+                change = example.perturbed(name, (at,), by) - start
             except NoNumberError:
                 continue
             if abs(change - by * slope) <= NEAR * abs(by * slope):
@@ -131,7 +133,7 @@ class Numbers:
         about, text = self.number(abs(change))
         sub = (Number(str(at + 1)),)
         return context.say(
-            "nudge_rises" if change > 0 else "nudge_falls",
+            "perturbed_rises" if change > 0 else "perturbed_falls",
             z=symbol_tex(context.notation, name, sub=sub),
             by=str(float(by)),
             about=about,
@@ -174,7 +176,7 @@ class Numbers:
         relation, right = self.value(first)
         for name in rest:
             sign, found = self.value(name)
-            right = Joined((right, Chain((letter(name), found), (sign,))), r", \quad ")
+            right = Joined((right, Relations((letter(name), found), (sign,))), r", \quad ")
         return Row(letter(first), right, self.context.notation, relation=relation)
 
 
@@ -197,7 +199,9 @@ def with_numbers(sections: Iterable[Section], numbers: Numbers) -> tuple[Section
         source = line.lhs.wrt or ""
         if row.repeats and source:  # what was derived above, by its value
             return replace(row, numbers=f"{{}} {numbers.found(line.lhs.name)}")
-        return replace(row, numbers=numbers.beside(line), nudge=numbers.nudge(source))
+        return replace(
+            row, numbers=numbers.on_one_line(line), perturbation=numbers.perturbation(source)
+        )
 
     def block(block: Block) -> Block:
         if isinstance(block, Table) and block.names:

@@ -198,12 +198,12 @@ def slope_fault(f: sp.Expr, x: sp.Symbol) -> Fault | None:
         try:
             value_at(slope, at, known)
         except UndefinedError:
-            return Fault(at, False, _beside(slope, at, -1), _beside(slope, at, 1))
+            return Fault(at, False, _one_sided_slope(slope, at, -1), _one_sided_slope(slope, at, 1))
         except OverflowError:
             if ordinary:
                 return Fault(at, overflow=True)
     for at in corners:
-        sides = _beside(slope, at, -1), _beside(slope, at, 1)
+        sides = _one_sided_slope(slope, at, -1), _one_sided_slope(slope, at, 1)
         if _has_value(f, at) and not any(map(math.isfinite, sides)):
             return Fault(at, False, *sides)
     return None
@@ -217,7 +217,7 @@ def _has_value(f: sp.Expr, at: float) -> bool:
     return True
 
 
-def _beside(slope: sp.Expr, at: float, side: int) -> float:
+def _one_sided_slope(slope: sp.Expr, at: float, side: int) -> float:
     """The slope close to a point on one side of it; infinite where it does not settle."""
     unit = side * max(1.0, abs(at))
     try:

@@ -36,16 +36,27 @@ LETTERS = {1: "i", 2: "tc", 3: "hwc", 4: "rhwc"}
 LAYER_LIMIT = 2000
 
 
-def is_graph(data: Mapping[str, Any]) -> bool:
-    """Whether a spec has more than a chain of dense layers has."""
-    rows = data.get("layers")
-    if "inputs" in data or not isinstance(rows, list | tuple):
-        return "inputs" in data
-    tables = [row for row in rows if isinstance(row, dict)]
-    kinds = {row.get("type") for row in tables if isinstance(row.get("type"), str)}
-    return bool(kinds & (GRAPH_LAYERS.keys() - LAYERS.keys())) or any(
-        key in PLACE for row in tables for key in row
-    )
+def is_graph(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether some of these layers stand in no chain of dense layers."""
+    kinds = {row["type"] for row in rows if isinstance(row.get("type"), str)}
+    known = kinds & (GRAPH_LAYERS.keys() - LAYERS.keys())
+    return bool(known) or any(key in PLACE for row in rows for key in row)
+
+
+def equations_of(
+    data: Mapping[str, Any],
+    fail: Fail,
+    table: Table,
+    functions: Sequence[str],
+    loss: Mapping[str, Any],
+    features: int | None,
+) -> str | None:
+    """The equations of the sections of a spec; None after a mistake, which ``fail`` is told.
+
+    loss: the fields of [loss].  features: inputs of [model].  Others: as of a GraphReader.
+    """
+    reader = GraphReader(data, fail, table, functions)
+    return reader.text(loss["name"], float(loss["l2"]), features)
 
 
 @dataclass

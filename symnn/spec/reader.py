@@ -8,12 +8,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
 from symnn.engine.scalars import FormulaError
+from symnn.io.deferred import deferred
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.fields import REQUIRED, Field, check_names, kind_of, wrong
 from symnn.nn.layers import LAYERS
@@ -22,8 +23,6 @@ from symnn.notation.books import AFFINE, NOTATIONS
 from symnn.notation.letters import SYMBOLS, letter_tex
 from symnn.notation.notation import Notation
 from symnn.notation.own import chosen, own_notation
-from symnn.spec.formula import parse_formula
-from symnn.spec.graph import GraphReader, is_graph
 from symnn.spec.positions import child
 from symnn.spec.sections import (
     FLAGS,
@@ -43,6 +42,10 @@ from symnn.spec.sections import (
 )
 from symnn.spec.sources import Source, lines_source, lines_text, read_source
 
+parse_formula = deferred("symnn.spec.formula:parse_formula")
+# what a chain of dense layers does not need
+is_graph: Callable[..., bool] = deferred("symnn.spec.graph:is_graph")
+equations_of: Callable[..., str | None] = deferred("symnn.spec.graph:equations_of")
 LAYER_LIMIT = 2000
 PARAMETER_LIMIT = 10**8
 
@@ -150,7 +153,17 @@ class _Reader:
                 self.fail(key, "unknown section", _section(key))
         if "lines" in self.data:
             return self.of_lines()
-        return self.of_graph() if is_graph(self.data) else self.spec()
+        return self.of_graph() if self.is_graph() else self.spec()
+
+    def is_graph(self) -> bool:
+        """Whether it has more than a chain of dense layers has."""
+        rows = self.data.get("layers")
+        tables = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+        kinds = (row.get("type") for row in tables)
+        chain = all(isinstance(kind, str) and kind in LAYERS for kind in kinds)
+        known = {"type"}.union(*(layer.FIELDS for layer in LAYERS.values()))
+        plain = chain and all(row.keys() <= known for row in tables)
+        return "inputs" in self.data or (not plain and is_graph(tables))
 
     def of_lines(self) -> LinesSpec:
         for key in self.data.keys() - LINES_SECTIONS.keys() - {"lines", "activations"}:
@@ -173,8 +186,8 @@ class _Reader:
         if isinstance(model, dict):
             self.data["model"] = {k: v for k, v in model.items() if k != "inputs"}
         self.stop()
-        reader = GraphReader(self.data, self.fail, self.table, tuple(self.activations()))
-        text = reader.text(loss["name"], float(loss["l2"]), inputs)
+        own = tuple(self.activations())
+        text = equations_of(self.data, self.fail, self.table, own, loss, inputs)
         self.stop()
         assert text is not None
         return self.settled(text, 0)

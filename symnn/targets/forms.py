@@ -1,4 +1,4 @@
-"""Statements whose names are not written yet: what is equal in them says what is looped over.
+"""Statements whose names are not written yet, so that those of equal layers are found and looped.
 
 z_2 = W_2.dot(a_1)                 for k in range(2, 4):
 z_3 = W_3.dot(a_2)      ->             z[k] = W[k].dot(a[k - 1])
@@ -34,8 +34,8 @@ NOTHING: Mapping[str, Tensor] = MappingProxyType({})
 class Form:
     """A statement, or a part of one, whose names are not written yet.
 
-    text: with {} for each of the names, or {0}, {1}, ...; that of the number ``defines`` is
-    written to.  calls: the functions of the program that it calls.
+    text: with {} for each of the names, or {0}, {1}, ...  defines: which of the names the
+    statement assigns.  calls: the functions of the program that it calls.
     """
 
     text: str
@@ -44,7 +44,7 @@ class Form:
     calls: frozenset[str] = frozenset()
 
     def shape(self, layer: int) -> Hashable:
-        """What agrees for layers that are alike."""
+        """What is the same for equal layers: the text, and the names as seen from the layer."""
         return self.text, tuple(_shape(name, layer) for name in self.names)
 
     def written(self, scope: Scope) -> Statement:
@@ -74,7 +74,7 @@ class Nest:
     tail: tuple[str, ...] = ()
 
     def shape(self, layer: int) -> Hashable:
-        """What agrees for layers that are alike."""
+        """What is the same for equal layers, as of a Form."""
         return self.head.shape(layer), tuple(draft.shape(layer) for draft in self.body)
 
     def written(self, scope: Scope) -> Block:
@@ -114,7 +114,7 @@ class Passage:
 def rolled(
     passages: Sequence[Passage], tensors: Mapping[str, Tensor] = NOTHING
 ) -> list[Passage | Repeat[Passage]]:
-    """Passages with those of layers that are alike as one; tensors: of their lines."""
+    """Passages with those of equal layers as one; tensors: of their lines."""
 
     def shape(own: Passage, layer: int) -> Hashable:
         lines = tuple(signature(x, layer, named(x, tensors)) for x in own.lines)

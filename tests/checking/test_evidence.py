@@ -16,7 +16,9 @@ import symnn
 from symnn.api import Derivation
 from symnn.checking.evidence import LARGE, evidence, narrow
 from symnn.engine.ir import Line, Term
-from symnn.formats.registry import document, github, html
+from symnn.formats.html import html
+from symnn.formats.latex import document
+from symnn.formats.markdown import github
 from symnn.formulas.index import line_sides
 from symnn.formulas.tree import MUL, Formula, Number, Product, within
 from symnn.language.options import DETAILS

@@ -59,8 +59,8 @@ def test_a_network_without_a_fault_holds(loss: str, hidden: str) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("scale", ["1001/1000", "-1", "3/2"])
 def test_a_scaled_rule_is_caught(plant: Callable[..., None], loss: str, scale: str) -> None:
-    slope, factor = diff.slope, sp.Rational(scale)
-    plant(diff, "slope", lambda f, entry: factor * slope(f, entry))
+    partial_derivative, factor = diff.partial_derivative, sp.Rational(scale)
+    plant(diff, "partial_derivative", lambda f, entry: factor * partial_derivative(f, entry))
     report = network(loss).derive().verify()
     assert not report.ok
     adjoints = [row for row in report.rows if row.what == "adjoint"]
@@ -104,7 +104,7 @@ def test_a_wrong_derivative_of_a_function_is_caught(
 
 
 def test_a_wrong_forward_value_is_caught(plant: Callable[..., None]) -> None:
-    plant(simplify, "fold_values", lambda f, values: 2 * f if f.has(sp.exp) else f)
+    plant(simplify, "use_forward_values", lambda f, values: 2 * f if f.has(sp.exp) else f)
     assert not holds(network("cross_entropy"))
 
 

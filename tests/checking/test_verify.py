@@ -16,9 +16,9 @@ from symnn import Dense, Network
 from symnn.checking import parts as cutting
 from symnn.checking import verify as verifying
 from symnn.checking.parts import parts
-from symnn.checking.verify import SAMPLES, Sweep, longest_axis, verify
+from symnn.checking.verify import SAMPLES, EvaluatedSweep, longest_axis, verify
 from symnn.derivation.derivation import derive
-from symnn.derivation.sweeps import Derived, shortened
+from symnn.derivation.sweeps import Sweep, shortened
 from symnn.engine.ir import Axis
 
 KINDS = ("batch", "sample", "mean_last")
@@ -71,13 +71,13 @@ def test_the_longest_axis_is_the_longest_that_fits() -> None:
 def test_every_step_holds_over_axes_of_any_size(seed: int) -> None:
     derivation = derive(random_network(seed))
     for kind in KINDS:
-        sweep: Derived = getattr(derivation, kind)
+        sweep: Sweep = getattr(derivation, kind)
         for size in (2, 7):
             other = shortened(sweep, partial(resized, size))
             texts = [str(step.after) for step in other.steps]
             assert texts == [str(step.after) for step in sweep.steps]
             sizes = {} if kind == "sample" else {"N": SAMPLES}
-            rows = Sweep(other, np.random.default_rng(seed), sizes).rows(kind)
+            rows = EvaluatedSweep(other, np.random.default_rng(seed), sizes).rows(kind)
             assert rows and all(row.ok for row in rows)
 
 
@@ -99,7 +99,7 @@ def test_every_step_is_in_one_part_and_holds_there(seed: int) -> None:
     dense = sum(isinstance(layer, Dense) for layer in network.layers)
     assert report.ok and report.parts == dense, report
     for kind in KINDS:
-        sweep: Derived = getattr(derivation, kind)
+        sweep: Sweep = getattr(derivation, kind)
         found = [step for part in parts(sweep) for step in part.steps]
         wanted = [step for step in sweep.steps if step.after.lhs.wrt is not None]
         assert len(found) == len(wanted) and set(map(str, found)) == set(map(str, wanted))
@@ -110,14 +110,16 @@ def test_every_step_is_in_one_part_and_holds_there(seed: int) -> None:
 def test_each_wrong_line_is_caught_in_its_part(kind: str) -> None:
     """One line wrong by 0.1 %, each in turn; the first row that fails is that line."""
     network = net(2, 3, 2, 3, 2, l2=0.1)
-    sweep: Derived = getattr(derive(network), kind)
+    sweep: Sweep = getattr(derive(network), kind)
     sizes = {} if kind == "sample" else {"N": SAMPLES}
     for at, step in enumerate(sweep.steps):
         terms = tuple(replace(t, f=sp.Rational(1001, 1000) * t.f) for t in step.after.terms)
         wrong = replace(step, after=replace(step.after, terms=terms))
         spoiled = replace(sweep, steps=(*sweep.steps[:at], wrong, *sweep.steps[at + 1 :]))
         rng = np.random.default_rng(at)
-        rows = [row for part in parts(spoiled) for row in Sweep(part, rng, sizes).rows(kind)]
+        rows = [
+            row for part in parts(spoiled) for row in EvaluatedSweep(part, rng, sizes).rows(kind)
+        ]
         assert [row.line for row in rows if not row.ok] == [str(wrong.after)]
 
 

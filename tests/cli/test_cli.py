@@ -30,7 +30,8 @@ from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.figures import FIGURES
 from symnn.spec.sections import SECTIONS
 from symnn.spec.sources import SUFFIXES
-from symnn.targets.registry import PARTS, TARGETS
+from symnn.targets.modules import PARTS
+from symnn.targets.registry import TARGETS
 
 SPEC = """\
 [model]

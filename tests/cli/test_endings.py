@@ -21,7 +21,7 @@ import pytest
 import symnn.targets.registry
 from symnn.cli.main import main
 from symnn.cli.train import _Progress
-from symnn.formats.tex import TexError, compile_pdf
+from symnn.formats.pdf import TexError, compile_pdf
 from symnn.io.interrupts import as_ctrl_c, uninterrupted
 from symnn.io.processes import run as run_program
 from symnn.io.processes import scratch

@@ -15,7 +15,7 @@ import symnn
 from symnn.api import Derivation
 from symnn.derivation.any_depth import PLAIN, general
 from symnn.engine.evaluate import evaluate
-from symnn.formats.registry import html
+from symnn.formats.html import html
 from symnn.formulas.tex import symbol_tex
 from symnn.io.errors import SpecError
 from symnn.language.chinese import CHINESE
@@ -122,7 +122,7 @@ def test_every_line_holds_for_networks_of_n_layers(kind: str, n: int) -> None:
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("notation", NOTATIONS)
-def test_nothing_tells_how_long_the_network_is_that_was_folded(notation: str, layout: str) -> None:
+def test_nothing_says_how_many_layers_are_written_once(notation: str, layout: str) -> None:
     for kind in KINDS:
         for options in ({"method": "differential"}, {"story": "tutorial"}):
             notes = tell(

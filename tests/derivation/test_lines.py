@@ -45,8 +45,10 @@ def test_every_step_holds(name: str) -> None:
 @pytest.mark.parametrize("factor", [1.001, -1.0])
 def test_a_wrong_step_is_found(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the rule multiplies by a factor is found."""
-    usual = symnn.engine.diff.slope
-    monkeypatch.setattr("symnn.engine.diff.slope", lambda *given: usual(*given) * factor)
+    usual = symnn.engine.diff.partial_derivative
+    monkeypatch.setattr(
+        "symnn.engine.diff.partial_derivative", lambda *given: usual(*given) * factor
+    )
     for name in ("conv1d", "LSTM", "layer norm", "max pool 2x2"):
         lines = symnn.lines(PROGRAMS[name])
         assert not lines.derive(wrt=by_what(lines)).verify().ok

@@ -16,7 +16,7 @@ from symnn.engine.diff import DifferentiationError, gradients
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import TABLE, A, found_derivative, named
 from symnn.engine.ir import Axis, Item, Line, Program, ProgramError, Scan, Tensor, Term, axis
-from symnn.engine.simplify import DERIVATIVE, FACT, FOLD, simplify
+from symnn.engine.simplify import DERIVATIVE, FACT, FORWARD_VALUE, simplify
 
 Values = Mapping[str, Any]
 
@@ -357,7 +357,7 @@ def test_softmax_with_cross_entropy_gives_a_minus_y_by_the_fact_that_y_sums_to_1
     assert str(d.batch.final["z_1"]) == "dz_1[n,j1] = (a_1[n,j1] - y[n,j1])/N"
     assert {f.text for s in d.steps for f in s.facts} == {"the targets of every sample sum to 1"}
     assert all(s.rule == FACT for s in d.steps if s.facts)
-    assert {FACT, FOLD} <= {s.rule for s in d.steps}
+    assert {FACT, FORWARD_VALUE} <= {s.rule for s in d.steps}
 
 
 def test_sigmoid_with_binary_cross_entropy_gives_a_minus_y() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from symnn import Dense, Network
 from symnn.engine.evaluate import evaluate
-from symnn.formats.registry import document
+from symnn.formats.latex import document
 from symnn.notes.options import NotesOptions
 
 # activation -> point -> the derivative that is chosen there

@@ -15,13 +15,13 @@ from symnn.engine.ir import Line, Program, Tensor, Term, axis, entries
 from symnn.engine.rewrites import (
     Values,
     by_value,
-    fold_values,
     inline,
     known_sum,
     reads_barely,
     shorten,
+    use_forward_values,
 )
-from symnn.engine.simplify import CHAIN, DERIVATIVE, FOLD, SHORTEN, SUBSTITUTE, simplify
+from symnn.engine.simplify import CHAIN, DERIVATIVE, FORWARD_VALUE, SHORTEN, SUBSTITUTE, simplify
 from symnn.nn.losses import rows_sum_to_one
 
 n, j, k, k_ = axis("n", 3), axis("j", 4), axis("k", 4), axis("k_", 4)
@@ -56,7 +56,7 @@ def test_an_application_is_the_value_that_names_it() -> None:
     assert VALUES.of(tanh(Z[n, j])) is None
     assert VALUES.of(sigmoid(E[n, j])) is None
     assert VALUES.of(sigmoid(-Z[n, j])) is None
-    assert fold_values(1 - sigmoid(Z[n, k]) + tanh(Z[n, j]), VALUES) == (
+    assert use_forward_values(1 - sigmoid(Z[n, k]) + tanh(Z[n, j]), VALUES) == (
         1 - A[n, k] + tanh(Z[n, j])
     )
 
@@ -80,7 +80,7 @@ def test_an_application_is_the_value_that_names_it() -> None:
     ],
 )
 def test_a_quotient_is_the_value_that_names_it(f: sp.Expr, want: sp.Expr) -> None:
-    assert fold_values(f, VALUES) == want
+    assert use_forward_values(f, VALUES) == want
 
 
 def test_a_line_of_several_terms_or_sums_names_nothing() -> None:
@@ -230,7 +230,7 @@ def test_a_gradient_that_is_read_once_is_put_in_its_place() -> None:
     found, rules = lines_and_rules(chain(2))
     assert list(found) == ["dw"]
     assert found["dw"] == "dw[j] = (1 - t0[j]**2)*(1 - t1[j]**2)*t1[j]"
-    assert {CHAIN, SUBSTITUTE, DERIVATIVE, FOLD} >= set(rules) - {SHORTEN}
+    assert {CHAIN, SUBSTITUTE, DERIVATIVE, FORWARD_VALUE} >= set(rules) - {SHORTEN}
     assert rules.count(CHAIN) == 4
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from support.random_networks import N, leaves_of, random_network, scaled_error
 from test_engine import assert_gradients_hold, i, leaf, let, loss
 
-from symnn.derivation.sweeps import Derived
+from symnn.derivation.sweeps import Sweep
 from symnn.engine import simplify as module
 from symnn.engine.diff import gradients
 from symnn.engine.evaluate import evaluate
@@ -153,7 +153,7 @@ def test_only_a_line_that_is_the_function_itself_gives_its_value() -> None:
     assert_gradients_hold(Program((w, b), (both, total, mask, end)))
 
 
-def test_a_quotient_is_folded_as_often_as_it_occurs() -> None:
+def test_a_quotient_is_replaced_as_often_as_it_occurs() -> None:
     """e/s -> a only where both are there, with the same sign, often enough."""
     w, v = leaf("w", i), leaf("v", i)
     ratio = let("a", (i,), Term(w.entry / v.entry))
@@ -178,13 +178,13 @@ def shuffled(seed: int) -> type[Any]:
     return Shuffled
 
 
-def sweep(net: Any, kind: type[Any]) -> Derived:
+def sweep(net: Any, kind: type[Any]) -> Sweep:
     """The simplified gradients of a network, by one kind of simplifier."""
     program = net.program
     raw, names = gradients(program)
     keep = {names[t.name] for t in program.leaves_of("parameter")}
     simple, steps = kind(program, raw, keep).run()
-    return Derived(program, raw, names, simple, steps)
+    return Sweep(program, raw, names, simple, steps)
 
 
 def test_the_order_of_rewrites_changes_no_value_and_hardly_a_form(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.formats.registry import html
+from symnn.formats.html import html
 from symnn.notes.options import NotesOptions
 
 sync_api = pytest.importorskip("playwright.sync_api")

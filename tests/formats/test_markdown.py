@@ -13,8 +13,10 @@ import pytest
 
 import symnn
 from symnn.cli.main import KINDS
-from symnn.formats.markdown import literal
-from symnn.formats.registry import FORMATS, github, ipynb, objects, qmd
+from symnn.formats.json import objects
+from symnn.formats.markdown import github, ipynb, literal
+from symnn.formats.quarto import qmd
+from symnn.formats.registry import FORMATS
 from symnn.notes.document import Table
 from symnn.notes.labels import labelled
 from symnn.notes.options import NotesOptions

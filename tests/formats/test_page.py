@@ -14,8 +14,7 @@ import pytest
 
 import symnn
 from symnn.api import Derivation
-from symnn.formats.html import katex_style, words
-from symnn.formats.registry import html
+from symnn.formats.html import html, katex_style, words
 from symnn.language.options import DETAILS, METHODS
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.options import NotesOptions

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.formats.registry import document
-from symnn.formats.tex import compile_pdf
+from symnn.formats.latex import document
+from symnn.formats.pdf import compile_pdf
 from symnn.notes.options import NotesOptions
 
 FEW = 3  # rows of a last page that is nearly empty

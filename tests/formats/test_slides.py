@@ -11,8 +11,7 @@ import pytest
 
 import symnn
 from symnn.cli.main import run
-from symnn.formats.beamer import LINES, Item, equations_of, split
-from symnn.formats.registry import bare_frames, beamer
+from symnn.formats.beamer import LINES, Item, bare_frames, beamer, equations_of, split
 from symnn.formulas.tree import ONE, Glyph, Group, Matrix, Number, Product, Sum
 from symnn.notation.books import AFFINE
 from symnn.notes.document import Row

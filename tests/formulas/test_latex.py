@@ -15,8 +15,8 @@ import symnn
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
 from symnn.engine.stabilise import stabilise
-from symnn.formats import registry as notes
-from symnn.formats import tex
+from symnn.formats import pdf
+from symnn.formats.latex import document
 from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas, matrix_sides
 from symnn.formulas.shapes import line_shapes
 from symnn.formulas.tex import Printer, symbol_tex
@@ -218,18 +218,18 @@ def test_unknown_options_name_the_known_ones(word):
 
 
 def test_missing_tex_names_the_packages(monkeypatch):
-    monkeypatch.setattr(tex.shutil, "which", lambda _: None)
-    with pytest.raises(tex.TexError, match="texlive-latex-base"):
-        tex.compile_pdf("")
+    monkeypatch.setattr(pdf.shutil, "which", lambda _: None)
+    with pytest.raises(pdf.TexError, match="texlive-latex-base"):
+        pdf.compile_pdf("")
 
 
-@pytest.mark.skipif(tex.shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.skipif(pdf.shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_examples_compile():
     for k, name in enumerate(EXAMPLES):
-        text = notes.document(
+        text = document(
             symnn.load(name).derive(), NotesOptions(layout=LAYOUTS[k % 3], detail=DETAILS[2])
         )
-        assert tex.compile_pdf(text).startswith(b"%PDF")
+        assert pdf.compile_pdf(text).startswith(b"%PDF")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -327,7 +327,7 @@ def test_nested_form_and_losses():
         assert r"F(x) &= A_{2} [\tanh(A_{1} x + b_{1})] + b_{2}" in text
 
 
-@pytest.mark.skipif(tex.shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+@pytest.mark.skipif(pdf.shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_hostile_titles_compile():
     net = symnn.Network(
         inputs=1,
@@ -336,7 +336,7 @@ def test_hostile_titles_compile():
         name="\\input{/etc/passwd} $x$ 100% #1 ~^_ 中 🙂",
         description="\\end{document} & \\write18{x}",
     )
-    assert tex.compile_pdf(notes.document(net.derive())).startswith(b"%PDF")
+    assert pdf.compile_pdf(document(net.derive())).startswith(b"%PDF")
 
 
 def test_no_line_runs_off_the_page(tmp_path: Path) -> None:
@@ -354,7 +354,7 @@ def test_no_line_runs_off_the_page(tmp_path: Path) -> None:
     )
     for layout in ("sample", "rows"):
         (tmp_path / "notes.tex").write_text(
-            notes.document(net.derive(), NotesOptions(layout=layout, detail="full"))
+            document(net.derive(), NotesOptions(layout=layout, detail="full"))
         )
         command = ["pdflatex", "-interaction=nonstopmode", "notes.tex"]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)

@@ -13,11 +13,11 @@ import pytest
 
 import symnn
 from symnn.api import Derivation
-from symnn.checking.verify import Sweep
+from symnn.checking.verify import EvaluatedSweep
 from symnn.derivation.sweeps import MEAN
 from symnn.engine.ir import Line
-from symnn.formats.registry import document
-from symnn.formats.tex import compile_pdf
+from symnn.formats.latex import document
+from symnn.formats.pdf import compile_pdf
 from symnn.notation.books import NOTATIONS
 from symnn.notes.options import NotesOptions
 from symnn.notes.tell import tell
@@ -187,7 +187,7 @@ def test_the_moved_mean_is_verified_step_by_step(loss: str) -> None:
     final = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}.get(loss, "tanh")
     layers = [symnn.Dense(4, "tanh"), symnn.Dropout(0.3), symnn.Dense(3, final)]
     d = symnn.Network(inputs=2, layers=layers, loss={"name": loss, "l2": 0.2}).derive()
-    rows = Sweep(d.mean_last, np.random.default_rng(1), {"N": 4}).rows("mean last")
+    rows = EvaluatedSweep(d.mean_last, np.random.default_rng(1), {"N": 4}).rows("mean last")
     assert [row.line for row in rows] == [str(step.after) for step in d.mean_last.steps]
     assert all(row.ok for row in rows)
     assert any(f"mean over the samples: {line}" in str(d.verify()) for line in scaled(d))
@@ -199,8 +199,8 @@ def test_a_wrong_scale_is_found() -> None:
         replace(s, after=replace(s.after, lhs=replace(s.after.lhs, of="L"))) for s in sweep.steps
     ]
     wrong = replace(sweep, steps=tuple(steps))  # says that dL/dz has no 1/N
-    rows = Sweep(wrong, np.random.default_rng(0), {"N": 3}).rows("wrong")
-    right = Sweep(sweep, np.random.default_rng(0), {"N": 3}).rows("right")
+    rows = EvaluatedSweep(wrong, np.random.default_rng(0), {"N": 3}).rows("wrong")
+    right = EvaluatedSweep(sweep, np.random.default_rng(0), {"N": 3}).rows("right")
     assert all(row.ok for row in right)
     for row, step in zip(rows, sweep.steps, strict=True):
         assert row.ok == (step.rule == MEAN), row

@@ -7,7 +7,10 @@ import re
 import pytest
 
 import symnn
-from symnn.formats.registry import document, github, html, qmd
+from symnn.formats.html import html
+from symnn.formats.latex import document
+from symnn.formats.markdown import github
+from symnn.formats.quarto import qmd
 from symnn.language.options import DETAILS
 from symnn.notation.books import NOTATIONS
 from symnn.notes.labels import labelled

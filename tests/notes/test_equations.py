@@ -12,7 +12,9 @@ from support.programs import PROGRAMS
 import symnn
 from symnn.cli.main import main
 from symnn.derivation.lines import Lines, LinesDerivation
-from symnn.formats.registry import FORMATS, document, github
+from symnn.formats.latex import document
+from symnn.formats.markdown import github
+from symnn.formats.registry import FORMATS
 from symnn.notes.document import Document, Equations, Paragraph
 from symnn.notes.equations import tell_lines
 from symnn.notes.options import NotesOptions

@@ -15,7 +15,9 @@ from test_latex import SAMPLES, matrix
 import symnn
 from symnn.api import Derivation
 from symnn.engine.evaluate import evaluate
-from symnn.formats.registry import document, github, html
+from symnn.formats.html import html
+from symnn.formats.latex import document
+from symnn.formats.markdown import github
 from symnn.formulas.tex import symbol_tex
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.context import Context

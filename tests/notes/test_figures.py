@@ -26,7 +26,8 @@ from symnn.drawing.tikz import tikz
 from symnn.engine.functions import TABLE, X, expand_names
 from symnn.engine.ir import name_of
 from symnn.formats import figure as draw
-from symnn.formats.registry import document, fragment, html
+from symnn.formats.html import html
+from symnn.formats.latex import document, fragment
 from symnn.notation.books import AFFINE, LAYOUTS
 from symnn.notes.context import Context
 from symnn.notes.figures import FIGURES, captioned

@@ -12,13 +12,12 @@ import pytest
 
 import symnn
 from symnn.cli.main import run
-from symnn.formats.registry import document, fragment_to_input
+from symnn.formats.latex import document, fragment_to_input
 from symnn.formulas.breaking import Breaker
 from symnn.formulas.tex import Printer
 from symnn.formulas.tree import (
     ONE,
     Apply,
-    Chain,
     Condition,
     Formula,
     Fraction,
@@ -29,6 +28,7 @@ from symnn.formulas.tree import (
     Number,
     Power,
     Product,
+    Relations,
     Sum,
 )
 from symnn.language.options import DETAILS
@@ -177,7 +177,7 @@ def lines(f: Formula, limit: int) -> tuple[str, ...]:
 
 
 a, b, c, d, x, y = map(Glyph, "abcdxy")
-EQUATION = Chain((Sum((a, b)), Sum((c, d))), ("=",))
+EQUATION = Relations((Sum((a, b)), Sum((c, d))), ("=",))
 
 
 def test_a_long_formula_is_broken_at_the_loosest_signs() -> None:

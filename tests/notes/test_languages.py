@@ -21,19 +21,13 @@ import symnn
 from symnn.api import Derivation, Network
 from symnn.cli.main import main
 from symnn.drawing.svg import svg
-from symnn.formats import tex
+from symnn.formats import pdf, tex
+from symnn.formats.beamer import beamer
 from symnn.formats.figure import figure, printed
-from symnn.formats.html import words
-from symnn.formats.registry import (
-    beamer,
-    document,
-    fragment,
-    fragment_to_input,
-    github,
-    html,
-    ipynb,
-    qmd,
-)
+from symnn.formats.html import html, words
+from symnn.formats.latex import document, fragment, fragment_to_input
+from symnn.formats.markdown import github, ipynb
+from symnn.formats.quarto import qmd
 from symnn.language.english import ENGLISH
 from symnn.language.options import DETAILS
 from symnn.language.phrases import PHRASES
@@ -298,13 +292,13 @@ def test_english_notes_say_the_code_points() -> None:
 
 
 def test_missing_tex_names_the_packages_of_the_language(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tex.shutil, "which", lambda _: None)
+    monkeypatch.setattr(pdf.shutil, "which", lambda _: None)
     for language, program, package in (
         ("en", "pdflatex", "texlive-latex-base"),
         ("zh", "xelatex", "texlive-xetex texlive-lang-chinese texlive-fonts-recommended"),
     ):
-        with pytest.raises(tex.TexError) as error:
-            tex.compile_pdf(document(derived("xor"), NotesOptions(language=language)))
+        with pytest.raises(pdf.TexError) as error:
+            pdf.compile_pdf(document(derived("xor"), NotesOptions(language=language)))
         assert str(error.value).startswith(f"pdf: {program} is not installed")
         assert package in error.value.hint and ".html" in error.value.hint
 

@@ -16,7 +16,7 @@ from support.latex_grammar import FUNCTIONS, applied_tex, read, slope
 import symnn
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import ACTIVATIONS
-from symnn.formats import registry as notes
+from symnn.formats.latex import document, fragment
 from symnn.formulas.numbers import Style
 from symnn.formulas.tex import Printer
 from symnn.nn.losses import LOSSES
@@ -255,7 +255,7 @@ def test_the_numbers_of_mazur() -> None:
 
 
 def test_the_document_prints_them() -> None:
-    text = notes.document(symnn.load(MAZUR).derive(), NotesOptions(numbers="decimal"))
+    text = document(symnn.load(MAZUR).derive(), NotesOptions(numbers="decimal"))
     assert r"\approx 0.298371109" in text and "0.358916480 & 0.408666186" in text
 
 
@@ -263,8 +263,8 @@ def test_the_document_prints_them() -> None:
 
 
 @pytest.mark.parametrize("name", ["xor", "logistic_regression", "norm_loss"])
-def test_each_nudge_is_true(name: str) -> None:
-    """What is said of the loss is found again by running the network on the nudged value."""
+def test_each_perturbation_is_true(name: str) -> None:
+    """What is said of the loss is found again by running the network on the perturbed value."""
     told = numbers(symnn.load(name), "decimal", 4)
     program = told.example.program
     leaves = {n: np.asarray(v, dtype=float) for n, v in told.example.values.leaves.items()}
@@ -276,9 +276,9 @@ def test_each_nudge_is_true(name: str) -> None:
             continue
         said = re.search(
             r"\$z_\{\d+,(\d+)\}\$ by \$([\d.]+)\$: then \$L\$ (rises|falls) by about \$([\d.]+) ",
-            told.nudge(source),
+            told.perturbation(source),
         )
-        assert said, told.nudge(source)
+        assert said, told.perturbation(source)
         shift = np.zeros((1, *start[source].shape))
         shift[0, int(said[1]) - 1] = float(said[2])
         after = evaluate(program, leaves, None, {source: shift})["L"][0]
@@ -345,11 +345,11 @@ def test_a_step_that_is_too_long_is_told() -> None:
 
 def test_numbers_are_off_unless_asked_for() -> None:
     derivation = symnn.load(MAZUR).derive()
-    assert "The same with numbers" not in notes.document(derivation)
-    assert "The same with numbers" not in notes.fragment(derivation)
+    assert "The same with numbers" not in document(derivation)
+    assert "The same with numbers" not in fragment(derivation)
     asked = symnn.load({**MAZUR, "notes": {"numbers": "pencil"}}).derive()
-    assert "The same with numbers" in notes.fragment(asked)
-    assert "The same with numbers" not in notes.fragment(asked, NotesOptions(numbers="none"))
+    assert "The same with numbers" in fragment(asked)
+    assert "The same with numbers" not in fragment(asked, NotesOptions(numbers="none"))
     with pytest.raises(ValueError, match="known: decimal, none, pencil"):
         tell(derivation, NotesOptions(numbers="roman"))
 

@@ -14,13 +14,14 @@ from test_numbers import MAZUR, network, numbers
 from test_page import TYPESET, VENDOR
 
 import symnn
-from symnn.formats import registry as notes
-from symnn.formats.html import words
+from symnn.formats.html import html, words
+from symnn.formats.latex import document
 from symnn.nn.losses import LOSSES
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations
 from symnn.notes.options import NotesOptions
 from symnn.notes.sections.numbers import worked
+from symnn.notes.tell import tell
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
@@ -38,9 +39,7 @@ def test_numbers_fit_the_page(tmp_path: Path, layout: str) -> None:
     )
     nets = [wide, long, symnn.load("xor"), symnn.load(MAZUR)]
     for net, style in itertools.product(nets, ("decimal", "pencil")):
-        text = notes.document(
-            net.derive(), NotesOptions(layout=layout, numbers=style, figures=False)
-        )
+        text = document(net.derive(), NotesOptions(layout=layout, numbers=style, figures=False))
         (tmp_path / "notes.tex").write_text(text)
         command = ["pdflatex", "-interaction=nonstopmode", "notes.tex"]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
@@ -61,7 +60,7 @@ def test_katex_typesets_the_numbers_in_strict_mode() -> None:
             if isinstance(block, Equations):
                 texts |= {tex for row in block.rows for tex in row.sides}
             texts |= {tex for math, tex in words(getattr(block, "text", "")) if math}
-        texts |= {told.beside(line) for line in told.example.program.lines}
+        texts |= {told.on_one_line(line) for line in told.example.program.lines}
     assert len(texts) > 500
     command = [node, "-e", TYPESET, str(VENDOR / "katex.min.js")]
     done = subprocess.run(
@@ -79,7 +78,7 @@ def values_of(page: str) -> list[dict[str, str]]:
 
 
 def test_the_page_knows_the_values_of_symbols() -> None:
-    page = notes.html(symnn.load(MAZUR).derive())
+    page = html(symnn.load(MAZUR).derive())
     known = [row["2"] for row in values_of(page)]
     assert r"\approx \begin{pmatrix}0.138498562 \\ -0.038098237\end{pmatrix}" in known
     assert r"= \begin{pmatrix}0.6 \\ 0.6\end{pmatrix}" in known
@@ -90,10 +89,10 @@ def test_every_layer_is_updated_in_numbers_on_the_page() -> None:
     """Without numbers, the updates of three equal layers are one line for k."""
     net = symnn.Network(inputs=2, layers=[symnn.Dense(2, "tanh")] * 3, loss="sse")
     derivation = net.derive()
-    assert "k = 1" in str(notes.tell(derivation, NotesOptions(figures=False)).sections[-1])
+    assert "k = 1" in str(tell(derivation, NotesOptions(figures=False)).sections[-1])
     rows = [
         row
-        for section in notes.tell(derivation, NotesOptions(figures=False, beside=True)).sections
+        for section in tell(derivation, NotesOptions(figures=False, beside=True)).sections
         for block in section.blocks
         if isinstance(block, Equations)
         for row in block.rows
@@ -102,8 +101,8 @@ def test_every_layer_is_updated_in_numbers_on_the_page() -> None:
     assert len(rows) == 6 and all(r"\approx" in row.numbers for row in rows)
 
 
-def test_each_error_has_its_nudge_on_the_page() -> None:
-    page = notes.html(symnn.load("xor").derive())
+def test_each_error_has_its_perturbation_on_the_page() -> None:
+    page = html(symnn.load("xor").derive())
     said = re.findall(r"<p>Raise <span class=\"math\">(.*?)</span>", page)
     assert {name[:4] for name in said} == {"z_{1", "z_{2"}
     assert len(said) == 2 * 3  # once at each level
@@ -114,7 +113,7 @@ def test_each_error_has_its_nudge_on_the_page() -> None:
     [("digits", {}), ("xor", {"numbers": "none"}), ("xor", {"layout": "rows"})],
 )
 def test_a_page_without_numbers_has_no_switch(net: str, options: dict[str, str]) -> None:
-    page = notes.html(symnn.load(net).derive(), NotesOptions(**options))
+    page = html(symnn.load(net).derive(), NotesOptions(**options))
     assert 'data-beside="numbers"' not in page.partition("<body")[2].partition("<script>")[0]
 
 
@@ -123,7 +122,7 @@ def test_the_page_shows_the_numbers_when_asked_to(tmp_path: Path) -> None:
     if browser is None:
         pytest.skip("chromium is not installed")
     path = tmp_path / "notes.html"
-    path.write_text(notes.html(symnn.load(MAZUR).derive()), encoding="utf-8")
+    path.write_text(html(symnn.load(MAZUR).derive()), encoding="utf-8")
 
     def shown(fragment: str) -> str:
         command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]

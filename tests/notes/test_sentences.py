@@ -249,7 +249,7 @@ def test_the_loss_depends_on_the_masks_of_dropout() -> None:
         assert PHRASES["en"][key] in text
 
 
-def test_what_holds_of_every_layer_is_said_of_layers_that_are_alike() -> None:
+def test_what_holds_of_every_layer_is_said_of_equal_layers() -> None:
     plain = [symnn.Dense(3, "tanh")] * 6
     for layers, alike in ((plain, True), ([*plain[:3], symnn.Dropout(0.5), *plain[3:]], False)):
         notes = tell(

@@ -12,8 +12,9 @@ import symnn
 from symnn.api import Derivation
 from symnn.derivation.sweeps import scalar_line, scalars
 from symnn.engine.evaluate import evaluate
-from symnn.formats import tex
-from symnn.formats.registry import document, html
+from symnn.formats import pdf
+from symnn.formats.html import html
+from symnn.formats.latex import document
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.document import Equations, Paragraph, Row
 from symnn.notes.options import NotesOptions
@@ -137,4 +138,4 @@ def test_a_spec_and_the_page_can_ask_for_it() -> None:
 def test_it_compiles(notation: str) -> None:
     options = {"notation": notation, "detail": "full", "method": "differential"}
     text = document(derived("digits"), NotesOptions(story="tutorial", **options))
-    assert tex.compile_pdf(text).startswith(b"%PDF")
+    assert pdf.compile_pdf(text).startswith(b"%PDF")

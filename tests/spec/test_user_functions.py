@@ -15,7 +15,7 @@ import symnn
 from symnn.drawing.mathtext import glyphs
 from symnn.engine.functions import X, expand_primes
 from symnn.engine.scalars import FormulaError
-from symnn.formats.registry import document
+from symnn.formats.latex import document
 from symnn.notes.options import NotesOptions
 from symnn.spec.formula import parse_formula
 from symnn.spec.formula_value import UndefinedError, kinks, value_at

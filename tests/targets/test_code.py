@@ -24,7 +24,7 @@ from symnn.targets.code import (
 )
 from symnn.targets.forms import Form, Nest, Passage, assigned, rolled, written
 from symnn.targets.python.expressions import JAX, Expressions
-from symnn.targets.python.statements import sweep
+from symnn.targets.python.statements import forward_and_backward
 
 C = Language("/* {} */", "for (k = {}; k != {}; k++) {{", "for (k = {}; k != {}; k--) {{", ("}",))
 LISTED = Scope(lambda name: True)
@@ -136,7 +136,7 @@ def test_the_helpers_of_a_module_are_those_that_its_statements_call() -> None:
     )
     derivation = net.derive()
     gradients = {name: derivation.batch.names[name] for name in net.parameters}
-    text = sweep(derivation.stable, gradients)
+    text = forward_and_backward(derivation.stable, gradients)
     assert {"sigmoid", "gelu"} <= text.called.keys() and "tanh" not in text.called
     module = net.generate()
     assert all(f"def {name}(" in module for name in (*text.called, "normal_cdf", "erfc"))

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 import symnn
-from symnn.formats import registry as notes
-from symnn.formats import tex
+from symnn.formats import pdf, tex
+from symnn.formats.html import html as interactive
+from symnn.formats.latex import document
 from symnn.notes.labels import prefix_of
 
 NAMES = {
@@ -56,7 +57,7 @@ def test_the_tex_prints_the_very_characters(kind: str, tmp_path: Path) -> None:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     path = tmp_path / "notes.pdf"
-    path.write_bytes(tex.compile_pdf(notes.document(network(NAMES[kind]).derive())))
+    path.write_bytes(pdf.compile_pdf(document(network(NAMES[kind]).derive())))
     command = ["pdftotext", "-l", "1", "-enc", "UTF-8", "-raw", path.name, "-"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     found, wanted = (without_spaces(t) for t in (done.stdout.decode(), NAMES[kind]))
@@ -64,7 +65,7 @@ def test_the_tex_prints_the_very_characters(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_the_tex_of_a_name_is_that_of_its_twin(kind: str) -> None:
+def test_the_tex_of_a_name_is_that_of_a_plain_name(kind: str) -> None:
     """But for its labels, of letters and digits, and for the escaped text, which has no control
     word that reads, writes or defines.
     """
@@ -72,7 +73,7 @@ def test_the_tex_of_a_name_is_that_of_its_twin(kind: str) -> None:
     for net in map(network, (NAMES[kind], "XXXX")):
         prefix = prefix_of(net.spec.output.module)
         assert re.fullmatch("symnn-[A-Za-z0-9-]+-", prefix)
-        text = notes.document(net.derive()).replace(f":{prefix}", ":PREFIX-")
+        text = document(net.derive()).replace(f":{prefix}", ":PREFIX-")
         texts.append(re.sub(r"pdftitle=\{[A-Za-z0-9 .]*\}", "", text))
     hostile, plain = texts
     assert "pdftitle" not in plain + hostile
@@ -95,7 +96,7 @@ def test_the_page_runs_no_script_of_a_name(policy: bool, tmp_path: Path) -> None
     net = symnn.Network(
         inputs=1, layers=[symnn.Dense(1)], loss="sse", name=NAMES["page"], description=text
     )
-    page = notes.html(net.derive())
+    page = interactive(net.derive())
     if not policy:
         page, count = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
         assert count == 1
@@ -124,8 +125,8 @@ def test_the_page_runs_no_script_of_a_name(policy: bool, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_the_page_of_a_name_is_that_of_its_twin(kind: str) -> None:
-    hostile, plain = (notes.html(network(n).derive()) for n in (NAMES[kind], "XXXX"))
+def test_the_page_of_a_name_is_that_of_a_plain_name(kind: str) -> None:
+    hostile, plain = (interactive(network(n).derive()) for n in (NAMES[kind], "XXXX"))
     assert hostile.replace(escaped(NAMES[kind]), "XXXX") == plain
 
 

@@ -16,7 +16,7 @@ from symnn.engine.evaluate import Evaluator
 from symnn.engine.functions import A, Function, X, found_derivative, function_class
 from symnn.engine.ir import Line, Tensor, Term, axis
 from symnn.formulas.runs import text_of
-from symnn.formulas.tree import Chain, Formula, Glyph, Scripts, Symbol
+from symnn.formulas.tree import Formula, Glyph, Relations, Scripts, Symbol
 from symnn.notation.books import AFFINE
 from symnn.notes.context import Context, functions
 from symnn.notes.figures.abbreviate import measure, titled
@@ -108,7 +108,7 @@ def _panel(canvas: Canvas, corner: tuple[float, float], row: Function, name: Tex
     peak = steepest(row)
     if peak:
         at, top = peak
-        prime = Chain((prime, Glyph(bound(top))), (r"\le",))
+        prime = Relations((prime, Glyph(bound(top))), (r"\le",))
         if at is not None:
             canvas.add(Path((plot.at(-REACH, top), plot.at(at, top)), "guide"))
             plot.mark(at, top, "peak")

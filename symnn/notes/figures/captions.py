@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from symnn.drawing.drawing import Drawing
 from symnn.formulas.tex import symbol_tex
 from symnn.notes.context import Context
-from symnn.notes.document import Figure
 from symnn.notes.figures.activations import activations, bound, steepest, used
 from symnn.notes.figures.descent import descent
 from symnn.notes.figures.graph import HIDDEN, graph
@@ -32,14 +29,6 @@ def captioned(context: Context, name: str) -> list[tuple[Drawing, str]]:
             loss, eta = (symbol_tex(context.notation, n) for n in ("L", "eta"))
             return [(found, context.say("figure_descent", loss=loss, eta=eta))] if found else []
     raise KeyError(name)
-
-
-def figures(context: Context, name: str) -> Iterator[Figure]:
-    """The figures of that name, if there are to be any; the shortest notes show the network."""
-    if context.network.depth_letter and name != "activation":
-        return  # a picture shows so many units and layers
-    if context.figures and (context.detail != "answer" or name == "network"):
-        yield from (Figure(*pair) for pair in captioned(context, name))
 
 
 def _sentences(context: Context, first: str, **more: bool) -> str:

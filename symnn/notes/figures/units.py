@@ -8,7 +8,7 @@ from symnn.drawing.mathtext import Text
 from symnn.formulas.index import line_formulas
 from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
 from symnn.formulas.runs import text_of
-from symnn.formulas.tree import Chain, Formula, Glyph, Joined, Number, Symbol
+from symnn.formulas.tree import Formula, Glyph, Joined, Number, Relations, Symbol
 from symnn.formulas.whole import inlined
 from symnn.language.phrases import Phrases
 from symnn.notation.books import AFFINE
@@ -98,7 +98,7 @@ class _Columns:
         return (len(self.units[k]) - 1) * self._row()
 
     def _formulas(self, k: int) -> list[Text]:
-        """The forward lines of a layer, softmax in one piece unless they are told by entries."""
+        """The forward lines of a layer, softmax in one piece unless they stand by entries."""
         lines = self.layers.get(k, [])
         whole = [self.lines[line.lhs.name] for line in lines if line.why not in SOFTMAX_PARTS]
         try:
@@ -106,7 +106,7 @@ class _Columns:
         except NoMatrixFormError:
             sides = [line_formulas(line, self.notation) for line in lines]
         texts = [] if k else [phrase(self.say, "figure_input", "x", self._text("x"))]
-        return texts + [text_of(Chain(pair, ("=",)), self.notation) for pair in sides]
+        return texts + [text_of(Relations(pair, ("=",)), self.notation) for pair in sides]
 
     def _pitch(self, left: int, right: int) -> float:
         """The distance between neighbours, so that what stands below them does not touch."""

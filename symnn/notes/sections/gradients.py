@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from symnn.checking.evidence import parameters
 from symnn.engine.ir import Tensor
 from symnn.formulas.index import Writer, index_letters
+from symnn.io.deferred import deferred
 from symnn.notes.context import Context, functions
-from symnn.notes.differentials import differential_rows
 from symnn.notes.document import Block, Equations, Heading, Paragraph, Section
 from symnn.notes.figures import figures
-from symnn.notes.rows import Group, alike, derivation_rows, group_signature, groups
+from symnn.notes.rows import Group, derivation_rows, group_signature, groups, labelled_for
 from symnn.notes.transposes import why_transposed
+
+differential_rows = deferred("symnn.notes.differentials:differential_rows")
 
 
 def gradients_section(context: Context) -> Section:
@@ -39,14 +41,14 @@ def _blocks(context: Context, by_chain: bool) -> Iterator[Block]:
     ]
     rows_of = derivation_rows if by_chain else differential_rows
     explained: set[str] = set()
-    for at, length, told in context.stretches(keys):
+    for at, length, layer_context in context.stretches(keys):
         own = layers[at : at + length]
         yield _heading(context, own)
         for group in by_layer[own[0]]:
-            if sentence := _spoken(told, group):
+            if sentence := _spoken(layer_context, group):
                 yield Paragraph(sentence)
-            yield Equations(tuple(alike(context, rows_of(told, group), own)))
-            if found := why_transposed(told, group, explained):
+            yield Equations(tuple(labelled_for(context, rows_of(layer_context, group), own)))
+            if found := why_transposed(layer_context, group, explained):
                 explained.add(found[0])
                 yield found[1]
     yield Paragraph(_cost(context))
@@ -121,5 +123,6 @@ def _cost(context: Context) -> str:
     products = context.say("cost_layers" if context.depth > 1 else "cost_layer")
     if context.network.depth_letter:
         return context.say("cost", products=products, all=context.say("cost_all"))
-    count = f"{parameters(context.network):,}".replace(",", r"\,")
+    shapes = context.network.parameters.values()
+    count = f"{sum(map(math.prod, shapes)):,}".replace(",", r"\,")
     return context.say("cost", products=products, all=context.say("cost_count", count=count))

@@ -31,7 +31,7 @@ from symnn.notes.context import Context, by_layer, functions
 from symnn.notes.document import Block, Equations, Paragraph, Row, Section, Table, shown
 from symnn.notes.figures import figures
 from symnn.notes.reasons import definition_row, derivative_row
-from symnn.notes.rows import alike, row_of
+from symnn.notes.rows import labelled_for, row_of
 
 # the signs that are explained where the equations use them: phrase -> whether a node is one
 SIGNS: Mapping[str, Callable[[Formula], bool]] = {
@@ -54,13 +54,13 @@ def network_section(context: Context) -> Section:
 
 
 def _blocks(context: Context) -> Iterator[Block]:
-    say, count = context.say, context.network.depth_letter
-    if count:
-        yield Paragraph(say("general", n=count))
+    say, letter = context.say, context.network.depth_letter
+    if letter:
+        yield Paragraph(say("general", n=letter))
     yield from _whole(context)
     yield from _forward_lines(context)
     yield _table(context)
-    if not count:
+    if not letter:
         sizes = say("join_items").join(_equal_sizes(context.widths))
         yield Paragraph(say("sizes", sizes=sizes))
     if defined := tuple(_activations(context)):
@@ -77,9 +77,9 @@ def _whole(context: Context) -> Iterator[Block]:
         yield Paragraph(say("batch", ways=ways[0], way=ways[1]))
         yield from figures(context, "network")
         return
-    count, output = bool(context.network.depth_letter), context.network.output
+    general, output = bool(context.network.depth_letter), context.network.output
     try:
-        whole = nested(context.forward, output, context.notation, count)
+        whole = nested(context.forward, output, context.notation, general)
     except NoMatrixFormError:
         yield from figures(context, "network")
         yield Paragraph(say("by_lines"))
@@ -100,10 +100,10 @@ def _forward_lines(context: Context) -> Iterator[Block]:
     ]
     layers = list(groups)
     rows: list[Row] = []
-    for at, length, told in context.stretches(keys):
+    for at, length, layer_context in context.stretches(keys):
         first, last = layers[at], layers[at + length - 1]
-        own = [row_of(told, line, _why(context, line)) for line in groups[first]]
-        own = alike(context, own, layers[at : at + length])
+        own = [row_of(layer_context, line, _why(context, line)) for line in groups[first]]
+        own = labelled_for(context, own, layers[at : at + length])
         if length == 1:
             rows += own
             continue
@@ -186,14 +186,14 @@ def _activations(context: Context) -> Iterator[Row]:
 
 
 def _activation_letters(context: Context) -> Iterator[Row]:
-    """\\phi(x) = \\tanh(x), once for layers that are alike."""
+    """\\phi(x) = \\tanh(x), once for equal layers."""
     found = [(context.tensor(n).layer, f) for n, f in context.activations.items()]
-    if context.notation.alike:
+    if context.notation.one_activation:
         found = found[:1]
     writer = Writer(context.notation, {})
-    for at, count, told in context.stretches([(k, f.row.name) for k, f in found]):
+    for at, count, layer_context in context.stretches([(k, f.row.name) for k, f in found]):
         k, f = found[at]
-        letter = applied(told.notation, f.row.name, f.row.tex, name_of(f.args[0]), 0)
+        letter = applied(layer_context.notation, f.row.name, f.row.tex, name_of(f.args[0]), 0)
         span = context.span(k, found[at + count - 1][0]) if count > 1 else ""
         left = Apply(None, letter, writer.formula(X))
         yield Row(left, writer.formula(f.func(X)), context.notation, span, free=True)

@@ -10,10 +10,8 @@ from symnn.notes.worked_example import LAYERS, UNITS, small
 from symnn.notes.worked_numbers import Numbers
 
 
-def numbers_section(context: Context) -> Section | None:
-    """The worked example, if there is to be one."""
-    if context.numbers == "none":
-        return None
+def numbers_section(context: Context) -> Section:
+    """The worked example."""
     blocks = worked(context, context.numbers, context.network.spec.notes.digits)
     return Section(context.say("numbers"), tuple(blocks))
 
@@ -41,7 +39,7 @@ def worked(context: Context, style: str = "decimal", digits: int = 4) -> Iterato
     for line in example.gradients:
         rows += numbers.rows(line)
         source = line.lhs.wrt or ""
-        if sentence := numbers.nudge(source):
+        if sentence := numbers.perturbation(source):
             yield from shown(rows)
             yield Paragraph(sentence)
             rows = []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from symnn.checking.evidence import words
 from symnn.formulas.tree import Formula, Listed, Operator, Symbol
 from symnn.formulas.whole import DEEP, DOTS
+from symnn.io.deferred import deferred
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
-from symnn.notes.rows import folded_rows
+from symnn.notes.rows import rolled_rows
+
+words: Callable[..., dict[str, object]] = deferred("symnn.checking.evidence:words")
 
 
 def result_section(context: Context) -> Section:
@@ -22,7 +24,7 @@ def result_section(context: Context) -> Section:
     nabla, vector = Operator(r"\nabla", Symbol("L")), Listed(tuple(letters))
     blocks = (
         Paragraph(say("result_says")),
-        Equations(tuple(folded_rows(context, [line for _, line in lines]))),
+        Equations(tuple(rolled_rows(context, [line for _, line in lines]))),
         Paragraph(say("vector")),
         Equations((Row(nabla, vector, context.notation, result=True, label="gradient"),)),
     )
@@ -35,8 +37,8 @@ def ticks(context: Context, sections: Iterable[Section]) -> Paragraph | None:
     if context.evidence is None or not errors:
         return None
     width = context.evidence.width
-    twin = context.say("tick_twin", width=width) if width else ""
-    return Paragraph(context.say("tick", twin=twin, **words(errors)), small=True)
+    narrow = context.say("tick_narrow", width=width) if width else ""
+    return Paragraph(context.say("tick", narrow=narrow, **words(errors)), small=True)
 
 
 def elided(letters: Sequence[Formula]) -> Sequence[Formula]:

@@ -7,18 +7,19 @@ from dataclasses import replace
 from symnn.formulas.index import is_decay, line_formulas
 from symnn.formulas.matrix import NoMatrixFormError
 from symnn.formulas.tex import symbol_tex
-from symnn.formulas.tree import Chain, Formula, Glyph, Lettered, Symbol
+from symnn.formulas.tree import Formula, Glyph, Lettered, Relations, Symbol
 from symnn.formulas.whole import DEEP, batch_product, sample_sum
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
 from symnn.notes.document import Equations, Paragraph, Row, Section
-from symnn.notes.rows import alike
+from symnn.notes.rows import labelled_for
 
 
 def samples_section(context: Context) -> Section:
     """The gradients of one sample summed over all, and as products of matrices."""
     network, depth = context.network, context.depth
-    deep = context.fold and depth > DEEP and (bool(network.depth_letter) or _layers_alike(context))
+    equal = bool(network.depth_letter) or _layers_equal(context)
+    deep = context.rolled and depth > DEEP and equal
     notation = context.labelled(2) if deep else context.notation
     each = replace(notation, each=True)
     if network.mean_loss:  # L is the mean of the samples' own, N L their sum
@@ -34,7 +35,9 @@ def samples_section(context: Context) -> Section:
         label = f"samples-{context.label(context.sweep.names[t.name])}"
         others = range(1, depth + 1) if deep else ()
         layers = [layer, *(k for k in others if k != layer)]
-        rows += alike(context, [Row(left, right, each, reason, result=True, label=label)], layers)
+        rows += labelled_for(
+            context, [Row(left, right, each, reason, result=True, label=label)], layers
+        )
     said = Paragraph(_said(context, f"dz_{2 if deep else depth}", notation, each))
     return Section(context.say("samples"), (said, Equations(tuple(rows))))
 
@@ -66,10 +69,10 @@ def _sides(
         sums = derivation.mean_last if mean else derivation.batch
         left, right = line_formulas(sums.gradients[name], notation)
         return Lettered(left, notation), Lettered(right, notation)
-    return Symbol(one.lhs.name), Chain((total, Lettered(many, notation)), ("=",))
+    return Symbol(one.lhs.name), Relations((total, Lettered(many, notation)), ("=",))
 
 
-def _layers_alike(context: Context) -> bool:
+def _layers_equal(context: Context) -> bool:
     """Whether the gradients of all layers but the first, which reads x, have one form."""
     forms: dict[str, dict[int, object]] = {}
     for t in context.forward.leaves_of("parameter"):

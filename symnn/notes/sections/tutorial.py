@@ -1,6 +1,6 @@
 """The tutorial: what leads to a network, in the order in which one understands it.
 
-Its small networks are real ones; what is told of them is read off their own derivations.
+Its small networks are real ones; what is said of them is read off their own derivations.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ def _chain(model: Context) -> Iterator[Block]:
     loss, over = tree.Symbol("L"), term.over[0]
     path = tree.Product((by(loss, z), by(z, a)), "thin")
     paths = tree.BigSum(letters[over.symbol], tree.ONE, tree.Number(str(over.size)), path)
-    slope = say("tut_chain_slope", slope=tex(tree.Chain((by(z, a, True), weight), ("=",))))
+    slope = say("tut_chain_slope", slope=tex(tree.Relations((by(z, a, True), weight), ("=",))))
     first = Row(by(loss, a), paths, notation, say("tut_chain_paths"))
     right = line_formulas(line, notation)[1]
     yield Equations((first, Row(None, right, notation, slope)))

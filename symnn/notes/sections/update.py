@@ -9,7 +9,7 @@ from symnn.nn.optimizers import update_lines
 from symnn.notes.context import Context
 from symnn.notes.document import Block, Equations, Paragraph, Section
 from symnn.notes.figures import figures
-from symnn.notes.rows import folded_rows, row_of
+from symnn.notes.rows import rolled_rows, row_of
 from symnn.notes.sections.result import elided
 
 
@@ -28,7 +28,7 @@ def _plain(context: Context) -> Iterator[Block]:
     pairs = [(t, gradients[t.name].lhs.entry) for t in parameters]
     lines = update_lines(context.network.optimizer, pairs)[1]
     yield Paragraph(context.say("step"))
-    yield Equations(tuple(folded_rows(context, lines)))
+    yield Equations(tuple(rolled_rows(context, lines)))
     yield from figures(context, "descent")
 
 

@@ -31,7 +31,7 @@ from symnn.targets.code import Item, Scope, rows
 from symnn.targets.forms import Form, Nest, Passage, rolled, written
 from symnn.targets.plan.plan import Block, Plan, gradient_penalty
 from symnn.targets.plan.planner import forward
-from symnn.targets.plan.update import constants
+from symnn.targets.update import constants
 
 if TYPE_CHECKING:
     from symnn.derivation.derivation import Derivation
@@ -134,7 +134,7 @@ def _values(
     functions = [f for f in sorted({*FUNCTIONS.values()}) if f"real_{f}" in calls]
     return {
         "training": training,
-        "folded": scaled,
+        "scaled": scaled,
         "bits": 32 if spec.model.dtype == "float32" else 64,
         "rows": spec.train.batch_size or ROWS,
         "baked": [] if weights is None else _listed(_flat(steps.blocks, weights), network),

@@ -30,7 +30,8 @@ from symnn.targets.plan import plan as plans
 from symnn.targets.plan.memory import columns, pools
 from symnn.targets.plan.operations import Axes, Node
 from symnn.targets.plan.plan import Map, Plan, PlanError, Product, Reduction, Zero, loss_penalty
-from symnn.targets.plan.update import PARAMETERS, flat_lines, in_place
+from symnn.targets.plan.update import flat_lines, in_place
+from symnn.targets.update import PARAMETERS
 
 WIDTH = 92
 SPACE = "\N{NO-BREAK SPACE}"  # where no row may end
@@ -85,7 +86,7 @@ def update(
     lines: Sequence[Line], gradients: Mapping[str, str], states: Sequence[str], numbers: Numbers
 ) -> tuple[Function, bool]:
     """One loop over all parameters, and whether eta is a factor of the gradients themselves."""
-    vectors, folded = flat_lines(lines, gradients, states)
+    vectors, scaled = flat_lines(lines, gradients, states)
     constants, code = Constants(numbers), list[Draft]()
     for name, f in in_place(vectors):
         scalars = Scalars(lambda node: (Name(node.name), "[p]"), (PARAMETERS.symbol,), constants)
@@ -100,7 +101,7 @@ def update(
         variables=frozenset(constants.reads),
         unread=[n for n in ("eta", "t", *states) if n not in used],
     )
-    return found, folded
+    return found, scaled
 
 
 class _Printer:
@@ -133,7 +134,7 @@ class _Printer:
             setup=text(written(setup, scope, LANGUAGE)),
             steps=text(body),
             loss=text(loss_),
-            result=scope.written(self._variable(plan.records[0])) if len(plan.records) == 1 else "",
+            result=scope.written(self._variable(plan.saved[0])) if len(plan.saved) == 1 else "",
             places=rows_,
             scratch=max([self._summed_apart(), *map(self._scratch, plan.kernels)]),
             calls=_calls([*body, *loss_]),
@@ -145,7 +146,7 @@ class _Printer:
         self, pointers: Sequence[Passage], scope: Scope, used: set[Name]
     ) -> tuple[list[str], list[str]]:
         """The declarations of pointers, and those of these and the arguments that are not read."""
-        used |= {self._variable(name) for name in self.plan.records}
+        used |= {self._variable(name) for name in self.plan.saved}
         read = {_declared(n, scope) for n in used}
         fixed = {*(Name("W", b.layer) for b in self.plan.blocks), *map(variable, self.masks)}
         size, unread = f"[{len(self.plan.blocks) + 1}]", dict[str, None]()
@@ -184,8 +185,8 @@ class _Printer:
             if training:
                 forms += _taken(Name("dW", b.layer), "gradient", size(b))
             found.append(Passage(b.layer, forms))
-        places, total = pools(plan), 0
-        # what is in another one's place comes after it
+        pool_of, total = pools(plan), 0
+        # what shares another one's array comes after it
         for name in sorted(plan.tensors, key=lambda name: plan.home(name) != name):
             home, axes, own = (
                 plan.home(name),
@@ -194,8 +195,8 @@ class _Printer:
             )
             if home != name:
                 forms = (assigned(own, "{};", self._variable(home)),)
-            elif name in places:
-                forms = (assigned(own, "{};", Pool(places[name])),)
+            elif name in pool_of:
+                forms = (assigned(own, "{};", Pool(pool_of[name])),)
             else:
                 forms = _taken(own, "place", self._rows_of(axes))
                 total += int(self.axes[axes[0]].size) if len(axes) == 2 else 1
@@ -204,7 +205,7 @@ class _Printer:
             forms = _taken(variable(mask), "masks", self._rows_of(columns(mask.axes)))
             found.append(Passage(mask.layer, forms))
         found.sort(key=lambda own: own.layer or 0)
-        count, widest = max(places.values(), default=-1) + 1, max(b.units for b in plan.blocks)
+        count, widest = max(pool_of.values(), default=-1) + 1, max(b.units for b in plan.blocks)
         shared = [Form(f"{{}} = place + {p * widest} * ld;", (Pool(p),)) for p in range(count)] + [
             Form(f"place += {count * widest} * ld;")
         ] * (count > 0)
@@ -250,7 +251,7 @@ class _Printer:
 
     def _product(self, p: Product) -> list[Draft]:
         if p.out.block:
-            return self._slope(p, self.plan.block_of(p.out.name))
+            return self._weight_gradient(p, self.plan.block_of(p.out.name))
         right, out = self._variable(p.right.name), self._variable(p.out.name)
         if p.left.block:
             b = self.plan.block_of(p.left.name)
@@ -263,7 +264,7 @@ class _Printer:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
         return [_call("pulled", *_sizes(b), Name("W", b.layer), right, out, "ld")]
 
-    def _slope(self, p: Product, b: plans.Block) -> list[Draft]:
+    def _weight_gradient(self, p: Product, b: plans.Block) -> list[Draft]:
         """dA_k = dz v': a product whose right operand must have units, or inputs, last."""
         left, source = self._variable(p.left.name), self._variable(p.right.name)
         shape = (*_sizes(b), str(int(b.bias is not None)), "rows", left)

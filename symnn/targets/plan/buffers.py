@@ -1,4 +1,4 @@
-"""Chains: the operations of an expression as calls, each with the array that it writes.
+"""Buffers: the operations of an expression as calls, each with the array that it writes.
 
     multiply(subtract(a, y), c)   ->   subtract(a, y, out=t), multiply(t, c, out=t)
 
@@ -45,24 +45,26 @@ class Call:
 
 @dataclass
 class Memory:
-    """Gives memory to nodes.
+    """Assigns to each node of an expression the array that its value is written to.
 
-    place: name of an array -> name of the memory it stands in.  dying: memory that may be
-    written over after its last reading here.
+    home: name of an array -> name of the memory it is in.  dying: memory whose value no later
+    kernel reads, so that it may be written over after its last use here.
     """
 
     out: Node
-    place: Callable[[str], str]
+    home: Callable[[str], str]
     dying: frozenset[str] = frozenset()
     calls: list[Call] = field(default_factory=list)
-    left: Counter[Node] = field(default_factory=Counter)  # readings of a node yet to come
+    left: Counter[Node] = field(
+        default_factory=Counter
+    )  # node -> the calls that still have to read it
     held: dict[Node, Operand] = field(default_factory=dict)
     busy: set[Operand] = field(default_factory=set)
 
     def run(self, root: Node) -> list[Call]:
         """The calls that leave the value of ``root`` in ``out``."""
         self._count(root)
-        home = self.place(self.out.name)
+        home = self.home(self.out.name)
         if any(self._where(n) == home and n.axes == self.out.axes for n in self.left):
             self.busy.add(self.out)
         if root.kind != "call":
@@ -77,7 +79,7 @@ class Memory:
                 self._count(a)
 
     def _where(self, node: Operand) -> str | None:
-        return self.place(node.name) if isinstance(node, Node) and node.kind == "array" else None
+        return self.home(node.name) if isinstance(node, Node) and node.kind == "array" else None
 
     def _compute(self, node: Node, last: bool = False) -> Operand:
         """The operand with the node's value; the larger parts are computed first."""
@@ -102,9 +104,9 @@ class Memory:
     def _where_call(
         self, node: Node, args: Sequence[Operand], free: Sequence[Operand], last: bool
     ) -> Operand:
-        """The value elsewhere is written first, then the other over it."""
+        """where(flag, value, other): other is copied to the result, then value where flag holds."""
         flag, value, other = args
-        clash = value == self.out or self._where(value) == self.place(self.out.name)
+        clash = value == self.out or self._where(value) == self.home(self.out.name)
         out = self.out if last and not clash else self._fresh(node, free, other)
         if out != other:
             self.calls.append(Call("copyto", (other,), out))
@@ -120,7 +122,7 @@ class Memory:
         return self._new(node)
 
     def _read(self, node: Node, operand: Operand, reader: Node) -> bool:
-        """Count a reading; whether the operand's memory is free after it."""
+        """Note that the reader has read the node; whether the operand's memory is free then."""
         self.left[node] -= 1
         if self.left[node] > 0:
             return False
@@ -131,7 +133,7 @@ class Memory:
 
     def _choose(self, node: Node, free: Sequence[Operand]) -> Operand:
         """Memory for a result: ``out`` if it is free, else an operand's, else a work array."""
-        home = self.place(self.out.name)
+        home = self.home(self.out.name)
         same = [a for a in free if a.axes == node.axes and _is_flag(a) == node.boolean]
         vacant = self.out not in self.busy or any(self._where(a) == home for a in same)
         if vacant and node.axes == self.out.axes and not node.boolean:
@@ -153,10 +155,10 @@ def _weight(node: Node) -> int:
     return 1 + sum(map(_weight, node.args)) if node.kind == "call" else 0
 
 
-def chain(
+def calls_into(
     f: sp.Expr,
     out: Node,
-    place: Callable[[str], str],
+    home: Callable[[str], str],
     dying: Iterable[str] = (),
     positive: Iterable[str] = (),
 ) -> list[Call]:
@@ -164,4 +166,4 @@ def chain(
     axes = {i for e in entries(f) for i in indices_of(e)} - set(out.axes)
     assert not axes, f"{f} has further axes {axes}"
     root = Graph(out.axes, frozenset(positive)).node(primitive(f))
-    return Memory(out, place, frozenset(dying)).run(root)
+    return Memory(out, home, frozenset(dying)).run(root)

@@ -1,4 +1,7 @@
-"""Before planning: lines that read the value of a layer in place of what it was made from."""
+"""Before planning: element-wise lines are merged, and signs read off activations.
+
+Then fewer arrays are kept for the backward sweep: relu' needs a, and no z.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def by_sign(lines: Sequence[Line]) -> list[Line]:
 
 
 def inlined(lines: Sequence[Line], held: set[str]) -> tuple[list[Line], dict[str, list[Line]]]:
-    """Without the element-wise lines that one other such line reads; and those, by its name."""
+    """The lines, where an element-wise one that only one other such line reads is put into it.
+
+    held: names of lines that stay.  Also: line -> the lines that were put into it.
+    """
     readers: dict[str, list[Line]] = {}
     for line in lines:
         for name in {name_of(e) for e in line.reads}:

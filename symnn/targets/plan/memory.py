@@ -1,4 +1,4 @@
-"""Which memory values are in: arrays that several layers share, and such as take turns."""
+"""Which memory values are in: arrays of several layers in one, and pools that layers share."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ def columns(axes: Iterable[Axis]) -> Axes:
 
 
 def primes(plan: Plan) -> dict[str, str]:
-    """Source -> what is computed of it, for the layers that are computed in one go."""
+    """Activation -> its derivative, for the layers whose derivatives are computed in one call."""
     stacks = [k for k in plan.kernels if isinstance(k, Stack)]
     return {s: out.name for k in stacks for s, out in zip(k.sources, k.outs, strict=True)}
 
 
 def products(plan: Plan) -> list[Product]:
-    """The products that are computed in one go, the first layer first."""
+    """The weight gradients that are computed in one call, the first layer first."""
     return [p for k in plan.kernels if isinstance(k, Products) for p in k.parts[::-1]]
 
 
 def errors(plan: Plan) -> dict[str, int]:
-    """What lies in the array of errors, and where."""
+    """The gradients by z that lie in one array, and the place of each there."""
     return {p.left.name: k for k, p in enumerate(products(plan))}
 
 
 def pools(plan: Plan) -> dict[str, int]:
     """Value -> the pool that its memory is in; values needed at once are in different ones.
 
-    Neighbouring layers take turns, so that a loop over layers can say which.  What the
-    backward sweep reads of the forward one has memory of its own.
+    The pools of even and of odd layers differ, so that a loop over layers k can write pools[k % 2].
+    What the backward sweep reads of the forward one has memory of its own.
     """
     first: dict[str, int] = {}
     last: dict[str, int] = {}
@@ -44,7 +44,7 @@ def pools(plan: Plan) -> dict[str, int]:
                 first.setdefault(plan.home(name), k)
                 last[plan.home(name)] = k
     turn = plan.turn
-    fixed = {*plan.records, *plan.ones, *primes(plan).values(), *errors(plan)}
+    fixed = {*plan.saved, *plan.ones, *primes(plan).values(), *errors(plan)}
     found: dict[str, int] = {}
     living: list[str] = []
     for name in sorted(first, key=lambda n: first[n]):

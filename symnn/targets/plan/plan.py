@@ -1,12 +1,12 @@
-"""Plan: the lines of a training step, in the order and in the places in which they are computed.
+"""Plan: the lines of a training step, in the order and in the arrays in which they are computed.
 
 A plan is the stable program as a list of kernels on arrays that are allocated once.  Samples are
 the last axis ("columns").  It differs from the program in nothing that changes a value:
 
     blocks      b_k is a column beside A_k where a line reads A_k v + b_k: v gets a row of ones
-    seed        every gradient is that of c L, with the constant c folded into the first of them
-    records     what the loss reads is kept, and the loss computed later, for many steps at once
-    places      a value that is read for the last time gives its place to the one made from it
+    seed        every gradient is that of c L: the first line, dL/dL, is the constant c, not 1
+    saved       what the loss reads is kept, and the loss computed later, for many steps at once
+    aliases     a value that is read for the last time gives its array to the one made from it
     penalties   what a gradient adds without reading data is added after the sum over processes
 """
 
@@ -142,10 +142,10 @@ Kernel = Product | Map | Reduction | Stack | Products | Zero
 class Plan:
     """See the module's docstring.
 
-    tensors: what has an array, by name.  place: tensor -> the tensor whose array it is in.
-    ones: tensors with a row of ones below.  records: tensors that the loss of a step reads.
+    tensors: what has an array, by name.  aliases: tensor -> the tensor whose array it shares.
+    ones: tensors with a row of ones below.  saved: tensors that the loss of a step reads.
     penalties: parameter -> the factor of itself that its gradient adds.  loss: the lines of
-    the loss, for the records of one step.
+    the loss, from the saved tensors of one step.
     """
 
     program: Program
@@ -153,9 +153,9 @@ class Plan:
     blocks: tuple[Block, ...] = ()
     kernels: list[Kernel] = field(default_factory=list)
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    place: dict[str, str] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     ones: dict[str, str] = field(default_factory=dict)
-    records: tuple[str, ...] = ()
+    saved: tuple[str, ...] = ()
     penalties: dict[str, sp.Expr] = field(default_factory=dict)
     loss: tuple[Line, ...] = ()
     loss_penalties: list[Term] = field(default_factory=list)
@@ -196,7 +196,7 @@ class Plan:
 
     def home(self, name: str) -> str:
         """The tensor whose array a tensor is in."""
-        return self.place.get(name, name)
+        return self.aliases.get(name, name)
 
     def block_of(self, parameter: str) -> Block:
         """The block of a weight matrix, or of a bias; KeyError for what is none of them."""
@@ -205,7 +205,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """The numbers of kernels that compute some lines, which are those of a layer."""
+    """Lines of one layer, and the numbers of the kernels that compute them."""
 
     layer: int | None
     kernels: tuple[int, ...]
@@ -213,7 +213,7 @@ class Step:
 
 
 def steps(plan: Plan) -> list[Step]:
-    """All kernels; one that goes on with the line of the one before belongs to its step."""
+    """All kernels in order; those that compute parts of one line are one step."""
     found: list[Step] = []
     before: tuple[Line, ...] = ()
     for k, kernel in enumerate(plan.kernels):

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, Program, Tensor, entries, indices_of, is_entry, name_of
+from symnn.engine.ir import (
+    Axis,
+    Line,
+    Program,
+    Tensor,
+    entries,
+    indices_of,
+    is_entry,
+    name_of,
+    needed,
+)
 from symnn.engine.lower import Elementwise, Factor, Lowered, MatMul, Reduce, lower_line
 from symnn.targets.plan.inlining import applied, by_sign, inlined
 from symnn.targets.plan.operations import Axes, primitive
@@ -50,7 +60,7 @@ class _Planner:
         self.lines = by_sign(needed(program.lines, wanted))
         self.names = {line.lhs.name for line in self.lines if line.lhs.role == "gradient"}
         self.parameters = {g: t for t, g in self.result.gradients.items()}  # by their gradients
-        self.slopes: dict[str, int] = {}  # weights -> the place of the kernel of their gradient
+        self.weight_gradients: dict[str, int] = {}  # weights -> the number of their kernel
 
     def plan(self) -> Plan:
         self._loss()
@@ -60,15 +70,15 @@ class _Planner:
     def forward(self, trained: Plan, output: str) -> Plan:
         self.lines = by_sign(needed(self.program.lines, [output]))
         self.result.blocks, self.result.ones = trained.blocks, trained.ones
-        self.result.records = (output,)
+        self.result.saved = (output,)
         return self._kernels(set(self.result.ones))
 
     def _kernels(self, held: set[str]) -> Plan:
-        """The kernels of all lines; those that are read more than here keep their arrays."""
-        self.lines, self.inlined = inlined(self.lines, {*held, *self.result.records})
+        """The kernels of all lines; held: values read elsewhere too, which keep their arrays."""
+        self.lines, self.inlined = inlined(self.lines, {*held, *self.result.saved})
         for line in self.lines:
             self._line(line)
-        self._places()
+        self._alias()
         return self.result
 
     def _loss(self) -> None:
@@ -79,11 +89,11 @@ class _Planner:
         own = {line.lhs.name for line in lines}
         read = {name_of(e) for line in lines for e in line.reads} - own
         self.result.loss = tuple(map(self._without_penalties, lines))
-        self.result.records = tuple(x.lhs.name for x in self.lines if x.lhs.name in read)
+        self.result.saved = tuple(x.lhs.name for x in self.lines if x.lhs.name in read)
         self.result.positive = frozenset(x.lhs.name for x in self.lines if applied(x) == "relu")
 
     def _without_penalties(self, line: Line) -> Line:
-        """The line without the terms that no sample enters; they go to ``loss_penalties``."""
+        """The line without the terms of parameters alone, which go to ``loss_penalties``."""
         terms = []
         for t in line.terms:
             names = {name_of(e) for e in entries(t.f) if indices_of(e)}
@@ -130,7 +140,7 @@ class _Planner:
         self._add(Product((line,), left, right, Operand(line.lhs.name)), line.lhs)
 
     def _parameter_gradient(self, line: Line) -> None:
-        """dA_k, with db_k beside it; what reads the parameter alone is a penalty."""
+        """dA_k, with db_k as its last column; a term of the parameter alone is a penalty."""
         wrt = self.parameters[line.lhs.name]
         block = self.result.block_of(wrt)
         data = []
@@ -157,13 +167,13 @@ class _Planner:
         if ones and self.result.ones.get(right) != block.bias:
             raise PlanError(f"{right} has no row of ones for {block.bias}:\n  {line}")
         first, second = Operand(left), Operand(right, transposed=True, ones=ones)
-        self.slopes[block.weights] = len(self.result.kernels)
+        self.weight_gradients[block.weights] = len(self.result.kernels)
         self.result.kernels.append(Product((line,), first, second, _gradient_of(block)))
 
     def _bias_gradient(self, line: Line, block: Block, data: Sequence[Lowered]) -> None:
         """db_k is computed with dA_k, of which it is the last column: the same dz times ones."""
         kernels, sums = self.result.kernels, _only_factor(data)
-        k = self.slopes.get(block.weights)
+        k = self.weight_gradients.get(block.weights)
         kernel = kernels[k] if k is not None else None
         if k is not None and isinstance(kernel, Product) and isinstance(sums, Reduce):
             source = self.program.tensors[kernel.left.name].entry
@@ -257,41 +267,31 @@ class _Planner:
         self.result.kernels.append(kernel)
         self.result.tensors[out.name] = out
 
-    def _places(self) -> None:
-        """A value made from one that is read for the last time takes its place."""
+    def _alias(self) -> None:
+        """A value made from one that is read for the last time takes its array."""
         kernels, plan = self.result.kernels, self.result
         last = {name: k for k, kernel in enumerate(kernels) for name in reads_of(kernel)}
-        kept = {*plan.records, *(n for n in plan.ones if n not in plan.tensors)}
-        place = plan.place
+        kept = {*plan.saved, *(n for n in plan.ones if n not in plan.tensors)}
+        aliases = plan.aliases
         for k, kernel in reversed(list(enumerate(kernels))):
             if not isinstance(kernel, Map):
                 continue
             out = kernel.out
-            if out.name in reads_of(kernel):  # its memory has been written before
+            if out.name in reads_of(kernel):  # its array holds a part of it before this kernel
                 continue
-            home = place.get(out.name, out.name)
+            home = aliases.get(out.name, out.name)
             for name in sorted(reads_of(kernel)):
                 source = plan.tensors.get(name)
                 if source is None or name == out.name or name in kept or name in plan.ones:
                     continue
-                if last[name] == k and source.axes == out.axes and name not in place:
-                    place[name] = home
+                if last[name] == k and source.axes == out.axes and name not in aliases:
+                    aliases[name] = home
                     break
 
 
 def indices_in(f: sp.Expr) -> bool:
     """Whether an entry with indices occurs in ``f``."""
     return any(isinstance(e, sp.Indexed) for e in entries(f))
-
-
-def needed(lines: Sequence[Line], names: Iterable[str]) -> list[Line]:
-    """The lines that these names depend on."""
-    need, found = set(names), []
-    for line in reversed(lines):
-        if line.lhs.name in need:
-            need |= {name_of(e) for e in line.reads}
-            found.append(line)
-    return found[::-1]
 
 
 def _parameters(program: Program) -> tuple[Tensor, ...]:

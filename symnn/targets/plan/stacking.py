@@ -1,4 +1,4 @@
-"""Stacking: what several layers compute alike is computed for all in one go.
+"""Stacking: what several layers compute by one expression, one call computes for all of them.
 
 dz_k = (1 - a_k**2)*dz_k  for k = 1 .. 20    ->    prime = 1 - a**2,  dz_k = prime_k*dz_k
 dA_k = dz_k a_(k-1)^T     for k = 2 .. 19    ->    one product of three-dimensional arrays
@@ -12,7 +12,7 @@ import sympy as sp
 
 from symnn.engine.ir import Tensor, axis, entries, name_of
 from symnn.engine.repeats import runs
-from symnn.targets.plan.buffers import Work, chain
+from symnn.targets.plan.buffers import Work, calls_into
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Kernel, Map, Plan, Product, Products, Stack
 
@@ -22,13 +22,13 @@ ANY = Tensor("outputs", (axis("i", sp.Symbol("I", integer=True)),))  # of any of
 
 
 def stack(plan: Plan) -> None:
-    """Replace what is alike in at least LEAST layers, in place."""
+    """Replace equal kernels of at least LEAST layers by one; the plan is changed in place."""
     _stack_factors(plan)
     _stack_products(plan)
 
 
 def _stack_factors(plan: Plan) -> None:
-    """The factors of the errors; only what needs no further array is computed so."""
+    """One kernel for the factors f'(z) of all layers, if it needs no array but its result."""
     groups: dict[sp.Expr, list[int]] = {}
     for k, kernel in enumerate(plan.kernels):
         found = _factor(plan, kernel)
@@ -37,7 +37,7 @@ def _stack_factors(plan: Plan) -> None:
     for f, places in groups.items():
         if len(places) >= LEAST and not _work(f):
             _stack(plan, f, places)
-            return  # one stack: the layers share one array
+            return  # only one stack, as the layers share the one array that it writes
 
 
 def _factor(plan: Plan, kernel: Kernel) -> tuple[str, sp.Expr] | None:
@@ -63,7 +63,7 @@ def _factor(plan: Plan, kernel: Kernel) -> tuple[str, sp.Expr] | None:
 def _work(f: sp.Expr) -> bool:
     """Whether ``f`` needs an array besides that of its result."""
     axes = tuple(a.symbol for a in ANY.axes)
-    calls = chain(f, Node("array", axes, "out"), lambda name: name)
+    calls = calls_into(f, Node("array", axes, "out"), lambda name: name)
     return any(isinstance(o, Work) for call in calls for o in (*call.args, call.out))
 
 
@@ -86,10 +86,10 @@ def _stack(plan: Plan, f: sp.Expr, places: list[int]) -> None:
 
 
 def _stack_products(plan: Plan) -> None:
-    """The gradients of the weights, once the errors of all layers are there."""
+    """One product for the weight gradients of equal layers, after the dz of all of them."""
     stacks = [x for x in plan.kernels if isinstance(x, Stack)]
     stacked = {plan.tensors[s].layer: s for x in stacks for s in x.sources}
-    held = {*plan.ones, *plan.records, *plan.place, *plan.place.values()}
+    held = {*plan.ones, *plan.saved, *plan.aliases, *plan.aliases.values()}
     found: list[tuple[int, Product]] = []
     for k, kernel in enumerate(plan.kernels):
         if isinstance(kernel, Product) and kernel.out.block and _late(plan, kernel, held):
@@ -98,7 +98,7 @@ def _stack_products(plan: Plan) -> None:
                 found.append((k, kernel))
     blocks = [plan.block_of(x.out.name) for _, x in found]
     equal = runs([(b.layer, (b.units, b.inputs)) for b in blocks], LEAST)
-    if equal:  # one array holds the errors
+    if equal:  # only one run, as there is one array for the dz of its layers
         start, length = max(equal, key=itemgetter(1))
         places, parts = zip(*found[start : start + length], strict=True)
         plan.kernels[places[-1]] = Products(parts)
@@ -107,7 +107,8 @@ def _stack_products(plan: Plan) -> None:
 
 
 def _late(plan: Plan, kernel: Product, held: set[str]) -> bool:
-    """Whether both factors of a gradient of narrow layers may keep arrays of their own."""
+    """Whether a weight gradient of a narrow layer can be computed after the others: whether both
+    its factors have arrays that nothing else writes to meanwhile."""
     block, error, source = plan.block_of(kernel.out.name), kernel.left.name, kernel.right.name
     return (
         block.transposed

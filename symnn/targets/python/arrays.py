@@ -99,7 +99,7 @@ class Arrays:
     # -- allocation
 
     def views(self) -> dict[Name, str]:
-        """What differs from step to step, the samples and the records, for the step i."""
+        """What differs from step to step, the samples and what is saved, for the step i."""
         x, found = self.x, dict[Name, str]()
         for name, code in {
             x.marked(ONES): "self.x_columns[i % batches]",
@@ -113,34 +113,34 @@ class Arrays:
                 found[name] = code
         if self.plan.loss_penalties:
             found[Name("penalty")] = "penalty_kept[i : i + 1]"
-        places = {variable(self.tensors[n]): home for n, home in self.plan.place.items()}
-        for record in self.plan.records:
-            own = variable(self.tensors[record])
-            found[own] = f"{record}_kept[i]"
+        aliases = {variable(self.tensors[n]): home for n, home in self.plan.aliases.items()}
+        for saved in self.plan.saved:
+            own = variable(self.tensors[saved])
+            found[own] = f"{saved}_kept[i]"
             for name in sorted(self.used, key=str):
-                if places.get(name) == record:
-                    found[name] = f"{record}_kept[i]"
+                if aliases.get(name) == saved:
+                    found[name] = f"{saved}_kept[i]"
             if own.marked(TURNED) in self.used:
-                found[own.marked(TURNED)] = f"{record}_kept[i].T"
+                found[own.marked(TURNED)] = f"{saved}_kept[i].T"
         bits = {name.marked(BITS): f"{code}.{AS_BITS}" for name, code in found.items()}
         return found | {name: code for name, code in bits.items() if name in self.used}
 
     def allocations(self) -> list[Form]:
         """What makes the arrays, those of one layer together."""
         numbers = [Form(f"{n} = np.array({_number(v)}, dtype)") for v, n in self.constants.items()]
-        places, slots = pools(self.plan), self._slots()
-        layered = [*self._parameters(), *self._values(places), *self._others(slots)]
+        pool_of, slots = pools(self.plan), self._slots()
+        layered = [*self._parameters(), *self._values(pool_of), *self._others(slots)]
         layered.sort(key=lambda form: form.layer or 0)
-        return [*numbers, *self._shared(places, slots), *self._stacks(), *layered]
+        return [*numbers, *self._shared(pool_of, slots), *self._stacks(), *layered]
 
-    def _shared(self, places: dict[str, int], slots: dict[Name, str]) -> list[Form]:
+    def _shared(self, pool_of: dict[str, int], slots: dict[Name, str]) -> list[Form]:
         """Memory that one layer after the other uses: for the largest of them."""
-        used = [self._layer(columns(self.tensors[n].axes)[0]) for n in places]
+        used = [self._layer(columns(self.tensors[n].axes)[0]) for n in pool_of]
         inner = all(used) and all(name.layer for name in slots)
         units = f"max(UNITS{'[1:]' * inner})"
         works = {slots[n]: _is_flag(n) for n in slots if n in self.works}
         counts = {
-            "pools": max(places.values(), default=-1) + 1,
+            "pools": max(pool_of.values(), default=-1) + 1,
             "works": list(works.values()).count(False),
             "flags": list(works.values()).count(True),
         }
@@ -237,8 +237,8 @@ class Arrays:
                 rows.append(assigned(A_T, "{}" + "[: {}]" * cut, W.marked(TURNED), *units))
         return rows
 
-    def _values(self, places: dict[str, int]) -> list[Form]:
-        """An array for every value that has none in another one's place."""
+    def _values(self, pool_of: dict[str, int]) -> list[Form]:
+        """An array for every value that does not share another one's."""
         rows, given = list[Form](), self.views()
         outputs, prime, error = self._outputs(), primes(self.plan), errors(self.plan)
         stacked, home = set(prime.values()), self.plan.home
@@ -265,8 +265,8 @@ class Arrays:
                 units = self.size(axes[0])
                 rows.append(assigned(own.marked(ONES), "new(({} + 1, rows), 1.0)", units))
                 rows.append(assigned(own, "{}[: {}]", own.marked(ONES), units))
-            elif name in places:
-                rows.append(self._part(own, Pool(places[name]), axes))
+            elif name in pool_of:
+                rows.append(self._part(own, Pool(pool_of[name]), axes))
             else:
                 rows.append(self._new(own, axes))
         for mask in self.plan.program.leaves_of("mask"):

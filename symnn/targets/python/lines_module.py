@@ -16,12 +16,12 @@ from symnn.engine.ir import Item, Line, Scan, Size, Tensor, indices_of, name_of
 from symnn.engine.ir import axis as axis_of
 from symnn.nn.optimizers import optimizer, update_lines
 from symnn.targets.code import rows
-from symnn.targets.plan.update import PARAMETERS, common
 from symnn.targets.python.copying import imports, part, parts
 from symnn.targets.python.expressions import NUMPY, functions
 from symnn.targets.python.programs import Function
 from symnn.targets.python.reads import DTYPE, Names, listed, variables
 from symnn.targets.python.statements import Readable
+from symnn.targets.update import PARAMETERS, common
 from symnn.targets.wrapping import WIDTH, broken
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import sympy as sp
 from symnn.engine.ir import Line, SampleIndex, entries, indices_of, name_of
 from symnn.engine.lower import Elementwise, Lowered, Reduce, in_layout, lower_line
 from symnn.targets.code import Part, Statement, below
-from symnn.targets.plan.buffers import Call, Operand, Work, chain
+from symnn.targets.plan.buffers import Call, Operand, Work, calls_into
 from symnn.targets.plan.memory import columns
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Plan, PlanError
@@ -19,7 +19,7 @@ from symnn.targets.python.expressions import ATOM, Expressions
 
 
 def losses(plan: Plan, arrays: Arrays) -> list[Part]:
-    """What computes L, one value a step, from the arrays of the records and of y."""
+    """What computes L, one value a step, from the arrays of what was saved and of y."""
     parts: list[Part] = []
     for line in plan.loss:
         code = _Printer(arrays, line).code()
@@ -42,7 +42,7 @@ class _Printer:
         if all(isinstance(f, Elementwise) for low in lowered for f in low.factors):
             axes = columns(self.line.lhs.axes)
             (f,) = (t.f for t in self.line.terms)
-            return tuple(self._chain(f, Node("array", axes, name)))
+            return tuple(self._calls_into(f, Node("array", axes, name)))
         parts = [self._reduced(low, k) for k, low in enumerate(lowered)]
         rows = [row for part in parts for row in part[0]]
         return (*rows, f"{name} = {' + '.join(part[1] for part in parts)}")
@@ -59,12 +59,12 @@ class _Printer:
         else:
             name = f"sum_{k + 1}"
             axes = in_layout(factor.arg.axes, "columns")
-            rows = self._chain(factor.arg.f, Node("array", axes, name))
+            rows = self._calls_into(factor.arg.f, Node("array", axes, name))
         text = f"np.add.reduce({name}, axis={axis})"
         return rows, Expressions().product(low.coefficient, [(text, ATOM)])[0]
 
-    def _chain(self, f: sp.Expr, out: Node) -> list[str]:
-        return [self._call(c) for c in chain(f, out, lambda name: name)]
+    def _calls_into(self, f: sp.Expr, out: Node) -> list[str]:
+        return [self._call(c) for c in calls_into(f, out, lambda name: name)]
 
     def _call(self, call: Call) -> str:
         args = [self._operand(a) for a in call.args]

@@ -9,7 +9,7 @@ import sympy as sp
 from symnn.engine.ir import Tensor, entries, indices_of, name_of, show
 from symnn.targets.code import PYTHON, Name, Scope, has_loops, names, plain, rows, shown
 from symnn.targets.forms import Form, Passage, rolled, written
-from symnn.targets.plan.buffers import Call, Operand, Work, chain
+from symnn.targets.plan.buffers import Call, Operand, Work, calls_into
 from symnn.targets.plan.memory import columns
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import (
@@ -38,12 +38,12 @@ WIDTH = 74  # columns of a comment
 class Planned:
     """What the template fills in.
 
-    setup: the allocations.  lists: what is in lists, by the number of a layer.  views: argument
-    of a step -> its expression for the step i.  ones: whether x has a row of ones.  kept: record,
-    its shape, and that with the axes of units and samples.  steps: the statements of the gradient.
-    losses: those of the loss.  masks: the arrays of the masks.  penalty: the factor of the sum of
-    squares of all weights in the loss.  target_factor: of y in the array c_y.  held: numbers that
-    are held for every sample, x apart.
+    setup: the allocations.  lists: what is in lists, by the number of a layer.  views: argument of
+    a step -> its expression for the step i.  ones: whether x has a row of ones.  kept: what is
+    saved, its shape, and that with the axes of units and samples.  steps: the statements of the
+    gradient.  losses: those of the loss.  masks: the arrays of the masks.  penalty: the factor of
+    the sum of squares of all weights in the loss.  target_factor: of y in the array c_y.  held:
+    numbers that are held for every sample, x apart.
     """
 
     setup: tuple[str, ...]
@@ -70,7 +70,7 @@ class _Printer:
         self.plan, self.arrays = plan, Arrays(plan)
         # name -> the last kernel that reads it
         self.last = {n: k for k, x in enumerate(plan.kernels) for n in reads_of(x)}
-        self.kept = {*plan.records, *plan.ones}
+        self.kept = {*plan.saved, *plan.ones}
 
     def planned(self) -> Planned:
         plan, arrays = self.plan, self.arrays
@@ -93,7 +93,7 @@ class _Printer:
             ),
             views=views,
             ones=any(name.base == arrays.x.base and ONES in name.marks for name in views),
-            kept=[self._kept(name) for name in plan.records],
+            kept=[self._kept(name) for name in plan.saved],
             steps=rows(parts, width=WIDTH),
             losses=rows(sums, width=WIDTH),
             masks=f"mask[1:{len(masks) + 1}]" if loops else f"({listed})",
@@ -102,17 +102,17 @@ class _Printer:
             held=self._held(),
         )
 
-    def _kept(self, record: str) -> tuple[str, str, str]:
-        sizes = self._sizes(record)
+    def _kept(self, name: str) -> tuple[str, str, str]:
+        sizes = self._sizes(name)
         one = "1, " * (len(sizes) == 1)
-        return record, ", ".join(sizes), one + ", ".join(sizes)
+        return name, ", ".join(sizes), one + ", ".join(sizes)
 
-    def _sizes(self, record: str) -> list[str]:
-        axes = columns(self.arrays.tensors[record].axes)
+    def _sizes(self, name: str) -> list[str]:
+        axes = columns(self.arrays.tensors[name].axes)
         return [Scope().written(self.arrays.size(a)) for a in axes]
 
     def _held(self) -> str:
-        sizes = [self._sizes(record)[:-1] for record in self.plan.records]
+        sizes = [self._sizes(name)[:-1] for name in self.plan.saved]
         own = "2 * OUTPUTS" if self.plan.target_factor is not None else "OUTPUTS"
         alone = sizes.count([])
         return " + ".join([own, *(s for (s,) in filter(None, sizes)), *[str(alone)] * (alone > 0)])
@@ -133,7 +133,7 @@ class _Printer:
             case Product():
                 return [self._product(kernel)]
             case Map(_, out, f):
-                return self._chain(f, Node("array", columns(out.axes), out.name), k)
+                return self._calls_into(f, Node("array", columns(out.axes), out.name), k)
             case Reduction():
                 return self._reduction(kernel, k)
             case Stack(sources, outs, f):
@@ -173,8 +173,8 @@ class _Printer:
         read = {n for n in reads_of(plan.kernels[k]) if self.last[n] == k}
         return {plan.home(n) for n in read if n in plan.tensors and n not in self.kept}
 
-    def _chain(self, f: sp.Expr, out: Node, k: int) -> list[Form]:
-        calls = chain(f, out, self.plan.home, self._dying(k), self.plan.positive)
+    def _calls_into(self, f: sp.Expr, out: Node, k: int) -> list[Form]:
+        calls = calls_into(f, out, self.plan.home, self._dying(k), self.plan.positive)
         return [form for call in calls for form in self._call(call)]
 
     def _stack(self, sources: tuple[str, ...], outs: tuple[Tensor, ...], f: sp.Expr) -> list[Form]:
@@ -182,7 +182,7 @@ class _Printer:
         for name in (*sources, *(t.name for t in outs)):
             self.arrays.array(name)
         (entry,) = entries(f)
-        calls = chain(f, Node("array", tuple(indices_of(entry)), "primes"), lambda name: name)
+        calls = calls_into(f, Node("array", tuple(indices_of(entry)), "primes"), lambda name: name)
         return [form for call in calls for form in self._call(call)]
 
     def _reduction(self, r: Reduction, k: int) -> list[Form]:
@@ -193,7 +193,7 @@ class _Printer:
             name = self.arrays.array(name_of(r.f))
         else:
             name = self.arrays.work(Work(axes, 1))
-            forms = self._chain(r.f, Node("array", axes, str(name)), k)
+            forms = self._calls_into(r.f, Node("array", axes, str(name)), k)
         out = self.arrays.array(r.out.name)
         if r.kind == "max":
             return [*forms, Form("np.maximum.reduce({}, 0, None, {})", (name, out), -1)]
@@ -206,7 +206,8 @@ class _Printer:
             where = ", where={}" * (len(args) - 1)
             return [Form(f"np.copyto({{}}, {{}}{where})", (out, *args))]
         if call.name == "keep":
-            # 1 where the bits of a number that is not negative are not all 0
+            # v where a > 0, else 0, without a branch: of a >= 0 the bits, read as a whole number,
+            # are 0 where a is 0, so that min(bits, 1) is 1 or 0, and times the bits of v is v or 0
             bits = self.arrays.bits
             flag = bits(self.arrays.work(Work(call.out.axes, 0)))
             one = self.arrays.ones_as_bits(call.out.axes)

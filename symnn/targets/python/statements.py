@@ -181,7 +181,9 @@ class Readable:
         return ("gradients = {}", f"for k in {every}:", *(f"    {row}" for row in out))
 
 
-def sweep(program: Program, gradients: Mapping[str, str], dialect: Dialect = NUMPY) -> Readable:
+def forward_and_backward(
+    program: Program, gradients: Mapping[str, str], dialect: Dialect = NUMPY
+) -> Readable:
     """The forward and the backward part of a program; gradients: by parameter."""
     parts: tuple[list[Line], list[Line]] = [], []
     for line in program.lines:

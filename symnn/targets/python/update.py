@@ -9,21 +9,22 @@ import sympy as sp
 
 from symnn.engine.ir import Line, name_of
 from symnn.targets.code import Statement
-from symnn.targets.plan.buffers import Call, Operand, Work, chain
+from symnn.targets.plan.buffers import Call, Operand, Work, calls_into
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Plan, gradient_penalty
-from symnn.targets.plan.update import ETA, PARAMETERS, STEP, flat_lines, in_place
+from symnn.targets.plan.update import ETA, STEP, flat_lines, in_place
 from symnn.targets.python.expressions import number_code
+from symnn.targets.update import PARAMETERS
 
 
 @dataclass
 class Flat:
-    """folded: the rate eta is a factor of the gradients themselves.  setup: the allocations.
+    """scaled: the rate eta is a factor of the gradients themselves.  setup: the allocations.
     changing: constant -> its code, where it depends on the step t.  penalty: the constant c
     where every weight A adds c A to its gradient.  works: what holds values in between.
     """
 
-    folded: bool
+    scaled: bool
     setup: list[str] = field(default_factory=list)
     steps: list[Statement] = field(default_factory=list)
     changing: dict[str, str] = field(default_factory=dict)
@@ -36,10 +37,10 @@ def flat(
 ) -> Flat:
     """The update of flat vectors; steps: the plan whose penalties are added to the gradients first.
 
-    Other arguments and PlanError as for common.
+    Other arguments and ProgramError as for common.
     """
-    vectors, folded = flat_lines(lines, gradients, states)
-    return _Printer(Flat(folded), vectors, steps).run()
+    vectors, scaled = flat_lines(lines, gradients, states)
+    return _Printer(Flat(scaled), vectors, steps).run()
 
 
 class _Printer:
@@ -52,11 +53,11 @@ class _Printer:
         """Every new value is written over the old one."""
         factor = gradient_penalty(self.plan)
         if factor is not None:  # g += c A for the weights
-            self.result.penalty = self._constant(factor * (ETA if self.result.folded else 1))
+            self.result.penalty = self._constant(factor * (ETA if self.result.scaled else 1))
         for k, (name, f) in enumerate(in_place(self.lines)):
             later = {name_of(e) for other in self.lines[k + 1 :] for e in other.reads}
             out = Node("array", (PARAMETERS.symbol,), name)
-            calls = chain(f, out, lambda name: name, {"g"} - later)
+            calls = calls_into(f, out, lambda name: name, {"g"} - later)
             line = (str(self.lines[k]),)
             self.result.steps += [
                 Statement(self._call(call), () if n else line) for n, call in enumerate(calls)

@@ -16,9 +16,10 @@ from test_module import passes_ruff_in
 
 from symnn import Dense, Dropout, Network
 from symnn.language.options import INCLUDED
+from symnn.targets.modules import RUNTIME
 from symnn.targets.python import copying
 from symnn.targets.python.copying import FOLDER, imports, parts
-from symnn.targets.registry import RUNTIME, TARGETS, generate_files
+from symnn.targets.registry import TARGETS, generate_files
 
 NETWORKS = {
     "one layer": Network(inputs=3, layers=[Dense(1, "sigmoid")], loss="binary_cross_entropy"),
