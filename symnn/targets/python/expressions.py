@@ -171,8 +171,6 @@ class Expressions:
         """A scalar expression of entries, for arrays over ``axes``."""
         if is_entry(f):
             return self._entry(f, axes)
-        if f.is_number and not f.is_Rational and not f.free_symbols:
-            return _number(f)  # NumPy's own scalars would widen float32
         if isinstance(f, sp.Add):
             parts = (self.expression(t, axes) for t in ordered_terms(f))
             return joined([_bound(p, ADD) for p in parts]), ADD
@@ -278,6 +276,8 @@ class Expressions:
 
     def _power(self, f: sp.Pow, axes: Axes) -> Text:
         base, exponent = f.as_base_exp()
+        if base.is_Rational and exponent.is_Rational:
+            return _number(f)  # a scalar of NumPy's would widen float32
         if exponent == sp.S.Half:
             return self._call("sqrt", self.expression(base, axes)[0])
         if exponent.could_extract_minus_sign():
@@ -367,8 +367,12 @@ def _number(f: sp.Expr) -> Text:
 
 def _decimal(coefficient: sp.Expr) -> sp.Expr:
     """A coefficient with its number as a decimal one where that is a fraction of a root."""
-    number, rest = coefficient.as_independent(*coefficient.free_symbols, as_Add=False)
-    return coefficient if number.is_Rational or number.is_Pow else number.evalf(17) * rest
+    roots = [g for g in sp.Mul.make_args(coefficient) if g.is_Pow and g.base.is_Rational]
+    rest = [g for g in sp.Mul.make_args(coefficient) if not g.is_Rational and g not in roots]
+    if not any(g.exp.is_Rational for g in roots):
+        return coefficient
+    number = coefficient / sp.Mul(*rest)
+    return coefficient if number.is_Pow else number.evalf(17) * sp.Mul(*rest)
 
 
 def _bound(text: Text, tightness: int) -> str:

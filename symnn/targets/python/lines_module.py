@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 import itertools
+import json
 import keyword
 import math
 from collections.abc import Collection, Iterable, Sequence
@@ -95,7 +96,7 @@ class _Module:
             "dtype": spec.model.dtype,
             "inputs": _table({t.name: _shape(t) for t in leaves("input")}),
             "targets": _table({t.name: _shape(t) for t in leaves("target")}),
-            "whole": repr(dict(text.whole)),
+            "whole": json.dumps(dict(text.whole)),
             "choices": _names(self.lines.choices),
             "predicted": _names(t.name for t in leaves("input") if t.name in used_by_predict),
             "parameters": _table(

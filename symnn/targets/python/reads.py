@@ -8,7 +8,7 @@ summed, which every printer knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sympy as sp
@@ -199,8 +199,8 @@ class Reads:
             code = self._call("at", variable, str(k), self.index(indices[k], ()))
             return self._made(e, tuple(plain), code), tuple(plain)
         places = [self._affine(i) for i in indices]
-        sizes = ", ".join(f"{s.name}={self.names.size(self.axes[s].size)}" for s in live)
-        code = self._call("strided", variable, listed(places), f"dict({sizes})")
+        sizes = self._sizes(self.axes[s] for s in live)
+        code = self._call("strided", variable, listed(places), sizes)
         return self._made(e, live, code), live
 
     def _affine(self, i: sp.Expr) -> str:
@@ -279,6 +279,11 @@ class Reads:
             return " * ".join(self.index(t, live) for t in i.args)
         return str(i)
 
+    def _sizes(self, axes: Iterable[Axis]) -> str:
+        """The sizes of axes by their names."""
+        pairs = (f'"{a.name}": {self.names.size(a.size)}' for a in axes)
+        return f"{{{', '.join(pairs)}}}"
+
     # --- sums at other places
 
     def placed(self, values: str, axes: Sequence[Axis], at: Sequence[sp.Expr], shape: str) -> str:
@@ -286,8 +291,8 @@ class Reads:
         usual, self.axes = self.axes, {a.symbol: a for a in axes}
         places = listed([self._affine(i) for i in at])
         self.axes = usual
-        sizes = ", ".join(f"{a.name}={self.names.size(a.size)}" for a in axes)
-        return self._call("placed", values, places, f"dict({sizes})", shape)
+        sizes = self._sizes(axes)
+        return self._call("placed", values, places, sizes, shape)
 
     def added(self, values: str, axes: Sequence[Axis], at: Sequence[sp.Expr], shape: str) -> str:
         """Zeros of a shape, with values over ``axes`` added where entries point."""

@@ -64,9 +64,8 @@ def train(
     ordered = data  # in the order of an epoch
     rows, t, history = min(batch_size or count, count), 0, list[float]()
     # all parameters in one vector, of which here has the parts by their names
-    theta = np.concatenate(
-        [params[k] for k in PARAMETERS], axis=None, dtype=_dtype(params)
-    )
+    dtype = _dtype(params)
+    theta = np.concatenate([params[k] for k in PARAMETERS], axis=None, dtype=dtype)
     here, last = _parts(theta), theta.copy()
     state = tuple(np.zeros_like(theta) for _ in STATES)
     rng = np.random.default_rng([seed, 1])
