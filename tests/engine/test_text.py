@@ -69,6 +69,10 @@ def lines_of(text: str) -> list[str]:
         ("L = 1/(2*(x[0] + 2)) + 1/(2*x[1] + 4)", None),
         ("L = x[0]/(3*(x[0]**2 + 2)*exp(x[1]))/2", None),
         ("L = cos(x[0] + pi/3)", None),
+        (
+            "L = sum_i cos(x[i] + [i > 1]*pi)",
+            ["L_1[i] = pi*[i > 1] + x[i]", "L = sum_{i} cos(L_1[i])"],
+        ),
         ("L = sum_{i,j} [2*i > j + 1]*x[i]*y[j]", ["L = sum_{i,j} [2*i - j > 1]*x[i]*y[j]"]),
         ("L = sum_i [2*i >= 1]*x[i]", ["L = sum_{i} [i >= 1]*x[i]"]),
         ("L = sum_i (1 if i = 1 else 0)*x[i]", ["L = sum_{i} [1 = i]*x[i]"]),
