@@ -75,7 +75,7 @@ def lines_of(text: str) -> list[str]:
         ),
         ("L = sum_{i,j} [2*i > j + 1]*x[i]*y[j]", ["L = sum_{i,j} [2*i - j > 1]*x[i]*y[j]"]),
         ("L = sum_i [2*i >= 1]*x[i]", ["L = sum_{i} [i >= 1]*x[i]"]),
-        ("L = sum_i (1 if i = 1 else 0)*x[i]", ["L = sum_{i} [1 = i]*x[i]"]),
+        ("L = sum_i (1 if i = 1 else 0)*x[i]", ["L = sum_{i} [i = 1]*x[i]"]),
         ("L = sum_i [x[i] > 0]*x[i]", ["L = sum_{i} [x[i] > 0]*x[i]"]),
         ("L = sum_i [2*x[i] <= y[i]]", ["L = sum_{i} [y[i] >= 2*x[i]]"]),
         ("L = (1 if x[0] > 0 else 2 if x[1] = 3 else y[0])", None),
