@@ -175,6 +175,8 @@ class Equation(Expressions):
         if token.text in FUNCTIONS and not (
             token.text in TABLE or token.text in self.names.functions
         ):
+            if token.text == "cos":  # of which SymPy makes (-1)**[guard]*cos(x) for x + [guard]*pi
+                arguments = [self.apart(a) for a in arguments]
             found = self._safe(token, applied, token.text, arguments)
             return found.replace(sp.sin, named("sin"))  # SymPy writes cos(x + pi/3) as one
         if len(arguments) != 1:

@@ -83,8 +83,7 @@ def test_standard_input(
         (["derive", "old.lines", "--format", "ipynb"], ["not with lines"]),
         (["derive", "old.lines", "--layers", "L"], ["not with lines"]),
         (["derive", "old.lines", "-o", "a.docx"], ["unknown kind of file"]),
-        (["generate", "old.lines"], ["these are lines"]),
-        (["train", "old.lines"], ["these are lines"]),
+        (["train", "old.lines"], ["old.lines", "there is no data"]),
         (["draw", "old.lines"], ["these are lines"]),
     ],
 )
