@@ -87,7 +87,7 @@ class Reads:
         """The term with entries at bare indices."""
         over = tuple(a for a in term.over if a.symbol != self.step)
         f = self.rewritten(term.f)
-        if term.reduce != "sum" and (left := self._leaving(term.f)):
+        if term.reduce != "sum" and (left := self._leaving(term)):
             f = f + self._excluded(left)
         return Term(f, over, term.reduce)
 
@@ -120,7 +120,7 @@ class Reads:
         if c in (sp.true, sp.false):
             return c
         if self._of_indices(c):
-            return sp.Ne(self.guard(c), 0)
+            return sp.Gt(self.guard(c), 0)
         if type(c) in COMPARED:
             return c.func(*map(self.rewritten, c.args))
         return c.func(*map(self._condition, c.args))
@@ -306,17 +306,15 @@ class Reads:
 
     # --- ranges
 
-    def _leaving(self, f: sp.Expr) -> list[tuple[sp.Expr, Axis]]:
-        """The indices of its entries that can leave their range, with the axes that they are on."""
+    def _leaving(self, term: Term) -> list[tuple[sp.Expr, Axis]]:
+        """The indices along what is reduced that can leave their range, with their axes."""
         found: dict[sp.Expr, Axis] = {}
-        for e in entries(f):
+        along = {a.symbol for a in term.over}
+        for e in entries(term.f):
             tensor = self.tensors.get(name_of(e))
             for i, a in zip(indices_of(e), tensor.axes if tensor else (), strict=True):
-                if (
-                    not isinstance(i, sp.Indexed)
-                    and self._kind(i, a) in ("", "step")
-                    and not self._within(i, a)
-                ):
+                plain = isinstance(i, sp.Indexed) or self._kind(i, a) == "own"
+                if not plain and i.free_symbols & along and not self._within(i, a):
                     found[i] = a
         return list(found.items())
 
