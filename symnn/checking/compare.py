@@ -152,7 +152,7 @@ def compare(
 
 
 def _wrong(reverse: ReversePass) -> list[str]:
-    """What was handed in and is not right."""
+    """The tensors whose gradient was handed in and is wrong."""
     return [t for t, u in reverse.given.items() if not reverse.fits(t, u, reverse.right[t])]
 
 
@@ -190,7 +190,7 @@ def _convention(reverse: ReversePass, given: Mapping[str, Array]) -> Convention:
 
 
 def _mixed(reverse: ReversePass, chosen: Convention, given: Mapping[str, Array]) -> dict[str, str]:
-    """Quantity -> a cause: it is right in another convention than those beside it are."""
+    """Quantity -> its cause, where it is right in another convention than the others are."""
     wrong = _wrong(reverse)
     if any(t in reverse.network.parameters for t in wrong):
         return {}
@@ -282,7 +282,7 @@ def _fit(place: str, array: Array, shape: tuple[int, ...]) -> Array:
 def _given(
     grads: Mapping[str, Any], reverse: ReversePass, network: Network
 ) -> dict[str, tuple[Array, str]]:
-    """Tensor -> the value handed in for its gradient, and what its shape says of it."""
+    """Tensor -> the value handed in for its gradient, and a remark on its shape."""
     tensors = {t: t for t in reverse.names if t != "L"}
     tensors |= {name: t for t, name in reverse.names.items() if t != "L"}
     count = reverse.count

@@ -103,7 +103,7 @@ class ReversePass:
         return [self.tensors[n] for n in read if n in self.tensors]
 
     def sources(self, tensor: str) -> tuple[list[str], list[str]]:
-        """The tensors between a gradient and what was handed in above it; the latter."""
+        """The tensors on the way to a gradient from those that were handed in, and the latter."""
         between, ends, pending = [tensor], [], [tensor]
         while pending:
             for t in self.above(self.raw[pending.pop()]):

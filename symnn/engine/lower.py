@@ -200,10 +200,10 @@ def _einsum(
 
     The two are those whose product has the fewest axes.
     """
-    alike: dict[Axes, list[sp.Expr]] = {}
+    by_axes: dict[Axes, list[sp.Expr]] = {}
     for g in inside:
-        alike.setdefault(_elementwise(g, order).axes, []).append(g)
-    parts: list[Elementwise | Einsum] = [_elementwise(_product(p), order) for p in alike.values()]
+        by_axes.setdefault(_elementwise(g, order).axes, []).append(g)
+    parts: list[Elementwise | Einsum] = [_elementwise(_product(p), order) for p in by_axes.values()]
     found: Einsum | None = None
     while len(parts) > 1:
         pairs = list(itertools.combinations(parts, 2))

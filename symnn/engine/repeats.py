@@ -51,7 +51,7 @@ def general(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:
 
 
 def signature(f: Line | Term, layer: int, every: Iterable[Tensor | Axis]) -> Hashable:
-    """What lines, or terms, of two layers, each seen from its own, agree in if they are equal.
+    """What lines or terms of two layers have in common if they are equal, but for their numbers.
 
     every: what is named there.  Sizes may differ, but where a sum over an axis is a product with
     its size.
@@ -99,7 +99,7 @@ class Repeat(Generic[T]):
 
     @property
     def items(self) -> tuple[T, ...]:
-        """Those of the first layer, which the others are like."""
+        """Those of the first layer; those of the others differ from them in numbers alone."""
         return self.every[: len(self.every) // (abs(self.last - self.first) + 1)]
 
 

@@ -147,7 +147,7 @@ class _Simplifier:
         return tuple(t for t in terms if t.f != 0), (), ""
 
     def _substitute(self, name: str) -> None:
-        """Put the definition of a gradient that is read here alone in its place.
+        """Replace gradients that only this line reads by their definitions.
 
         Inside a scan only a constant, such as dL = 1.
         """

@@ -1,4 +1,4 @@
-"""The worksheet: what stands beside a line that is to be found, and the hints for it."""
+"""The worksheet: what a row says while its formula is hidden, and the hints for it."""
 
 from __future__ import annotations
 

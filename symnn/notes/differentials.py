@@ -51,9 +51,9 @@ def differential_rows(context: Context, group: Group) -> list[Row]:
 def _paired(context: Context, group: Group) -> list[Row]:
     """dL = ⟨ȳ, dy⟩, = ⟨ȳ, J dt⟩, = ⟨t̄, dt⟩; only the last where L reads t itself."""
     say, sources, forward = context.say, context.sources, context.forward
-    t, seed = forward.tensors[group.tensor], context.sweep.names.get(context.sweep.of)
+    t, cotangent = forward.tensors[group.tensor], context.sweep.names.get(context.sweep.of)
     lines = [step.after for step in group.steps]
-    line = next((x for x in lines if seed not in read_names(x)), lines[-1])
+    line = next((x for x in lines if cotangent not in read_names(x)), lines[-1])
     dt = Tensor(f"{t.name}_change", t.axes)
 
     def bar(y: str) -> Formula:

@@ -63,7 +63,7 @@ class Links:
         self.places = set(notes.places())
 
     def place(self, symbol: Symbol, notation: Notation) -> str:
-        """Where a symbol leads, "" for nowhere: one that stands for k, to what is said of it."""
+        """The label that a symbol leads to, "" for none; one of layer k to its row of the table."""
         t = notation.tensor(symbol.name)
         name = t.of if t.kind == "next" and t.of else symbol.name
         own, general = self.symbols.get(name, ("", ""))

@@ -70,7 +70,7 @@ def row_of(context: Context, line: Line, reason: str = "") -> Row:
 
 
 def error_of(context: Context, line: Line, found: Sides) -> float | None:
-    """The error of this very line, as it is printed, where it was evaluated, and held."""
+    """The error of a line as it is printed; None where it was not evaluated, or was wrong."""
     if context.evidence is None:
         return None
     indices = [a.symbol for a in line.lhs.axes] if found.by_entries else None
@@ -157,12 +157,12 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
     """The rows of one gradient at the level of detail."""
     say = context.say
     forms = [(step.after, [reason_of(context, step)]) for step in group.steps]
-    seed = context.sweep.names.get("L")
-    while len(forms) > 1 and seed in read_names(forms[0][0]):
+    cotangent = context.sweep.names.get("L")
+    while len(forms) > 1 and cotangent in read_names(forms[0][0]):
         why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
         forms[0] = (forms[0][0], why)
     while len(forms) > 1 and forms[0][0].lhs.of != forms[-1][0].lhs.of:
-        why = forms.pop(0)[1]  # of N L; the notes are about the gradient of L
+        why = forms.pop(0)[1]  # a step of the sweep of N L, before 1/N makes it a gradient of L
         forms[0] = (forms[0][0], list(dict.fromkeys([*why, *forms[0][1]])))
     if context.detail == "textbook" and len(forms) > 2:
         reasons = [r for _, why in forms[1:] for r in why]
@@ -175,12 +175,12 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
         error = error_of(context, line, found)
         rows.append(Row(found.left, found.right, context.notation, why[0], error=error))
         before, same = rows[-1].sides
-        forms[0] = line, [say("matrix")]  # left out below where it has no such form
+        forms[0] = line, [say("matrix")]  # not printed below where it is the same again
     for line, why in forms:
         row = row_of(context, line, say("join_reasons").join(why))
         left, right = row.sides
         if (left, right) == (before, same):
-            continue  # the rewrite changed what is not printed, such as the order of terms
+            continue  # the rewrite shows nowhere in print, such as another order of terms
         rows.append(replace(row, left=None if left == before else row.left, label=""))
         before, same = left, right
     name = group.steps[-1].after.lhs.name
