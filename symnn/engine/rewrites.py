@@ -113,7 +113,7 @@ class Values:
         move = dict(zip(indices_of(line.terms[0].f.args[0]), indices_of(f.args[0]), strict=True))
         found = line.lhs.entry.xreplace(move)
         same = line.terms[0].f.xreplace(move) == f
-        return found if same and _stays(line.lhs, move, beside) else None
+        return found if same and stays(line.lhs, move, beside) else None
 
 
 Powers = dict[sp.Expr, sp.Expr]
@@ -164,7 +164,9 @@ def matched(
     return move if pattern.xreplace(move) == f else None
 
 
-def _stays(tensor: Tensor, move: Mapping[sp.Symbol, sp.Expr], beside: Collection[sp.Expr]) -> bool:
+def stays(
+    tensor: Tensor, move: Mapping[sp.Symbol, sp.Expr], beside: Collection[sp.Expr] = ()
+) -> bool:
     """Whether the entry at these indices is within its range, or multiplied by one that is 0 there.
 
     An entry outside its range is 0, what it is defined as need not be: exp(0) is 1.
@@ -226,7 +228,7 @@ def _folded(
                 continue
             want = {e.xreplace(move): p for e, p in definition.items()}
             held = (powers.get(e, 0) * p > 0 and abs(powers[e]) >= abs(p) for e, p in want.items())
-            if all(held) and _stays(line.lhs, move, powers.keys() - want.keys()):
+            if all(held) and stays(line.lhs, move, powers.keys() - want.keys()):
                 rest = {e: 0 if is_guard(e) else powers[e] - p for e, p in want.items()}
                 factors = (e**p for e, p in (powers | rest).items())
                 return sp.Mul(*factors, line.lhs.entry.xreplace(move))
