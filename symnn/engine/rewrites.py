@@ -7,13 +7,24 @@ distinction, a guard) is an atom to them, so SymPy sees polynomials over plain s
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import sympy as sp
 
 from symnn.engine.diff import fresh_axis, placeholder
 from symnn.engine.functions import A, Named, X, found_derivative, function_class, nice
-from symnn.engine.ir import Axis, Fact, Line, Program, Term, entries, indices_of, is_entry, name_of
+from symnn.engine.ir import (
+    Axis,
+    Fact,
+    Line,
+    Program,
+    Tensor,
+    Term,
+    entries,
+    indices_of,
+    is_entry,
+    name_of,
+)
 
 _ATOMS = (sp.Indexed, sp.Function, sp.Piecewise, sp.KroneckerDelta)
 
@@ -75,19 +86,25 @@ class Values:
 
     def __init__(self, program: Program) -> None:
         self.applied: dict[tuple[type, str], Line] = {}
-        self.ratios: dict[str, list[Line]] = {}
+        # kind and name of one atom that has all axes of the line -> lines, that atom, all powers
+        self.products: dict[tuple[type, str], list[tuple[Line, sp.Expr, Powers]]] = {}
         for line in program.lines:
             if not line.elementwise or len(line.terms) != 1 or line.lhs.role != "value":
                 continue
             f = line.terms[0].f
             if isinstance(f, sp.Function) and is_entry(f.args[0]):
                 self.applied.setdefault((f.func, name_of(f.args[0])), line)
-            elif (powers := _monomial(f)) and any(p < 0 for p in powers.values()):
-                for e in powers:
-                    self.ratios.setdefault(name_of(e), []).append(line)
+            elif powers := _product(f):
+                own = {a.symbol for a in line.lhs.axes}
+                wide = (e for e in powers if own <= {i for g in entries(e) for i in indices_of(g)})
+                for full in sorted(wide, key=lambda e: not is_entry(e))[:1]:
+                    self.products.setdefault(_kind(full), []).append((line, full, powers))
 
-    def of(self, f: sp.Expr) -> sp.Expr | None:
-        """The entry that names the function application ``f``, if the program has one."""
+    def of(self, f: sp.Expr, beside: Collection[sp.Expr] = ()) -> sp.Expr | None:
+        """The entry that names the function application ``f``, if the program has one.
+
+        beside: the factors of a product with it.
+        """
         if not is_entry(f.args[0]):
             return None
         line = self.applied.get((f.func, name_of(f.args[0])))
@@ -95,13 +112,75 @@ class Values:
             return None
         move = dict(zip(indices_of(line.terms[0].f.args[0]), indices_of(f.args[0]), strict=True))
         found = line.lhs.entry.xreplace(move)
-        return found if line.terms[0].f.xreplace(move) == f else None
+        same = line.terms[0].f.xreplace(move) == f
+        return found if same and stays(line.lhs, move, beside) else None
 
 
-def _monomial(f: sp.Expr) -> dict[sp.Expr, sp.Expr]:
-    """A product of powers of entries as entry -> exponent; {} if ``f`` is anything else."""
-    powers = f.as_powers_dict()
-    return dict(powers) if all(is_entry(b) and p.is_Integer for b, p in powers.items()) else {}
+Powers = dict[sp.Expr, sp.Expr]
+
+
+def powers_of(f: sp.Expr) -> Powers:
+    """The factors of a product -> their exponents; exp(2*z) is the square of exp(z)."""
+    found: Powers = {}
+    for g in sp.Mul.make_args(f):
+        base, power = (g.base, g.exp) if isinstance(g, sp.Pow) and g.exp.is_Rational else (g, 1)
+        if isinstance(g, sp.exp):
+            times, rest = g.args[0].as_coeff_Mul()
+            base, power = (sp.exp(rest), times) if times.is_Integer else (g, 1)
+        found[base] = found.get(base, 0) + power
+    return found
+
+
+def _product(f: sp.Expr) -> Powers:
+    """The powers of a product that is worth a name: it divides, or has a function; {} for others.
+
+    What is only scaled, by a number or a size, is not.
+    """
+    powers = powers_of(f)
+    if any(not entries(e) and not is_guard(e) for e in powers):
+        return {}
+    worth = (p < 0 or (isinstance(e, sp.Function) and not is_guard(e)) for e, p in powers.items())
+    return powers if any(worth) else {}
+
+
+def is_guard(f: sp.Expr) -> bool:
+    """Whether an expression is a guard or a case distinction."""
+    return isinstance(f, sp.Piecewise | sp.KroneckerDelta)
+
+
+def _kind(f: sp.Expr) -> tuple[type, str]:
+    return f.func, name_of(entries(f)[0]) if entries(f) else ""
+
+
+def matched(
+    pattern: sp.Expr, f: sp.Expr, free: Collection[sp.Symbol]
+) -> dict[sp.Symbol, sp.Expr] | None:
+    """What stands in ``f`` for each free index of a pattern; None where ``f`` is something else."""
+    move: dict[sp.Symbol, sp.Expr] = {}
+    for own, other in zip(entries(pattern), entries(f), strict=False):
+        for i, j in zip(indices_of(own), indices_of(other), strict=False):
+            if i in free:
+                move.setdefault(i, j)
+    return move if pattern.xreplace(move) == f else None
+
+
+def stays(
+    tensor: Tensor, move: Mapping[sp.Symbol, sp.Expr], beside: Collection[sp.Expr] = ()
+) -> bool:
+    """Whether the entry at these indices is within its range, or multiplied by one that is 0 there.
+
+    An entry outside its range is 0, what it is defined as need not be: exp(0) is 1.
+    """
+    known = {i for e in beside if is_entry(e) for i in indices_of(e)}
+    return all(
+        i in known or isinstance(i, sp.Symbol | sp.Indexed) or _within(i, a)
+        for a in tensor.axes
+        for i in [move.get(a.symbol, a.symbol)]
+    )
+
+
+def _within(i: sp.Expr, a: Axis) -> bool:
+    return bool(i.is_Integer and isinstance(a.size, int) and 0 <= int(i) < a.size)
 
 
 def by_value(f: sp.Expr, values: Values) -> tuple[sp.Expr, tuple[str, ...]]:
@@ -117,47 +196,43 @@ def by_value(f: sp.Expr, values: Values) -> tuple[sp.Expr, tuple[str, ...]]:
         argument = prime.args[0]
         plain = prime.row
         value = function_class(plain)(argument)
-        table[prime] = found.xreplace({A: values.of(value) or value, X: argument})
+        named = values.of(value, sp.Mul.make_args(f))
+        table[prime] = found.xreplace({A: named or value, X: argument})
         notes[f"{plain.name}: {how}"] = None
     return (f.xreplace(table), tuple(notes)) if table else (f, ())
 
 
 def use_forward_values(f: sp.Expr, values: Values) -> sp.Expr:
-    """h(u)  ->  a  and  e/s  ->  a  wherever the forward pass has that value already."""
+    """h(u)  ->  a,  e/s  ->  a  and  g*exp(u)  ->  e  where the forward pass has that value."""
     table = {}
     for g in f.atoms(sp.Function) if f.has(sp.Function) else ():
-        value = values.of(g) if len(g.args) == 1 else None
+        value = values.of(g, sp.Mul.make_args(f)) if len(g.args) == 1 else None
         if value is not None:
             table[g] = value
     f = f.xreplace(table) if table else f
-    if values.ratios and isinstance(f, sp.Mul):
-        f = _use_ratios(f, values.ratios)
+    if values.products:
+        while (found := _named_product(f, values.products)) is not None:
+            f = found
     return f
 
 
-def _use_ratios(f: sp.Expr, ratios: Mapping[str, list[Line]]) -> sp.Expr:
-    again = True
-    while again:
-        again = False
-        powers = f.as_powers_dict()
-        for base in sorted((b for b in powers if is_entry(b)), key=str):
-            for line in ratios.get(name_of(base), ()):
-                want = _monomial(line.terms[0].f)
-                full = next((e for e in want if len(indices_of(e)) == len(line.lhs.axes)), None)
-                if full is None or name_of(full) != name_of(base):
-                    continue
-                move = dict(zip(indices_of(full), indices_of(base), strict=True))
-                want = {e.xreplace(move): p for e, p in want.items()}
-                if all(
-                    powers.get(e, 0) * p > 0 and abs(powers[e]) >= abs(p) for e, p in want.items()
-                ):
-                    used = sp.Mul(*(e**p for e, p in want.items()))
-                    f = f / used * line.lhs.entry.xreplace(move)
-                    again = True
-                    break
-            if again:
-                break
-    return f
+def _named_product(
+    f: sp.Expr, products: Mapping[tuple[type, str], list[tuple[Line, sp.Expr, Powers]]]
+) -> sp.Expr | None:
+    """``f`` with the factors of one forward value replaced by it; None where there are none."""
+    powers = powers_of(f)
+    for atom in sorted((e for e in powers if _kind(e) in products), key=str):
+        for line, full, definition in products[_kind(atom)]:
+            move = matched(full, atom, {a.symbol for a in line.lhs.axes})
+            if move is None:
+                continue
+            want = {e.xreplace(move): p for e, p in definition.items()}
+            held = (powers.get(e, 0) * p > 0 and abs(powers[e]) >= abs(p) for e, p in want.items())
+            if all(held) and stays(line.lhs, move, powers.keys() - want.keys()):
+                rest = {e: 0 if is_guard(e) else powers[e] - p for e, p in want.items()}
+                factors = (e**p for e, p in (powers | rest).items())
+                return sp.Mul(*factors, line.lhs.entry.xreplace(move))
+    return None
 
 
 def known_sum(term: Term, facts: tuple[Fact, ...]) -> tuple[Term, tuple[Fact, ...]]:

@@ -26,9 +26,8 @@ from symnn.engine.ir import (
     is_entry,
     name_of,
 )
+from symnn.engine.shift import SHIFT, Shifts, fresh
 
-SHIFT = "shift by the maximum"
-QUOTIENT = "logarithm of a quotient"
 LOG_SIGMOID = "logarithm of the sigmoid"
 COMPLEMENT = "complement of the sigmoid"
 SCALE = "scale by the largest component"
@@ -38,28 +37,33 @@ def stabilise(program: Program) -> tuple[Program, tuple[Step, ...]]:
     """The program in stable form, and the steps."""
     steps: list[Step] = []
     sigmoids = {line.lhs.name: line for line in program.lines if _is_sigmoid(line)}
-    shifted, norms = _shifted(program), _norms(program)
+    shifts = Shifts(program)
+    norms = _norms(program, shifts.taken)
+
+    def shifted(line: Line) -> list[Line]:
+        before = shifts.before.get(line.lhs.name, ())
+        steps.extend(Step(SHIFT, None, largest) for largest in before)
+        steps.extend(shifts.steps.get(line.lhs.name, ()))
+        return [*before, shifts.lines[line.lhs.name]]
 
     def rewrite(line: Line) -> Line:
-        line = _log_rule(line, shifted, steps)
         for norm in norms.values():
             line = _replaced(line, sp.Mul, norm.unit, SCALE, steps)
         return _complement(_log_sigmoid(line, sigmoids, steps), steps)
 
     items: list[Item] = []
-    tops = {g.e: g for g in shifted.values()}
     squares = {g.q.name: g for g in norms.values()}
     for item in program.items:
         if isinstance(item, Scan):
-            items.append(item)
-        elif item.lhs.name in tops:
-            items += tops[item.lhs.name].shifted(item, steps)
+            lines = tuple(line for own in item.lines for line in shifted(own))
+            items.append(Scan(item.axis, lines, item.reverse))
         elif item.lhs.name in squares:
             items += squares[item.lhs.name].squares(item, steps)
         elif item.lhs.name in norms:
             items += norms[item.lhs.name].root(item, steps)
         else:
-            items.append(rewrite(item))
+            *before, line = shifted(item)
+            items += [*before, rewrite(line)]
     return Program(program.leaves, tuple(items), program.facts), tuple(steps)
 
 
@@ -68,43 +72,17 @@ def rescaled(program: Program) -> dict[str, str]:
 
     They are exponentials and their sums (SHIFT), and squared norms (SCALE).
     """
-    exponentials = [n for g in _shifted(program).values() for n in (g.e, g.s.name)]
-    squares = [g.q.name for g in _norms(program).values()]
-    return {**dict.fromkeys(exponentials, SHIFT), **dict.fromkeys(squares, SCALE)}
-
-
-def _shifted(program: Program) -> dict[str, _Softmax]:
-    """Name of a softmax's value -> the softmax, of those that are shifted."""
-    groups = [g for g in (_softmax(program, line) for line in program.lines) if g]
-    return {g.a: g for g in groups if _only_there(program, g)}
-
-
-@dataclass(frozen=True)
-class _Softmax:
-    """The names in a = e/s, e = exp(z), s = the sum of e over an axis; m will be the maximum."""
-
-    z: Tensor
-    e: str
-    s: Tensor
-    a: str
-    m: Tensor
-    over: Term
-
-    def shifted(self, line: Line, steps: list[Step]) -> list[Line]:
-        """exp(z)  ->  m = max z, exp(z - m):  a = e/s does not change when both are scaled."""
-        largest = Line(self.m, (Term(self.z.entry, self.over.over, "max"),), SHIFT)
-        moved = Line(line.lhs, (Term(sp.exp(self.z.entry - self.m.entry)),), SHIFT)
-        steps.append(Step(SHIFT, None, largest))
-        steps.append(Step(SHIFT, line, moved))
-        return [largest, moved]
+    shifts = Shifts(program)
+    squares = [g.q.name for g in _norms(program, shifts.taken).values()]
+    return {**dict.fromkeys(shifts.scaled, SHIFT), **dict.fromkeys(squares, SCALE)}
 
 
 def softmaxes(program: Program) -> dict[str, Tensor]:
-    """Name of a softmax's value -> the tensor it is the softmax of."""
-    return {g.a: g.z for line in program.lines if (g := _softmax(program, line))}
+    """Name of a softmax's value e/s, with lines e and s -> the tensor that it is the softmax of."""
+    return {line.lhs.name: z for line in program.lines if (z := _softmax(program, line))}
 
 
-def _softmax(program: Program, line: Line) -> _Softmax | None:
+def _softmax(program: Program, line: Line) -> Tensor | None:
     if len(line.terms) != 1 or not line.elementwise:
         return None
     top, bottom = sp.fraction(line.terms[0].f)
@@ -118,28 +96,7 @@ def _softmax(program: Program, line: Line) -> _Softmax | None:
     total = s.terms[0]
     if not is_entry(z) or len(s.terms) != 1 or total.f != e.lhs.entry or len(total.over) != 1:
         return None
-    k = e.lhs.layer
-    name = _fresh(program, "m" if k is None else f"m_{k}")
-    m = Tensor(name, s.lhs.axes, letter="m", layer=k)
-    return _Softmax(program.tensors[name_of(z)], e.lhs.name, s.lhs, line.lhs.name, m, total)
-
-
-def _fresh(program: Program, name: str) -> str:
-    """The name, lengthened while a tensor has it."""
-    while name in program.tensors:
-        name += "_"
-    return name
-
-
-def _only_there(program: Program, g: _Softmax) -> bool:
-    """Whether e and s are read by the quotient alone, so that scaling both changes nothing else."""
-    for line in program.lines:
-        read = {name_of(x) for x in line.reads}
-        if g.e in read and line.lhs.name not in (g.s.name, g.a):
-            return False
-        if g.s.name in read and line.lhs.name != g.a:
-            return False
-    return True
+    return program.tensors[name_of(z)]
 
 
 @dataclass(frozen=True)
@@ -181,8 +138,11 @@ class _Norm:
         return None
 
 
-def _norms(program: Program) -> dict[str, _Norm]:
-    """Name of a norm -> the norm, of those whose square the root alone reads."""
+def _norms(program: Program, taken: set[str]) -> dict[str, _Norm]:
+    """Name of a norm -> the norm, of those whose square the root alone reads.
+
+    taken: names that there are.
+    """
     found: dict[str, _Norm] = {}
     for line in program.lines:
         f = line.terms[0].f if len(line.terms) == 1 and line.elementwise else None
@@ -198,7 +158,8 @@ def _norms(program: Program) -> dict[str, _Norm]:
         inside = all(i.is_Symbol for e in entries(square.f) for i in indices_of(e))
         if squared and square.over and inside and readers == [line]:
             v, axes = Term(square.f.base, square.over), q.lhs.axes
-            m, u, s = (_fresh(program, name) for name in "mus")
+            m, u, s = (fresh(name, taken) for name in "mus")
+            taken |= {m, u, s}
             own = (
                 Tensor(m, axes, letter="m"),
                 Tensor(u, axes + v.over, letter="u"),
@@ -206,21 +167,6 @@ def _norms(program: Program) -> dict[str, _Norm]:
             )
             found[line.lhs.name] = _Norm(q.lhs, line.lhs, v, *own)
     return found
-
-
-def _log_rule(line: Line, groups: dict[str, _Softmax], steps: list[Step]) -> Line:
-    """log(e/s)  ->  z - m - log(s)."""
-
-    def value(log: sp.log) -> sp.Expr | None:
-        entry = log.args[0]
-        group = groups.get(name_of(entry)) if is_entry(entry) else None
-        if group is None:
-            return None
-        move = dict(zip([a.symbol for a in group.z.axes], indices_of(entry), strict=True))
-        stable = group.z.entry - group.m.entry - sp.log(group.s.entry)
-        return stable.xreplace(move)
-
-    return _replaced(line, sp.log, value, QUOTIENT, steps)
 
 
 def _is_sigmoid(line: Line) -> bool:

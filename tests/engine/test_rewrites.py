@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sympy as sp
 
+import symnn
 from symnn.engine.diff import fresh_axis, gradients
 from symnn.engine.functions import TABLE as FUNCTIONS
 from symnn.engine.functions import function_class, named
@@ -83,6 +84,76 @@ def test_a_quotient_is_the_value_that_names_it(f: sp.Expr, want: sp.Expr) -> Non
     assert use_forward_values(f, VALUES) == want
 
 
+def folded(text: str, wrt: str) -> str:
+    """The gradient of L by one tensor of lines."""
+    return str(symnn.lines(text).derive(wrt=[wrt]).gradients[wrt])
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        # factors that are functions, guards and roots are whole
+        (
+            """input x[n<N,k<3], v[k]
+s[n] = sum_k exp(x[n,k])
+p[n,k] = exp(x[n,k])/s[n]
+L = sum_{n,k} p[n,k]*v[k]""",
+            "dx[n,k] = p[n,k]*v[k] + sum_{k_} -p[n,k]*p[n,k_]*v[k_]",
+        ),
+        (
+            """input x[t<4], v[t]
+e[t] = exp(x[t])*[t > 0]*v[t]
+L = sum_t e[t]**2""",
+            "dx[t] = 2*e[t]**2",
+        ),
+        (
+            """input x[t<4]
+e[t] = exp(-x[t]/2)
+L = sum_t e[t]*t""",
+            "dx[t] = -t*e[t]/2",
+        ),
+        (
+            """input x[t<4], v
+h[t] = x[t]/sqrt(v + 1)
+L = sum_t t*h[t]""",
+            "dx[t] = t/sqrt(v + 1)",
+        ),
+        (
+            """input x[t<4], v
+h[t] = x[t]/sqrt(v + 1)
+L = sum_t t*h[t]""",
+            "dv = sum_{t} -t*h[t]/(2*(v + 1))",
+        ),
+        # the entry is 0 before the first step, exp(0) is not
+        (
+            """input w[t<4], v[t]
+e[t] = exp(w[t])
+y[t] = exp(w[t-1])*v[t] + e[t]
+L = sum_t y[t]**2""",
+            "dv[t] = 2*exp(w[t - 1])*y[t]",
+        ),
+        (
+            """input w[t<4], v[t]
+e[t] = exp(w[t])*v[t]
+y[t] = e[t-1]
+L = sum_t y[t]**2""",
+            "dw[t] = dy[t + 1]*e[t]",
+        ),
+        (
+            """input w[t<4], v[t]
+e[t] = exp(w[t])*v[t]
+y[t] = w[t] + exp(w[t-1])*v[t-1]*v[t]
+L = sum_t (y[t]**2 + e[t])""",
+            "dv[t] = exp(w[t - 1])*dy[t]*v[t - 1] + exp(w[t])*dy[t + 1]*v[t + 1] + exp(w[t])",
+        ),
+    ],
+)
+def test_a_product_is_the_value_that_names_it(text: str, want: str) -> None:
+    wrt = want[1 : want.index(" ")].partition("[")[0]
+    assert folded(text, wrt) == want
+    assert symnn.lines(text).derive(wrt=[wrt]).verify().ok
+
+
 def test_a_line_of_several_terms_or_sums_names_nothing() -> None:
     tanh = named("tanh")(Z.entry)
     for line in (
@@ -92,7 +163,7 @@ def test_a_line_of_several_terms_or_sums_names_nothing() -> None:
     ):
         leaves = (Z, E, Tensor("v", (j,)))
         values = Values(Program(leaves, (line,)))
-        assert not values.applied and not values.ratios
+        assert not values.applied and not values.products
 
 
 def test_a_derivative_is_written_by_the_value() -> None:
