@@ -19,7 +19,7 @@ from symnn.nn import losses
 from symnn.nn.losses import LOSSES
 
 CACHES = (
-    diff._slope,
+    diff._derivative,
     rewrites._shortest,
     functions.found_derivative,
     functions.definition,
