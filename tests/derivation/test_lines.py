@@ -290,14 +290,18 @@ def test_check_of_a_file(
     assert run("check", "conv.lines", "xor", "--json") == 0
     checks = json.loads(capsys.readouterr().out)["checks"]
     assert [c["spec"] for c in checks] == ["conv.lines", "xor"]
-    assert checks[0]["module_error"] is None and checks[1]["module_error"] < 1e-6
+    assert all(check["module_error"] < 1e-6 for check in checks)
     Path("bad.lines").write_text("input x[i<3]\nL = x[i]\n")
     assert run("check", "bad.lines") == 2
     told = "bad.lines:2: column 7: the index i is neither on the left nor under a sign"
     assert capsys.readouterr().err.startswith(told)
-    for words in (("generate", "conv.lines"), ("train", "conv.lines"), ("draw", "conv.lines")):
-        assert run(*words) == 2
-        assert "these are lines; symnn check" in capsys.readouterr().err
+    assert run("generate", "conv.lines") == 0
+    for words, told in (
+        (["train"], "there is no data"),
+        (["draw"], "these are lines; symnn check"),
+    ):
+        assert run(*words, "conv.lines", *["--force"] * (words == ["train"])) == 2
+        assert told in capsys.readouterr().err
     assert run("check", "conv.lines", "--against", "bad.lines") == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.lines", "conv.lines"]
 

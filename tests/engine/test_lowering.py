@@ -14,6 +14,7 @@ from symnn.engine.evaluate import Evaluator
 from symnn.engine.functions import named
 from symnn.engine.ir import SAMPLES, Line, Tensor, Term, axis
 from symnn.engine.lower import (
+    Einsum,
     Elementwise,
     Factor,
     General,
@@ -57,6 +58,10 @@ class Numbers:
                 (left, a), (right, b) = self.at(f.left), self.at(f.right)
                 assert f.over in a and f.over in b and f.over not in f.axes
                 return self.einsum([(left, a), (right, b)], f.axes), f.axes
+            case Einsum():
+                parts = [self.factor(f.left), self.factor(f.right)]
+                assert set(f.axes) <= {a for _, axes in parts for a in axes}
+                return self.einsum(parts, f.axes), f.axes
             case Reduce():
                 value, axes = self.at(f.arg)
                 assert set(f.over) <= set(axes)
@@ -153,13 +158,13 @@ def test_what_a_term_is_lowered_to() -> None:
     assert kinds(V.entry * Tensor("q", (i,)).entry, (), i) == ["MatMul"]
     assert kinds(V.entry**2, (), i) == ["Reduce"]
     assert kinds(V.entry * sp.log(V.entry), (), i) == ["Reduce"]
-    assert kinds(X.entry * V.entry, (), n, i) == ["Reduce"]
+    assert kinds(X.entry * V.entry, (), n, i) == ["Einsum"]
     assert kinds(X.entry * W.entry * Tensor("t", (n, j)).entry, (n, j), i) == [
         "MatMul",
         "Elementwise",
     ]
-    assert kinds(Tensor("t", (n, j, i)).entry * X.entry, (n, j), i) == ["Reduce"]
-    assert kinds(Tensor("t", (k, n, i)).entry * W.entry, (k, n, j), i) == ["Reduce"]
+    assert kinds(Tensor("t", (n, j, i)).entry * X.entry, (n, j), i) == ["Einsum"]
+    assert kinds(Tensor("t", (k, n, i)).entry * W.entry, (k, n, j), i) == ["Einsum"]
     assert kinds(X.entry, (n,), i, reduce="max") == ["Reduce"]
     assert kinds(X.entry, (n, i), i, reduce="first") == ["General"]
     assert lowered(X.entry, (n,), i, reduce="max").factors[0].kind == "max"
