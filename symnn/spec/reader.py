@@ -40,7 +40,7 @@ from symnn.spec.sections import (
     Train,
     identifier,
 )
-from symnn.spec.sources import Source, lines_source, lines_text, read_source
+from symnn.spec.sources import NO_CHAIN, Source, lines_source, lines_text, read_source
 
 parse_formula = deferred("symnn.spec.formula:parse_formula")
 # what a chain of dense layers does not need
@@ -69,10 +69,7 @@ def load_spec(
     """
     spec = load_model(source, flags, called, data=data, weights=weights)
     if isinstance(spec, LinesSpec):
-        hint = "symnn.lines takes them"
-        raise SpecError(
-            [Problem(spec.source, None, "lines", "these are lines, and no layers", hint)]
-        )
+        raise SpecError([Problem(spec.source, None, "", *NO_CHAIN)])
     return spec
 
 

@@ -23,7 +23,10 @@ LIMIT = 4 * 2**20
 NESTING = 20
 DECLARED = ("input", "target", "weight", "parameter", "state", "mask", "noise", "hyperparameter")
 LINES = ".lines"  # equations of the user's own
-OF_LINES = "these are lines", "symnn check and derive take them"
+NO_CHAIN = (
+    "this is no chain of dense layers",
+    "symnn derive, check, generate and train take it, and symnn.lines in Python",
+)
 SUFFIXES = (".toml", ".json", ".yaml", ".yml", LINES)
 
 
@@ -113,11 +116,11 @@ def read_source(
         return _parsed(text, suffix, "<stdin>", None)
     path = find(source)
     if path is None and str(source) in example_names(LINES):
-        _fail(f"{source}{LINES}", None, *OF_LINES)
+        _fail(f"{source}{LINES}", None, *NO_CHAIN)
     if path is None:
         return _parsed(_text(example_path(str(source))), ".toml", f"{source}.toml", None)
     if path.suffix == LINES:
-        _fail(shorten(str(source)), None, *OF_LINES)
+        _fail(shorten(str(source)), None, *NO_CHAIN)
     return _parsed(_text(path), path.suffix, shorten(str(source)), path.parent)
 
 

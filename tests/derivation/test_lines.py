@@ -298,12 +298,12 @@ def test_check_of_a_file(
     assert run("generate", "conv.lines") == 0
     for words, told in (
         (["train"], "there is no data"),
-        (["draw"], "these are lines; symnn check"),
+        (["draw"], "this is no chain of dense layers"),
     ):
         assert run(*words, "conv.lines", *["--force"] * (words == ["train"])) == 2
         assert told in capsys.readouterr().err
     assert run("check", "conv.lines", "--against", "bad.lines") == 2
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.lines", "conv.lines"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.lines", "conv.lines", "conv.py"]
 
 
 @pytest.mark.parametrize(
