@@ -84,7 +84,7 @@ def test_standard_input(
         (["derive", "old.lines", "--layers", "L"], ["not with lines"]),
         (["derive", "old.lines", "-o", "a.docx"], ["unknown kind of file"]),
         (["train", "old.lines"], ["old.lines", "there is no data"]),
-        (["draw", "old.lines"], ["these are lines"]),
+        (["draw", "old.lines"], ["this is no chain of dense layers"]),
     ],
 )
 def test_commands(
