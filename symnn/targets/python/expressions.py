@@ -36,6 +36,7 @@ from symnn.targets.wrapping import WIDTH, broken, filled
 
 OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
 EINSUM = "einsum"
+COMPARED = {**RELATIONS, sp.Equality: "==", sp.Unequality: "!="}
 Text = tuple[str, int]  # an expression and how tightly it binds
 Called = dict[
     str, tuple[Function, int]
@@ -194,9 +195,9 @@ class Expressions:
             return self._named(f, axes)
         if type(f) in FUNCTIONS:
             return self._call(FUNCTIONS[type(f)], self.expression(f.args[0], axes)[0])
-        if type(f) in RELATIONS:
+        if type(f) in COMPARED:
             a, b = (_bound(self.expression(g, axes), ADD) for g in f.args)
-            return f"{a} {RELATIONS[type(f)]} {b}", COMPARE
+            return f"{a} {COMPARED[type(f)]} {b}", COMPARE
         if isinstance(f, sp.Or | sp.And):
             sign = " | " if isinstance(f, sp.Or) else " & "
             return sign.join(f"({self.expression(g, axes)[0]})" for g in f.args), OR

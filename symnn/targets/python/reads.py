@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
-from symnn.engine.entries import RELATIONS
 from symnn.engine.ir import (
     Axis,
     GradientBase,
@@ -27,11 +26,11 @@ from symnn.engine.ir import (
     show,
 )
 from symnn.targets.code import Name, Part, Statement
+from symnn.targets.python.expressions import COMPARED
 
 Symbols = tuple[sp.Symbol, ...]
 GUARD = "~guard"  # sorts behind what it guards
 DTYPE = "dtype"  # that of the parameters
-COMPARED = {**RELATIONS, sp.Equality: "==", sp.Unequality: "!="}
 
 
 @dataclass
