@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from symnn.cli.models import model
 from symnn.cli.output import Product, deliver, is_folder, mistake, paths, report
@@ -67,27 +65,12 @@ def derive(
     printed = form.bare if fragment and form.bare else form.printed
 
     def made(own: Network | Lines) -> str | bytes:
-        options = _of_lines(own, notes, select) if isinstance(own, Lines) else _of_spec(own)
+        options = _options(own, select)
         derivation = LinesDerivation(own) if isinstance(own, Lines) else derived(own)
         text = printed(derivation, options)
         return compile_pdf(text) if compiled and isinstance(text, str) else text
 
-    def _of_spec(network: Network) -> NotesOptions:
-        chosen = network.spec.notes
-        return NotesOptions(
-            notation=chosen.notation,
-            layout=chosen.layout,
-            detail=chosen.detail,
-            story=chosen.story,
-            method=chosen.method,
-            language=chosen.language,
-            figures=chosen.figures,
-            numbers=chosen.numbers,
-            select=select,
-            code=chosen.code,
-        )
-
-    places = paths([_stem(own) for own in models], output, suffix)
+    places = paths([own.spec.output.module for own in models], output, suffix)
     products = [
         Product(path, suffix, partial(made, own)) for own, path in zip(models, places, strict=True)
     ]
@@ -98,18 +81,27 @@ def derive(
     return report(found, as_json, quiet)
 
 
-def _stem(own: Network | Lines) -> str:
-    """The name of its file in a folder, without the suffix."""
-    return own.title if isinstance(own, Lines) else own.spec.output.module
-
-
-def _of_lines(lines: Lines, notes: Mapping[str, Any], select: str) -> NotesOptions:
-    """The options of the command line, of lines; a mistake for one that only networks have."""
-    given = {name: value for name, value in notes.items() if value is not None}
+def _options(own: Network | Lines, select: str) -> NotesOptions:
+    """Those of [notes] and of the command line; a mistake for one that lines do not have."""
+    chosen = own.spec.notes
+    options = NotesOptions(
+        notation=chosen.notation,
+        layout=chosen.layout,
+        detail=chosen.detail,
+        story=chosen.story,
+        method=chosen.method,
+        language=chosen.language,
+        figures=chosen.figures,
+        numbers=chosen.numbers,
+        select=select,
+        code=chosen.code,
+    )
+    if isinstance(own, Network):
+        return options
     try:
-        return lines_options(NotesOptions(**given, select=select))
+        return lines_options(options)
     except ValueError as error:
-        raise mistake(lines.name, str(error)) from None
+        raise mistake(own.name, str(error)) from None
 
 
 def _form(count: int, output: str | None, kind: str | None) -> tuple[str, str]:

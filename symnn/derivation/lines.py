@@ -61,8 +61,8 @@ class Lines:
 
     @property
     def title(self) -> str:
-        """What its files are called, without the suffix."""
-        return self.spec.output.module
+        """What its notes are called."""
+        return self.spec.model.name
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ class Lines:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What is worth knowing and no mistake: reads that leave their range."""
+        """What is worth knowing and no mistake: reads of the user's that leave their range."""
         return tuple(read.text for read in self.text.outside)
 
     def leaves(self, given: Mapping[str, Any]) -> dict[str, Array]:
@@ -180,8 +180,8 @@ class LinesDerivation(Gradients):
 
     @property
     def stem(self) -> str:
-        """The name of the lines."""
-        return self.lines.title
+        """The name of the module."""
+        return self.lines.spec.output.module
 
     @property
     def sizes(self) -> tuple[str, ...]:

@@ -187,9 +187,9 @@ class _Reader:
         text = equations_of(self.data, self.fail, self.table, own, loss, inputs)
         self.stop()
         assert text is not None
-        return self.settled(text, 0)
+        return self.settled(text, 0, of_layers=True)
 
-    def settled(self, text: Any, first: int) -> LinesSpec:
+    def settled(self, text: Any, first: int, of_layers: bool = False) -> LinesSpec:
         """The spec of a text, with the sections of lines."""
         found = {name: self.section(name, fields) for name, fields in LINES_SECTIONS.items()}
         activations = self.activations()
@@ -198,6 +198,7 @@ class _Reader:
         spec = LinesSpec(
             text=text,
             first=first,
+            of_layers=of_layers,
             activations=activations,
             model=Model(**found["model"], inputs=0),
             train=self.train({**found["train"], **further}),

@@ -133,8 +133,8 @@ class Spec:
 class LinesSpec:
     """A validated spec of lines.
 
-    text: the equations, of the user or of layers.  first: the line of the source before their
-    first.  activations, source, folder, lines: as of a Spec.
+    text: the equations.  of_layers: whether layers wrote them, and not the user.  first: the line
+    of the source before their first.  activations, source, folder, lines: as of a Spec.
     """
 
     text: str
@@ -147,6 +147,7 @@ class LinesSpec:
     source: str = field(compare=False)
     folder: Path | None = field(default=None)
     lines: Lines = field(default_factory=dict, repr=False, compare=False)
+    of_layers: bool = False
 
     def problem(self, path: str, message: str, hint: str = "") -> Problem:
         """What is wrong with a field, with its place."""
