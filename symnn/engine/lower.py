@@ -35,6 +35,7 @@ from symnn.engine.ir import (
 )
 
 Axes = tuple[sp.Symbol, ...]
+LARGEST = 100  # factor in what is left of a sum when a number is taken out of it
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,10 @@ def primitive(f: sp.Add) -> tuple[sp.Expr, sp.Expr]:
     common = [g for g in parts[0] if not entries(g) and not g.is_number]
     common = [g for g in common if all(g in p for p in parts)]
     shared = sp.Mul(*common)
-    content, rest = sp.Add(*(t / shared for t in f.args)).as_content_primitive()
+    whole = sp.Add(*(t / shared for t in f.args))
+    content, rest = whole.as_content_primitive()
+    if any(abs(t.as_coeff_Mul()[0]) > LARGEST for t in sp.Add.make_args(rest)):
+        content, rest = sp.S.One, whole  # v + 1/100000 is read as it is
     if all(t.could_extract_minus_sign() for t in sp.Add.make_args(rest)):
         content, rest = -content, -rest
     return content * shared, rest
