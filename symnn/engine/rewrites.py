@@ -18,6 +18,7 @@ from symnn.engine.ir import (
     Fact,
     Line,
     Program,
+    Size,
     Tensor,
     Term,
     entries,
@@ -259,6 +260,33 @@ def _same_position(entry: sp.Expr, k: sp.Symbol, fact: Fact) -> bool:
     return bool(indices[at] == k) and all(
         k not in i.free_symbols for j, i in enumerate(indices) if j != at
     )
+
+
+def eliminate(term: Term, axes: Collection[Axis], pointed: Mapping[str, Size]) -> Term:
+    """sum_k [k = e] f[k]  ->  f[e]  where e is in the range of k;  [i = e] g[i]  ->  [i = e] g[e]
+    where that is shorter.
+
+    axes: those that are bound in the line.  pointed: pointer -> the size of what it points into.
+    """
+    guards = [g for g in sp.Mul.make_args(term.f) if isinstance(g, sp.KroneckerDelta)]
+    if term.reduce != "sum" or not guards:
+        return term
+    sizes = {a.symbol: a.size for a in axes}
+    for g in guards:
+        rest = sp.Mul(*(h for h in sp.Mul.make_args(term.f) if h is not g))
+        for i, e in (g.args, g.args[::-1]):
+            own = next((a for a in term.over if a.symbol == i and i not in e.free_symbols), None)
+            if own is not None and (
+                sizes.get(e) == own.size
+                or _within(e, own)
+                or (isinstance(e, sp.Indexed) and pointed.get(name_of(e)) == own.size)
+            ):
+                over = tuple(a for a in term.over if a is not own)
+                return eliminate(Term(rest.xreplace({i: e}), over), axes, pointed)
+            moved = g * rest.xreplace({i: e}) if i in sizes else term.f
+            if sp.count_ops(moved) < sp.count_ops(term.f):
+                return eliminate(Term(moved, term.over), axes, pointed)
+    return term
 
 
 def inline(

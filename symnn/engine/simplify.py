@@ -14,6 +14,7 @@ from symnn.engine.ir import Fact, Item, Line, Program, Scan, Step, Term, entries
 from symnn.engine.rewrites import (
     Values,
     by_value,
+    eliminate,
     inline,
     known_sum,
     reads_barely,
@@ -140,8 +141,14 @@ class _Simplifier:
 
     def _shorten(self, line: Line) -> _Rewritten:
         """Terms over the same axes become one where that is shorter; every summand is cancelled."""
-        plain = [t.f for t in line.terms if not t.over]
-        terms = [Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in line.terms if t.over]
+        pointed = self.program.pointed
+        own = [
+            eliminate(Term(f, t.over, t.reduce), line.axes, pointed)
+            for t in line.terms
+            for f in (sp.Add.make_args(t.f) if not t.over else (t.f,))
+        ]
+        plain = [t.f for t in own if not t.over]
+        terms = [Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in own if t.over]
         if plain:
             terms.insert(0, Term(scale_cases(shorten(sp.Add(*plain)))))
         return tuple(t for t in terms if t.f != 0), (), ""

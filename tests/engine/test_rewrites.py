@@ -178,6 +178,42 @@ def test_a_derivative_is_written_by_the_value() -> None:
     assert by_value(E.entry, VALUES) == (E.entry, ())
 
 
+# guards ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        # cross entropy of whole numbers
+        (
+            """input z[n<N,k<4], q[n] of 4
+s[n] = sum_k exp(z[n,k])
+p[n,k] = exp(z[n,k])/s[n]
+L = -sum_n log(p[n,q[n]])""",
+            "dz[n,k] = p[n,k] - [k = q[n]]",
+        ),
+        # within its range alone: n has more values than k
+        (
+            """input x[n<5], v[k<3], W[n,k]
+y[n] = sum_k [k = n]*v[k]*exp(x[n])
+L = sum_n y[n]**2""",
+            "dx[n] = sum_{k} 2*exp(x[n])*[k = n]*v[k]*y[n]",
+        ),
+        # a sum of 4 values at one place, and where a guard is 1 its sides are equal
+        (
+            """input x[n<4], W[n,k<4]
+y[n] = sum_k [k = n]*W[n,k]*x[k]
+L = sum_n y[n]""",
+            "dx[n] = W[n,n]",
+        ),
+    ],
+)
+def test_a_guard_eliminates_a_sum(text: str, want: str) -> None:
+    wrt = want[1 : want.index("[")]
+    assert folded(text, wrt) == want
+    assert symnn.lines(text).derive(wrt=[wrt]).verify().ok
+
+
 # facts -------------------------------------------------------------------------------------
 
 FACT = rows_sum_to_one(Y)
