@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from symnn.derivation.gradients import Gradients
 from symnn.derivation.sweeps import reverse_sweep
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import Program, name_of
+from symnn.engine.stabilise import rescaled
 from symnn.engine.tokens import TextError
 from symnn.io.arrays import real_array
 from symnn.io.deferred import deferred
@@ -189,18 +190,23 @@ class LinesDerivation(Gradients):
         every = (a.size for t in self.program.tensors.values() for a in t.axes)
         return tuple(sorted({str(s) for size in every for s in sp.S(size).free_symbols}))
 
+    def computed(self, names: Iterable[str]) -> Program:
+        """The lines by which these tensors are computed: in stable form, unless that scales one."""
+        scaled = rescaled(self.program)
+        return self.program if any(name in scaled for name in names) else self.stable
+
     def evaluate(self, given: Mapping[str, Any]) -> tuple[float, dict[str, Array]]:
         """The scalar, and its derivative by each tensor of ``wrt``, in float64.
 
         given: arrays by the names of inputs, targets and parameters; masks are 1 and noise is 0
         where they are not given.  Raises SpecError.
         """
-        leaves = self.lines.leaves(given)
-        evaluator = Evaluator(self.stable.leaves, leaves)
+        leaves, names = self.lines.leaves(given), self.batch.names
+        program = self.computed([self.of, *(names[name] for name in self.wrt)])
+        evaluator = Evaluator(program.leaves, leaves)
         with np.errstate(all="ignore"):
-            evaluator.run(self.stable.items)
+            evaluator.run(program.items)
         found = {name: array[0] for name, array in evaluator.arrays.items()}
-        names = self.batch.names
         return float(found[self.of]), {name: found[names[name]] for name in self.wrt}
 
     def __repr__(self) -> str:

@@ -28,6 +28,7 @@ from symnn.targets.wrapping import WIDTH, broken
 if TYPE_CHECKING:
     from symnn.derivation.lines import Lines, LinesDerivation
 
+LARGEST = 10**8  # parameters
 COMMENT = 80  # columns of a line of the derivation
 HELPERS = ("affine", "strided", "placed", "at", "added", "first", "einsum")
 RUNTIME = (
@@ -82,7 +83,8 @@ class _Module:
         spec, text = self.lines.spec, self.lines.text
         leaves = self.lines.program.leaves_of
         outputs = self.lines.outputs
-        predict, used_by_predict = self._function(needed(self.program.items, outputs), outputs)
+        told = self.derivation.computed(outputs)
+        predict, used_by_predict = self._function(needed(told.items, outputs), outputs)
         sweep, _ = self._function(self.program.items, [self.derivation.of])
         called = {**predict["called"], **sweep["called"]}
         helpers = predict["helpers"] | sweep["helpers"]
@@ -90,7 +92,6 @@ class _Module:
         files = [name for name in HELPERS if name in helpers]
         row = self.optimizer
         collected = [f'"{p}": {self._gradient(p)}' for p in self.lines.parameters]
-        given = {**text.numbers}
         return {
             "name": _literal(spec.model.name),
             "dtype": spec.model.dtype,
@@ -112,7 +113,7 @@ class _Module:
                 }
             ),
             "constants": [
-                {"name": self.names[t.name], "value": repr(float(given[t.name]))}
+                {"name": self.names[t.name], "value": repr(float(text.numbers[t.name]))}
                 for t in leaves("hyperparameter")
             ]
             + [{"name": k, "value": repr(float(v))} for k, v in row.constants.items()],
@@ -251,6 +252,9 @@ def check(lines: Lines) -> None:
         if open_sizes := [s for s in shape if not isinstance(s, int)]:
             text = f"the size {open_sizes[0]} of the parameter {name} is open"
             raise lines.mistake(text, "write a number where it first stands")
+    count = sum(math.prod(shape) for shape in lines.parameters.values())
+    if count > LARGEST:
+        raise lines.mistake(f"too large: {count} parameters, at most {LARGEST}", "take less units")
     for t in program.leaves_of("hyperparameter"):
         if t.name not in lines.text.numbers:
             raise lines.mistake(f"{t.name} has no value", f"write  hyperparameter {t.name} = 0.1")

@@ -225,10 +225,31 @@ def test_sizes_that_are_open_come_with_the_data() -> None:
     assert module.check() < 1e-6
 
 
+def test_what_the_stable_form_would_scale_is_told_as_it_is() -> None:
+    """Exponentials that are shifted for the loss are not shifted where they are wanted."""
+    text = EXAMPLES["attention"] + "output E, P\n"
+    lines, rng = symnn.lines(text), np.random.default_rng(0)
+    module: Any = lines.compile()
+    params, x = module.initialize(), rng.normal(size=(2, 4, 6))
+    found = module.predict(params, x)
+    scores = np.einsum("adc,ntc,adf,nuf->natu", params["Q"], x, params["K"], x)
+    expected = np.exp(scores / np.sqrt(3)) * np.tril(np.ones((4, 4)))
+    assert np.abs(found["E"] - expected).max() < 1e-12
+    assert np.abs(found["P"] - expected / expected.sum(axis=-1, keepdims=True)).max() < 1e-12
+    derivation = lines.derive(wrt=["E"])
+    values = {**params, "x": x, "y": rng.normal(size=(2, 4, 6))}
+    _, gradients = derivation.evaluate(values)
+    given = text.replace("E[n,a,t,u] = exp(S[n,a,t,u])*[u <= t]", "")
+    given = given.replace("q[n", "input E[n, a, t, u<4]\nq[n", 1).replace("output E, P", "")
+    _, same = symnn.lines(given).derive(wrt=["E"]).evaluate({**values, "E": expected})
+    assert np.abs(gradients["E"] - same["E"]).max() < 1e-12
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("input x[i<3]\nL = sum_i x[i]**2\n", "there is nothing to train"),
+        ("parameter a[i<20000, j<20000]\nL = sum_{i,j} a[i,j]**2\n", "too large: 400000000"),
         ("parameter a[i<K]\nL = sum_i a[i]**2\n", "the size K of the parameter a is open"),
         ("target y\nparameter a\nL = (a - y)**2\n", "nothing can be predicted"),
         ("state m = 0\nparameter a\nb = a + m\nL = b**2\n", "m is a state"),
