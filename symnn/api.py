@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from symnn.derivation import derivation, network
+from symnn.derivation import derivation
 from symnn.derivation import lines as own_lines
+from symnn.derivation import network as own_network
 from symnn.derivation.gradients import Gradients
 from symnn.engine import display
 from symnn.engine.ir import Line
@@ -17,10 +19,12 @@ from symnn.formats.registry import save
 from symnn.io.deferred import deferred
 from symnn.io.errors import SpecError
 from symnn.io.fields import Field, check_argument
+from symnn.nn.calls import Input as Input
+from symnn.nn.calls import Node
 from symnn.notation.notation import Notation
 from symnn.notes.options import NotesOptions, notes_options
 from symnn.spec.reader import load_model, load_spec, spec_of_lines
-from symnn.spec.sections import LinesSpec
+from symnn.spec.sections import SECTIONS, LinesSpec
 from symnn.targets.registry import compile_module, generate
 
 if TYPE_CHECKING:
@@ -39,12 +43,13 @@ picture = deferred("symnn.formats.figure:picture")
 lambdify_gradients: Callable[..., Callable[..., tuple[float, dict[str, Any]]]] = deferred(
     "symnn.targets.in_memory:lambdify_gradients"
 )
+equations_of_calls: Callable[..., str] = deferred("symnn.spec.graph:equations_of_calls")
 network_of_torch = deferred("symnn.interop:from_torch")
 display.function.register(Line, deferred("symnn.engine.lambdify:lambdify_line"))
 
 
-class Network(network.Network):
-    __doc__ = network.Network.__doc__
+class Network(own_network.Network):
+    __doc__ = own_network.Network.__doc__
 
     def derive(self) -> Derivation:
         """Every gradient by the chain rule, with each step kept."""
@@ -204,6 +209,18 @@ def lines(source: str | Path, **fields: Any) -> Lines:
     if not isinstance(spec, LinesSpec):
         raise SpecError([spec.problem("layers", "these are layers", "symnn.load takes them")])
     return Lines(spec)
+
+
+def network(out: Node, loss: str = "mse", l2: float = 0.0, **fields: Any) -> Lines:
+    """The network that ends in what a layer gives, with its loss; as lines, see ``symnn.lines``.
+
+    fields: those of [model], [train], [notes] and [output], as ``learning_rate=0.01``.  SpecError
+    for layers that do not fit, TypeError for a field that there is not.
+    """
+    check_argument("network", "loss", SECTIONS["loss"]["name"], loss)
+    check_argument("network", "l2", SECTIONS["loss"]["l2"], l2)
+    text = equations_of_calls(out, loss, float(l2))
+    return Lines(replace(spec_of_lines(text, "network", **fields), of_layers=True))
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:

@@ -53,20 +53,12 @@ class Value:
 
     def at(self, *indices: str) -> str:
         """The entry at these indices."""
-        return (
-            f"{self.name}[{', '.join((SAMPLES, *indices))}]"
-            if indices
-            else f"{self.name}[{SAMPLES}]"
-        )
+        return f"{self.name}[{', '.join((SAMPLES, *indices))}]"
 
     @property
     def entry(self) -> str:
         """The entry at its own axes."""
         return self.at(*(a.letter for a in self.axes))
-
-    def moved(self, **places: str) -> str:
-        """The entry with other indices on some axes, by their letters."""
-        return self.at(*(places.get(a.letter, a.letter) for a in self.axes))
 
 
 @dataclass

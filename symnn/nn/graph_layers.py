@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from symnn.io.fields import Field
+from symnn.nn.calls import Called
 from symnn.nn.graph import (
     INDENT,
     Graph,
@@ -21,6 +22,8 @@ from symnn.nn.graph import (
     summed,
     whole_size,
 )
+from symnn.nn.layers import Dense as Dense
+from symnn.nn.layers import Dropout as Dropout
 
 Fields = Mapping[str, Field]
 ACTIVATION = Field("string", "linear", doc="applied to each component")
@@ -38,51 +41,7 @@ def _small(default: float, doc: str) -> Field:
 
 
 @dataclass(frozen=True)
-class Dense:
-    """z = A x + b along the last axis, or along all axes of what was flattened."""
-
-    units: int
-    activation: str = "linear"
-    bias: bool = True
-
-    FIELDS: ClassVar[Fields] = {
-        "units": _count("number of units"),
-        "activation": ACTIVATION,
-        "bias": BIAS,
-    }
-
-    def equations(self, net: Graph, x: Value) -> Value:
-        source = x.axes if x.flat else x.axes[-1:]
-        kept = () if x.flat else x.axes[:-1]
-        unit = net.axis("j", self.units, x)
-        right = summed(source, f"{net.parameter('A', unit, *source)}*{x.entry}")
-        if self.bias:
-            right += f" + {net.parameter('b', unit, kind='bias')}"
-        return net.applied(self.activation, net.let("z", (*kept, unit), right))
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """The product with a mask whose entries are 0 or 1/(1 - rate); 1 in prediction."""
-
-    rate: float
-
-    PLAIN: ClassVar[bool] = True
-    FIELDS: ClassVar[Fields] = {
-        "rate": Field(
-            "number", minimum=0, maximum=1, exclusive_maximum=True, doc="share of units dropped"
-        ),
-    }
-
-    def equations(self, net: Graph, x: Value) -> Value:
-        x = net.unflat(x)
-        mask = Value(net.name("mask"), x.axes)
-        net.declare("mask", mask.name, (Index("n", "N"), *x.axes), f" keep {1 - self.rate:.12g}")
-        return net.let("h", x.axes, f"{mask.entry}*{x.entry}")
-
-
-@dataclass(frozen=True)
-class Activation:
+class Activation(Called):
     """A function of every component; softmax along the last axis."""
 
     function: str
@@ -95,7 +54,7 @@ class Activation:
 
 
 @dataclass(frozen=True)
-class Flatten:
+class Flatten(Called):
     """All axes as one; what a dense layer makes of them is a sum over all."""
 
     PLAIN: ClassVar[bool] = True
@@ -120,7 +79,7 @@ def _windows(size: int, kernel: int, stride: int, dilation: int, padding: int) -
     return count
 
 
-class _Convolution:
+class _Convolution(Called):
     """What convolutions of one and of two dimensions have in common; channels are last."""
 
     DIMENSIONS: ClassVar[int]
@@ -219,7 +178,7 @@ class Conv2d(_Convolution):
     DIMENSIONS, SPACE, PLACES = 2, ("h", "w"), ("k", "l")
 
 
-class _Pooling:
+class _Pooling(Called):
     """What pooling of one and of two dimensions has in common; channels are last."""
 
     PLAIN: ClassVar[bool] = True
@@ -294,7 +253,7 @@ class AveragePool2d(_Pooling):
 
 
 @dataclass(frozen=True)
-class GlobalPool:
+class GlobalPool(Called):
     """The largest, or the mean, over all places; the channels stay."""
 
     kind: str = "mean"
@@ -313,7 +272,7 @@ class GlobalPool:
 
 
 @dataclass(frozen=True)
-class Embedding:
+class Embedding(Called):
     """The row of a table that a whole number names."""
 
     units: int
@@ -330,7 +289,7 @@ class Embedding:
 
 
 @dataclass(frozen=True)
-class Positions:
+class Positions(Called):
     """A vector for each place, learned, added to what stands there."""
 
     FIELDS: ClassVar[Fields] = {}
@@ -341,7 +300,7 @@ class Positions:
 
 
 @dataclass(frozen=True)
-class LayerNorm:
+class LayerNorm(Called):
     """Mean 0 and variance 1 along the last axis, then a gain and a bias (Ba et al. 2016)."""
 
     epsilon: float = 1e-5
@@ -369,7 +328,7 @@ class LayerNorm:
 
 
 @dataclass(frozen=True)
-class RMSNorm:
+class RMSNorm(Called):
     """Mean square 1 along the last axis, then a gain (Zhang and Sennrich 2019)."""
 
     epsilon: float = 1e-6
@@ -393,7 +352,7 @@ class RMSNorm:
         return net.let("a", x.axes, f"{gain}*{x.entry}/sqrt({v.entry} + {self.epsilon!r})")
 
 
-class _Recurrent:
+class _Recurrent(Called):
     """What recurrent layers have in common: gates of U x_t + W h_(t-1) + b along the first axis.
 
     steps: "last", the state after the last step, or "all".
@@ -502,7 +461,7 @@ class LSTM(_Recurrent):
 
 
 @dataclass(frozen=True)
-class Attention:
+class Attention(Called):
     """Scaled dot products of queries and keys weigh the values, in several heads (Vaswani 2017).
 
     Of two values the first gives the queries, the second keys and values.
@@ -565,7 +524,7 @@ def _renamed(x: Value, axes: tuple[Index, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class Add:
+class Add(Called):
     """The sum of values of one shape."""
 
     PLAIN: ClassVar[bool] = True
@@ -579,7 +538,7 @@ class Add:
 
 
 @dataclass(frozen=True)
-class Multiply:
+class Multiply(Called):
     """The product, component by component, of values of one shape."""
 
     PLAIN: ClassVar[bool] = True
@@ -593,7 +552,7 @@ class Multiply:
 
 
 @dataclass(frozen=True)
-class Concatenate:
+class Concatenate(Called):
     """The values one behind the other along the last axis."""
 
     PLAIN: ClassVar[bool] = True

@@ -17,6 +17,8 @@ import sympy as sp
 from symnn.engine.functions import named
 from symnn.engine.ir import Axis, Fact, Line, Program, ProgramError, Tensor, Term, axis
 from symnn.io.fields import Field
+from symnn.nn.calls import Called
+from symnn.nn.graph import SAMPLES, Graph, Index, Value, summed
 
 
 @dataclass
@@ -103,8 +105,10 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True)
-class Dense:
+class Dense(Called):
     """z_k = A_k a_{k-1} + b_k, then the activation, applied to each component.
+
+    In a network of any shape it maps the last axis, or all axes of what was flattened.
 
     units: number of components.  activation: a name of the function table, "softmax", or a
     user's formula by its name.  bias: whether b_k is there.
@@ -139,6 +143,16 @@ class Dense:
         value = Term(function(z.entry))
         return net.let("a", z.axes, value, why=self.activation, kind="activation", layer=k)
 
+    def equations(self, net: Graph, x: Value) -> Value:
+        """The same in a network of any shape."""
+        source = x.axes if x.flat else x.axes[-1:]
+        kept = () if x.flat else x.axes[:-1]
+        unit = net.axis("j", self.units, x)
+        right = summed(source, f"{net.parameter('A', unit, *source)}*{x.entry}")
+        if self.bias:
+            right += f" + {net.parameter('b', unit, kind='bias')}"
+        return net.applied(self.activation, net.let("z", (*kept, unit), right))
+
 
 def softmax(net: Build, z: Tensor, k: int) -> Tensor:
     """e = exp(z), s = the sum of e, a = e/s."""
@@ -152,10 +166,12 @@ def softmax(net: Build, z: Tensor, k: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(Called):
     """Inverted dropout: the product with a mask whose entries are 0 or 1/(1 - rate)."""
 
     rate: float
+
+    PLAIN: ClassVar[bool] = True
 
     FIELDS: ClassVar[Mapping[str, Field]] = {
         "rate": Field(
@@ -168,6 +184,15 @@ class Dropout:
         k = net.number("dropout")
         mask = net.leaf("mask", x.axes, "mask", layer=k)
         return net.let("h", x.axes, Term(x.entry * mask.entry), why="dropout", layer=k)
+
+    def equations(self, net: Graph, x: Value) -> Value:
+        """The same in a network of any shape."""
+        x = net.unflat(x)
+        mask = Value(net.name("mask"), x.axes)
+        net.declare(
+            "mask", mask.name, (Index(SAMPLES, "N"), *x.axes), f" keep {1 - self.rate:.12g}"
+        )
+        return net.let("h", x.axes, f"{mask.entry}*{x.entry}")
 
 
 LAYERS: dict[str, type[Any]] = {"dense": Dense, "dropout": Dropout}

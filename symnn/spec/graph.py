@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symnn.engine.functions import ACTIVATIONS
-from symnn.io.errors import suggestion
-from symnn.io.fields import Field, kind_of
+from symnn.io.errors import Problem, SpecError, suggestion
+from symnn.io.fields import Field, kind_of, wrong
+from symnn.nn.calls import Node, in_order
 from symnn.nn.graph import Graph, Index, ShapeError, Value
 from symnn.nn.graph_layers import GRAPH_LAYERS
 from symnn.nn.graph_losses import GRAPH_LOSSES
@@ -59,6 +60,54 @@ def equations_of(
     return reader.text(loss["name"], float(loss["l2"]), features)
 
 
+def equations_of_calls(out: Node, loss: str, l2: float) -> str:
+    """The equations of layers that were called; SpecError for those that do not fit.
+
+    One that is called twice has the same parameters.
+    """
+    problems: list[Problem] = []
+
+    def fail(path: str, message: str, hint: str = "") -> None:
+        problems.append(Problem("network", None, path, message, hint))
+
+    def table(path: str, row: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+        for key, own in fields.items():
+            if key in row and row[key] is not own.default and (found := wrong(own, row[key])):
+                fail(f"{path}.{key}", *found)
+        return {key: row.get(key, own.default) for key, own in fields.items()}
+
+    reader = GraphReader({}, fail, table)
+    names: dict[int, str] = {}
+    layers: dict[int, str] = {}  # layer -> the first name under which it stands
+    text: str | None = None
+    for node in in_order(out):
+        if node.kind == "input":
+            name, shape, of = node.given
+            known = reader.values.get(name) is not None
+            if known:
+                fail(f"Input({name!r})", "two inputs have that name", "give each its own")
+            elif reader.input(name, {"shape": shape, "of": of}):
+                names[id(node)] = name
+        else:
+            made = node.layer or GRAPH_LAYERS[node.kind]()
+            kind = next((k for k, own in GRAPH_LAYERS.items() if type(made) is own), "")
+            row = {key: getattr(made, key) for key in made.FIELDS}
+            sources = [names[id(source)] for source in node.sources if id(source) in names]
+            first = layers.get(id(made))
+            place = {"type": kind, "from": sources}
+            if first in reader.numbers:
+                place["share"] = first
+            if reader.layer(type(made).__name__, {**row, **place}):
+                names[id(node)] = reader.last
+                layers.setdefault(id(made), reader.last)
+        if problems:
+            raise SpecError(problems)
+    text = reader.closed(loss, l2)
+    if problems or text is None:
+        raise SpecError(problems)
+    return text
+
+
 @dataclass
 class GraphReader:
     """Reads the sections; mistakes go to ``fail``, and no text comes of them.
@@ -87,8 +136,12 @@ class GraphReader:
         if not isinstance(rows, list | tuple) or not rows:
             self.fail("layers", "is missing; required: one [[layers]] table or more", "")
             return None
-        if not all([self._layer(f"layers[{k}]", row) for k, row in enumerate(rows)]):
+        if not all([self.layer(f"layers[{k}]", row) for k, row in enumerate(rows)]):
             return None
+        return self.closed(loss, l2)
+
+    def closed(self, loss: str, l2: float) -> str | None:
+        """The equations with those of a loss of the last layer; None after a mistake."""
         out = self.net.unflat(self.values[self.last])
         if unread := [n for n in self.values if n not in self.read and n != self.last]:
             self.fail("layers", f"nothing reads {unread[0]}", "name it in from, or leave it out")
@@ -108,9 +161,9 @@ class GraphReader:
         if not isinstance(tables, dict) or not tables:
             self.fail("inputs", "must hold tables: [inputs.x]", "")
             return False
-        return all([self._input(name, table) for name, table in tables.items()])
+        return all([self.input(name, table) for name, table in tables.items()])
 
-    def _input(self, name: str, row: Any) -> bool:
+    def input(self, name: str, row: Any) -> bool:
         path = child("inputs", name)
         if not isinstance(row, dict):
             self.fail(path, f"must be a table, not {kind_of(row)}", "")
@@ -153,7 +206,7 @@ class GraphReader:
 
     # --- layers
 
-    def _layer(self, path: str, row: Any, inside: dict[str, str] | None = None) -> bool:
+    def layer(self, path: str, row: Any, inside: dict[str, str] | None = None) -> bool:
         """Read a layer, and have it write.
 
         inside: of a block, the names of its layers -> those by which their values are kept.
@@ -270,7 +323,7 @@ class GraphReader:
                 if isinstance(inner, dict) and {"repeat", "block"} & inner.keys():
                     self.fail(here, "a block in a block", "write its layers out")
                     return False
-                if not self._layer(here, inner, names):
+                if not self.layer(here, inner, names):
                     return False
             after = self.values[self.last]
             if [a.size for a in after.axes] != [a.size for a in before.axes]:
