@@ -19,8 +19,10 @@ def einsum(pattern: str, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     columns = [c for c in out if c in right and c not in left]
     inner = [c for c in left if c in right and c not in out]
     # what one operand alone is summed over
-    a = a.sum(axis=tuple(k for k, c in enumerate(left) if c not in out + right))
-    b = b.sum(axis=tuple(k for k, c in enumerate(right) if c not in out + left))
+    if alone := tuple(k for k, c in enumerate(left) if c not in out + right):
+        a = a.sum(axis=alone)
+    if alone := tuple(k for k, c in enumerate(right) if c not in out + left):
+        b = b.sum(axis=alone)
     left = "".join(c for c in left if c in out + right)
     right = "".join(c for c in right if c in out + left)
     sizes = dict(zip(left + right, a.shape + b.shape, strict=True))
