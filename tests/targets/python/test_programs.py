@@ -30,7 +30,6 @@ from symnn.targets.python.programs import Function
 from symnn.targets.python.reads import Names, variables
 
 EXAMPLES = {name: example_path(name, LINES).read_text("utf-8") for name in example_names(LINES)}
-TEXTS = PROGRAMS | EXAMPLES
 # what the lowering has a case for and the programs above do not read
 ODD = {
     "a diagonal, its mirror, a constant place": """
@@ -116,9 +115,10 @@ def computed(lines: Lines, seed: int) -> list[tuple[str, Any, Any]]:
     ]
 
 
-@pytest.mark.parametrize("name", [*TEXTS, *ODD])
+# the examples are looked at as modules, below
+@pytest.mark.parametrize("name", [*PROGRAMS, *ODD])
 def test_every_statement_computes_its_line(name: str) -> None:
-    text = TEXTS[name] if name in TEXTS else unindented(ODD[name])
+    text = PROGRAMS[name] if name in PROGRAMS else unindented(ODD[name])
     for seed in (5, 6):
         for line, value, expected in computed(symnn.lines(text), seed):
             assert np.shape(value) == expected.shape, line
