@@ -158,7 +158,7 @@ def test_a_signal_elsewhere_is_told_in_one_line_or_object(
     def interrupted(*_: object) -> None:
         signal.raise_signal(number)
 
-    monkeypatch.setattr("symnn.cli.models.load_spec", interrupted)
+    monkeypatch.setattr("symnn.cli.models.load_model", interrupted)
     assert ended("derive", "xor", "-o", "a.tex", *json_option) == SIGNALS[number]
     out, err = capsys.readouterr()
     word = WORDS[number.name]
