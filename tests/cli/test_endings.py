@@ -155,7 +155,7 @@ def test_a_signal_elsewhere_is_told_in_one_line_or_object(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **options: object) -> None:
         signal.raise_signal(number)
 
     monkeypatch.setattr("symnn.cli.models.load_model", interrupted)
