@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-NETWORKS = 40
-STRINGS = 3000
+NETWORKS = 28
+STRINGS = 2000
 
 
 class Errors:
