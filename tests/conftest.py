@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-NETWORKS = 28
+NETWORKS = 24
 STRINGS = 2000
 
 
