@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 
 import sympy as sp
 
@@ -315,6 +315,7 @@ class Step:
 
 
 Item = Line | Scan
+ItemT = TypeVar("ItemT", bound=Line | Scan)
 
 
 def lines_of(items: Iterable[Item]) -> Iterator[Line]:
@@ -399,13 +400,19 @@ class Program:
         return f"<Program: {len(self.leaves)} leaves, {len(self.lines)} lines>"
 
 
-def needed(lines: Sequence[Line], names: Iterable[str]) -> list[Line]:
-    """The lines that these names depend on."""
-    need, found = set(names), []
-    for line in reversed(lines):
-        if line.lhs.name in need:
-            need |= {name_of(e) for e in line.reads}
-            found.append(line)
+def needed(items: Sequence[ItemT], names: Iterable[str]) -> list[ItemT]:
+    """The lines that these names depend on; scans with those of their lines."""
+    need, found = set(names), list[ItemT]()
+    for item in reversed(items):
+        lines, before = tuple(lines_of([item])), -1
+        kept: tuple[Line, ...] = ()
+        while len(kept) != before:  # a line of a scan may be read by those above it
+            before = len(kept)
+            kept = tuple(line for line in lines if line.lhs.name in need)
+            need |= {name_of(e) for line in kept for e in line.reads}
+        if kept:
+            scan = isinstance(item, Scan) and Scan(item.axis, kept, item.reverse)
+            found.append(cast(ItemT, scan or item))
     return found[::-1]
 
 

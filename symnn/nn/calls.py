@@ -50,18 +50,3 @@ def _node(given: Any) -> Node:
     if not isinstance(given, Node):
         raise TypeError(f"a layer is called on what layers give, not on {type(given).__name__}")
     return given
-
-
-def in_order(out: Node) -> list[Node]:
-    """All nodes, each after those that it reads, in the order in which they are called."""
-    found, pending = dict[int, Node](), [(out, False)]
-    while pending:
-        node, read = pending.pop()
-        if id(node) in found:
-            continue
-        if read:
-            found[id(node)] = node
-        else:
-            pending.append((node, True))
-            pending += [(source, False) for source in reversed(node.sources)]
-    return list(found.values())

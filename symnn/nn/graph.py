@@ -105,7 +105,7 @@ class Graph:
 
     def parameter(self, letter: str, *axes: Index, kind: str = "weights", initial: str = "") -> str:
         """The entry of a parameter of this layer, whose name gets its number."""
-        name = f"{letter}_{self.number}"
+        name = self.called(letter)
         if not self.shared:
             start = f" = {initial}" if initial else ""
             self.declare("parameter", name, axes, (f" of {kind}" * (kind != "weights")) + start)
@@ -130,9 +130,13 @@ class Graph:
         self.rows.append(f"{indent}{left} = {right}")
         return value
 
+    def called(self, letter: str) -> str:
+        """The letter with the number of the layer that writes now."""
+        return f"{letter}_{self.number}"
+
     def name(self, letter: str) -> str:
         """A name for a tensor of the layer that writes now, which no other tensor has."""
-        name = f"{letter}_{self.number}"
+        name = self.called(letter)
         self.counts[name] += 1
         return name if self.counts[name] == 1 else f"{name}_{self.counts[name]}"
 

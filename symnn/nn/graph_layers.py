@@ -79,21 +79,21 @@ def _windows(size: int, kernel: int, stride: int, dilation: int, padding: int) -
     return count
 
 
+@dataclass(frozen=True)
 class _Convolution(Called):
     """What convolutions of one and of two dimensions have in common; channels are last."""
 
-    DIMENSIONS: ClassVar[int]
-    SPACE: ClassVar[tuple[str, ...]]
-    PLACES: ClassVar[tuple[str, ...]]
     filters: int
     kernel: int
-    stride: int
-    padding: int
-    dilation: int
-    groups: int
-    activation: str
-    bias: bool
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+    groups: int = 1
+    activation: str = "linear"
+    bias: bool = True
 
+    SPACE: ClassVar[tuple[str, ...]]
+    PLACES: ClassVar[tuple[str, ...]]
     FIELDS: ClassVar[Fields] = {
         "filters": _count("number of channels that come out"),
         "kernel": _count("width of the window"),
@@ -106,7 +106,7 @@ class _Convolution(Called):
     }
 
     def equations(self, net: Graph, x: Value) -> Value:
-        rank(x, self.DIMENSIONS + 1, "a convolution")
+        rank(x, len(self.SPACE) + 1, "a convolution")
         channels = x.axes[-1]
         inputs = whole_size(channels, "a convolution")
         if inputs % self.groups or self.filters % self.groups:
@@ -150,45 +150,28 @@ class _Convolution(Called):
 class Conv1d(_Convolution):
     """A convolution along time: z[t, o] = sum over k, c of A[k, c, o] x[stride t + k, c] + b[o]."""
 
-    filters: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-    activation: str = "linear"
-    bias: bool = True
-
-    DIMENSIONS, SPACE, PLACES = 1, ("t",), ("k",)
+    SPACE, PLACES = ("t",), ("k",)
 
 
 @dataclass(frozen=True)
 class Conv2d(_Convolution):
     """A convolution over rows and columns."""
 
-    filters: int
-    kernel: int
-    stride: int = 1
-    padding: int = 0
-    dilation: int = 1
-    groups: int = 1
-    activation: str = "linear"
-    bias: bool = True
-
-    DIMENSIONS, SPACE, PLACES = 2, ("h", "w"), ("k", "l")
+    SPACE, PLACES = ("h", "w"), ("k", "l")
 
 
+@dataclass(frozen=True)
 class _Pooling(Called):
     """What pooling of one and of two dimensions has in common; channels are last."""
+
+    size: int
+    stride: int = 0
+    padding: int = 0
 
     PLAIN: ClassVar[bool] = True
     SIGN: ClassVar[str]
     SPACE: ClassVar[tuple[str, ...]]
     PLACES: ClassVar[tuple[str, ...]]
-    size: int
-    stride: int
-    padding: int
-
     FIELDS: ClassVar[Fields] = {
         "size": _count("width of the window"),
         "stride": _count("steps between windows; 0: the size", 0, 0),
@@ -212,20 +195,12 @@ class _Pooling(Called):
 class MaxPool1d(_Pooling):
     """The largest of each window along time; what is outside takes no part."""
 
-    size: int
-    stride: int = 0
-    padding: int = 0
-
     SIGN, SPACE, PLACES = "max", ("t",), ("k",)
 
 
 @dataclass(frozen=True)
 class MaxPool2d(_Pooling):
     """The largest of each window of rows and columns; what is outside takes no part."""
-
-    size: int
-    stride: int = 0
-    padding: int = 0
 
     SIGN, SPACE, PLACES = "max", ("h", "w"), ("k", "l")
 
@@ -234,20 +209,12 @@ class MaxPool2d(_Pooling):
 class AveragePool1d(_Pooling):
     """The mean of each window along time; what is outside is 0."""
 
-    size: int
-    stride: int = 0
-    padding: int = 0
-
     SIGN, SPACE, PLACES = "mean", ("t",), ("k",)
 
 
 @dataclass(frozen=True)
 class AveragePool2d(_Pooling):
     """The mean of each window of rows and columns; what is outside is 0."""
-
-    size: int
-    stride: int = 0
-    padding: int = 0
 
     SIGN, SPACE, PLACES = "mean", ("h", "w"), ("k", "l")
 
@@ -284,8 +251,8 @@ class Embedding(Called):
             raise ShapeError(f"{x.name} holds no whole numbers: give its input the field of")
         row = net.axis("v", x.whole, x)
         unit = net.axis("d", self.units, x, row)
-        table = net.parameter("E", row, unit, kind="table")
-        return net.let("x", (*x.axes, unit), table.replace(f"[{row.letter},", f"[{x.entry},", 1))
+        net.parameter("E", row, unit, kind="table")
+        return net.let("x", (*x.axes, unit), f"{net.called('E')}[{x.entry}, {unit.letter}]")
 
 
 @dataclass(frozen=True)
@@ -352,6 +319,7 @@ class RMSNorm(Called):
         return net.let("a", x.axes, f"{gain}*{x.entry}/sqrt({v.entry} + {self.epsilon!r})")
 
 
+@dataclass(frozen=True)
 class _Recurrent(Called):
     """What recurrent layers have in common: gates of U x_t + W h_(t-1) + b along the first axis.
 
@@ -359,8 +327,8 @@ class _Recurrent(Called):
     """
 
     units: int
-    steps: str
-    bias: bool
+    steps: str = "last"
+    bias: bool = True
 
     FIELDS: ClassVar[Fields] = {
         "units": _count("number of units"),
@@ -409,10 +377,6 @@ class _Recurrent(Called):
 class RNN(_Recurrent):
     """h_t = tanh(U x_t + W h_(t-1) + b) (Elman 1990)."""
 
-    units: int
-    steps: str = "last"
-    bias: bool = True
-
     def step(self, net: Graph, gate: Any, time: Index, unit: Index, before: Index) -> None:
         z = Value(f"z_{net.number}", (time, unit))
         self.loop(net, time, [("z", gate("")), ("h", f"tanh({z.entry})")], unit)
@@ -421,10 +385,6 @@ class RNN(_Recurrent):
 @dataclass(frozen=True)
 class GRU(_Recurrent):
     """A gated recurrent unit: reset gate r, update gate z, candidate g (Cho et al. 2014)."""
-
-    units: int
-    steps: str = "last"
-    bias: bool = True
 
     def step(self, net: Graph, gate: Any, time: Index, unit: Index, before: Index) -> None:
         k = net.number
@@ -443,10 +403,6 @@ class GRU(_Recurrent):
 @dataclass(frozen=True)
 class LSTM(_Recurrent):
     """A long short-term memory: gates i, f, o, candidate g, cell C (Hochreiter 1997, Gers 2000)."""
-
-    units: int
-    steps: str = "last"
-    bias: bool = True
 
     def step(self, net: Graph, gate: Any, time: Index, unit: Index, before: Index) -> None:
         k = net.number

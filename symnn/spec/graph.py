@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,8 +11,8 @@ from typing import Any
 
 from symnn.engine.functions import ACTIVATIONS
 from symnn.io.errors import Problem, SpecError, suggestion
-from symnn.io.fields import Field, kind_of, wrong
-from symnn.nn.calls import Node, in_order
+from symnn.io.fields import REQUIRED, Field, kind_of, wrong
+from symnn.nn.calls import Node
 from symnn.nn.graph import Graph, Index, ShapeError, Value
 from symnn.nn.graph_layers import GRAPH_LAYERS
 from symnn.nn.graph_losses import GRAPH_LOSSES
@@ -106,6 +107,21 @@ def equations_of_calls(out: Node, loss: str, l2: float) -> str:
     if problems or text is None:
         raise SpecError(problems)
     return text
+
+
+def in_order(out: Node) -> list[Node]:
+    """All nodes, each after those that it reads, in the order in which they are called."""
+    found, pending = dict[int, Node](), [(out, False)]
+    while pending:
+        node, read = pending.pop()
+        if id(node) in found:
+            continue
+        if read:
+            found[id(node)] = node
+        else:
+            pending.append((node, True))
+            pending += [(source, False) for source in reversed(node.sources)]
+    return list(found.values())
 
 
 @dataclass
@@ -234,7 +250,12 @@ class GraphReader:
             for key, f in layer.FIELDS.items()
         }
         rest = {k: v for k, v in row.items() if k not in PLACE and k != "type"}
-        made = layer(**self.table(path, rest, fields))
+        values_of = self.table(path, rest, fields)
+        if any(key not in fields or wrong(fields[key], rest[key]) for key in rest) or any(
+            value is REQUIRED for value in values_of.values()
+        ):
+            return False
+        made = layer(**values_of)
         name, key = place["name"], f"{kind}_{self.kinds[kind] + 1}"
         self.kinds[kind] += 1
         if name is not None and inside is None:
@@ -246,11 +267,13 @@ class GraphReader:
         if values is None or not self._number(path, layer, place["share"], inside):
             return False
         try:
-            out = made.equations(self.net, *values)
+            inspect.signature(made.equations).bind(self.net, *values)
         except TypeError:
             text = f"{kind} does not take {len(values)} values"
             self.fail(child(path, "from"), text, "name as many as it takes")
             return False
+        try:
+            out = made.equations(self.net, *values)
         except ShapeError as error:
             self.fail(path, str(error), "")
             return False

@@ -24,7 +24,7 @@ from symnn.targets.python.expressions import JAX, NUMPY, Dialect, functions, hel
 from symnn.targets.python.statements import Readable, forward_and_backward, table
 from symnn.targets.target import Files
 from symnn.targets.update import common, constants
-from symnn.targets.wrapping import WIDTH, filled
+from symnn.targets.wrapping import WIDTH, filled, literal
 
 check_lines = deferred("symnn.targets.python.lines_module:check")
 values_of_lines: Callable[..., dict[str, Any]] = deferred(
@@ -228,12 +228,6 @@ def _counted(numbers: Sequence[int]) -> str:
         count = len(list(group))
         parts += [f"*[{number}] * {count}"] if count > 4 else [str(number)] * count
     return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
-
-
-def literal(text: str) -> str:
-    """User text as one ASCII string literal without a quotation mark inside."""
-    plain = text.encode("unicode_escape").decode("ascii")
-    return '"' + plain.replace('"', r"\x22").replace("'", r"\x27") + '"'
 
 
 def _tuple(words: Sequence[str]) -> str:

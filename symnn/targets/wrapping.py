@@ -42,6 +42,12 @@ def comment(text: str, width: int) -> list[str]:
     return [rows[0], *(f"    {row}" for row in rows[1:])]
 
 
+def literal(text: str) -> str:
+    """User text as one ASCII string literal without a quotation mark inside."""
+    plain = text.encode("unicode_escape").decode("ascii")
+    return '"' + plain.replace('"', r"\x22").replace("'", r"\x27") + '"'
+
+
 def _closes_at_end(text: str) -> bool:
     """Whether the first bracket is closed by the last character."""
     depth = 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from symnn.engine.ir import Item, Line, Scan, Size, Tensor, indices_of, name_of
+from symnn.engine.ir import Item, Line, Scan, Size, Tensor, indices_of, name_of, needed
 from symnn.engine.ir import axis as axis_of
 from symnn.nn.optimizers import optimizer, update_lines
 from symnn.targets.code import rows
@@ -23,7 +23,7 @@ from symnn.targets.python.programs import Function
 from symnn.targets.python.reads import DTYPE, Names, listed, variables
 from symnn.targets.python.statements import Readable
 from symnn.targets.update import PARAMETERS, common
-from symnn.targets.wrapping import WIDTH, broken
+from symnn.targets.wrapping import WIDTH, broken, literal
 
 if TYPE_CHECKING:
     from symnn.derivation.lines import Lines, LinesDerivation
@@ -93,7 +93,7 @@ class _Module:
         row = self.optimizer
         collected = [f'"{p}": {self._gradient(p)}' for p in self.lines.parameters]
         return {
-            "name": _literal(spec.model.name),
+            "name": literal(spec.model.name),
             "dtype": spec.model.dtype,
             "inputs": _table({t.name: _shape(t) for t in leaves("input")}),
             "targets": _table({t.name: _shape(t) for t in leaves("target")}),
@@ -263,25 +263,6 @@ def check(lines: Lines) -> None:
             raise lines.mistake(f"N is not the first axis of {t.name}", "write its axis first")
 
 
-def needed(items: Sequence[Item], names: Iterable[str]) -> list[Item]:
-    """The lines that these names depend on; scans with those of their lines."""
-    need, found = set(names), list[Item]()
-    for item in reversed(items):
-        if isinstance(item, Line):
-            if item.lhs.name in need:
-                need |= {name_of(e) for e in item.reads}
-                found.append(item)
-            continue
-        kept, before = list[Line](), -1
-        while len(kept) != before:  # a line of a scan may be read by those above it
-            before = len(kept)
-            kept = [line for line in item.lines if line.lhs.name in need]
-            need |= {name_of(e) for line in kept for e in line.reads}
-        if kept:
-            found.append(Scan(item.axis, tuple(kept), item.reverse))
-    return found[::-1]
-
-
 def initial(lines: Lines) -> dict[str, tuple[str, float]]:
     """How each parameter starts: "uniform" within a bound, "normal" of a deviation, "constant"."""
     usual = {"weights": "glorot", "bias": "zeros", "gain": "ones", "table": "normal(0.05)"}
@@ -354,8 +335,3 @@ def _braces(name: str, pairs: Sequence[str]) -> list[str]:
     return (
         [code] if len(code) + 4 <= WIDTH else [f"{name} = {{", *(f"    {p}," for p in pairs), "}"]
     )
-
-
-def _literal(text: str) -> str:
-    plain = text.encode("unicode_escape").decode("ascii")
-    return '"' + plain.replace('"', r"\x22").replace("'", r"\x27") + '"'
