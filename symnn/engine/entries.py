@@ -18,6 +18,44 @@ RELATIONS = {
 _SIGNS = {**RELATIONS, sp.Equality: "=", sp.Unequality: "!="}
 
 
+class IndexedBase(sp.IndexedBase):  # type: ignore[misc]
+    """What the entries of a tensor are entries of.
+
+    SymPy finds out anew for each base and each entry what follows from its being real, and compares
+    that wherever it compares entries; here it follows once, from the class.  The names of these
+    classes decide the order of factors, and are SymPy's.
+    """
+
+    is_real = True
+
+    def __new__(cls, name: str | sp.Symbol) -> IndexedBase:
+        label = sp.Symbol(name, real=True) if isinstance(name, str) else name
+        made: IndexedBase = sp.Expr.__new__(cls, label)
+        made._shape = made._strides = None
+        made._offset, made._name = sp.S.Zero, label.name
+        return made
+
+    def _hashable_content(self) -> tuple[sp.Basic, ...]:
+        return tuple(self.args)
+
+
+class GradientBase(IndexedBase):
+    """What the entries of a gradient are entries of."""
+
+
+class Indexed(sp.Indexed):  # type: ignore[misc]
+    """An entry of a tensor."""
+
+    is_real = True
+
+    def __new__(cls, base: sp.IndexedBase, *indices: sp.Expr) -> Indexed:
+        made: Indexed = sp.Expr.__new__(cls, base, *indices)
+        return made
+
+    def _hashable_content(self) -> tuple[sp.Basic, ...]:
+        return tuple(self.args)
+
+
 def is_entry(e: sp.Basic) -> bool:
     """Whether ``e`` is an entry of a tensor (index and size symbols are integers)."""
     return isinstance(e, sp.Indexed) or (isinstance(e, sp.Symbol) and not e.is_integer)

@@ -18,6 +18,9 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, cast
 import sympy as sp
 
 from symnn.engine import display
+from symnn.engine.entries import GradientBase as GradientBase
+from symnn.engine.entries import Indexed as Indexed
+from symnn.engine.entries import IndexedBase as IndexedBase
 from symnn.engine.entries import entries as entries
 from symnn.engine.entries import indices_of as indices_of
 from symnn.engine.entries import is_entry as is_entry
@@ -97,13 +100,9 @@ def axis(name: str, size: Size, counts: str = "", layer: int | None = None) -> A
     return Axis(sp.Symbol(name, integer=True), size, counts, layer)
 
 
-class GradientBase(sp.IndexedBase):  # type: ignore[misc]
-    """What the entries of a gradient are entries of."""
-
-
 @functools.cache
-def _base(name: str, gradient: bool) -> sp.IndexedBase:
-    return (GradientBase if gradient else sp.IndexedBase)(name, real=True)
+def _base(name: str, gradient: bool) -> IndexedBase:
+    return (GradientBase if gradient else IndexedBase)(name)
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ class Tensor:
         if not indices:
             kind = Hyperparameter if self.role == "hyperparameter" else sp.Symbol
             return kind(self.name, real=True)
-        return sp.Indexed(
+        return Indexed(
             _base(self.name, self.role == "gradient"),
             *(i.symbol if isinstance(i, Axis) else sp.S(i) for i in indices),
         )

@@ -16,6 +16,8 @@ import sympy as sp
 from symnn.engine.ir import (
     Axis,
     GradientBase,
+    Indexed,
+    IndexedBase,
     Size,
     Tensor,
     Term,
@@ -170,8 +172,8 @@ class Reads:
         if not live:
             return sp.Symbol(name, real=True)
         gradient = isinstance(e, sp.Indexed) and isinstance(e.base, GradientBase)
-        base = (GradientBase if gradient else sp.IndexedBase)(name, real=True)
-        return sp.Indexed(base, *live)
+        base = (GradientBase if gradient else IndexedBase)(name)
+        return Indexed(base, *live)
 
     # --- arrays
 
