@@ -1,9 +1,9 @@
 """The layers of networks of any shape, to be called: ``h = Conv2d(filters=6, kernel=5)(x)``."""
 
-from symnn.nn.graph_layers.attention import Attention
-from symnn.nn.graph_layers.convolutions import Conv1d, Conv2d
+from symnn.nn.graph_layers.attention import Attention, TransformerBlock
+from symnn.nn.graph_layers.convolutions import Conv1d, Conv2d, TransposedConv1d, TransposedConv2d
 from symnn.nn.graph_layers.joins import Add, Concatenate, Multiply
-from symnn.nn.graph_layers.norms import LayerNorm, RMSNorm
+from symnn.nn.graph_layers.norms import BatchNorm, LayerNorm, RMSNorm
 from symnn.nn.graph_layers.plain import Activation, Flatten
 from symnn.nn.graph_layers.pooling import (
     AveragePool1d,
@@ -13,7 +13,7 @@ from symnn.nn.graph_layers.pooling import (
     MaxPool2d,
 )
 from symnn.nn.graph_layers.recurrent import GRU, LSTM, RNN
-from symnn.nn.graph_layers.tokens import Embedding, Positions
+from symnn.nn.graph_layers.tokens import Embedding, Positions, SinusoidalPositions
 from symnn.nn.layers import Dense, Dropout
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Attention",
     "AveragePool1d",
     "AveragePool2d",
+    "BatchNorm",
     "Concatenate",
     "Conv1d",
     "Conv2d",
@@ -39,4 +40,8 @@ __all__ = [
     "Multiply",
     "Positions",
     "RMSNorm",
+    "SinusoidalPositions",
+    "TransformerBlock",
+    "TransposedConv1d",
+    "TransposedConv2d",
 ]

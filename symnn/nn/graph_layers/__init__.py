@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from symnn.nn.graph_layers.attention import Attention
-from symnn.nn.graph_layers.convolutions import Conv1d, Conv2d
+from symnn.nn.graph_layers.attention import Attention, TransformerBlock
+from symnn.nn.graph_layers.convolutions import Conv1d, Conv2d, TransposedConv1d, TransposedConv2d
 from symnn.nn.graph_layers.joins import Add, Concatenate, Multiply
-from symnn.nn.graph_layers.norms import LayerNorm, RMSNorm
+from symnn.nn.graph_layers.norms import BatchNorm, LayerNorm, RMSNorm
 from symnn.nn.graph_layers.plain import Activation, Flatten
 from symnn.nn.graph_layers.pooling import (
     AveragePool1d,
@@ -20,7 +20,7 @@ from symnn.nn.graph_layers.pooling import (
     MaxPool2d,
 )
 from symnn.nn.graph_layers.recurrent import GRU, LSTM, RNN
-from symnn.nn.graph_layers.tokens import Embedding, Positions
+from symnn.nn.graph_layers.tokens import Embedding, Positions, SinusoidalPositions
 from symnn.nn.layers import Dense, Dropout
 
 GRAPH_LAYERS: dict[str, type[Any]] = {
@@ -30,6 +30,8 @@ GRAPH_LAYERS: dict[str, type[Any]] = {
     "flatten": Flatten,
     "conv1d": Conv1d,
     "conv2d": Conv2d,
+    "transposed_conv1d": TransposedConv1d,
+    "transposed_conv2d": TransposedConv2d,
     "max_pool1d": MaxPool1d,
     "max_pool2d": MaxPool2d,
     "average_pool1d": AveragePool1d,
@@ -37,12 +39,15 @@ GRAPH_LAYERS: dict[str, type[Any]] = {
     "global_pool": GlobalPool,
     "embedding": Embedding,
     "positions": Positions,
+    "sinusoidal_positions": SinusoidalPositions,
+    "batch_norm": BatchNorm,
     "layer_norm": LayerNorm,
     "rms_norm": RMSNorm,
     "rnn": RNN,
     "gru": GRU,
     "lstm": LSTM,
     "attention": Attention,
+    "transformer_block": TransformerBlock,
     "add": Add,
     "multiply": Multiply,
     "concatenate": Concatenate,

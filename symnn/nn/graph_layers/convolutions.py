@@ -90,3 +90,62 @@ class Conv2d(_Convolution):
     """A convolution over rows and columns."""
 
     SPACE, PLACES = ("h", "w"), ("k", "l")
+
+
+@dataclass(frozen=True)
+class _Transposed(Called):
+    """What transposed convolutions have in common: each value that comes in adds a window."""
+
+    filters: int
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    activation: str = "linear"
+    bias: bool = True
+
+    SPACE: ClassVar[tuple[str, ...]]
+    PLACES: ClassVar[tuple[str, ...]]
+    FIELDS: ClassVar[Fields] = {
+        "filters": count("number of channels that come out"),
+        "kernel": count("width of the window"),
+        "stride": count("steps between windows", 1),
+        "padding": count("places that are cut off on each side", 0, 0),
+        "activation": ACTIVATION,
+        "bias": BIAS,
+    }
+
+    def equations(self, net: Graph, x: Value) -> Value:
+        what = "a transposed convolution"
+        rank(x, len(self.SPACE) + 1, what)
+        *inner, channels = x.axes
+        places = [net.axis(wish, self.kernel, x) for wish in self.PLACES]
+        space = list[Index]()
+        for wish, a in zip(self.SPACE, inner, strict=True):
+            size = (whole_size(a, what) - 1) * self.stride + self.kernel - 2 * self.padding
+            if size < 1:
+                raise ShapeError(f"nothing is left of {a.size} values without the padding")
+            space.append(net.axis(wish, size, x, *places, *space))
+        out = net.axis("o", self.filters, x, *space, *places)
+        weights = net.parameter("A", *places, channels, out)
+        guards = "".join(
+            f"*[{t.letter} = {place(s, k, self.stride, 1, self.padding)}]"
+            for t, s, k in zip(space, inner, places, strict=True)
+        )
+        right = summed((*inner, *places, channels), f"{weights}*{x.entry}{guards}")
+        if self.bias:
+            right += f" + {net.parameter('b', out, kind='bias')}"
+        return net.applied(self.activation, net.let("z", (*space, out), right))
+
+
+@dataclass(frozen=True)
+class TransposedConv1d(_Transposed):
+    """z[t, o] = sum of A[k, c, o] x[s, c] over all s, k with t = stride s + k - padding, + b[o]."""
+
+    SPACE, PLACES = ("t",), ("k",)
+
+
+@dataclass(frozen=True)
+class TransposedConv2d(_Transposed):
+    """The same over rows and columns."""
+
+    SPACE, PLACES = ("h", "w"), ("k", "l")
