@@ -37,13 +37,14 @@ class Value:
     """What an equation computes for every sample, or an input: its name and axes.
 
     whole: how many whole numbers, from 0, it may hold; None: real numbers.  flat: whether its axes
-    count as one for the layer that reads it.
+    count as one for the layer that reads it.  samples: whether each sample has its own.
     """
 
     name: str
     axes: tuple[Index, ...]
     whole: int | None = None
     flat: bool = False
+    samples: bool = True
 
     @property
     def shape(self) -> str:
@@ -53,7 +54,7 @@ class Value:
 
     def at(self, *indices: str) -> str:
         """The entry at these indices."""
-        return f"{self.name}[{', '.join((SAMPLES, *indices))}]"
+        return f"{self.name}[{', '.join((SAMPLES,) * self.samples + indices)}]"
 
     @property
     def entry(self) -> str:
@@ -66,7 +67,8 @@ class Graph:
     """Collects what layers write.
 
     rows: statements.  sizes: letter of an axis -> its size.  number: that of the layer that writes
-    now; its tensors share it.  shared: whether its parameters are those of an earlier layer.
+    now; its tensors share it.  last: the number of the last layer with parameters.  shared: whether
+    the parameters of the layer that writes are those of an earlier one.
     """
 
     rows: list[str] = field(default_factory=list)
@@ -75,6 +77,7 @@ class Graph:
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)  # name -> how many wanted it
     number: int = 0
+    last: int = 0
     shared: bool = False
 
     def axis(self, wish: str, size: int | str, *apart: Value | Index) -> Index:
@@ -122,13 +125,29 @@ class Graph:
         letters = ", ".join(a.letter for a in axes)
         return f"{name}[{letters}]"
 
-    def let(self, letter: str, axes: Iterable[Index], right: str, *, indent: str = "") -> Value:
-        """An equation; its tensor is called by the letter and the number of the layer."""
-        value = Value(self.name(letter), tuple(axes))
-        listed = ", ".join(map(str, value.axes))
-        left = f"{value.name}[{SAMPLES}{', ' + listed if listed else ''}]"
-        self.rows.append(f"{indent}{left} = {right}")
+    def state(self, letter: str, *axes: Index, start: float) -> Value:
+        """A state of this layer, and the number that it starts from."""
+        value = Value(self.name(letter), axes, samples=False)
+        self.declare("state", value.name, axes, f" = {start}")
         return value
+
+    def let(self, letter: str, axes: Iterable[Index], right: str, *, samples: bool = True) -> Value:
+        """An equation; its tensor is called by the letter and the number of the layer."""
+        return self.write(Value(self.name(letter), tuple(axes), samples=samples), right)
+
+    def write(self, value: Value, right: str, *, indent: str = "") -> Value:
+        """An equation of a value that has its name."""
+        listed = ", ".join([SAMPLES] * value.samples + [str(a) for a in value.axes])
+        self.rows.append(f"{indent}{value.name}[{listed}] = {right}")
+        return value
+
+    def following(self) -> None:
+        """Another layer writes, within one that consists of several."""
+        if self.shared:
+            self.number += 1
+        else:
+            self.last += 1
+            self.number = self.last
 
     def called(self, letter: str) -> str:
         """The letter with the number of the layer that writes now."""

@@ -144,11 +144,12 @@ class Dense(Called):
         return net.let("a", z.axes, value, why=self.activation, kind="activation", layer=k)
 
     def equations(self, net: Graph, x: Value) -> Value:
-        """The same in a network of any shape."""
+        """The same in a network of any shape; A is the table of an embedding, if it shares one."""
         source = x.axes if x.flat else x.axes[-1:]
         kept = () if x.flat else x.axes[:-1]
         unit = net.axis("j", self.units, x)
-        right = summed(source, f"{net.parameter('A', unit, *source)}*{x.entry}")
+        letter = "E" if net.shared and net.called("E") in net.parameters else "A"
+        right = summed(source, f"{net.parameter(letter, unit, *source)}*{x.entry}")
         if self.bias:
             right += f" + {net.parameter('b', unit, kind='bias')}"
         return net.applied(self.activation, net.let("z", (*kept, unit), right))

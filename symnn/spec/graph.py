@@ -141,7 +141,6 @@ class GraphReader:
     read: set[str] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
     last: str = ""
-    number: int = 0  # of the last layer with parameters
     final: str = ""  # the activation of the last layer
 
     def text(self, loss: str, l2: float, inputs: int | None) -> str | None:
@@ -245,7 +244,7 @@ class GraphReader:
         known = (*ACTIVATIONS, *self.functions)
         fields = {
             key: Field(f.kind, f.default, choices=known, doc=f.doc)
-            if key in ("activation", "function")
+            if key in ("activation", "function", "hidden")
             else f
             for key, f in layer.FIELDS.items()
         }
@@ -272,6 +271,7 @@ class GraphReader:
             text = f"{kind} does not take {len(values)} values"
             self.fail(child(path, "from"), text, "name as many as it takes")
             return False
+        number = self.net.number
         try:
             out = made.equations(self.net, *values)
         except ShapeError as error:
@@ -281,7 +281,7 @@ class GraphReader:
         if inside is not None and name is not None:
             inside[name] = key
         if not getattr(layer, "PLAIN", False):
-            self.numbers[key] = self.net.number
+            self.numbers[key] = number
         self.final = getattr(made, "activation", getattr(made, "function", ""))
         return True
 
@@ -302,8 +302,8 @@ class GraphReader:
                 return False
             self.net.number = self.numbers[key]
         else:
-            self.number += not getattr(layer, "PLAIN", False)
-            self.net.number = self.number
+            self.net.last += not getattr(layer, "PLAIN", False)
+            self.net.number = self.net.last
         return True
 
     def _sources(self, path: str, given: Any, inside: dict[str, str] | None) -> list[Value] | None:
