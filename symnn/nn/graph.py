@@ -65,8 +65,9 @@ class Value:
 class Graph:
     """Collects what layers write.
 
-    rows: statements.  sizes: letter of an axis -> its size.  number: that of the layer that writes
-    now; its tensors share it.  shared: whether its parameters are those of an earlier layer.
+    rows: statements.  sizes: letter of an axis -> its size.  inputs: their names, which no axis
+    gets.  number: that of the layer that writes now; its tensors share it.  shared: whether its
+    parameters are those of an earlier layer.
     """
 
     rows: list[str] = field(default_factory=list)
@@ -74,6 +75,7 @@ class Graph:
     weights: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)  # name -> how many wanted it
+    inputs: frozenset[str] = frozenset()
     number: int = 0
     shared: bool = False
 
@@ -83,6 +85,7 @@ class Graph:
         apart: values and axes of the same equation, whose letters it cannot have.
         """
         used = {a.letter for own in apart for a in ((own,) if isinstance(own, Index) else own.axes)}
+        used |= {*self.inputs, "l2"}  # names of tensors
         names = (f"{wish}{k}" if k > 1 else wish for k in range(1, 10**6))
         letter = next(n for n in names if n not in used and self.sizes.get(n, size) == size)
         self.sizes[letter] = size
