@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 SAMPLES = "n"
+LARGEST = 10**8  # values of a tensor, in a batch
 INDENT = "    "
 
 
@@ -66,8 +67,8 @@ class Graph:
     """Collects what layers write.
 
     rows: statements.  sizes: letter of an axis -> its size.  inputs: their names, which no axis
-    gets.  number: that of the layer that writes now; its tensors share it.  shared: whether its
-    parameters are those of an earlier layer.
+    gets.  samples: how many a batch has, which bounds its values.  number: that of the layer that
+    writes now; its tensors share it.  shared: whether its parameters are those of an earlier layer.
     """
 
     rows: list[str] = field(default_factory=list)
@@ -76,6 +77,7 @@ class Graph:
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)  # name -> how many wanted it
     inputs: frozenset[str] = frozenset()
+    samples: int = 1
     number: int = 0
     shared: bool = False
 
@@ -92,7 +94,9 @@ class Graph:
         return Index(letter, size)
 
     def declare(self, role: str, name: str, axes: Iterable[Index], more: str = "") -> None:
-        """A declaration of a tensor."""
+        """A declaration of a tensor; ShapeError for one that is too large."""
+        axes = tuple(axes)
+        self.fits(name, axes)
         listed = ", ".join(map(str, axes))
         self.rows.append(f"{role} {name}{f'[{listed}]' if listed else ''}{more}")
 
@@ -128,10 +132,20 @@ class Graph:
     def let(self, letter: str, axes: Iterable[Index], right: str, *, indent: str = "") -> Value:
         """An equation; its tensor is called by the letter and the number of the layer."""
         value = Value(self.name(letter), tuple(axes))
+        self.fits(value.name, (Index(SAMPLES, "N"), *value.axes))
         listed = ", ".join(map(str, value.axes))
         left = f"{value.name}[{SAMPLES}{', ' + listed if listed else ''}]"
         self.rows.append(f"{indent}{left} = {right}")
         return value
+
+    def fits(self, name: str, axes: tuple[Index, ...]) -> None:
+        """ShapeError for a tensor that is too large."""
+        sizes = [self.samples if a.size == "N" else a.size for a in axes]
+        count = math.prod(size for size in sizes if isinstance(size, int))
+        if count > LARGEST:
+            batch = f" in a batch of {self.samples}" if any(a.size == "N" for a in axes) else ""
+            text = f"too large: {name} has {count:,} values{batch}, and a tensor at most"
+            raise ShapeError(f"{text} {LARGEST:,}; take smaller sizes, or a smaller batch_size")
 
     def called(self, letter: str) -> str:
         """The letter with the number of the layer that writes now."""

@@ -58,6 +58,10 @@ def equations_of(
     loss: the fields of [loss].  features: inputs of [model].  Others: as of a GraphReader.
     """
     reader = GraphReader(data, fail, table, functions)
+    train = data.get("train")
+    batch = train.get("batch_size") if isinstance(train, dict) else None
+    if isinstance(batch, int) and batch > 0:
+        reader.net.samples = batch
     return reader.text(loss["name"], float(loss["l2"]), features)
 
 
@@ -200,7 +204,11 @@ class GraphReader:
         axes = self._axes(child(path, "shape"), fields["shape"])
         if axes is None:
             return False
-        self.values[name] = self.net.input(name, axes, "input", fields["of"])
+        try:
+            self.values[name] = self.net.input(name, axes, "input", fields["of"])
+        except ShapeError as error:
+            self.fail(child(path, "shape"), str(error), "")
+            return False
         self.last = name
         return True
 

@@ -155,7 +155,8 @@ class Graphs:
                     rows.append({"type": "embedding", "units": 2, "name": f"{name}e", **source})
                     source = {"from": f"{name}e"}
                 rows.append({"type": "flatten", "name": flat, **source})
-                rows.append({"type": "dense", "units": 3, "name": own[name], "from": flat})
+                dense: Row = {"type": "dense", "units": 3, "activation": "tanh"}  # far from log 0
+                rows.append({**dense, "name": own[name], "from": flat})
             if len(ends) > 1:
                 rows.append({"type": "add", "from": [own[name] for name in ends], "name": "joined"})
         if final:
