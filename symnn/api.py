@@ -170,7 +170,7 @@ class Lines(own_lines.Lines):
     def derive(self, of: str = "L", wrt: Sequence[str] | None = None) -> LinesDerivation:
         """The derivatives of a scalar, the loss L unless another one is named.
 
-        wrt: the tensors by which it is differentiated; None: the parameters and states.
+        wrt: the tensors by which it is differentiated; None: the parameters.
         SpecError where there is no such scalar or tensor, or no dependence.
         """
         return LinesDerivation(self, of, wrt)

@@ -12,7 +12,7 @@ from symnn.derivation.gradients import Gradients
 from symnn.derivation.sweeps import reverse_sweep
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import Program, name_of
-from symnn.engine.stabilise import rescaled
+from symnn.engine.stabilise import rescaled, stabilise
 from symnn.engine.tokens import TextError
 from symnn.io.arrays import real_array
 from symnn.io.deferred import deferred
@@ -73,14 +73,15 @@ class Lines:
     def outputs(self) -> tuple[str, ...]:
         """What it predicts: what the text says, or the last equation but the loss that can be.
 
-        Only what reads no target can be predicted; () where nothing is.
+        Only what reads no target can be predicted; () where nothing is.  The new value of a state
+        is predicted where the text says so.
         """
         known = {t.name for t in self.program.leaves_of("target")}
         free = list[str]()
-        for line in self.program.lines:
+        for line in self.prediction.lines:
             if any(name_of(e) in known for e in line.reads):
                 known.add(line.lhs.name)
-            else:
+            elif line.lhs.kind != "next":
                 free.append(line.lhs.name)
         if self.text.outputs:
             return tuple(name for name in self.text.outputs if name not in known)
@@ -101,6 +102,11 @@ class Lines:
     def program(self) -> Program:
         """The forward lines."""
         return self.text.program
+
+    @property
+    def prediction(self) -> Program:
+        """The forward lines with those that stand in prediction."""
+        return self.text.program.replaced(self.text.predicted)
 
     @property
     def parameters(self) -> dict[str, tuple[Any, ...]]:
@@ -158,8 +164,8 @@ class Lines:
 class LinesDerivation(Gradients):
     """The gradients of a scalar of lines, with every step that led to them.
 
-    of: the scalar.  wrt: the tensors by which it is differentiated; None: the parameters and
-    states.  SpecError where there is no such scalar or tensor, or no gradient.
+    of: the scalar.  wrt: the tensors by which it is differentiated; None: the parameters.
+    SpecError where there is no such scalar or tensor, or no gradient.
     """
 
     def __init__(self, lines: Lines, of: str = "L", wrt: Sequence[str] | None = None) -> None:
@@ -174,7 +180,7 @@ class LinesDerivation(Gradients):
             if name not in known:
                 hint = suggestion(name, known)
                 raise lines.mistake(f"there is no {shorten(str(name))!r}", hint, "wrt")
-        chosen = [t.name for t in program.leaves_of("parameter", "state")]
+        chosen = [t.name for t in program.leaves_of("parameter")]
         self.wrt = tuple(chosen if wrt is None else wrt)
         if not self.wrt:
             hint = 'write "parameter", or say by what: --wrt x, derive(wrt=["x"])'
@@ -198,6 +204,14 @@ class LinesDerivation(Gradients):
         """The lines by which these tensors are computed: in stable form, unless that scales one."""
         scaled = rescaled(self.program)
         return self.program if any(name in scaled for name in names) else self.stable
+
+    @property
+    def predicting(self) -> Program:
+        """The lines by which the outputs are predicted: in stable form, unless that scales one."""
+        program = self.lines.prediction
+        scaled = rescaled(program)
+        outputs = self.lines.outputs
+        return program if any(name in scaled for name in outputs) else stabilise(program)[0]
 
     def evaluate(self, given: Mapping[str, Any]) -> tuple[float, dict[str, Array]]:
         """The scalar, and its derivative by each tensor of ``wrt``, in float64.

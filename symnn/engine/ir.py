@@ -384,6 +384,13 @@ class Program:
         """This program followed by more items (and with more leaves)."""
         return Program(self.leaves + tuple(leaves), self.items + tuple(items), self.facts)
 
+    def replaced(self, lines: Mapping[str, Line]) -> Program:
+        """This program with other lines outside of scans, by the names of what they compute."""
+        if not lines:
+            return self
+        items = [i if isinstance(i, Scan) else lines.get(i.lhs.name, i) for i in self.items]
+        return Program(self.leaves, tuple(items), self.facts)
+
     def __str__(self) -> str:
         rows = []
         for role in ROLES:

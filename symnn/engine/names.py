@@ -17,7 +17,7 @@ from symnn.engine.tokens import Statement, Token
 from symnn.io.errors import quoted
 
 ROLES = ("input", "target", "weight", "parameter", "state", "mask", "noise", "hyperparameter")
-WORDS = (*ROLES, "given", "output", "for", "down", "of", "keep", "if", "else")
+WORDS = (*ROLES, "given", "output", "predict", "for", "down", "of", "keep", "if", "else")
 CONSTANTS = {"pi": sp.pi}
 NAME = 61  # characters of a name
 AXES = 12  # of a tensor

@@ -23,6 +23,7 @@ from symnn.engine.ir import (
     ProgramError,
     Scan,
     Tensor,
+    Term,
     is_entry,
 )
 from symnn.engine.names import ROLES, WORDS, Loop, Names
@@ -32,7 +33,7 @@ from symnn.io.errors import quoted, suggestion
 KINDS = ("weights", "bias", "gain", "table")
 INITIAL = ("glorot", "he", "zeros", "ones", "normal")
 STATEMENTS = 20_000
-BEGINNINGS = (*ROLES, "given", "output", "for")
+BEGINNINGS = (*ROLES, "given", "output", "predict", "for")
 
 
 class Reader:
@@ -48,6 +49,7 @@ class Reader:
         self.initial: dict[str, str] = {}
         self.numbers: dict[str, sp.Rational] = {}
         self.outputs: list[Token] = []
+        self.predicted: dict[str, Line] = {}
 
     def program(self) -> Program:
         """The program.  Raises TextError."""
@@ -64,6 +66,8 @@ class Reader:
                 self.items += self.equation(statement)
             elif place.text == "for":
                 self.items += self.loop(statement)
+            elif place.text == "predict":
+                self.prediction(statement)
             else:
                 self.declaration(statement)
         if not self.items:
@@ -73,6 +77,7 @@ class Reader:
             self.check_loop(token, scan)
         try:
             program = Program(tuple(self.leaves), tuple(self.items), tuple(self.facts))
+            program.replaced(self.predicted)
         except ProgramError as error:  # what is not found before, such as a scan's order
             raise place.fault(" ".join(str(error).split())) from None
         for token in self.outputs:
@@ -199,7 +204,32 @@ class Reader:
         token, found, at = self.left(statement.tokens)
         if self.names.scan is None or token.text not in self.names.scan.tensors:
             self.names.new(token)
-        equation = Equation(self.names, statement.tokens[at:], token.text, found)
+        before, axes, terms = self.right(token, found, statement.tokens[at:])
+        self.names.tensors[token.text] = tensor = self.computed(token, axes)
+        return [*before, Line(tensor, terms)]
+
+    def prediction(self, statement: Statement) -> None:
+        """ "predict" equation: what stands in prediction for the equation of that tensor."""
+        token, found, at = self.left(statement.tokens[1:])
+        known = {item.lhs.name: item.lhs for item in self.items if isinstance(item, Line)}
+        if token.text not in known:
+            hint = "write its equation of training above, outside of a for"
+            raise token.fault(f"no equation computes {quoted(token.text)}", hint)
+        if token.text in self.predicted:
+            raise token.fault(f"{token.text} is predicted twice", "leave one of them out")
+        before, axes, terms = self.right(token, found, statement.tokens[1 + at :])
+        tensor = known[token.text]
+        if axes != tensor.axes:
+            raise token.fault(f"in training it is {tensor}", "give it the same axes")
+        if before:
+            raise token.fault("a sign within another term", "give it an equation of its own above")
+        self.predicted[token.text] = Line(tensor, terms)
+
+    def right(
+        self, token: Token, found: list[tuple[Token, Axis | None]], tokens: Sequence[Token]
+    ) -> tuple[list[Line], tuple[Axis, ...], tuple[Term, ...]]:
+        """The right side of an equation: lines before it, the axes of the left side, and terms."""
+        equation = Equation(self.names, tokens, token.text, found)
         equation.sizes_from_places()
         axes = self.names.sized(found)
         equation.bound = list(axes)
@@ -210,10 +240,8 @@ class Reader:
             if own.symbol not in used:
                 hint = f"leave it out: {token.text} has the same values for every {own.name}"
                 raise place.fault(f"the axis {own.name} stands on the left alone", hint)
-        self.names.tensors[token.text] = tensor = self.computed(token, axes)
-        lines = [*equation.before, Line(tensor, tuple(terms))]
-        equation.check_ranges(lines)
-        return lines
+        equation.check_ranges([*equation.before, Line(Tensor(token.text, axes), tuple(terms))])
+        return equation.before, axes, tuple(terms)
 
     def computed(self, token: Token, axes: tuple[Axis, ...]) -> Tensor:
         """The tensor of an equation; T_next is the new value of the state T."""

@@ -30,7 +30,8 @@ class Text:
     initial: parameter -> how it starts, "zeros" or "normal(0.1)".  numbers: hyperparameter or
     state -> value; mask -> the share that is kept.  whole: tensor -> how many whole numbers, from
     0, its values may be.  outputs: names.  outside: the reads that can leave their range, which is
-    no mistake; one for an equation and what it reads.
+    no mistake; one for an equation and what it reads.  predicted: tensor -> the line that stands
+    for its own in prediction.
     """
 
     program: Program
@@ -39,6 +40,7 @@ class Text:
     whole: Mapping[str, int] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     outside: tuple[Outside, ...] = ()
+    predicted: Mapping[str, Line] = field(default_factory=dict)
 
 
 def read(text: str, functions: Mapping[str, Any] | None = None) -> Program:
@@ -56,7 +58,8 @@ def parse(text: str, functions: Mapping[str, Any] | None = None, samples: int = 
     program = reader.program()
     outputs = tuple(token.text for token in reader.outputs)
     outside = tuple(reader.names.outside.values())
-    return Text(program, reader.initial, reader.numbers, reader.names.whole, outputs, outside)
+    told = reader.initial, reader.numbers, reader.names.whole, outputs, outside, reader.predicted
+    return Text(program, *told)
 
 
 def show(program: Program, beside: Text | None = None) -> str:
@@ -81,6 +84,8 @@ class _Writer:
         for item in self.program.items:
             if isinstance(item, Line):
                 rows.append(self.line(item))
+                if (line := self.beside.predicted.get(item.lhs.name)) is not None:
+                    rows.append(f"predict {self.line(line)}")
                 continue
             way = " down" if item.reverse else ""
             rows.append(f"for {self.axis(item.axis)}{way}:")

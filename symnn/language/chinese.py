@@ -41,6 +41,7 @@ CHINESE: dict[str, str] = {
     # 用户自己写的方程
     "lines": "方程",
     "lines_says": "每个方程对左边指标的所有取值成立，指标从 $0$ 开始。",
+    "lines_predicted": "预测时，以下方程代替上面的相应方程：",
     "lines_outside": "{names} 的指标超出范围时，元素取 $0$。",
     "lines_outside_maximum": "最大值只取 {names} 范围之内的元素：超出范围的指标不参与。",
     "lines_sweep": "${of}$ 对一个量的导数，是对所有用到它的方程求和：对方程所算之量的导数，"

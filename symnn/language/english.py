@@ -41,6 +41,7 @@ ENGLISH: dict[str, str] = {
     "lines": "The equations",
     "lines_says": "Each equation holds for all values of the indices on its left side, which count "
     "from $0$.",
+    "lines_predicted": "In prediction these stand in place of the equations above:",
     "lines_outside": "Where {names} is read outside its range, the entry is $0$.",
     "lines_outside_maximum": (
         "A maximum is that of the entries of {names} which are there: it leaves out an index that "

@@ -129,9 +129,16 @@ class Graph:
         letters = ", ".join(a.letter for a in axes)
         return f"{name}[{letters}]"
 
-    def let(self, letter: str, axes: Iterable[Index], right: str, *, indent: str = "") -> Value:
+    def let(self, letter: str, axes: Iterable[Index], right: str) -> Value:
         """An equation; its tensor is called by the letter and the number of the layer."""
-        value = Value(self.name(letter), tuple(axes))
+        return self.define(self.value(letter, axes), right)
+
+    def value(self, letter: str, axes: Iterable[Index]) -> Value:
+        """A value that an equation will define, and that others may read before."""
+        return Value(self.name(letter), tuple(axes))
+
+    def define(self, value: Value, right: str, indent: str = "") -> Value:
+        """The equation of a value; ShapeError for one that is too large."""
         self.fits(value.name, (Index(SAMPLES, "N"), *value.axes))
         listed = ", ".join(map(str, value.axes))
         left = f"{value.name}[{SAMPLES}{', ' + listed if listed else ''}]"

@@ -128,6 +128,9 @@ def _equations(context: LinesContext) -> Section:
             assert isinstance(scan, Scan)
             blocks.append(Paragraph(say("scan", t=_run(context, scan))))
             blocks.append(Equations(tuple(row_of(context, line) for line in scan.lines)))
+    if lines.text.predicted:
+        rows = tuple(row_of(context, line) for line in lines.text.predicted.values())
+        blocks += [Paragraph(say("lines_predicted")), Equations(rows)]
     for phrase, maximum in (("lines_outside", False), ("lines_outside_maximum", True)):
         found = dict.fromkeys(r.tensor for r in lines.text.outside if r.maximum == maximum)
         letters = (f"${context.letter(name)}$" for name in found)

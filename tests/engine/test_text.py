@@ -166,6 +166,11 @@ HEAD = "input x[n<N,i<3]\nparameter W[j<4,i], b[j]\ninput tok[n] of 5\nstate s[j
         ("for t<4:\n  h[t] = h[t-1]\n   g[t] = h[t]", "7:4", "indented alike"),
         ("for i:\n  h[k,i] = h[k,i-1] + 1", "6:5", "the axis k has no size"),
         ("s_next[n] = x[n,0]", "5:1", "s_next is the new value of a state, of the same axes"),
+        ("predict u = b[0]", "5:9", 'no equation computes "u"; write its equation of training'),
+        ("u = b[0]\npredict u = b[0]\npredict u = 1", "7:9", "u is predicted twice"),
+        ("u[n] = x[n,0]\npredict u[i] = x[0,i]", "6:9", "in training it is u[n]"),
+        ("u = b[0]\npredict u = exp(sum_j b[j])", "6:9", "a sign within another term"),
+        ("u = b[0]\nv = u\npredict u = v", "7:1", "v is read before it is defined"),
         ("u[m<k] = b[0]*m", "5:5", "nothing that is given has the size k; give it to an axis"),
         ("u = b[0]/N\nfor t<4:\n h[t] = b[0]/M", "7:14", 'there is no "M"'),
         ("u = (1 if 2*b[0] > 2*b[0] else 0)", "5:11", "the same everywhere"),
@@ -205,6 +210,8 @@ def test_what_stands_beside_a_program() -> None:
     input tok[n] of 5
     parameter E[k<5] of table
     r_next[i] = 0.9*r[i] + mean_n x[n,i]/10
+    q[i] = mean_n x[n,i]
+    predict q[i] = r[i]
     L = sum_{n,j,i} W[j,i]*x[n,i]*m[n,i]*c[j]*v[n]*w[n] + sum_n E[tok[n]]*l2 + sum_{n,i} e[n,i]
     output r_next
     """
@@ -217,6 +224,7 @@ def test_what_stands_beside_a_program() -> None:
     kinds = {leaf.name: leaf.kind for leaf in found.program.leaves_of("parameter")}
     assert kinds == {"W": "weights", "c": "bias", "E": "table"}
     assert found.program.tensors["r_next"].of == "r"
+    assert str(found.predicted["q"]) == "q[i] = r[i]"
     again = parse(show(found.program, found))
     assert again == found
     assert [t.kind for t in again.program.leaves] == [t.kind for t in found.program.leaves]

@@ -42,7 +42,7 @@ CONSTANTS = (
     *("PREDICTED_FROM", "PARAMETERS", "INITIAL", "NOISE", "EPOCHS", "BATCH_SIZE"),
     *("LEARNING_RATE", "SEED", "SHUFFLE", "STATES", "DIGEST"),
 )
-OWN = ("np", "params", "data", "noise", "gradients", "dtype")  # of the functions
+OWN = ("np", "params", "data", "noise", "gradients", "kept", "dtype")  # of the functions
 
 
 def values(derivation: LinesDerivation, include: Collection[str]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class _Module:
         spec, text = self.lines.spec, self.lines.text
         leaves = self.lines.program.leaves_of
         outputs = self.lines.outputs
-        told = self.derivation.computed(outputs)
+        told = self.derivation.predicting
         predict, used_by_predict = self._function(needed(told.items, outputs), outputs)
         sweep, _ = self._function(self.program.items, [self.derivation.of])
         called = {**predict["called"], **sweep["called"]}
@@ -91,7 +91,11 @@ class _Module:
         helpers |= {"affine"} if helpers & {"strided", "placed"} else set()
         files = [name for name in HELPERS if name in helpers]
         row = self.optimizer
-        collected = [f'"{p}": {self._gradient(p)}' for p in self.lines.parameters]
+        collected = [
+            f'"{p}": {self._array(p, self.derivation.batch.names[p])}'
+            for p in self.lines.parameters
+        ]
+        kept = [f'"{t.name}": {self._array(t.name, f"{t.name}_next")}' for t in leaves("state")]
         return {
             "name": literal(spec.model.name),
             "dtype": spec.model.dtype,
@@ -101,7 +105,7 @@ class _Module:
             "choices": _names(self.lines.choices),
             "predicted": _names(t.name for t in leaves("input") if t.name in used_by_predict),
             "parameters": _table(
-                {k: listed([str(n) for n in s]) for k, s in self.lines.parameters.items()}
+                {t.name: _shape(t) for t in (*leaves("parameter"), *leaves("state"))}
             ),
             "initial": _table(
                 {k: f'("{how}", {size!r})' for k, (how, size) in initial(self.lines).items()}
@@ -117,6 +121,8 @@ class _Module:
                 for t in leaves("hyperparameter")
             ]
             + [{"name": k, "value": repr(float(v))} for k, v in row.constants.items()],
+            "kept": _braces("kept", kept) if kept else [],
+            "kept_names": ", ".join(t.name for t in leaves("state")),
             "states": row.states,
             "states_tuple": _names(row.states),
             "epochs": spec.train.epochs,
@@ -139,11 +145,10 @@ class _Module:
             "imports": imports((*self.used, *files, *SPECIMENS)),
         }
 
-    def _gradient(self, parameter: str) -> str:
-        """The variable of a gradient, as an array."""
-        variable = self.names[self.derivation.batch.names[parameter]]
-        scalar = not self.program.tensors[parameter].axes
-        return f"np.asarray({variable})" if scalar else variable
+    def _array(self, name: str, computed: str) -> str:
+        """The variable of what is computed for a tensor: its gradient, its next value."""
+        variable = self.names[computed]
+        return variable if self.program.tensors[name].axes else f"np.asarray({variable})"
 
     def _function(
         self, items: Sequence[Item], wanted: Iterable[str]
@@ -192,7 +197,7 @@ class _Module:
         read |= {t.name for t in having.values()}
         reading = []
         for source, own in (
-            ("params", self.program.leaves_of("parameter")),
+            ("params", self.program.leaves_of("parameter", "state")),
             ("data", self.program.leaves_of("input", "target")),
             ("noise", masks),
         ):
@@ -244,27 +249,27 @@ def check(lines: Lines) -> None:
     if not lines.outputs:
         hint = "declare as input what is known before"
         raise lines.mistake("nothing can be predicted: all that it computes reads a target", hint)
-    if found := program.leaves_of("state"):
-        raise lines.mistake(
-            f"{found[0].name} is a state, which modules do not train yet", "make it an input"
-        )
-    for name, shape in lines.parameters.items():
-        if open_sizes := [s for s in shape if not isinstance(s, int)]:
-            text = f"the size {open_sizes[0]} of the parameter {name} is open"
+    for t in program.leaves_of("state"):
+        if f"{t.name}_next" not in program.definitions:
+            hint = f"write {t.name}_next{str(t).removeprefix(t.name)} = …, or make it an input"
+            raise lines.mistake(f"the state {t.name} gets no new value", hint)
+    for t in program.leaves_of("parameter", "state"):
+        if open_sizes := [a.size for a in t.axes if not isinstance(a.size, int)]:
+            text = f"the size {open_sizes[0]} of the {t.role} {t.name} is open"
             raise lines.mistake(text, "write a number where it first stands")
     count = sum(math.prod(shape) for shape in lines.parameters.values())
     if count > LARGEST:
         raise lines.mistake(f"too large: {count} parameters, at most {LARGEST}", "take less units")
-    for t in program.leaves_of("hyperparameter"):
+    for t in program.leaves_of("hyperparameter", "state"):
         if t.name not in lines.text.numbers:
-            raise lines.mistake(f"{t.name} has no value", f"write  hyperparameter {t.name} = 0.1")
+            raise lines.mistake(f"{t.name} has no value", f"write  {t.role} {t} = 0.1")
     for t in program.leaves_of("input", "target", "mask"):
         if any(a.samples for a in t.axes[1:]):
             raise lines.mistake(f"N is not the first axis of {t.name}", "write its axis first")
 
 
 def initial(lines: Lines) -> dict[str, tuple[str, float]]:
-    """How each parameter starts: "uniform" within a bound, "normal" of a deviation, "constant"."""
+    """How each starts: "uniform" within a bound, "normal" of a deviation, "constant"."""
     usual = {"weights": "glorot", "bias": "zeros", "gain": "ones", "table": "normal(0.05)"}
     found = {}
     for t in lines.program.leaves_of("parameter"):
@@ -276,7 +281,8 @@ def initial(lines: Lines) -> dict[str, tuple[str, float]]:
             "zeros": ("constant", 0.0),
             "ones": ("constant", 1.0),
         }.get(way) or ("normal", float(sp.Rational(way[len("normal(") : -1])))
-    return found
+    states = (t.name for t in lines.program.leaves_of("state"))
+    return found | {name: ("constant", float(lines.text.numbers[name])) for name in states}
 
 
 def _fans(lines: Lines, t: Tensor) -> tuple[int, int]:

@@ -252,13 +252,63 @@ def test_what_the_stable_form_would_scale_is_told_as_it_is() -> None:
         ("parameter a[i<20000, j<20000]\nL = sum_{i,j} a[i,j]**2\n", "too large: 400000000"),
         ("parameter a[i<K]\nL = sum_i a[i]**2\n", "the size K of the parameter a is open"),
         ("target y\nparameter a\nL = (a - y)**2\n", "nothing can be predicted"),
-        ("state m = 0\nparameter a\nb = a + m\nL = b**2\n", "m is a state"),
+        ("state m = 0\nparameter a\nb = a + m\nL = b**2\n", "the state m gets no new value"),
+        ("state m\nparameter a\nm_next = a + m\nL = a**2\n", "write  state m = 0.1"),
+        (
+            "state m[i<K] = 0\nparameter a\nm_next[i] = a + m[i]\nL = a**2\n",
+            "the size K of the state m is open",
+        ),
         ("input x[i<2, n<N]\nparameter a\nz[n] = a*x[0,n]\nL = sum_n z[n]\n", "N is not the first"),
     ],
 )
 def test_lines_of_which_no_module_can_be_made(text: str, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         symnn.lines(text).generate()
+
+
+RUNNING = """
+input x[n<N, i<3]
+target y[n]
+parameter w[i], c of bias
+state r[i] = 2, steps = 0
+m[i] = mean_n x[n,i]
+predict m[i] = r[i]
+u[n,i] = x[n,i] - m[i]
+z[n] = sum_i w[i]*u[n,i] + c
+r_next[i] = 0.75*r[i] + 0.25*m[i]
+steps_next = steps + 1
+L = mean_n (z[n] - y[n])**2
+"""
+
+
+def test_states_are_kept_between_steps_and_read_in_prediction(tmp_path: Path) -> None:
+    net = symnn.lines(RUNNING, optimizer="adam", learning_rate=0.05, shuffle=False)
+    assert net.outputs == ("z",) and set(net.derive().gradients) == {"w", "c"}
+    module: Any = net.compile(include="checkpoint")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(1, 1, (7, 3)), rng.normal(size=7)
+    start = module.initialize()
+    assert start["r"].tolist() == [2, 2, 2] and start["steps"].shape == ()
+    _, gradients = module.loss_and_gradients(start, x, y)
+    assert gradients.keys() == {"w", "c"} and module.check() < 1e-6
+    params, history = module.train(x, y, epochs=3, batch_size=4)
+    expected = start["r"]
+    for k in range(6):  # the mean of each batch
+        expected = 0.75 * expected + 0.25 * x[4 * (k % 2) :][:4].mean(axis=0)
+    assert np.abs(params["r"] - expected).max() < 1e-14 and params["steps"] == 6
+    one = module.predict(params, x[:1])
+    assert np.abs(one - (x[:1] - params["r"]) @ params["w"] - params["c"]).max() < 1e-14
+    assert np.abs(module.predict(params, x)[:1] - one).max() < 1e-14
+    path = tmp_path / "weights.npz"
+    module.save(path, params)
+    assert all((module.load(path)[k] == v).all() for k, v in params.items())
+    with pytest.raises(ValueError, match="params must hold an array steps"):
+        module.predict({k: v for k, v in params.items() if k != "steps"}, x)
+    # a run that goes on from a checkpoint is the run that was not interrupted
+    module.train(x, y, epochs=2, batch_size=4, checkpoint=tmp_path / "kept")
+    options = {"checkpoint": tmp_path / "kept", "resume": True}
+    again, whole = module.train(x, y, epochs=3, batch_size=4, **options)
+    assert whole == history and all((again[k] == v).all() for k, v in params.items())
 
 
 SPEC = '''\

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from symnn.targets.python.runtime.constants import PARAMETERS, Arrays
+from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.model import loss_and_gradients
 from symnn.targets.python.runtime.samples import _samples
 
@@ -19,13 +20,15 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     """
     rng = np.random.default_rng(seed)
     x, y = _samples(rng)
+    trained = list(loss_and_gradients(initialize(seed), x, y)[1])
 
     def drawn(gain: float) -> Arrays:
-        own = np.random.default_rng([seed, 1])
-        sizes = {k: gain / s[1] ** 0.5 if s[1:] else 0.1 for k, s in PARAMETERS.items()}
-        return {
-            k: np.asarray(own.normal(0.0, sizes[k], s)) for k, s in PARAMETERS.items()
-        }
+        own, params = np.random.default_rng([seed, 1]), initialize(seed)
+        for k in trained:
+            s = PARAMETERS[k]
+            size = gain / s[1] ** 0.5 if s[1:] else 0.1
+            params[k] = np.asarray(own.normal(0.0, size, s))
+        return params
 
     def largest(gradients: Arrays) -> dict[str, float]:
         return {k: float(max(g.max(), -g.min())) for k, g in gradients.items()}
@@ -42,8 +45,8 @@ def check(seed: int = 0, entries: int = 20, rtol: float = 1e-6) -> float:
     gradients = loss_and_gradients(params, x, y)[1]
     scales = largest(gradients)
     floor = 1e-3 * max(*scales.values(), 1e-297)
-    places, entries = [], max(1, min(entries, 1000 // len(PARAMETERS)))
-    for name in list(PARAMETERS)[:: -(-len(PARAMETERS) // 1000)]:
+    places, entries = [], max(1, min(entries, 1000 // len(trained)))
+    for name in trained[:: -(-len(trained) // 1000)]:
         size = gradients[name].size
         for flat in rng.choice(size, min(entries, size), replace=False):
             at = np.unravel_index(flat, PARAMETERS[name])

@@ -1,0 +1,20 @@
+"""Windows that convolutions and pooling move along an axis."""
+
+from __future__ import annotations
+
+from symnn.nn.graph import Index, ShapeError
+
+
+def place(a: Index, k: Index, stride: int, dilation: int, padding: int) -> str:
+    """Where a window at a reads with its place k: stride*a + dilation*k - padding."""
+    first = f"{stride}*{a.letter}" if stride > 1 else a.letter
+    second = f"{dilation}*{k.letter}" if dilation > 1 else k.letter
+    return f"{first} + {second}" + (f" - {padding}" if padding else "")
+
+
+def windows(size: int, kernel: int, stride: int, dilation: int, padding: int) -> int:
+    """How many windows fit; ShapeError for none."""
+    count = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+    if count < 1:
+        raise ShapeError(f"a kernel of {kernel} does not fit into {size} values")
+    return count
