@@ -166,9 +166,11 @@ class Names:
         sizes = [self.samples if a.size == SAMPLES else a.size for a in out]
         count = math.prod(size for size in sizes if isinstance(size, int))
         if count > LARGEST:
-            batch = f" in a batch of {self.samples}" if SAMPLES in [a.size for a in out] else ""
+            many = self.samples > 1 and SAMPLES in [a.size for a in out]
+            batch = f" in a batch of {self.samples}" if many else ""
             what = f"too large: {count:,} values{batch}, and a tensor has at most {LARGEST:,}"
-            raise found[0][0].fault(what, "take smaller sizes, or a smaller batch_size")
+            hint = f"take smaller sizes{', or a smaller batch_size' * many}"
+            raise found[0][0].fault(what, hint)
         return tuple(out)
 
     def check(self, leaves: Sequence[Tensor]) -> None:

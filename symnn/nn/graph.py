@@ -150,9 +150,11 @@ class Graph:
         sizes = [self.samples if a.size == "N" else a.size for a in axes]
         count = math.prod(size for size in sizes if isinstance(size, int))
         if count > LARGEST:
-            batch = f" in a batch of {self.samples}" if any(a.size == "N" for a in axes) else ""
-            text = f"too large: {name} has {count:,} values{batch}, and a tensor at most"
-            raise ShapeError(f"{text} {LARGEST:,}; take smaller sizes, or a smaller batch_size")
+            many = self.samples > 1 and any(a.size == "N" for a in axes)
+            batch = f" in a batch of {self.samples}" if many else ""
+            text = f"too large: {name} has {count:,} values{batch}, and a tensor has at most"
+            hint = f"take smaller sizes{', or a smaller batch_size' * many}"
+            raise ShapeError(f"{text} {LARGEST:,}; {hint}")
 
     def called(self, letter: str) -> str:
         """The letter with the number of the layer that writes now."""
@@ -183,6 +185,8 @@ class Graph:
             raise ShapeError(f"a value of the shape {x.shape} cannot be flattened: a size is open")
         whole = math.prod(int(size) for size in sizes)
         f, place = self.axis("f", whole, x), ""
+        if whole == 1:  # f is 0, and so is each index of x
+            return self.let("x", (f,), x.at(f.letter, *["0"] * (len(sizes) - 1)))
         for k, a in enumerate(x.axes):
             rest = math.prod(int(size) for size in sizes[k + 1 :])
             place += f"{' + ' if place else ''}{f'{rest}*' if rest > 1 else ''}{a.letter}"
