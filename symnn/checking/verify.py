@@ -141,12 +141,22 @@ def _adjoints(
     return rows
 
 
+def _inside(program: Program, values: Values, sizes: Mapping[str, int]) -> Values:
+    """The values, or their absolute values where only these have a logarithm, or a root."""
+    for found in (values, {name: np.abs(value) for name, value in values.items()}):
+        with np.errstate(all="ignore"):
+            known = evaluate(program, found, sizes)
+        if all(np.isfinite(known[name]).all() for name in program.definitions):
+            return found
+    return values
+
+
 class EvaluatedSweep:
     """The steps of a sweep against complex step at one random point, line by line."""
 
     def __init__(self, sweep: Sweep, rng: np.random.Generator, sizes: Mapping[str, int]) -> None:
         self.sweep, self.program, self.rng, self.sizes = sweep, sweep.objective, rng, sizes
-        self.values = draw(sweep.forward, rng, sizes)
+        self.values = _inside(sweep.forward, draw(sweep.forward, rng, sizes), sizes)
         self.evaluator = Evaluator(self.program.leaves, self.values, sizes)
         self.evaluator.run(self.program.extend(sweep.raw).items)
         self.known = {n: a[0] for n, a in self.evaluator.arrays.items()}

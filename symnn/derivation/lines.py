@@ -48,9 +48,13 @@ class Lines:
             for name, formula in self.spec.activations.items()
         }
         try:
-            self.text: Text = parse(self.spec.text, functions)
+            self.text: Text = parse(self.spec.text, functions, self.spec.train.batch_size or 1)
         except TextError as error:
-            place, line = f"column {error.token.column}", self.spec.first + error.token.line
+            line, place = error.token.line, f"column {error.token.column}"
+            if self.spec.of_layers:  # the user has written no equation
+                written = shorten(self.spec.text.splitlines()[line - 1])
+                raise self.mistake(f"{error.message}: {written}", error.hint, "layers") from None
+            line += self.spec.first
             raise SpecError([Problem(self.name, line, place, error.message, error.hint)]) from None
 
     def __getstate__(self) -> dict[str, Any]:

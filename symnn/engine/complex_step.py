@@ -8,6 +8,7 @@ There is no subtraction, so the result is exact to rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from symnn.engine.ir import (
     Term,
     axis,
     entries,
+    indices_of,
     is_entry,
     lines_of,
     name_of,
@@ -141,9 +143,21 @@ def draw(
         elif leaf.role == "hyperparameter":
             out[leaf.name] = np.asarray(rng.uniform(0.1, 0.9))
         else:
-            width = shape[-1] if leaf.role == "parameter" and len(shape) > 1 else 1
+            width = _summed(program, leaf, measure) if leaf.role == "parameter" else 1
             out[leaf.name] = rng.normal(0.0, 1.0, shape) / np.sqrt(width)
     return out
+
+
+def _summed(program: Program, leaf: Tensor, measure: Evaluator) -> int:
+    """Over how many entries of a leaf the first line sums that reads it."""
+    for line in program.lines:
+        for term in line.terms:
+            over = {a.symbol for a in term.over}
+            for e in entries(term.f):
+                if name_of(e) == leaf.name:
+                    pairs = zip(indices_of(e), leaf.axes, strict=True)
+                    return math.prod(measure.size(a) for index, a in pairs if index in over)
+    return 1
 
 
 def directions(shape: tuple[int, ...], rng: np.random.Generator, probes: int = PROBES) -> Array:

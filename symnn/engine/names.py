@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,7 +21,7 @@ WORDS = (*ROLES, "given", "output", "predict", "for", "down", "of", "keep", "if"
 CONSTANTS = {"pi": sp.pi}
 NAME = 61  # characters of a name
 AXES = 12  # of a tensor
-LARGEST = 10**8  # values of an axis
+LARGEST = 10**8  # values of an axis, and of a tensor
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,15 @@ class Loop:
 class Names:
     """What names stand for; it grows with each statement that is read.
 
-    functions: those of the user's own, by name.  words: every name of the whole text.  lefts:
-    those that some statement defines.  scan: the loop whose equations are read.
+    functions: those of the user's own, by name.  samples: how many a batch has, which bounds its
+    values.  words: every name of the whole text.  lefts: those that some statement defines.  scan:
+    the loop whose equations are read.
     """
 
-    def __init__(self, statements: Sequence[Statement], functions: Mapping[str, Any]) -> None:
-        self.functions = functions
+    def __init__(
+        self, statements: Sequence[Statement], functions: Mapping[str, Any], samples: int
+    ) -> None:
+        self.functions, self.samples = functions, samples
         self.words = {t.text for s in statements for t in s.tokens if t.kind == "name"}
         lefts = (s.tokens[:2] for s in statements if s.tokens[0].text != "for")
         self.lefts = {t.text for tokens in lefts for t in tokens}
@@ -151,14 +155,22 @@ class Names:
         return found
 
     def sized(self, found: Iterable[tuple[Token, Axis | None]]) -> tuple[Axis, ...]:
-        """The axes; a mistake for one without a size."""
-        out = []
+        """The axes; a mistake for one without a size, and for too many values together."""
+        found, out = list(found), list[Axis]()
         for token, _ in found:
             own = self.axes.get(token.text)
             if own is None:
                 hint = f"write {token.text}<… where it first stands"
                 raise token.fault(f"the axis {token.text} has no size", hint)
             out.append(own)
+        sizes = [self.samples if a.size == SAMPLES else a.size for a in out]
+        count = math.prod(size for size in sizes if isinstance(size, int))
+        if count > LARGEST:
+            many = self.samples > 1 and SAMPLES in [a.size for a in out]
+            batch = f" in a batch of {self.samples}" if many else ""
+            what = f"too large: {count:,} values{batch}, and a tensor has at most {LARGEST:,}"
+            hint = f"take smaller sizes{', or a smaller batch_size' * many}"
+            raise found[0][0].fault(what, hint)
         return tuple(out)
 
     def check(self, leaves: Sequence[Tensor]) -> None:

@@ -39,9 +39,9 @@ BEGINNINGS = (*ROLES, "given", "output", "predict", "for")
 class Reader:
     """Reads the statements; what they say beside the program is in its fields, as Text has it."""
 
-    def __init__(self, text: str, functions: Mapping[str, Any]) -> None:
+    def __init__(self, text: str, functions: Mapping[str, Any], samples: int = 1) -> None:
         self.statements = deque(statements(text))
-        self.names = Names(self.statements, functions)
+        self.names = Names(self.statements, functions, samples)
         self.leaves: list[Tensor] = []
         self.items: list[Item] = []
         self.facts: list[Fact] = []

@@ -48,12 +48,13 @@ def read(text: str, functions: Mapping[str, Any] | None = None) -> Program:
     return parse(text, functions).program
 
 
-def parse(text: str, functions: Mapping[str, Any] | None = None) -> Text:
+def parse(text: str, functions: Mapping[str, Any] | None = None, samples: int = 1) -> Text:
     """The program, and what the text says beside it.
 
-    functions: those of the user's own, by name, beside the table's.  Raises TextError.
+    functions: those of the user's own, by name, beside the table's.  samples: how many a batch
+    has, whose values have a bound.  Raises TextError.
     """
-    reader = Reader(text, functions or {})
+    reader = Reader(text, functions or {}, samples)
     program = reader.program()
     outputs = tuple(token.text for token in reader.outputs)
     outside = tuple(reader.names.outside.values())

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 SAMPLES = "n"
+LARGEST = 10**8  # values of a tensor, in a batch
 INDENT = "    "
 
 
@@ -66,9 +67,10 @@ class Value:
 class Graph:
     """Collects what layers write.
 
-    rows: statements.  sizes: letter of an axis -> its size.  number: that of the layer that writes
-    now; its tensors share it.  last: the number of the last layer with parameters.  shared: whether
-    the parameters of the layer that writes are those of an earlier one.
+    rows: statements.  sizes: letter of an axis -> its size.  inputs: their names, which no axis
+    gets.  samples: how many a batch has, which bounds its values.  number: that of the layer that
+    writes now; its tensors share it.  last: the number of the last layer with parameters.  shared:
+    whether the parameters of the layer that writes are those of an earlier one.
     """
 
     rows: list[str] = field(default_factory=list)
@@ -76,6 +78,8 @@ class Graph:
     weights: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)  # name -> how many wanted it
+    inputs: frozenset[str] = frozenset()
+    samples: int = 1
     number: int = 0
     last: int = 0
     shared: bool = False
@@ -86,13 +90,16 @@ class Graph:
         apart: values and axes of the same equation, whose letters it cannot have.
         """
         used = {a.letter for own in apart for a in ((own,) if isinstance(own, Index) else own.axes)}
+        used |= {*self.inputs, "l2"}  # names of tensors
         names = (f"{wish}{k}" if k > 1 else wish for k in range(1, 10**6))
         letter = next(n for n in names if n not in used and self.sizes.get(n, size) == size)
         self.sizes[letter] = size
         return Index(letter, size)
 
     def declare(self, role: str, name: str, axes: Iterable[Index], more: str = "") -> None:
-        """A declaration of a tensor."""
+        """A declaration of a tensor; ShapeError for one that is too large."""
+        axes = tuple(axes)
+        self.fits(name, axes)
         listed = ", ".join(map(str, axes))
         self.rows.append(f"{role} {name}{f'[{listed}]' if listed else ''}{more}")
 
@@ -136,10 +143,22 @@ class Graph:
         return self.write(Value(self.name(letter), tuple(axes), samples=samples), right)
 
     def write(self, value: Value, right: str, *, indent: str = "") -> Value:
-        """An equation of a value that has its name."""
+        """An equation of a value that has its name; ShapeError for one that is too large."""
+        self.fits(value.name, (*[Index(SAMPLES, "N")] * value.samples, *value.axes))
         listed = ", ".join([SAMPLES] * value.samples + [str(a) for a in value.axes])
         self.rows.append(f"{indent}{value.name}[{listed}] = {right}")
         return value
+
+    def fits(self, name: str, axes: tuple[Index, ...]) -> None:
+        """ShapeError for a tensor that is too large."""
+        sizes = [self.samples if a.size == "N" else a.size for a in axes]
+        count = math.prod(size for size in sizes if isinstance(size, int))
+        if count > LARGEST:
+            many = self.samples > 1 and any(a.size == "N" for a in axes)
+            batch = f" in a batch of {self.samples}" if many else ""
+            text = f"too large: {name} has {count:,} values{batch}, and a tensor has at most"
+            hint = f"take smaller sizes{', or a smaller batch_size' * many}"
+            raise ShapeError(f"{text} {LARGEST:,}; {hint}")
 
     def following(self) -> None:
         """Another layer writes, within one that consists of several."""
@@ -178,6 +197,8 @@ class Graph:
             raise ShapeError(f"a value of the shape {x.shape} cannot be flattened: a size is open")
         whole = math.prod(int(size) for size in sizes)
         f, place = self.axis("f", whole, x), ""
+        if whole == 1:  # f is 0, and so is each index of x
+            return self.let("x", (f,), x.at(f.letter, *["0"] * (len(sizes) - 1)))
         for k, a in enumerate(x.axes):
             rest = math.prod(int(size) for size in sizes[k + 1 :])
             place += f"{' + ' if place else ''}{f'{rest}*' if rest > 1 else ''}{a.letter}"

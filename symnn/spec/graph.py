@@ -58,6 +58,10 @@ def equations_of(
     loss: the fields of [loss].  features: inputs of [model].  Others: as of a GraphReader.
     """
     reader = GraphReader(data, fail, table, functions)
+    train = data.get("train")
+    batch = train.get("batch_size") if isinstance(train, dict) else None
+    if isinstance(batch, int) and batch > 0:
+        reader.net.samples = batch
     return reader.text(loss["name"], float(loss["l2"]), features)
 
 
@@ -77,11 +81,13 @@ def equations_of_calls(out: Node, loss: str, l2: float) -> str:
                 fail(f"{path}.{key}", *found)
         return {key: row.get(key, own.default) for key, own in fields.items()}
 
+    nodes = in_order(out)
     reader = GraphReader({}, fail, table)
+    reader.net.inputs = frozenset(node.given[0] for node in nodes if node.kind == "input")
     names: dict[int, str] = {}
     layers: dict[int, str] = {}  # layer -> the first name under which it stands
     text: str | None = None
-    for node in in_order(out):
+    for node in nodes:
         if node.kind == "input":
             name, shape, of = node.given
             known = reader.values.get(name) is not None
@@ -151,7 +157,8 @@ class GraphReader:
         if not isinstance(rows, list | tuple) or not rows:
             self.fail("layers", "is missing; required: one [[layers]] table or more", "")
             return None
-        if not all([self.layer(f"layers[{k}]", row) for k, row in enumerate(rows)]):
+        # what stands behind a layer that does not fit may be wrong for that reason alone
+        if not all(self.layer(f"layers[{k}]", row) for k, row in enumerate(rows)):
             return None
         return self.closed(loss, l2)
 
@@ -176,6 +183,7 @@ class GraphReader:
         if not isinstance(tables, dict) or not tables:
             self.fail("inputs", "must hold tables: [inputs.x]", "")
             return False
+        self.net.inputs = frozenset(tables)
         return all([self.input(name, table) for name, table in tables.items()])
 
     def input(self, name: str, row: Any) -> bool:
@@ -195,7 +203,11 @@ class GraphReader:
         axes = self._axes(child(path, "shape"), fields["shape"])
         if axes is None:
             return False
-        self.values[name] = self.net.input(name, axes, "input", fields["of"])
+        try:
+            self.values[name] = self.net.input(name, axes, "input", fields["of"])
+        except ShapeError as error:
+            self.fail(child(path, "shape"), str(error), "")
+            return False
         self.last = name
         return True
 
@@ -214,6 +226,10 @@ class GraphReader:
             if not named or not sized:
                 hint = 'a size, or a letter and a size: "t:16"'
                 self.fail(f"{path}[{k}]", f"is no size of an axis: {str(part)[:40]!r}", hint)
+                return None
+            if letter in self.net.inputs:
+                hint = "take another letter, or another name for the input"
+                self.fail(f"{path}[{k}]", f"the axis {letter} has the name of an input", hint)
                 return None
             letter = letter or LETTERS[len(shape)][k]
             found.append(self.net.axis(letter, size, *found))
@@ -370,7 +386,7 @@ class GraphReader:
             self.fail("loss.name", str(error), "")
             return None
         if l2:
-            self.net.rows.append(f"hyperparameter l2 = {l2:.17g}")
+            self.net.rows.append(f"hyperparameter l2 = {l2!r}")
             for name, axes in self.net.weights.items():
                 letters = ",".join(a.letter for a in axes)
                 right += f" + l2/2*sum_{{{letters}}} {name}[{letters}]**2"

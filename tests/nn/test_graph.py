@@ -215,6 +215,24 @@ def test_joins_dropout_flatten_and_shared_weights() -> None:
     assert report.ok, str(report)
 
 
+@pytest.mark.parametrize("kind", ["rnn", "gru", "lstm"])
+def test_a_recurrent_layer_that_shares_has_states_of_its_own(kind: str) -> None:
+    """The second reads the states of the first as its inputs, and not as its own states."""
+    pytest.importorskip("jax")
+    first = layer(kind, units=3, steps="all", name="first")
+    module: Any = compile_module(
+        lines_of([first, layer(kind, units=3, share="first"), layer("flatten")], [4, 3])
+    )
+    rng = np.random.default_rng(0)
+    params = {k: rng.normal(size=v.shape) for k, v in module.initialize().items()}
+    letters = {name.removesuffix("_1"): value for name, value in params.items()}
+    x = rng.normal(size=(2, 4, 3))
+    states = np.asarray(recurrent(kind, {"units": 3, "steps": "all"}, letters, x))
+    expected = recurrent(kind, {"units": 3}, letters, states)
+    assert np.abs(module.predict(params, x) - expected).max() < 1e-6
+    assert module.check() < 1e-6
+
+
 TRANSFORMER = {
     "inputs": {"tok": {"shape": ["t:5"], "of": 7}},
     "layers": [

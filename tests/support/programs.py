@@ -1,10 +1,16 @@
-"""The programs of programs.txt: name -> text."""
+"""The programs of programs.txt and of architectures.txt: name -> text."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-_BLOCKS = Path(__file__).with_suffix(".txt").read_text(encoding="utf-8").split("## ")[1:]
-PROGRAMS = {
-    name: text.strip() + "\n" for name, _, text in (block.partition("\n") for block in _BLOCKS)
-}
+
+def programs(file: str) -> dict[str, str]:
+    """Name -> text of a file with a heading for each."""
+    text = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    blocks = (block.partition("\n") for block in text.split("## ")[1:])
+    return {name: text.strip() + "\n" for name, _, text in blocks}
+
+
+PROGRAMS = programs("programs.txt")
+ARCHITECTURES = programs("architectures.txt")

@@ -57,7 +57,8 @@ class Attention(Called):
         here = (head.letter, at.letter, part.letter)
         product = summed([part], f"{q.entry}*{k.at(*here)}")
         scores = net.let("S", (head, time, at), f"{product}/sqrt({width // self.heads})")
-        guard = f"*[{at.letter} <= {time.letter}]" if self.causal else ""
+        masked = self.causal and at.size != 1  # a single place is never ahead
+        guard = f"*[{at.letter} <= {time.letter}]" if masked else ""
         e = net.let("e", scores.axes, f"exp({scores.entry}){guard}")
         total = net.let(
             "s", (head, time), f"sum_{again.letter} {e.at(head.letter, time.letter, again.letter)}"

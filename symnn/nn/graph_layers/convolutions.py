@@ -46,8 +46,9 @@ class _Convolution(Called):
             raise ShapeError(text)
         options = self.stride, self.dilation, self.padding
         places = [net.axis(wish, self.kernel, x) for wish in self.PLACES]
+        apart = (*places, channels)
         space = [
-            net.axis(wish, windows(whole_size(a, "a convolution"), self.kernel, *options), *places)
+            net.axis(wish, windows(whole_size(a, "a convolution"), self.kernel, *options), *apart)
             for wish, a in zip(self.SPACE, x.axes, strict=False)
         ]
         at = [place(a, k, *options) for a, k in zip(space, places, strict=True)]

@@ -32,10 +32,14 @@ class _Pooling(Called):
 
     def equations(self, net: Graph, x: Value) -> Value:
         rank(x, len(self.SPACE) + 1, "pooling")
+        if self.SIGN == "max" and self.padding >= self.size:
+            text = f"with a padding of {self.padding} a window of {self.size} lies outside"
+            raise ShapeError(f"{text}: the padding must be smaller than the size")
         options = self.stride or self.size, 1, self.padding
         places = [net.axis(wish, self.size, x) for wish in self.PLACES]
+        apart = (*places, x.axes[-1])
         space = [
-            net.axis(wish, windows(whole_size(a, "pooling"), self.size, *options), *places)
+            net.axis(wish, windows(whole_size(a, "pooling"), self.size, *options), *apart)
             for wish, a in zip(self.SPACE, x.axes, strict=False)
         ]
         at = [place(a, k, *options) for a, k in zip(space, places, strict=True)]
