@@ -24,7 +24,7 @@ from symnn.nn.calls import Node
 from symnn.notation.notation import Notation
 from symnn.notes.options import NotesOptions, notes_options
 from symnn.spec.reader import load_model, load_spec, spec_of_lines
-from symnn.spec.sections import SECTIONS, LinesSpec
+from symnn.spec.sections import LinesSpec
 from symnn.targets.registry import compile_module, generate
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ picture = deferred("symnn.formats.figure:picture")
 lambdify_gradients: Callable[..., Callable[..., tuple[float, dict[str, Any]]]] = deferred(
     "symnn.targets.in_memory:lambdify_gradients"
 )
-equations_of_calls: Callable[..., str] = deferred("symnn.spec.graph:equations_of_calls")
+equations_of_calls: Callable[..., tuple[str, dict[str, str]]] = deferred(
+    "symnn.spec.graph:equations_of_calls"
+)
 network_of_torch = deferred("symnn.interop:from_torch")
 display.function.register(Line, deferred("symnn.engine.lambdify:lambdify_line"))
 
@@ -211,16 +213,26 @@ def lines(source: str | Path, **fields: Any) -> Lines:
     return Lines(spec)
 
 
-def network(out: Node, loss: str = "mse", l2: float = 0.0, **fields: Any) -> Lines:
-    """The network that ends in what a layer gives, with its loss; as lines, see ``symnn.lines``.
+def network(
+    out: Node | Mapping[str, Node],
+    loss: str | Mapping[str, Any] | Sequence[Mapping[str, Any]] = "mse",
+    l2: float = 0.0,
+    **fields: Any,
+) -> Lines:
+    """The network that ends in what layers give, with its loss; as lines, see ``symnn.lines``.
 
+    out: what the last layer gives; or several, by names.  loss: a name, or the fields of [loss];
+    or a list of those of [[losses]], in which ``of`` is a name of out.  l2: beside a name.
     fields: those of [model], [train], [notes] and [output], as ``learning_rate=0.01``.  SpecError
     for layers that do not fit, TypeError for a field that there is not.
     """
-    check_argument("network", "loss", SECTIONS["loss"]["name"], loss)
-    check_argument("network", "l2", SECTIONS["loss"]["l2"], l2)
-    text = equations_of_calls(out, loss, float(l2))
-    return Lines(replace(spec_of_lines(text, "network", **fields), of_layers=True))
+    if l2 and not isinstance(loss, str):
+        raise TypeError("network: l2 is a field of loss where that is no name")
+    one = isinstance(loss, str | Mapping)
+    fields_of = {"name": loss, "l2": l2} if isinstance(loss, str) else loss
+    outs = out if isinstance(out, Mapping) else {"": out}
+    text, layers = equations_of_calls(outs, {"loss" if one else "losses": fields_of})
+    return Lines(replace(spec_of_lines(text, "network", **fields), of_layers=True, layers=layers))
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:

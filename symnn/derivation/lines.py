@@ -99,6 +99,18 @@ class Lines:
         return tuple(dict.fromkeys(found))
 
     @property
+    def weights(self) -> tuple[str, ...]:
+        """Those of samples, which are 1 where they are not given; their sizes others have too."""
+        program = self.program
+        weighing = [t for t in program.leaves_of("target") if t.kind == "sample weight"]
+        rest = {str(a.size) for t in program.leaves if t not in weighing for a in t.axes}
+        return tuple(
+            t.name
+            for t in weighing
+            if all(isinstance(a.size, int) or str(a.size) in rest for a in t.axes)
+        )
+
+    @property
     def program(self) -> Program:
         """The forward lines."""
         return self.text.program
@@ -120,7 +132,8 @@ class Lines:
         return tuple(read.text for read in self.text.outside)
 
     def leaves(self, given: Mapping[str, Any]) -> dict[str, Array]:
-        """Arrays for every leaf: those that are given, numbers of the text, masks of 1, noise of 0.
+        """Arrays for every leaf: those that are given, numbers of the text, and without them
+        weights and masks of 1, noise of 0.
 
         SpecError for one that is missing or unknown, or whose shape does not fit.
         """
@@ -130,8 +143,8 @@ class Lines:
                 hint = suggestion(str(name), leaves)
                 raise self.mistake(f"nothing that is read is called {shorten(str(name))!r}", hint)
         found = {name: real_array(self.name, name, value) for name, value in given.items()}
-        drawn = {t.name for t in leaves.values() if t.role == "mask"}
-        for name in sorted(leaves.keys() - found.keys() - drawn - self.text.numbers.keys()):
+        usual = {t.name for t in leaves.values() if t.role == "mask"}.union(self.weights)
+        for name in sorted(leaves.keys() - found.keys() - usual - self.text.numbers.keys()):
             raise self.mistake(f"{name} is missing", f"give an array for {leaves[name]}")
         sizes: dict[str, int] = {}
         for name, array in found.items():
@@ -140,7 +153,7 @@ class Lines:
                     sizes.setdefault(str(a.size), count)
         for name, t in leaves.items():
             shape = tuple(a.size if isinstance(a.size, int) else sizes[str(a.size)] for a in t.axes)
-            if t.role == "mask" and name not in found:
+            if name in usual and name not in found:
                 found[name] = np.full(shape, float(t.kind != "noise"))
             elif name in self.text.numbers and name not in found:
                 found[name] = np.full(shape, float(self.text.numbers[name]))

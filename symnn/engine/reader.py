@@ -135,7 +135,7 @@ class Reader:
             self.numbers[name] = kept
         elif role in ("state", "hyperparameter") and expression.accept("="):
             self.numbers[name] = self.number(expression)
-        role = {"weight": "input", "noise": "mask"}.get(role, role)
+        role = {"weight": "target", "noise": "mask"}.get(role, role)
         if role == "hyperparameter" and axes:
             raise token.fault("a hyperparameter has no axes")
         self.names.tensors[name] = leaf = Tensor(name, axes, role, kind=kind)

@@ -289,6 +289,15 @@ def eliminate(term: Term, axes: Collection[Axis], pointed: Mapping[str, Size]) -
     return term
 
 
+def at_guards(f: sp.Expr, axes: Collection[Axis], pointed: Mapping[str, Size]) -> sp.Expr:
+    """(g[e] - [i = e])*g[i]/g[e]  ->  g[i] - [i = e]: each summand by ``eliminate``, if shorter."""
+    if not f.has(sp.KroneckerDelta):
+        return f
+    summands = sp.Add.make_args(sp.expand_mul(f))
+    found = shorten(sp.Add(*(eliminate(Term(s), axes, pointed).f for s in summands)))
+    return found if sp.count_ops(found) < sp.count_ops(f) else f
+
+
 def inline(
     term: Term, entry: sp.Expr, line: Line, bound: Mapping[sp.Symbol, Axis]
 ) -> tuple[Term, ...]:

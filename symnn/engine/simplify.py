@@ -13,6 +13,7 @@ import sympy as sp
 from symnn.engine.ir import Fact, Item, Line, Program, Scan, Step, Term, entries, lines_of, name_of
 from symnn.engine.rewrites import (
     Values,
+    at_guards,
     by_value,
     eliminate,
     inline,
@@ -150,7 +151,8 @@ class _Simplifier:
         plain = [t.f for t in own if not t.over]
         terms = [Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in own if t.over]
         if plain:
-            terms.insert(0, Term(scale_cases(shorten(sp.Add(*plain)))))
+            whole = at_guards(shorten(sp.Add(*plain)), line.axes, pointed)
+            terms.insert(0, Term(scale_cases(whole)))
         return tuple(t for t in terms if t.f != 0), (), ""
 
     def _substitute(self, name: str) -> None:

@@ -20,10 +20,10 @@ class Node:
     given: tuple[Any, ...] = ()
 
     def __add__(self, other: Node) -> Node:
-        return Node(None, (self, _node(other)), "add")
+        return Node(None, (self, as_node(other)), "add")
 
     def __mul__(self, other: Node) -> Node:
-        return Node(None, (self, _node(other)), "multiply")
+        return Node(None, (self, as_node(other)), "multiply")
 
     def __repr__(self) -> str:
         return f"<{self.kind or type(self.layer).__name__}>"
@@ -33,7 +33,7 @@ class Called:
     """A layer that may be called on what others give; called twice, it shares its weights."""
 
     def __call__(self, *sources: Node) -> Node:
-        return Node(self, tuple(map(_node, sources)))
+        return Node(self, tuple(map(as_node, sources)))
 
 
 def Input(name: str = "x", *, shape: Any = None, of: int | None = None, **axes: int) -> Node:
@@ -46,7 +46,8 @@ def Input(name: str = "x", *, shape: Any = None, of: int | None = None, **axes: 
     return Node(None, (), "input", (name, shape, of))
 
 
-def _node(given: Any) -> Node:
+def as_node(given: Any) -> Node:
+    """What a layer gives; TypeError for anything else."""
     if not isinstance(given, Node):
         raise TypeError(f"a layer is called on what layers give, not on {type(given).__name__}")
     return given

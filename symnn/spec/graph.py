@@ -1,26 +1,33 @@
-"""[inputs], [[layers]] and [loss] of a network of any shape, as the text of its equations."""
+"""[inputs] and [[layers]] of a network of any shape, as the text of its equations."""
 
 from __future__ import annotations
 
 import inspect
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from symnn.engine.functions import ACTIVATIONS
-from symnn.io.errors import Problem, SpecError, suggestion
+from symnn.io.errors import Problem, SpecError, quoted, suggestion
 from symnn.io.fields import REQUIRED, Field, kind_of, wrong
-from symnn.nn.calls import Node
+from symnn.nn.calls import Node, as_node
 from symnn.nn.graph import Graph, Index, ShapeError, Value
 from symnn.nn.graph_layers import GRAPH_LAYERS
-from symnn.nn.graph_losses import GRAPH_LOSSES
 from symnn.nn.layers import LAYERS
+from symnn.spec.losses import NAME, Losses, Mistake, Row, loss_tables
 from symnn.spec.positions import child
 
 Fail = Callable[[str, str, str], None]  # path, message, hint
 Table = Callable[[str, Mapping[str, Any], Mapping[str, Field]], dict[str, Any]]
+
+
+def _name(text: str) -> str | None:
+    """What is wrong with the name of a layer."""
+    fits = NAME.fullmatch(text)
+    return None if fits else f"{quoted(text)} is no name: letters, digits and _, a letter first"
+
 
 INPUT = {
     "shape": Field("list", doc='sizes, or axes with sizes: ["t:16", "c:3"]'),
@@ -28,7 +35,7 @@ INPUT = {
 }
 # what any layer may say of its place in the network
 PLACE = {
-    "name": Field("string", None, doc="its name"),
+    "name": Field("string", None, check=_name, doc="its name"),
     "from": Field("strings", None, doc="the layer, or the list of layers, that it reads"),
     "share": Field("string", None, doc="the layer whose parameters it has"),
     "repeat": Field("integer", None, minimum=1, maximum=100, doc="how often its block stands"),
@@ -50,25 +57,28 @@ def equations_of(
     fail: Fail,
     table: Table,
     functions: Sequence[str],
-    loss: Mapping[str, Any],
     features: int | None,
-) -> str | None:
-    """The equations of the sections of a spec; None after a mistake, which ``fail`` is told.
+) -> tuple[str, dict[str, str]] | None:
+    """The equations of the sections of a spec, and the layers of its outputs, by their tensors.
 
-    loss: the fields of [loss].  features: inputs of [model].  Others: as of a GraphReader.
+    features: inputs of [model].  Others: as of a GraphReader.  None after a mistake, which ``fail``
+    is told.
     """
     reader = GraphReader(data, fail, table, functions)
     train = data.get("train")
     batch = train.get("batch_size") if isinstance(train, dict) else None
     if isinstance(batch, int) and batch > 0:
         reader.net.samples = batch
-    return reader.text(loss["name"], float(loss["l2"]), features)
+    return reader.text(features)
 
 
-def equations_of_calls(out: Node, loss: str, l2: float) -> str:
-    """The equations of layers that were called; SpecError for those that do not fit.
+def equations_of_calls(
+    outs: Mapping[str, Node], data: Mapping[str, Any]
+) -> tuple[str, dict[str, str]]:
+    """The same of layers that were called; SpecError for those that do not fit.
 
-    One that is called twice has the same parameters.
+    outs: by their names, "" for one that has none.  data: with [loss] or [[losses]].
+    A layer that is called twice has the same parameters.
     """
     problems: list[Problem] = []
 
@@ -76,17 +86,22 @@ def equations_of_calls(out: Node, loss: str, l2: float) -> str:
         problems.append(Problem("network", None, path, message, hint))
 
     def table(path: str, row: Mapping[str, Any], fields: Mapping[str, Field]) -> dict[str, Any]:
+        for key in row.keys() - fields.keys():
+            fail(f"{path}.{key}", "unknown field", suggestion(str(key)[:40], fields))
         for key, own in fields.items():
             if key in row and row[key] is not own.default and (found := wrong(own, row[key])):
                 fail(f"{path}.{key}", *found)
         return {key: row.get(key, own.default) for key, own in fields.items()}
 
-    nodes = in_order(out)
-    reader = GraphReader({}, fail, table)
+    nodes = in_order(outs.values())
+    reader = GraphReader(data, fail, table)
     reader.net.inputs = frozenset(node.given[0] for node in nodes if node.kind == "input")
     names: dict[int, str] = {}
     layers: dict[int, str] = {}  # layer -> the first name under which it stands
-    text: str | None = None
+    losses = loss_tables(data, fail)
+    called = {id(as_node(node)): name for name, node in outs.items()}
+    if len(called) < len(outs):
+        fail("network", "one output has two names", "name each output once")
     for node in nodes:
         if node.kind == "input":
             name, shape, of = node.given
@@ -101,7 +116,7 @@ def equations_of_calls(out: Node, loss: str, l2: float) -> str:
             row = {key: getattr(made, key) for key in made.FIELDS}
             sources = [names[id(source)] for source in node.sources if id(source) in names]
             first = layers.get(id(made))
-            place = {"type": kind, "from": sources}
+            place = {"type": kind, "from": sources, "name": called.get(id(node)) or None}
             if first in reader.numbers:
                 place["share"] = first
             if reader.layer(type(made).__name__, {**row, **place}):
@@ -109,15 +124,14 @@ def equations_of_calls(out: Node, loss: str, l2: float) -> str:
                 layers.setdefault(id(made), reader.last)
         if problems:
             raise SpecError(problems)
-    text = reader.closed(loss, l2)
-    if problems or text is None:
+    if losses is None or (found := reader.closed(losses)) is None:
         raise SpecError(problems)
-    return text
+    return found
 
 
-def in_order(out: Node) -> list[Node]:
+def in_order(outs: Iterable[Node]) -> list[Node]:
     """All nodes, each after those that it reads, in the order in which they are called."""
-    found, pending = dict[int, Node](), [(out, False)]
+    found, pending = dict[int, Node](), [(out, False) for out in reversed([*outs])]
     while pending:
         node, read = pending.pop()
         if id(node) in found:
@@ -147,12 +161,15 @@ class GraphReader:
     read: set[str] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
     last: str = ""
-    final: str = ""  # the activation of the last layer
+    aims: set[str] = field(default_factory=set)  # the names of targets
+    finals: dict[str, str] = field(default_factory=dict)  # layer -> its activation
 
-    def text(self, loss: str, l2: float, inputs: int | None) -> str | None:
-        """The equations; None after a mistake."""
-        if not self._inputs(inputs):
+    def text(self, inputs: int | None) -> tuple[str, dict[str, str]] | None:
+        """The equations, and the layers of the outputs; None after a mistake."""
+        losses = loss_tables(self.data, self.fail)
+        if not self._inputs(inputs) or losses is None:
             return None
+        self.aims = {"y", *(str(row.get("target")) for _, row in losses)}
         rows = self.data.get("layers", ())
         if not isinstance(rows, list | tuple) or not rows:
             self.fail("layers", "is missing; required: one [[layers]] table or more", "")
@@ -160,15 +177,30 @@ class GraphReader:
         # what stands behind a layer that does not fit may be wrong for that reason alone
         if not all(self.layer(f"layers[{k}]", row) for k, row in enumerate(rows)):
             return None
-        return self.closed(loss, l2)
+        return self.closed(losses)
 
-    def closed(self, loss: str, l2: float) -> str | None:
-        """The equations with those of a loss of the last layer; None after a mistake."""
-        out = self.net.unflat(self.values[self.last])
-        if unread := [n for n in self.values if n not in self.read and n != self.last]:
+    def closed(self, rows: Sequence[Row]) -> tuple[str, dict[str, str]] | None:
+        """The same with the equations of losses."""
+        losses = Losses(self.net, self.values, self.finals, self.checked)
+        try:
+            if not losses.write(rows):
+                return None
+            losses.look(self.functions)
+        except Mistake as error:
+            self.fail(*error.args)
+            return None
+        if unread := [n for n in self.values if n not in self.read and n not in losses.read]:
             self.fail("layers", f"nothing reads {unread[0]}", "name it in from, or leave it out")
             return None
-        return self._loss(out, loss, l2)
+        return self.net.text(), losses.outputs
+
+    def checked(
+        self, path: str, row: Mapping[str, Any], fields: Mapping[str, Field]
+    ) -> dict[str, Any] | None:
+        """The fields of a table; None where one is wrong."""
+        found = self.table(path, row, fields)
+        fine = all(key in fields and not wrong(fields[key], row[key]) for key in row)
+        return found if fine and REQUIRED not in found.values() else None
 
     # --- inputs
 
@@ -265,10 +297,8 @@ class GraphReader:
             for key, f in layer.FIELDS.items()
         }
         rest = {k: v for k, v in row.items() if k not in PLACE and k != "type"}
-        values_of = self.table(path, rest, fields)
-        if any(key not in fields or wrong(fields[key], rest[key]) for key in rest) or any(
-            value is REQUIRED for value in values_of.values()
-        ):
+        values_of = self.checked(path, rest, fields)
+        if values_of is None:
             return False
         made = layer(**values_of)
         name, key = place["name"], f"{kind}_{self.kinds[kind] + 1}"
@@ -298,7 +328,7 @@ class GraphReader:
             inside[name] = key
         if not getattr(layer, "PLAIN", False):
             self.numbers[key] = number
-        self.final = getattr(made, "activation", getattr(made, "function", ""))
+        self.finals[key] = getattr(made, "activation", getattr(made, "function", ""))
         return True
 
     def _number(
@@ -335,6 +365,8 @@ class GraphReader:
             key = (inside or {}).get(name, name)
             if key not in self.values:
                 text = f"nothing before this layer is called {name[:40]!r}"
+                if name in self.aims:
+                    text = f"{name} is a target, which a loss alone reads"
                 self.fail(
                     child(path, "from"),
                     text,
@@ -370,25 +402,3 @@ class GraphReader:
                 self.fail(path, text, "its last layer must give the shape of its input")
                 return False
         return True
-
-    # --- the loss
-
-    def _loss(self, out: Value, loss: str, l2: float) -> str | None:
-        row = GRAPH_LOSSES[loss]
-        if row.final and self.final != row.final:
-            text = f"{loss} needs probabilities: the last layer's activation must be {row.final}"
-            self.fail("loss.name", text, "")
-            return None
-        try:
-            y = self.net.input("y", out.axes, "target")
-            right = row.right(self.net, out, y)
-        except ShapeError as error:
-            self.fail("loss.name", str(error), "")
-            return None
-        if l2:
-            self.net.rows.append(f"hyperparameter l2 = {l2!r}")
-            for name, axes in self.net.weights.items():
-                letters = ",".join(a.letter for a in axes)
-                right += f" + l2/2*sum_{{{letters}}} {name}[{letters}]**2"
-        self.net.rows += [f"L = {right}", f"output {out.name}"]
-        return self.net.text()

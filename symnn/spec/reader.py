@@ -45,7 +45,10 @@ from symnn.spec.sources import NO_CHAIN, Source, lines_source, lines_text, read_
 parse_formula = deferred("symnn.spec.formula:parse_formula")
 # what a chain of dense layers does not need
 is_graph: Callable[..., bool] = deferred("symnn.spec.graph:is_graph")
-equations_of: Callable[..., str | None] = deferred("symnn.spec.graph:equations_of")
+is_further: Callable[..., bool] = deferred("symnn.spec.losses:is_further")
+equations_of: Callable[..., tuple[str, dict[str, str]] | None] = deferred(
+    "symnn.spec.graph:equations_of"
+)
 LAYER_LIMIT = 2000
 PARAMETER_LIMIT = 10**8
 
@@ -160,7 +163,15 @@ class _Reader:
         chain = all(isinstance(kind, str) and kind in LAYERS for kind in kinds)
         known = {"type"}.union(*(layer.FIELDS for layer in LAYERS.values()))
         plain = chain and all(row.keys() <= known for row in tables)
-        return "inputs" in self.data or (not plain and is_graph(tables))
+        loss = self.data.get("loss")
+        further = isinstance(loss, dict) and not (
+            loss.keys() <= SECTIONS["loss"].keys() and str(loss.get("name")) in LOSSES
+        )
+        return (
+            bool({"inputs", "losses"} & self.data.keys())
+            or (not plain and is_graph(tables))
+            or (further and is_further(loss))
+        )
 
     def of_lines(self) -> LinesSpec:
         for key in self.data.keys() - LINES_SECTIONS.keys() - {"lines", "activations"}:
@@ -175,7 +186,10 @@ class _Reader:
         """The equations that layers of a network of any shape write."""
         if "example" in self.data:
             self.fail("example", "is of chains of dense layers", "leave it out")
-        loss = self.section("loss", SECTIONS["loss"])
+        train = self.data.get("train")
+        of_chains = SECTIONS["train"].keys() - LINES_SECTIONS["train"].keys()
+        for key in sorted(of_chains & train.keys()) if isinstance(train, dict) else ():
+            self.fail(child("train", key), "is of chains of dense layers", "leave it out")
         model = self.data.get("model", {})
         inputs = model.get("inputs") if isinstance(model, dict) else None
         if found := None if inputs is None else wrong(SECTIONS["model"]["inputs"], inputs):
@@ -184,13 +198,14 @@ class _Reader:
             self.data["model"] = {k: v for k, v in model.items() if k != "inputs"}
         self.stop()
         own = tuple(self.activations())
-        text = equations_of(self.data, self.fail, self.table, own, loss, inputs)
+        written = equations_of(self.data, self.fail, self.table, own, inputs)
         self.stop()
-        assert text is not None
-        return self.settled(text, 0, of_layers=True)
+        assert written is not None
+        text, outputs = written
+        return self.settled(text, 0, outputs)
 
-    def settled(self, text: Any, first: int, of_layers: bool = False) -> LinesSpec:
-        """The spec of a text, with the sections of lines."""
+    def settled(self, text: Any, first: int, layers: Mapping[str, str] | None = None) -> LinesSpec:
+        """The spec of a text, with the sections of lines; layers: those of its outputs."""
         found = {name: self.section(name, fields) for name, fields in LINES_SECTIONS.items()}
         activations = self.activations()
         self.stop()
@@ -198,7 +213,8 @@ class _Reader:
         spec = LinesSpec(
             text=text,
             first=first,
-            of_layers=of_layers,
+            of_layers=layers is not None,
+            layers=layers or {},
             activations=activations,
             model=Model(**found["model"], inputs=0),
             train=self.train({**found["train"], **further}),

@@ -134,7 +134,8 @@ class LinesSpec:
     """A validated spec of lines.
 
     text: the equations.  of_layers: whether layers wrote them, and not the user.  first: the line
-    of the source before their first.  activations, source, folder, lines: as of a Spec.
+    of the source before their first.  layers: name of an output -> that of the layer that gives it.
+    activations, source, folder, lines: as of a Spec.
     """
 
     text: str
@@ -148,6 +149,7 @@ class LinesSpec:
     folder: Path | None = field(default=None)
     lines: Lines = field(default_factory=dict, repr=False, compare=False)
     of_layers: bool = False
+    layers: Mapping[str, str] = field(default_factory=dict)
 
     def problem(self, path: str, message: str, hint: str = "") -> Problem:
         """What is wrong with a field, with its place."""
@@ -272,7 +274,7 @@ OWN_NOTATION: dict[str, Field] = {
     "count": Field("string", None, check=_index, doc="letter of the number of samples"),
     "sample": Field("string", None, check=_index, doc="letter of a sample's number"),
 }
-TOP = (*SECTIONS, "layers", "activations", "lines", "inputs")
+TOP = (*SECTIONS, "layers", "activations", "lines", "inputs", "losses")
 # the sections and fields of lines
 LINES_SECTIONS: dict[str, dict[str, Field]] = {
     "model": {k: f for k, f in SECTIONS["model"].items() if k != "inputs"},

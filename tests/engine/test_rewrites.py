@@ -192,6 +192,15 @@ p[n,k] = exp(z[n,k])/s[n]
 L = -sum_n log(p[n,q[n]])""",
             "dz[n,k] = p[n,k] - [k = q[n]]",
         ),
+        # the same of a softmax in lines of its own, with a weight: nothing is divided by p
+        (
+            """input z[n<N,k<4], q[n] of 4, w[n]
+e[n,k] = exp(z[n,k])
+s[n] = sum_k e[n,k]
+p[n,k] = e[n,k]/s[n]
+L = -mean_n w[n]*log(p[n,q[n]])""",
+            "dz[n,k] = (p[n,k] - [k = q[n]])*w[n]/N",
+        ),
         # within its range alone: n has more values than k
         (
             """input x[n<5], v[k<3], W[n,k]

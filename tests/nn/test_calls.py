@@ -113,7 +113,7 @@ def test_what_is_no_call_at_all() -> None:
     x = symnn.Input("x", i=3)
     with pytest.raises(TypeError, match="called on what layers give, not on int"):
         Dense(2)(3)  # type: ignore[arg-type]
-    with pytest.raises(SpecError, match="loss: unknown value"):
+    with pytest.raises(SpecError, match=r"loss\.name: unknown value"):
         symnn.network(Dense(2)(x), loss="mce")
     with pytest.raises(TypeError, match="no option 'rate'"):
         symnn.network(Dense(2)(x), rate=3)

@@ -39,7 +39,7 @@ KEPT = ("checkpoints", "saved")
 SPECIMENS = ("lines_constants", "lines_model", "lines_train")
 CONSTANTS = (
     *("Arrays", "Data", "Shape", "NAME", "DTYPE", "INPUTS", "TARGETS", "WHOLE", "CHOICES"),
-    *("PREDICTED_FROM", "PARAMETERS", "INITIAL", "NOISE", "EPOCHS", "BATCH_SIZE"),
+    *("WEIGHTS", "PREDICTED_FROM", "PARAMETERS", "INITIAL", "NOISE", "EPOCHS", "BATCH_SIZE"),
     *("LEARNING_RATE", "SEED", "SHUFFLE", "STATES", "DIGEST"),
 )
 OWN = ("np", "params", "data", "noise", "gradients", "kept", "dtype")  # of the functions
@@ -82,6 +82,8 @@ class _Module:
     def values(self) -> dict[str, Any]:
         spec, text = self.lines.spec, self.lines.text
         leaves = self.lines.program.leaves_of
+        weights = self.lines.weights
+        targets = sorted(leaves("target"), key=lambda t: t.name in weights)
         outputs = self.lines.outputs
         told = self.derivation.predicting
         predict, used_by_predict = self._function(needed(told.items, outputs), outputs)
@@ -100,7 +102,8 @@ class _Module:
             "name": literal(spec.model.name),
             "dtype": spec.model.dtype,
             "inputs": _table({t.name: _shape(t) for t in leaves("input")}),
-            "targets": _table({t.name: _shape(t) for t in leaves("target")}),
+            "targets": _table({t.name: _shape(t) for t in targets}),
+            "weights": _names(weights),
             "whole": json.dumps(dict(text.whole)),
             "choices": _names(self.lines.choices),
             "predicted": _names(t.name for t in leaves("input") if t.name in used_by_predict),
@@ -135,7 +138,7 @@ class _Module:
             "predict": predict,
             "sweep": sweep,
             "loss": self.names[self.derivation.of],
-            "outputs": {name: self.names[name] for name in outputs},
+            "outputs": {spec.layers.get(name, name): self.names[name] for name in outputs},
             "collected": _braces("gradients", collected),
             "update": _update(row),
             "include": self.include,

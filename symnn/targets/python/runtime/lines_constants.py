@@ -17,6 +17,7 @@ TARGETS: dict[str, Shape] = {
 }
 WHOLE: dict[str, int] = {}  # whole numbers from 0, and how many there are
 CHOICES: tuple[str, ...] = ()  # targets that sum to 1: whole numbers will do
+WEIGHTS: tuple[str, ...] = ()  # targets that are 1 where they are not given
 PREDICTED_FROM: tuple[str, ...] = ("x",)
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "A": (2, 3),

@@ -9,6 +9,7 @@ from symnn.targets.python.runtime.lines_constants import (
     INPUTS,
     PARAMETERS,
     TARGETS,
+    WEIGHTS,
     WHOLE,
     Arrays,
     Data,
@@ -40,28 +41,33 @@ def _data(params: Arrays, x: Data, y: Data, wanted: tuple[str, ...]) -> Arrays:
         own = {name: shape for name, shape in shapes.items() if name in wanted}
         for name, values in _by_name(called, given, own, shapes).items():
             found[name] = _fitting(name, values, own[name], sizes, dtype)
+    for name in WEIGHTS:
+        if name in wanted and name not in found:
+            ones = [sizes[s] if isinstance(s, str) else s for s in TARGETS[name]]
+            found[name] = np.ones(ones, dtype)
     return found
 
 
 def _by_name(
     called: str, given: Data, wanted: dict[str, Shape], known: dict[str, Shape]
 ) -> Arrays:
-    """Arrays by name; one that is given without is the only one that is wanted."""
+    """Arrays by name; one that is given without is the only one that is needed."""
+    needed = [name for name in wanted if name not in WEIGHTS]
     if given is None or isinstance(given, dict):
         arrays = given or {}
         if unknown := sorted(arrays.keys() - known.keys()):
             raise ValueError(
                 f"{called} holds {unknown[0]}, which the lines do not read"
             )
-        if missing := sorted(wanted.keys() - arrays.keys()):
+        if missing := sorted({*needed} - arrays.keys()):
             raise ValueError(
                 f"{called} must hold {missing[0]}: {_shown(wanted[missing[0]])}"
             )
-        return {name: arrays[name] for name in wanted}
-    if len(wanted) != 1:
-        listed = ", ".join(wanted) or "nothing"
+        return {name: arrays[name] for name in wanted if name in arrays}
+    if len(needed) != 1:
+        listed = ", ".join(needed) or "nothing"
         raise ValueError(f"{called} must be a dict of arrays by name: {listed}")
-    return {next(iter(wanted)): given}
+    return {needed[0]: given}
 
 
 def _fitting(
@@ -89,6 +95,10 @@ def _fitting(
         )
     if name in WHOLE:
         return _whole(name, values, WHOLE[name])
+    if name in WEIGHTS and values.min() < 0:
+        raise ValueError(
+            f"{name} holds {values.min()}; no sample may weigh less than 0"
+        )
     if name in CHOICES:
         sums = values.sum(axis=-1, dtype=float)
         if not (abs(sums - 1.0) <= 1e-6).all():

@@ -12,6 +12,7 @@ from symnn.targets.python.runtime.lines_constants import (
     INPUTS,
     PREDICTED_FROM,
     TARGETS,
+    WEIGHTS,
     Arrays,
     Shape,
 )
@@ -21,15 +22,20 @@ def _read(path: str, training: bool) -> tuple[Arrays, ...]:
     """The inputs and, for training, the targets, of an .npz file or of a .csv file with a header.
 
     The columns of a .csv are the features of each input and, for training, of each target, in
-    the order of the lines.  ValueError where an array or a column is missing.
+    the order of the lines, weights last.  ValueError where an array or a column is missing, but
+    for weights.
     """
     inputs = {k: s for k, s in INPUTS.items() if training or k in PREDICTED_FROM}
     targets = TARGETS if training else {}
     if path.endswith(".npz"):
         arrays = _arrays(path)
-        if missing := [name for name in (*inputs, *targets) if name not in arrays]:
+        needed = [name for name in (*inputs, *targets) if name not in WEIGHTS]
+        if missing := [name for name in needed if name not in arrays]:
             raise ValueError(f"{path}: {missing[0]} is not there")
-        parts = [{name: arrays[name] for name in own} for own in (inputs, targets)]
+        parts = [
+            {name: arrays[name] for name in own if name in arrays}
+            for own in (inputs, targets)
+        ]
         return tuple(parts[: 1 + training])
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
@@ -41,6 +47,8 @@ def _read(path: str, training: bool) -> tuple[Arrays, ...]:
         for own in (inputs, targets)[: 1 + training]:
             found.append(dict[str, np.ndarray]())
             for name, shape in own.items():
+                if name in WEIGHTS and start == table.shape[1]:
+                    continue
                 width = _width(name, shape)
                 part = table[:, start : start + width]
                 if part.shape[1] < width:
