@@ -24,7 +24,7 @@ from symnn.nn.calls import Node
 from symnn.notation.notation import Notation
 from symnn.notes.options import NotesOptions, notes_options
 from symnn.spec.reader import load_model, load_spec, spec_of_lines
-from symnn.spec.sections import LinesSpec
+from symnn.spec.sections import LinesSpec, Written
 from symnn.targets.registry import compile_module, generate
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ picture = deferred("symnn.formats.figure:picture")
 lambdify_gradients: Callable[..., Callable[..., tuple[float, dict[str, Any]]]] = deferred(
     "symnn.targets.in_memory:lambdify_gradients"
 )
-equations_of_calls: Callable[..., tuple[str, dict[str, str]]] = deferred(
-    "symnn.spec.graph:equations_of_calls"
-)
+equations_of_calls: Callable[..., Written] = deferred("symnn.spec.graph:equations_of_calls")
 network_of_torch = deferred("symnn.interop:from_torch")
 display.function.register(Line, deferred("symnn.engine.lambdify:lambdify_line"))
 
@@ -231,8 +229,8 @@ def network(
     one = isinstance(loss, str | Mapping)
     fields_of = {"name": loss, "l2": l2} if isinstance(loss, str) else loss
     outs = out if isinstance(out, Mapping) else {"": out}
-    text, layers = equations_of_calls(outs, {"loss" if one else "losses": fields_of})
-    return Lines(replace(spec_of_lines(text, "network", **fields), of_layers=True, layers=layers))
+    written = equations_of_calls(outs, {"loss" if one else "losses": fields_of})
+    return Lines(replace(spec_of_lines(written.text, "network", **fields), written=written))
 
 
 def load(source: str | os.PathLike[str] | Mapping[str, Any]) -> Network:

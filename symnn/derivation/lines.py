@@ -48,10 +48,12 @@ class Lines:
             for name, formula in self.spec.activations.items()
         }
         try:
-            self.text: Text = parse(self.spec.text, functions, self.spec.train.batch_size or 1)
+            numbers = self.spec.written.numbers if self.spec.written else {}
+            batch = self.spec.train.batch_size or 1
+            self.text: Text = parse(self.spec.text, functions, batch, numbers)
         except TextError as error:
             line, place = error.token.line, f"column {error.token.column}"
-            if self.spec.of_layers:  # the user has written no equation
+            if self.spec.written:  # the user has written no equation
                 written = shorten(self.spec.text.splitlines()[line - 1])
                 raise self.mistake(f"{error.message}: {written}", error.hint, "layers") from None
             line += self.spec.first

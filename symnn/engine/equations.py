@@ -106,7 +106,7 @@ class Equation(Expressions):
         """The entry of a line before this one that computes the terms."""
         free = {s for t in terms for s in t.f.free_symbols - {a.symbol for a in t.over}}
         axes = tuple(a for a in self.bound if a.symbol in free)
-        lhs = Tensor(self.auxiliary(), axes)
+        lhs = Tensor(self.auxiliary(), axes, layer=self.names.layers.get(self.own))
         self.names.tensors[lhs.name] = lhs
         self.before.append(Line(lhs, tuple(terms)))
         return lhs.entry

@@ -51,13 +51,17 @@ class Names:
 
     functions: those of the user's own, by name.  samples: how many a batch has, which bounds its
     values.  words: every name of the whole text.  lefts: those that some statement defines.  scan:
-    the loop whose equations are read.
+    the loop whose equations are read.  layers: tensor -> the number of its layer.
     """
 
     def __init__(
-        self, statements: Sequence[Statement], functions: Mapping[str, Any], samples: int
+        self,
+        statements: Sequence[Statement],
+        functions: Mapping[str, Any],
+        samples: int,
+        layers: Mapping[str, int],
     ) -> None:
-        self.functions, self.samples = functions, samples
+        self.functions, self.samples, self.layers = functions, samples, layers
         self.words = {t.text for s in statements for t in s.tokens if t.kind == "name"}
         lefts = (s.tokens[:2] for s in statements if s.tokens[0].text != "for")
         self.lefts = {t.text for tokens in lefts for t in tokens}

@@ -39,9 +39,11 @@ BEGINNINGS = (*ROLES, "given", "output", "predict", "for")
 class Reader:
     """Reads the statements; what they say beside the program is in its fields, as Text has it."""
 
-    def __init__(self, text: str, functions: Mapping[str, Any], samples: int = 1) -> None:
+    def __init__(
+        self, text: str, functions: Mapping[str, Any], samples: int, layers: Mapping[str, int]
+    ) -> None:
         self.statements = deque(statements(text))
-        self.names = Names(self.statements, functions, samples)
+        self.names = Names(self.statements, functions, samples, layers)
         self.leaves: list[Tensor] = []
         self.items: list[Item] = []
         self.facts: list[Fact] = []
@@ -138,7 +140,9 @@ class Reader:
         role = {"weight": "target", "noise": "mask"}.get(role, role)
         if role == "hyperparameter" and axes:
             raise token.fault("a hyperparameter has no axes")
-        self.names.tensors[name] = leaf = Tensor(name, axes, role, kind=kind)
+        self.names.tensors[name] = leaf = Tensor(
+            name, axes, role, kind=kind, layer=self.names.layers.get(name)
+        )
         self.leaves.append(leaf)
 
     def initial_value(self, expression: Expressions) -> str:
@@ -247,11 +251,11 @@ class Reader:
         """The tensor of an equation; T_next is the new value of the state T."""
         base = self.names.tensors.get(token.text.removesuffix("_next"))
         if base is None or not token.text.endswith("_next"):
-            return Tensor(token.text, axes)
+            return Tensor(token.text, axes, layer=self.names.layers.get(token.text))
         if base.role != "state" or base.axes != axes:
             hint = f"declare it, state {base} = 0, or take another name"
             raise token.fault(f"{token.text} is the new value of a state, of the same axes", hint)
-        return Tensor(token.text, axes, of=base.name, kind="next")
+        return Tensor(token.text, axes, of=base.name, kind="next", layer=base.layer)
 
     def loop(self, statement: Statement) -> list[Item]:
         """ "for" axis ["down"] ":" and the indented equations."""

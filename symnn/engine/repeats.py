@@ -1,4 +1,4 @@
-"""Layers that differ in their number alone: their lines have one shape, and make runs.
+"""Layers, and blocks of layers, that differ in their numbers alone: their lines make runs.
 
 What a line reads is named by what it is called without the number of a layer, and by how far its
 layer is from that of the line; two lines of one shape are the same but for the layer.
@@ -13,10 +13,22 @@ from typing import Any, Generic, TypeVar
 
 import sympy as sp
 
-from symnn.engine.ir import Axis, Line, Tensor, Term, entries, indices_of, name_of, pointers
+from symnn.engine.ir import (
+    Axis,
+    Item,
+    Line,
+    Scan,
+    Tensor,
+    Term,
+    entries,
+    indices_of,
+    name_of,
+    pointers,
+)
 
 T = TypeVar("T")
 LEAST = 3  # fewer equal layers are written out
+SAVED = 4  # items that blocks of layers must save
 
 
 def line_layer(line: Line) -> int | None:
@@ -28,18 +40,27 @@ def line_layer(line: Line) -> int | None:
     return next((k for k in found if k is not None), line.lhs.layer)
 
 
-def named(f: Line | Term, tensors: Mapping[str, Tensor]) -> list[Tensor | Axis]:
-    """What has a name in a line, or in a term of a scalar."""
+def named(f: Item | Term, tensors: Mapping[str, Tensor]) -> list[Tensor | Axis]:
+    """What has a name in a line, in a scan, or in a term of a scalar."""
+    if isinstance(f, Scan):
+        return [x for line in f.lines for x in named(line, tensors)]
     if isinstance(f, Line):
         return [f.lhs, *f.lhs.axes, *(x for t in f.terms for x in named(t, tensors))]
     read = dict.fromkeys(map(name_of, entries(f.f) + pointers(f.f)))
     return [*(tensors[name] for name in read if name in tensors), *f.over]
 
 
-def general_names(every: Iterable[Tensor | Axis], layer: int) -> dict[str, str]:
+def near(of: Tensor | Axis, layer: int, reach: int | None) -> bool:
+    """Whether it is called by how far its layer is from this one: within reach, if there is one."""
+    return of.layer is not None and (reach is None or abs(of.layer - layer) <= reach)
+
+
+def general_names(every: Iterable[Tensor | Axis], layer: int, letter: str = "k") -> dict[str, str]:
     """Names in lines of a layer -> those in the lines of any layer k: z_3 -> z_k, j2 -> j(k-1)."""
     return {
-        of.name: _numbered(of, "k" if of.layer == layer else f"(k{of.layer - layer:+d})")
+        of.name: _numbered(
+            of, letter if of.layer == layer else f"({letter}{(of.layer or 0) - layer:+d})"
+        )
         for of in every
         if of.layer is not None
     }
@@ -50,15 +71,25 @@ def general(line: Line, layer: int, tensors: Mapping[str, Tensor]) -> str:
     return line.text(general_names(named(line, tensors), layer))
 
 
-def signature(f: Line | Term, layer: int, every: Iterable[Tensor | Axis]) -> Hashable:
+def signature(
+    f: Item | Term, layer: int, every: Iterable[Tensor | Axis], reach: int | None = None
+) -> Hashable:
     """What lines or terms of two layers have in common if they are equal, but for their numbers.
 
-    every: what is named there.  Sizes may differ, but where a sum over an axis is a product with
-    its size.
+    every: what is named there; reach: as of ``near``.  Axes of no layer count by their places in
+    the line and by their sizes; others may differ in size, but where a sum over an axis is a
+    product with its size.
     """
+    if isinstance(f, Scan):
+        return (f.axis, f.reverse, *(signature(line, layer, every, reach) for line in f.lines))
     seen: dict[str, Hashable] = {
-        of.name: (_numbered(of, ""), of.layer - layer) for of in every if of.layer is not None
+        of.name: (_numbered(of, ""), (of.layer or 0) - layer)
+        for of in every
+        if near(of, layer, reach)
     }
+    if isinstance(f, Line):
+        places = enumerate(a for a in f.axes if a.layer is None)
+        seen |= {a.name: (place, a.size) for place, a in places}
 
     def names(axes: Iterable[Axis]) -> tuple[Hashable, ...]:
         return tuple(seen.get(a.name, a.name) for a in axes)
@@ -84,23 +115,90 @@ def signature(f: Line | Term, layer: int, every: Iterable[Tensor | Axis]) -> Has
 
 
 def _numbered(of: Tensor | Axis, number: str) -> str:
-    """The name of something of a layer with another number."""
-    head, _, tail = of.name.rpartition(str(of.layer))
+    """The name of something of a layer with another number: z_3 -> z_k, j2 -> jk."""
+    head, tail = around(of)
     return head + number + tail
+
+
+def around(of: Tensor | Axis) -> tuple[str, str]:
+    """What stands before and behind the number of the layer in its name."""
+    if isinstance(of, Tensor) and f"_{of.layer}" in of.name:
+        head, _, tail = of.name.partition(f"_{of.layer}")
+        return f"{head}_", tail
+    head, _, tail = of.name.rpartition(str(of.layer))
+    return head, tail
 
 
 @dataclass(frozen=True)
 class Repeat(Generic[T]):
-    """Items of the layers from ``first`` to ``last``, one layer after the other."""
+    """Items of the layers from ``first`` to ``last``, one after the other; by blocks of ``step``
+    layers, of which these are the layers of the first items.
+    """
 
     every: tuple[T, ...]
     first: int
     last: int
+    step: int = 1
 
     @property
     def items(self) -> tuple[T, ...]:
-        """Those of the first layer; those of the others differ from them in numbers alone."""
-        return self.every[: len(self.every) // (abs(self.last - self.first) + 1)]
+        """Those of the first block; those of the others differ from them in numbers alone."""
+        return self.every[: len(self.every) // (abs(self.last - self.first) // self.step + 1)]
+
+    @property
+    def numbers(self) -> range:
+        """The numbers of the first layer of each block."""
+        step = self.step if self.last >= self.first else -self.step
+        return range(self.first, self.last + (1 if step > 0 else -1), step)
+
+
+def blocks(
+    items: Sequence[T],
+    key: Callable[[T], tuple[int | None, Hashable]],
+    shape: Callable[[T, int, int], Hashable],
+) -> list[T | Repeat[T]]:
+    """The items in their order, with runs of equal blocks as one, if that saves SAVED items.
+
+    A block is any number of items; those of the next are of layers whose numbers are higher, or
+    lower, by as much for all.  key: the layer of an item, and what must agree before its shape is
+    looked at.  shape: an item as seen from its layer, where blocks are so many layers apart.
+    """
+    keys = [key(item) for item in items]
+    seen: dict[tuple[int, int], Hashable] = {}
+
+    def seen_from(at: int, apart: int) -> Hashable:
+        if (at, apart) not in seen:
+            seen[at, apart] = shape(items[at], keys[at][0] or 0, apart)
+        return seen[at, apart]
+
+    def equal(at: int, other: int, step: int) -> bool:
+        (layer, own), (next_layer, its) = keys[at], keys[other]
+        if layer is None or next_layer is None or next_layer - layer != step or own != its:
+            return False
+        return seen_from(at, abs(step)) == seen_from(other, abs(step))
+
+    def run(start: int, length: int) -> int:
+        """How many equal blocks of this length begin there."""
+        step = (keys[start + length][0] or 0) - (keys[start][0] or 0)
+        end = start
+        while step and end + length < len(items) and equal(end, end + length, step):
+            end += 1
+        return (end - start) // length + 1
+
+    out, at = list[T | Repeat[T]](), 0
+    while at < len(items):
+        lengths = range(1, (len(items) - at) // 2 + 1)
+        runs = ((run(at, length), length) for length in lengths)
+        count, length = max(runs, key=lambda run: (run[0] - 1) * run[1], default=(1, 1))
+        first, last = keys[at][0], keys[at + (count - 1) * length][0]
+        if first is None or last is None or (count - 1) * length < SAVED:
+            out.append(items[at])
+            at += 1
+            continue
+        step = abs(last - first) // (count - 1)
+        out.append(Repeat(tuple(items[at : at + count * length]), first, last, step))
+        at += count * length
+    return out
 
 
 def repeats(

@@ -142,7 +142,8 @@ class Shifts:
         if any(loop.axis not in found.s.lhs.axes for loop in loops):
             return
         layer = found.first.lhs.layer
-        name = fresh("m" if layer is None else f"m_{layer}", self.taken)
+        number = "" if layer is None else f"_{layer}"
+        name = fresh(f"m{number}", self.taken)
         m = Tensor(name, found.s.lhs.axes, letter="m", layer=layer)
         group = _Shift(found, m, _guards(self.program, found))
         changed = dict[str, list[tuple[str, Line]]]()
@@ -159,7 +160,7 @@ class Shifts:
             return
         if not group.scaled.keys() <= seen:
             return  # what nobody reads is a value that somebody wants
-        maximum = group.maximum(fresh("l", self.taken))
+        maximum = group.maximum(fresh(f"l{number}", self.taken))
         self.before[found.first.lhs.name] = maximum
         self.taken |= {line.lhs.name for line in maximum}
         self.scaled |= dict.fromkeys(group.scaled)

@@ -48,13 +48,19 @@ def read(text: str, functions: Mapping[str, Any] | None = None) -> Program:
     return parse(text, functions).program
 
 
-def parse(text: str, functions: Mapping[str, Any] | None = None, samples: int = 1) -> Text:
+def parse(
+    text: str,
+    functions: Mapping[str, Any] | None = None,
+    samples: int = 1,
+    layers: Mapping[str, int] | None = None,
+) -> Text:
     """The program, and what the text says beside it.
 
     functions: those of the user's own, by name, beside the table's.  samples: how many a batch
-    has, whose values have a bound.  Raises TextError.
+    has, whose values have a bound.  layers: tensor -> the number of its layer, of those that have
+    one.  Raises TextError.
     """
-    reader = Reader(text, functions or {}, samples)
+    reader = Reader(text, functions or {}, samples, layers or {})
     program = reader.program()
     outputs = tuple(token.text for token in reader.outputs)
     outside = tuple(reader.names.outside.values())

@@ -78,6 +78,7 @@ class Graph:
     weights: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)  # name -> how many wanted it
+    numbers: dict[str, int] = field(default_factory=dict)  # tensor -> that of its layer
     inputs: frozenset[str] = frozenset()
     samples: int = 1
     number: int = 0
@@ -147,6 +148,7 @@ class Graph:
         self.fits(value.name, (*[Index(SAMPLES, "N")] * value.samples, *value.axes))
         listed = ", ".join([SAMPLES] * value.samples + [str(a) for a in value.axes])
         self.rows.append(f"{indent}{value.name}[{listed}] = {right}")
+        self.numbers.setdefault(value.name, self.number)
         return value
 
     def fits(self, name: str, axes: tuple[Index, ...]) -> None:
@@ -170,13 +172,20 @@ class Graph:
 
     def called(self, letter: str) -> str:
         """The letter with the number of the layer that writes now."""
-        return f"{letter}_{self.number}"
+        name = f"{letter}_{self.number}"
+        self.numbers[name] = self.number
+        return name
 
     def name(self, letter: str) -> str:
         """A name for a tensor of the layer that writes now, which no other tensor has."""
         name = self.called(letter)
         self.counts[name] += 1
         return name if self.counts[name] == 1 else f"{name}_{self.counts[name]}"
+
+    def alike(self, name: str, number: int) -> str | None:
+        """A name of another layer, with this number; None for that of an input."""
+        own = self.numbers.get(name)
+        return None if own is None else name.replace(f"_{own}", f"_{number}", 1)
 
     def applied(self, activation: str, z: Value, letter: str = "a") -> Value:
         """An activation of every component; softmax along the last axis."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symnn.engine.functions import ACTIVATIONS
@@ -18,6 +19,7 @@ from symnn.nn.graph_layers import GRAPH_LAYERS
 from symnn.nn.layers import LAYERS
 from symnn.spec.losses import NAME, Losses, Mistake, Row, loss_tables
 from symnn.spec.positions import child
+from symnn.spec.sections import Written
 
 Fail = Callable[[str, str, str], None]  # path, message, hint
 Table = Callable[[str, Mapping[str, Any], Mapping[str, Field]], dict[str, Any]]
@@ -58,8 +60,8 @@ def equations_of(
     table: Table,
     functions: Sequence[str],
     features: int | None,
-) -> tuple[str, dict[str, str]] | None:
-    """The equations of the sections of a spec, and the layers of its outputs, by their tensors.
+) -> Written | None:
+    """The equations of the sections of a spec.
 
     features: inputs of [model].  Others: as of a GraphReader.  None after a mistake, which ``fail``
     is told.
@@ -72,9 +74,7 @@ def equations_of(
     return reader.text(features)
 
 
-def equations_of_calls(
-    outs: Mapping[str, Node], data: Mapping[str, Any]
-) -> tuple[str, dict[str, str]]:
+def equations_of_calls(outs: Mapping[str, Node], data: Mapping[str, Any]) -> Written:
     """The same of layers that were called; SpecError for those that do not fit.
 
     outs: by their names, "" for one that has none.  data: with [loss] or [[losses]].
@@ -93,15 +93,15 @@ def equations_of_calls(
                 fail(f"{path}.{key}", *found)
         return {key: row.get(key, own.default) for key, own in fields.items()}
 
-    nodes = in_order(outs.values())
     reader = GraphReader(data, fail, table)
-    reader.net.inputs = frozenset(node.given[0] for node in nodes if node.kind == "input")
     names: dict[int, str] = {}
     layers: dict[int, str] = {}  # layer -> the first name under which it stands
     losses = loss_tables(data, fail)
     called = {id(as_node(node)): name for name, node in outs.items()}
     if len(called) < len(outs):
         fail("network", "one output has two names", "name each output once")
+    nodes = in_order(outs.values())
+    reader.net.inputs = frozenset(node.given[0] for node in nodes if node.kind == "input")
     for node in nodes:
         if node.kind == "input":
             name, shape, of = node.given
@@ -164,8 +164,8 @@ class GraphReader:
     aims: set[str] = field(default_factory=set)  # the names of targets
     finals: dict[str, str] = field(default_factory=dict)  # layer -> its activation
 
-    def text(self, inputs: int | None) -> tuple[str, dict[str, str]] | None:
-        """The equations, and the layers of the outputs; None after a mistake."""
+    def text(self, inputs: int | None) -> Written | None:
+        """The equations; None after a mistake."""
         losses = loss_tables(self.data, self.fail)
         if not self._inputs(inputs) or losses is None:
             return None
@@ -179,7 +179,7 @@ class GraphReader:
             return None
         return self.closed(losses)
 
-    def closed(self, rows: Sequence[Row]) -> tuple[str, dict[str, str]] | None:
+    def closed(self, rows: Sequence[Row]) -> Written | None:
         """The same with the equations of losses."""
         losses = Losses(self.net, self.values, self.finals, self.checked)
         try:
@@ -192,7 +192,7 @@ class GraphReader:
         if unread := [n for n in self.values if n not in self.read and n not in losses.read]:
             self.fail("layers", f"nothing reads {unread[0]}", "name it in from, or leave it out")
             return None
-        return self.net.text(), losses.outputs
+        return Written(self.net.text(), losses.outputs, self.net.numbers)
 
     def checked(
         self, path: str, row: Mapping[str, Any], fields: Mapping[str, Field]
@@ -387,18 +387,46 @@ class GraphReader:
             if key not in ("repeat", "block"):
                 self.fail(child(path, key), "unknown field of a block", "it belongs to its layers")
                 return False
-        for _ in range(place["repeat"] or 1):
-            names, before = {"in": self.last}, self.values[self.last]
-            for k, inner in enumerate(rows):
-                here = f"{path}.block[{k}]"
-                if isinstance(inner, dict) and {"repeat", "block"} & inner.keys():
-                    self.fail(here, "a block in a block", "write its layers out")
-                    return False
-                if not self.layer(here, inner, names):
-                    return False
-            after = self.values[self.last]
-            if [a.size for a in after.axes] != [a.size for a in before.axes]:
-                text = f"the block takes the shape {before.shape} and gives {after.shape}"
-                self.fail(path, text, "its last layer must give the shape of its input")
+        count = place["repeat"] or 1
+        if count > 1:
+            self._enter(path, rows)
+        return all(self._block(path, rows) for _ in range(count))
+
+    def _block(self, path: str, rows: Sequence[Any]) -> bool:
+        """One block."""
+        names, before = {"in": self.last}, self.values[self.last]
+        for k, inner in enumerate(rows):
+            here = f"{path}.block[{k}]"
+            if isinstance(inner, dict) and {"repeat", "block"} & inner.keys():
+                self.fail(here, "a block in a block", "write its layers out")
                 return False
+            if not self.layer(here, inner, names):
+                return False
+        after = self.values[self.last]
+        if [a.size for a in after.axes] != [a.size for a in before.axes]:
+            text = f"the block takes the shape {before.shape} and gives {after.shape}"
+            self.fail(path, text, "its last layer must give the shape of its input")
+            return False
         return True
+
+    def _enter(self, path: str, rows: Sequence[Any]) -> None:
+        """Call what comes into the first block like what comes into the others.
+
+        r_2 = x_2 where blocks end in r_7, r_12, ...: so all are equal but for their numbers.
+        """
+        trial = replace(
+            self,
+            net=copy.deepcopy(self.net),
+            values=dict(self.values),
+            numbers=dict(self.numbers),
+            kinds=Counter(self.kinds),
+            finals=dict(self.finals),
+            read={*self.read},
+            fail=lambda *_: None,
+        )
+        before = self.values[self.last]
+        if before.whole is None and not before.flat and trial._block(path, rows):
+            self.net.number = self.net.last
+            name = trial.net.alike(trial.values[trial.last].name, self.net.number)
+            if name not in (None, before.name) and not self.net.counts[name]:
+                self.values[self.last] = self.net.write(replace(before, name=name), before.entry)

@@ -38,6 +38,7 @@ from symnn.spec.sections import (
     Output,
     Spec,
     Train,
+    Written,
     identifier,
 )
 from symnn.spec.sources import NO_CHAIN, Source, lines_source, lines_text, read_source
@@ -46,9 +47,7 @@ parse_formula = deferred("symnn.spec.formula:parse_formula")
 # what a chain of dense layers does not need
 is_graph: Callable[..., bool] = deferred("symnn.spec.graph:is_graph")
 is_further: Callable[..., bool] = deferred("symnn.spec.losses:is_further")
-equations_of: Callable[..., tuple[str, dict[str, str]] | None] = deferred(
-    "symnn.spec.graph:equations_of"
-)
+equations_of: Callable[..., Written | None] = deferred("symnn.spec.graph:equations_of")
 LAYER_LIMIT = 2000
 PARAMETER_LIMIT = 10**8
 
@@ -201,11 +200,10 @@ class _Reader:
         written = equations_of(self.data, self.fail, self.table, own, inputs)
         self.stop()
         assert written is not None
-        text, outputs = written
-        return self.settled(text, 0, outputs)
+        return self.settled(written.text, 0, written)
 
-    def settled(self, text: Any, first: int, layers: Mapping[str, str] | None = None) -> LinesSpec:
-        """The spec of a text, with the sections of lines; layers: those of its outputs."""
+    def settled(self, text: Any, first: int, written: Written | None = None) -> LinesSpec:
+        """The spec of a text, with the sections of lines."""
         found = {name: self.section(name, fields) for name, fields in LINES_SECTIONS.items()}
         activations = self.activations()
         self.stop()
@@ -213,8 +211,7 @@ class _Reader:
         spec = LinesSpec(
             text=text,
             first=first,
-            of_layers=layers is not None,
-            layers=layers or {},
+            written=written,
             activations=activations,
             model=Model(**found["model"], inputs=0),
             train=self.train({**found["train"], **further}),

@@ -130,12 +130,24 @@ class Spec:
 
 
 @dataclass(frozen=True)
+class Written:
+    """Equations that layers wrote.
+
+    outputs: name of an output -> that of the layer that gives it.  numbers: tensor -> the number of
+    its layer.
+    """
+
+    text: str
+    outputs: Mapping[str, str]
+    numbers: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class LinesSpec:
     """A validated spec of lines.
 
-    text: the equations.  of_layers: whether layers wrote them, and not the user.  first: the line
-    of the source before their first.  layers: name of an output -> that of the layer that gives it.
-    activations, source, folder, lines: as of a Spec.
+    text: the equations.  first: the line of the source before their first.  written: the equations
+    if layers wrote them, and not the user.  activations, source, folder, lines: as of a Spec.
     """
 
     text: str
@@ -148,8 +160,7 @@ class LinesSpec:
     source: str = field(compare=False)
     folder: Path | None = field(default=None)
     lines: Lines = field(default_factory=dict, repr=False, compare=False)
-    of_layers: bool = False
-    layers: Mapping[str, str] = field(default_factory=dict)
+    written: Written | None = None
 
     def problem(self, path: str, message: str, hint: str = "") -> Problem:
         """What is wrong with a field, with its place."""

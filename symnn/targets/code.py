@@ -82,19 +82,23 @@ class Scope:
     """Where a statement stands.
 
     listed: whether a numbered name is an item of a list there.  first: the layer that a loop
-    over k begins with; None outside of loops.  taken: names that no list may have.
+    over k begins with; None outside of loops.  near: whether a layer is called by how far it is
+    from that.  letter: in place of k.  taken: names that no list may have.
     """
 
     listed: Callable[[Name], bool] = lambda name: False
     first: int | None = None
     taken: Container[str] = ()
+    near: Callable[[int], bool] = lambda layer: True
+    letter: str = "k"
 
     def number(self, layer: int) -> str:
         """The number of a layer: 2, or k - 1."""
-        if self.first is None:
+        if self.first is None or not self.near(layer):
             return str(layer)
         difference = layer - self.first
-        return "k" if not difference else f"k {'+' if difference > 0 else '-'} {abs(difference)}"
+        more = f" {'+' if difference > 0 else '-'} {abs(difference)}" if difference else ""
+        return self.letter + more
 
     def lists(self, name: Name) -> bool:
         """Whether a name is an item of a list."""

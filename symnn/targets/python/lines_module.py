@@ -8,19 +8,21 @@ import itertools
 import json
 import keyword
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
 from symnn.engine.ir import Item, Line, Scan, Size, Tensor, indices_of, name_of, needed
 from symnn.engine.ir import axis as axis_of
+from symnn.engine.repeats import Repeat
 from symnn.nn.optimizers import optimizer, update_lines
-from symnn.targets.code import rows
+from symnn.targets.code import Scope, rows
+from symnn.targets.python.blocks import Blocks
 from symnn.targets.python.copying import imports, part, parts
 from symnn.targets.python.expressions import NUMPY, functions
 from symnn.targets.python.programs import Function
-from symnn.targets.python.reads import DTYPE, Names, listed, variables
+from symnn.targets.python.reads import DTYPE, Names, listed
 from symnn.targets.python.statements import Readable
 from symnn.targets.update import PARAMETERS, common
 from symnn.targets.wrapping import WIDTH, broken, literal
@@ -75,29 +77,40 @@ class _Module:
             for s in sp.S(a.size).free_symbols
         }
         steps = {item.axis.name for item in self.program.items if isinstance(item, Scan)}
-        wanted = [*self.program.tensors, *sorted(sizes), *sorted(steps)]
-        self.names = variables(wanted, self.taken)
-        self.free = {*self.taken, *wanted, *self.names.values()}
+        self.outputs, told = self.lines.outputs, derivation.predicting
+        self.predicted = needed(told.items, self.outputs)
+        tensors = {**told.tensors, **self.program.tensors}
+        parts = (self.predicted, *self._parts(self.program.items))
+        self.blocks = Blocks(tensors, parts, (*sorted(sizes), *sorted(steps)), self.taken)
+        self.names = self.blocks.written(self.blocks.scope)
+
+    @staticmethod
+    def _parts(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+        """The forward and the backward part."""
+        forward, backward = list[Item](), list[Item]()
+        for item in items:
+            first = item.lines[0] if isinstance(item, Scan) else item
+            (backward if first.lhs.role == "gradient" else forward).append(item)
+        return forward, backward
 
     def values(self) -> dict[str, Any]:
         spec, text = self.lines.spec, self.lines.text
+        layers = spec.written.outputs if spec.written else {}
         leaves = self.lines.program.leaves_of
         weights = self.lines.weights
         targets = sorted(leaves("target"), key=lambda t: t.name in weights)
-        outputs = self.lines.outputs
-        told = self.derivation.predicting
-        predict, used_by_predict = self._function(needed(told.items, outputs), outputs)
-        sweep, _ = self._function(self.program.items, [self.derivation.of])
+        first, *both = self.blocks.parts
+        predict, used_by_predict = self._function(self.predicted, [first], self.outputs)
+        sweep, _ = self._function(self.program.items, both, [self.derivation.of])
         called = {**predict["called"], **sweep["called"]}
         helpers = predict["helpers"] | sweep["helpers"]
         helpers |= {"affine"} if helpers & {"strided", "placed"} else set()
         files = [name for name in HELPERS if name in helpers]
         row = self.optimizer
-        collected = [
-            f'"{p}": {self._array(p, self.derivation.batch.names[p])}'
-            for p in self.lines.parameters
-        ]
-        kept = [f'"{t.name}": {self._array(t.name, f"{t.name}_next")}' for t in leaves("state")]
+        gradients = self.derivation.batch.names
+        collected = {p: self._array(p, gradients[p]) for p in self.lines.parameters}
+        kept = {t.name: self._array(t.name, f"{t.name}_next") for t in leaves("state")}
+        started = initial(self.lines)
         return {
             "name": literal(spec.model.name),
             "dtype": spec.model.dtype,
@@ -107,13 +120,13 @@ class _Module:
             "whole": json.dumps(dict(text.whole)),
             "choices": _names(self.lines.choices),
             "predicted": _names(t.name for t in leaves("input") if t.name in used_by_predict),
-            "parameters": _table(
+            "parameters": self._constants(
                 {t.name: _shape(t) for t in (*leaves("parameter"), *leaves("state"))}
             ),
-            "initial": _table(
-                {k: f'("{how}", {size!r})' for k, (how, size) in initial(self.lines).items()}
+            "initial": self._constants(
+                {name: f'("{how}", {size!r})' for name, (how, size) in started.items()}
             ),
-            "noise": _table(
+            "noise": self._constants(
                 {
                     t.name: f"({_shape(t)}, {float(text.numbers.get(t.name, t.kind != 'noise'))})"
                     for t in leaves("mask")
@@ -124,7 +137,7 @@ class _Module:
                 for t in leaves("hyperparameter")
             ]
             + [{"name": k, "value": repr(float(v))} for k, v in row.constants.items()],
-            "kept": _braces("kept", kept) if kept else [],
+            "kept": self._collected("kept", kept) if kept else [],
             "kept_names": ", ".join(t.name for t in leaves("state")),
             "states": row.states,
             "states_tuple": _names(row.states),
@@ -138,8 +151,8 @@ class _Module:
             "predict": predict,
             "sweep": sweep,
             "loss": self.names[self.derivation.of],
-            "outputs": {spec.layers.get(name, name): self.names[name] for name in outputs},
-            "collected": _braces("gradients", collected),
+            "outputs": {layers.get(name, name): self.names[name] for name in self.outputs},
+            "collected": self._collected("gradients", collected),
             "update": _update(row),
             "include": self.include,
             "digest": self._digest(),
@@ -148,16 +161,39 @@ class _Module:
             "imports": imports((*self.used, *files, *SPECIMENS)),
         }
 
-    def _array(self, name: str, computed: str) -> str:
-        """The variable of what is computed for a tensor: its gradient, its next value."""
-        variable = self.names[computed]
-        return variable if self.program.tensors[name].axes else f"np.asarray({variable})"
+    def _array(self, name: str, computed: str) -> Callable[[Scope], str]:
+        """The code of what is computed for a tensor: its gradient, its next value."""
+        plain = bool(self.program.tensors[name].axes)
+
+        def code(scope: Scope) -> str:
+            variable = scope.written(self.blocks.references[computed])
+            return variable if plain else f"np.asarray({variable})"
+
+        return code
+
+    def _constants(self, values: Mapping[str, str]) -> list[str]:
+        """The entries of a table of the module."""
+        return self.blocks.table({name: _always(code) for name, code in values.items()}, 0)
+
+    def _collected(self, name: str, values: Mapping[str, Callable[[Scope], str]]) -> list[str]:
+        """A dict, in one row if it fits."""
+        rows = self.blocks.table(values, 4)
+        code = f"{name} = {{{' '.join(rows).removesuffix(',')}}}"
+        if len(rows) == len(values) and len(code) + 4 <= WIDTH:
+            return [code]
+        return [f"{name} = {{", *(f"    {row}" for row in rows), "}"]
 
     def _function(
-        self, items: Sequence[Item], wanted: Iterable[str]
+        self,
+        items: Sequence[Item],
+        parts: Iterable[Sequence[Item | Repeat[Item]]],
+        wanted: Iterable[str],
     ) -> tuple[dict[str, Any], set[str]]:
-        """The rows of a function that computes lines, and the names of the leaves that it reads."""
-        sizes, made = set[str](), {*self.free}
+        """The rows of a function that computes lines, and the names of the leaves that it reads.
+
+        parts: of the items, forward and backward, with equal blocks as one.
+        """
+        sizes, made = set[str](), {*self.blocks.free}
 
         def written(given: Size) -> str:
             for s in sp.S(given).free_symbols:
@@ -169,6 +205,7 @@ class _Module:
             )
 
         def fresh(wish: str) -> str:
+            wish = self.blocks.wish(wish)
             name = next(n for k in itertools.count(1) if (n := f"{wish}_{k}") not in made)
             made.add(name)
             return name
@@ -177,16 +214,9 @@ class _Module:
             return self.names[s.name]
 
         whole = self.lines.text.whole
-        function = Function(
-            Names(self.names, written, index, fresh, whole),
-            self.program.tensors,
-            self.derivation.of,
-        )
-        forward, backward = list[Item](), list[Item]()
-        for item in items:
-            first = item.lines[0] if isinstance(item, Scan) else item
-            (backward if first.lhs.role == "gradient" else forward).append(item)
-        statements = function.parts(forward), function.parts(backward)
+        variables = Names(self.names, written, index, fresh, whole)
+        function = Function(variables, self.program.tensors, self.blocks, self.derivation.of)
+        statements = [function.part(part) for part in parts]
         printed = [
             list(rows(part, width=COMMENT, broken=lambda code, pad: broken(code, pad + 4)))
             for part in statements
@@ -205,9 +235,7 @@ class _Module:
             ("noise", masks),
         ):
             names = [t.name for t in own if t.name in read]
-            reading += _assigned(
-                [self.names[n] for n in names], [f'{source}["{n}"]' for n in names]
-            )
+            reading += self.blocks.read(source, names)
         for size in sorted(sizes):
             variable = self.names[having[size].name]
             k = [str(a.size) for a in having[size].axes].index(size)
@@ -217,8 +245,7 @@ class _Module:
             reading.append(f'dtype = params["{next(iter(self.lines.parameters))}"].dtype')
         found = {
             "reading": reading,
-            "forward": printed[0],
-            "backward": printed[1],
+            "parts": printed,
             "called": function.called,
             "helpers": function.helpers - {DTYPE},
             "noise": bool(masks),
@@ -327,20 +354,5 @@ def _names(names: Iterable[str]) -> str:
     return listed(words) if words else "()"
 
 
-def _assigned(names: Sequence[str], codes: Sequence[str]) -> list[str]:
-    """Variables, a few in a row."""
-    out = []
-    for k in range(0, len(names), 3):
-        own, values = names[k : k + 3], codes[k : k + 3]
-        row = f"{', '.join(own)} = {', '.join(values)}"
-        fits = len(row) + 4 <= WIDTH
-        out += [row] if fits else [f"{n} = {v}" for n, v in zip(own, values, strict=True)]
-    return out
-
-
-def _braces(name: str, pairs: Sequence[str]) -> list[str]:
-    """A dict, in one row if it fits."""
-    code = f"{name} = {{{', '.join(pairs)}}}"
-    return (
-        [code] if len(code) + 4 <= WIDTH else [f"{name} = {{", *(f"    {p}," for p in pairs), "}"]
-    )
+def _always(code: str) -> Callable[[Scope], str]:
+    return lambda scope: code

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
 
 from symnn.engine.ir import Axis, Item, Line, Scan, Tensor, Term, entries, indices_of
 from symnn.engine.lower import lower_term
+from symnn.engine.repeats import Repeat
 from symnn.targets.code import Block, Name, Part, Statement
+from symnn.targets.python.blocks import Blocks
 from symnn.targets.python.expressions import NUMPY, Called, Dialect, Expressions, joined
 from symnn.targets.python.reads import DTYPE, Body, Names, Reads, listed, sliced
 
@@ -21,32 +23,46 @@ PUT = sp.Symbol("~put", real=True)  # behind other factors
 class Function:
     """The statements of one function.
 
-    called: the functions of the table that they call.  helpers: the files of runtime/.
+    blocks: the loops over equal blocks of layers.  called: the functions of the table that they
+    call.  helpers: the files of runtime/.
     """
 
     names: Names
     tensors: Tensors
+    blocks: Blocks
     scalar: str = ""  # the name of the loss, which is a Python number
     dialect: Dialect = NUMPY
     called: Called = field(default_factory=dict)
     helpers: set[str] = field(default_factory=set)
     body: Body = field(default_factory=Body)
 
-    def parts(self, items: Iterable[Item]) -> list[Part]:
-        """The statements of lines and scans, in order; after those of earlier ones."""
+    def part(self, items: Sequence[Item | Repeat[Item]]) -> list[Part]:
+        """The statements of lines, scans and blocks, in order; after those of earlier ones."""
         before = len(self.body.statements)
+        self.body.statements += self.blocks.made(items)
         for item in items:
-            if isinstance(item, Scan):
-                self._scan(item, self.body)
-            else:
-                self._line(item, [self.body])
+            self._item(item, [self.body])
         return self.body.statements[before:]
 
-    def _scan(self, scan: Scan, outer: Body) -> None:
+    def _item(self, item: Item | Repeat[Item], bodies: Sequence[Body]) -> None:
+        if isinstance(item, Repeat):
+            usual = self.names
+            inner = self.blocks.body(item)
+            for own in item.items:
+                self.names = self.blocks.within(usual, item, own)
+                self._item(own, [*bodies, inner])
+            bodies[-1].statements.append(Block(self.blocks.head(item), tuple(inner.statements)))
+            self.names = usual
+        elif isinstance(item, Scan):
+            self._scan(item, bodies)
+        else:
+            self._line(item, bodies)
+
+    def _scan(self, scan: Scan, bodies: Sequence[Body]) -> None:
         """Arrays for all that it computes, then the loop."""
-        inner = Body(scan.axis, frozenset(line.lhs.name for line in scan.lines))
+        outer, inner = bodies[-1], Body(scan.axis, frozenset(line.lhs.name for line in scan.lines))
         for line in scan.lines:
-            self._line(line, [outer, inner])
+            self._line(line, [*bodies, inner])
         for line in scan.lines:
             code = f"np.zeros({self._shape(line.lhs.axes)}, dtype)"
             self.helpers.add(DTYPE)
@@ -65,7 +81,7 @@ class Function:
             )
         elif line.lhs.name == self.scalar:
             code = f"float({code})"
-        bodies[-1].statements.append(self._assigned(variable, code, str(line)))
+        bodies[-1].statements.append(self._assigned(variable, code, line.text(self.names.general)))
 
     def _assigned(self, variable: str, code: str, *lines: str) -> Statement:
         return Statement(f"{variable} = {code}", lines, (Name(variable),))
@@ -140,9 +156,11 @@ class Function:
         stored = (indices_of(e) for g in inside for e in entries(g))
         order = next((i for i in stored if {*i} == every.keys() and len(i) == len(every)), every)
         axes = axes if pointed else [every[i] for i in order]
-        values = self.names.fresh(self.names.tensors[line.lhs.name])
+        values = self.names.fresh(line.lhs.name)
         value = Line(Tensor(values, tuple(axes)), (Term(sp.Mul(*inside), rest),))
-        statement = self._assigned(values, self._value(value, reads.bodies), str(value))
+        statement = self._assigned(
+            values, self._value(value, reads.bodies), value.text(self.names.general)
+        )
         reads.bodies[-1].statements.append(statement)
         at = [places.get(a.symbol, a.symbol) for a in own]
         code = (

@@ -8,8 +8,9 @@ summed, which every printer knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import sympy as sp
 
@@ -25,11 +26,12 @@ from symnn.engine.ir import (
     indices_of,
     is_entry,
     name_of,
-    show,
+    show_as,
 )
 from symnn.targets.code import Name, Part, Statement
 from symnn.targets.python.expressions import COMPARED
 
+T = TypeVar("T", bound=Hashable)
 Symbols = tuple[sp.Symbol, ...]
 GUARD = "~guard"  # sorts behind what it guards
 DTYPE = "dtype"  # that of the parameters
@@ -39,21 +41,29 @@ DTYPE = "dtype"  # that of the parameters
 class Body:
     """The statements of a function or of a loop's body.
 
-    step: the axis that the loop runs over.  made: what arrays were made of -> their variables.
+    step: the axis that the loop runs over, if it is no loop over layers.  made: what arrays were
+    made of -> their variables.
     """
 
     step: Axis | None = None
-    inside: frozenset[str] = frozenset()  # the tensors that the loop computes
+    inside: frozenset[str] = frozenset()  # the tensors that differ from step to step
     made: dict[object, str] = field(default_factory=dict)
     statements: list[Part] = field(default_factory=list)
+
+    def moves(self, of: sp.Basic, names: Collection[str]) -> bool:
+        """Whether an expression of these tensors differs from step to step."""
+        return bool(self.inside & {*names}) or (
+            self.step is not None and self.step.symbol in of.free_symbols
+        )
 
 
 @dataclass(frozen=True)
 class Names:
     """How tensors, sizes and indices of loops are written, and what may be called anything.
 
-    fresh: a wish -> a variable that nothing else has.  whole: how many whole numbers, from 0, the
-    values of a tensor may be.
+    fresh: name of a tensor, or a wish -> a variable that nothing else has.  whole: how many whole
+    numbers, from 0, the values of a tensor may be.  general: in a loop over layers, name of a
+    tensor -> that of any layer.
     """
 
     tensors: Mapping[str, str]
@@ -61,13 +71,14 @@ class Names:
     index: Callable[[sp.Symbol], str]
     fresh: Callable[[str], str]
     whole: Mapping[str, int]
+    general: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reads:
     """What one line reads, as arrays over its axes.
 
-    bodies: the function's, and within a loop that of the loop as well; arrays that do not depend
-    on the step are made before the loop.
+    bodies: the function's, and within loops theirs as well; arrays that do not depend on the step
+    are made before the loop.
     """
 
     def __init__(
@@ -358,15 +369,13 @@ class Reads:
         depend.
         """
         names = {name_of(e) for e in of.atoms(sp.Indexed)}
-        moving = self.step is not None and (
-            self.step in of.free_symbols or bool(names & self.bodies[-1].inside)
-        )
-        body = self.bodies[-1 if moving else 0]
+        body = next((b for b in reversed(self.bodies) if b.moves(of, names)), self.bodies[0])
         key = of, tuple(self.names.size(self.axes[s].size) for s in live), code
         if key not in body.made:
-            base = self.names.tensors[name_of(of)] if is_entry(of) else "guard"
-            body.made[key] = variable = self.names.fresh(base)
-            said = show(of) if is_entry(of) else f"[{show(of)}]"
+            wish = name_of(of) if is_entry(of) else "guard"
+            body.made[key] = variable = self.names.fresh(wish)
+            text = show_as(of, self.names.general)
+            said = text if is_entry(of) else f"[{text}]"
             body.statements.append(Statement(f"{variable} = {code}", (said,), (Name(variable),)))
         return body.made[key]
 
@@ -398,15 +407,15 @@ def _same(a: Size, b: Size) -> bool:
     return a is b or bool(sp.S(a) == sp.S(b))
 
 
-def variables(wanted: Sequence[str], taken: Collection[str]) -> dict[str, str]:
-    """A variable for each of these names: itself, or with "_" where that is taken."""
-    found: dict[str, str] = {}
-    every = {*taken, *wanted}
-    for name in wanted:
+def variables(wanted: Mapping[T, str], taken: Collection[str]) -> dict[T, str]:
+    """A variable for each of these: the name that is wished, or with "_" where that is taken."""
+    found: dict[T, str] = {}
+    every = {*taken, *wanted.values()}
+    for of, name in wanted.items():
         variable = name
         while variable in taken or variable in found.values():
             variable += "_"
             while variable in every:
                 variable += "_"
-        found[name] = variable
+        found[of] = variable
     return found

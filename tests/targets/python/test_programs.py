@@ -23,11 +23,12 @@ from symnn.engine.evaluate import evaluate
 from symnn.io.errors import SpecError
 from symnn.spec.sources import LINES, example_names, example_path
 from symnn.targets.code import rows
+from symnn.targets.python.blocks import Blocks
 from symnn.targets.python.copying import part
 from symnn.targets.python.expressions import NUMPY, functions
 from symnn.targets.python.lines_module import HELPERS
 from symnn.targets.python.programs import Function
-from symnn.targets.python.reads import Names, variables
+from symnn.targets.python.reads import Names
 
 EXAMPLES = {name: example_path(name, LINES).read_text("utf-8") for name in example_names(LINES)}
 # what the lowering has a case for and the programs above do not read
@@ -91,12 +92,13 @@ def computed(lines: Lines, seed: int) -> list[tuple[str, Any, Any]]:
     """Every line: its text, its value by the printed statements, and by the evaluator."""
     program, whole = lines.derive(wrt=by_what(lines)).stable, lines.text.whole
     taken = {*HELPERS, *dir(builtins), *keyword.kwlist, "np", "dtype", "math"}
-    names = variables([*program.tensors], taken)
+    blocks = Blocks(program.tensors, [program.items], (), taken)
+    names = blocks.written(blocks.scope)
     free = (f"_{k}" for k in itertools.count())
     function = Function(
-        Names(names, str, str, lambda wish: wish + next(free), whole), program.tensors
+        Names(names, str, str, lambda wish: wish + next(free), whole), program.tensors, blocks
     )
-    text = "\n".join(rows(function.parts(program.items)))
+    text = "\n".join(rows(function.part(*blocks.parts)))
     space: dict[str, Any] = {"np": np, "dtype": np.dtype(float)}
     for helper in HELPERS:
         exec("import math\n" + part(helper).text, space)
