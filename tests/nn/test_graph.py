@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nn.jax_layers import reference
+from nn.jax_layers import recurrent, reference
 from nn.layer_cases import CASES
 
 import symnn
@@ -138,6 +138,108 @@ def test_a_recurrent_layer_that_shares_has_states_of_its_own(kind: str) -> None:
     assert module.check() < 1e-6
 
 
+def test_batch_norm_predicts_by_running_means_and_unbiased_variances() -> None:
+    norm = layer("batch_norm", momentum=0.25)
+    net = lines_of([norm], ["t:3", "c:2"], train={"learning_rate": 0.1, "shuffle": False})
+    module: Any = compile_module(net)
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(3, 2, (5, 3, 2)), rng.normal(size=(5, 3, 2))
+    start = module.initialize()
+    assert start["M_1"].tolist() == [0, 0] and start["V_1"].tolist() == [1, 1]
+    assert module.loss_and_gradients(start, x, y)[1].keys() == {"g_1", "b_1"}
+    p, _ = module.train(x, y, epochs=1, batch_size=3)
+    mean, variance = start["M_1"], start["V_1"]
+    for batch in (x[:3], x[3:]):
+        mean = 0.75 * mean + 0.25 * batch.mean(axis=(0, 1))
+        variance = 0.75 * variance + 0.25 * batch.var(axis=(0, 1), ddof=1)
+    assert np.abs(p["M_1"] - mean).max() < 1e-14 and np.abs(p["V_1"] - variance).max() < 1e-14
+    expected = p["g_1"] * (x - mean) / np.sqrt(variance + 1e-5) + p["b_1"]
+    for rows in (slice(0, 1), slice(None)):  # whatever samples there are beside
+        assert np.abs(module.predict(p, x[rows]) - expected[rows]).max() < 1e-12
+    # one value has the variance 0, which is no reason to end
+    single: Any = compile_module(lines_of([norm], [2]))
+    p, _ = single.train(x[:1, 0], y[:1, 0], epochs=2)
+    assert np.abs(p["V_1"] - 0.75**2).max() < 1e-15
+
+
+@needs_jax
+@pytest.mark.parametrize(("kind", "count"), [("rnn", 1), ("gru", 2), ("lstm", 2)])
+def test_first_states_may_come_in(kind: str, count: int) -> None:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    names = [f"s{k}" for k in range(count)]
+    both = kind == "gru"
+    spec = {
+        "inputs": {"x": {"shape": [4, 2]}, **{name: {"shape": [3]} for name in names}},
+        "layers": [layer(kind, units=3, bidirectional=both, **{"from": ["x", *names]})],
+        "loss": {"name": "mse"},
+    }
+    found = load_model(spec)
+    assert isinstance(found, LinesSpec)
+    net = Lines(found)
+    module: Any = compile_module(net)
+    assert module.check() < 1e-6 and verify_lines(LinesDerivation(net, wrt=names)).ok
+    rng = np.random.default_rng(1)
+    data = {name: rng.normal(size=(5, *shape[1:])) for name, shape in module.INPUTS.items()}
+    p = {k: rng.normal(size=v.shape) for k, v in module.initialize().items()}
+    letters = {k.removesuffix("_1"): v for k, v in p.items()}
+    own = ["h0", "h0_back"] if both else ["h0", "C0"]
+    letters |= {a: data[name] for a, name in zip(own, names, strict=False)}
+    expected = reference(kind, {"units": 3, "bidirectional": both}, letters, data["x"])
+    assert np.abs(module.predict(p, data) - expected).max() < 1e-12
+
+
+def test_a_dense_layer_may_have_the_table_of_an_embedding() -> None:
+    spec = {
+        "inputs": {"tok": {"shape": ["t:3"], "of": 5}},
+        "layers": [
+            layer("embedding", units=4, name="words"),
+            layer("sinusoidal_positions"),
+            layer("dense", units=5, bias=False, share="words", activation="softmax"),
+        ],
+        "loss": {"name": "cross_entropy"},
+    }
+    found = load_model(spec)
+    assert isinstance(found, LinesSpec)
+    net = Lines(found)
+    assert list(net.parameters) == ["E_1"] and verify_lines(LinesDerivation(net)).ok
+    module: Any = compile_module(net)
+    p, tok = module.initialize(1), np.array([[0, 4, 2], [1, 1, 3]])
+    angles = np.arange(3)[:, None] / 10000 ** (np.arange(2) / 2)
+    waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(3, 4)
+    scores = np.exp((p["E_1"][tok] + waves) @ p["E_1"].T)
+    expected = scores / scores.sum(axis=-1, keepdims=True)
+    assert np.abs(module.predict(p, tok) - expected).max() < 1e-14
+
+
+def test_layers_of_several_parts_and_loops_share_their_parameters() -> None:
+    block = layer("transformer_block", heads=2, units=3, rate=0.5)
+    net = lines_of(
+        [
+            {**block, "name": "one"},
+            {**block, "share": "one"},
+            layer("rnn", units=4, steps="all", name="two"),
+            layer("rnn", units=4, share="two"),
+            layer("dense", units=1),
+        ],
+        ["t:3", "c:4"],
+    )
+    numbers = {name.rpartition("_")[2] for name in net.parameters}
+    assert numbers == {"1", "2", "3", "4", "5", "6", "7"}
+    assert len(net.program.leaves_of("mask")) == 4
+    module: Any = compile_module(net)
+    assert module.check() < 1e-6
+    p, x = module.initialize(0), np.random.default_rng(0).normal(size=(2, 3, 4))
+    first: Any = compile_module(lines_of([block], ["t:3", "c:4"]))
+    own = {k: p[k] for k in first.PARAMETERS}
+    h = first.predict(own, first.predict(own, x))
+    for steps in ("all", "last"):
+        loop: Any = compile_module(lines_of([layer("rnn", units=4, steps=steps)], [3, 4]))
+        h = loop.predict({k: p[k.replace("_1", "_6")] for k in loop.PARAMETERS}, h)
+    assert np.abs(module.predict(p, x) - h @ p["A_7"].T - p["b_7"]).max() < 1e-12
+
+
 TRANSFORMER = {
     "inputs": {"tok": {"shape": ["t:5"], "of": 7}},
     "layers": [
@@ -255,6 +357,22 @@ def test_the_command_line_takes_a_network_of_any_shape(
         ([{"repeat": 2, "block": [layer("dense", units=3)]}], "takes the shape (6, 2) and gives"),
         ([{"repeat": 2}], "block: is missing"),
         ([layer("lstm", units=2, steps="first")], "unknown value"),
+        ([layer("transposed_conv1d", filters=1, kernel=2, padding=4)], "nothing is left of 6"),
+        ([layer("transposed_conv2d", filters=1, kernel=2)], "takes 3 axes, and x has the shape"),
+        ([layer("transformer_block", heads=4)], "4 heads do not divide 2 channels"),
+        ([layer("transformer_block", hidden="swish2")], "unknown"),
+        ([layer("batch_norm", momentum=0)], "momentum"),
+        (
+            [layer("batch_norm", name="a"), layer("batch_norm", share="a")],
+            "batch_norm shares with none",
+        ),
+        ([layer("gru", units=2, reset="never")], "unknown value"),
+        ([layer("lstm", units=2, **{"from": ["x", "x"]})], "it takes 2 first states, and 1 come"),
+        ([layer("rnn", units=2, **{"from": ["x", "x"]})], "a first state has the shape (2,), x (6"),
+        (
+            [layer("dense", units=3, name="a"), layer("dense", units=4, share="a", bias=False)],
+            "it needs A_1 of the shape (4, 3), which has (3, 2)",
+        ),
         ([layer("flatten"), layer("conv1d", filters=1, kernel=2)], "a convolution takes 2 axes"),
     ],
 )
