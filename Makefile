@@ -1,4 +1,5 @@
-# Needs make and Python >= 3.11, nothing else:  make demo | test | quick | oldest | golden | lint | generated | clean
+# Needs make and Python >= 3.11, nothing else:
+#   make demo | test | quick | oldest | oracles | golden | lint | generated | clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -6,7 +7,7 @@ BIN := .venv/bin
 LOWER := tests/engine tests/spec tests/io tests/data tests/notation tests/test_project.py
 EXAMPLES := $(basename $(notdir $(wildcard symnn/examples/*.toml)))
 
-.PHONY: demo test quick oldest golden lint generated clean
+.PHONY: demo test quick oldest oracles golden lint generated clean
 
 demo: .venv/installed
 	mkdir -p demo
@@ -29,6 +30,10 @@ quick: .venv/installed-test
 oldest: .venv/oldest/installed
 	.venv/oldest/bin/python -m pytest --numprocesses auto --dist worksteal --networks 4 --fuzz 300 $(LOWER) \
 		tests/cli/test_cli.py
+
+# every layer of networks against PyTorch, which is in an environment of its own
+oracles: .venv/oracles/installed
+	.venv/oracles/bin/python -m pytest tests/oracles/*.py
 
 # every output of symnn against its digest; a change of outputs is written with  --write
 golden: .venv/installed-test
@@ -73,6 +78,11 @@ clean:
 	.venv/oldest/bin/python -m pip install --quiet --editable '.[yaml]' pytest pytest-xdist hypothesis ruff \
 		$$($(PYTHON) -c "import tomllib; print(*(d.replace('>=', '==') for d in tomllib.load( \
 		open('pyproject.toml', 'rb'))['project']['dependencies']))")
+	touch $@
+
+.venv/oracles/installed: pyproject.toml
+	$(PYTHON) -m venv .venv/oracles
+	.venv/oracles/bin/python -m pip install --quiet --editable . pytest hypothesis torch
 	touch $@
 
 .venv/installed-test: .venv/bin/python pyproject.toml

@@ -102,6 +102,8 @@ class _Recurrent(Called):
         if first and len(first) != len(self.STATES) * len(marks):
             wanted = len(self.STATES) * len(marks)
             raise ShapeError(f"it takes {wanted} first states, and {len(first)} come in")
+        if first and self.initial != "zeros":
+            raise ShapeError("its first states come in: leave initial out")
         for value in first:
             if [a.size for a in value.axes] != [self.units]:
                 text = f"a first state has the shape ({self.units},), {value.name} {value.shape}"
@@ -122,7 +124,7 @@ class _Recurrent(Called):
         start: dict[str, Callable[[str], str]] = {}
         for letter, value in zip(self.STATES, first, strict=False):
             start[letter] = value.at
-        if self.initial == "learned" and not first:
+        if self.initial == "learned":
             for letter in self.STATES:
                 net.parameter(f"{letter}0{mark}", unit, kind="bias")
                 start[letter] = f"{net.called(f'{letter}0{mark}')}[{{}}]".format
