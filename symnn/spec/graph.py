@@ -174,6 +174,9 @@ class GraphReader:
 
     def closed(self, rows: Sequence[Row]) -> tuple[str, dict[str, str]] | None:
         """The same with the equations of losses."""
+        if not self.finals:
+            self.fail("layers", "there is no layer", "an input alone has nothing to train")
+            return None
         losses = Losses(self.net, self.values, self.finals, self.checked)
         try:
             if not losses.write(rows):
