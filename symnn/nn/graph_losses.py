@@ -14,6 +14,7 @@ from symnn.io.fields import Field, wrong
 from symnn.nn.graph import SAMPLES, Graph, Index, ShapeError, Value, listed, whole_size
 
 SAMPLE = Index(SAMPLES, "N")
+CLASSES = 200  # that stand in one equation
 Target = Callable[..., Value]  # of axes: whole=, how many whole numbers; shares=True: sums to 1
 
 
@@ -114,6 +115,8 @@ def _weighted(given: Sequence[float], count: int) -> list[str]:
     """Factors of the classes, if there are any; ShapeError where their number does not fit."""
     if given and len(given) != count:
         raise ShapeError(f"class_weight holds {len(given)} number(s) for {count} classes")
+    if len(given) > CLASSES:
+        raise ShapeError(f"class_weight has at most {CLASSES} classes; give weights of samples")
     return [f"{float(c)!r}*" for c in given]
 
 

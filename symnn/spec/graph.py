@@ -181,6 +181,9 @@ class GraphReader:
 
     def closed(self, rows: Sequence[Row]) -> Written | None:
         """The same with the equations of losses."""
+        if not self.finals:
+            self.fail("layers", "there is no layer", "an input alone has nothing to train")
+            return None
         losses = Losses(self.net, self.values, self.finals, self.checked)
         try:
             if not losses.write(rows):

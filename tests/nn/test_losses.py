@@ -252,6 +252,8 @@ def test_calls_are_the_same_as_a_spec() -> None:
         symnn.network(body, {"name": "mse", "weights": 2})
     with pytest.raises(TypeError, match="on what layers give, not on int"):
         symnn.network(3)  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="there is no layer"):
+        symnn.network(x)
 
 
 # losses as lines ----------------------------------------------------------------------------
@@ -276,17 +278,17 @@ def test_a_loss_of_ones_own_reads_layers_by_their_names() -> None:
 
 def test_names_and_axes_of_ones_own_do_not_meet_those_of_layers() -> None:
     """t, j and z_1 are of the network too, and stand for something else there."""
-    layers = [dense(5, activation="tanh", name="h"), dense(2, name="z")]
+    layers = [dense(5, activation="own", name="h"), dense(2, name="z")]
     text = """target r[n<N, t<3, u]
 j[n,u] = sum_t r[n,t,u]
 z_1[n,u] = z[n,u] - j[n,u]
 L = mean_{n,u} z_1[n,u]**2"""
     rows = [{"lines": text}, {"name": "mse", "of": "h", "target": "y"}]
-    module: Any = compile_module(lines_of(layers, rows, (4,)))
+    module: Any = compile_module(lines_of(layers, rows, activations={"own": "x**3"}))
     rng = np.random.default_rng(0)
     p, x = module.initialize(), rng.normal(size=(6, 4))
     y, r = rng.normal(size=(6, 5)), rng.normal(size=(6, 3, 2))
-    h = np.tanh(x @ p["A_1"].T + p["b_1"])
+    h = (x @ p["A_1"].T + p["b_1"]) ** 3
     z = h @ p["A_2"].T + p["b_2"]
     expected = ((z - r.sum(axis=1)) ** 2).mean() + ((h - y) ** 2).mean()
     loss, _ = module.loss_and_gradients(p, x, {"r": r, "y": y})
@@ -434,6 +436,11 @@ CE, SOFT = "cross_entropy", [dense(activation="softmax")]
         (SOFT, {"name": CE, "label_smoothing": 1}, "loss.label_smoothing: must be less than 1"),
         (SOFT, {"name": CE, "labels": "yes"}, "loss.labels: must be true or false"),
         (SOFT, {"name": CE, "class_weight": [1, 2]}, "holds 2 number(s) for 3 classes"),
+        (
+            [dense(201, activation="softmax")],
+            {"name": CE, "class_weight": [1] * 201},
+            "class_weight has at most 200 classes",
+        ),
         (SOFT, {"name": CE, "class_weight": [1, -2, 1]}, "loss.class_weight: must hold numbers"),
         (SOFT, {"name": CE, "class_weight": 3}, "loss.class_weight: must be a list"),
         (SOFT, {"name": "mse", "labels": True}, "loss.labels: mse has no such field"),
@@ -470,6 +477,19 @@ def test_mistakes_are_named_with_their_place(
         lines_of(layers, losses)
     assert message in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_the_command_line_tells_a_mistake_and_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.toml").write_text(WEIGHTED.replace("labels = true", "class_weight = [1]"))
+    for command in ("check", "derive", "generate", "train"):
+        assert run([command, "net.toml"]) == 2
+        out, err = capsys.readouterr()
+        assert (out, len(err.splitlines())) == ("", 1)
+        assert err.startswith("net.toml:9: loss.name: class_weight holds 1 number(s) for 3 classes")
+    assert [p.name for p in tmp_path.iterdir()] == ["net.toml"]
 
 
 def test_fields_of_chains_and_both_kinds_of_losses() -> None:
