@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symnn.engine.functions import ACTIVATIONS
-from symnn.io.errors import Problem, SpecError, suggestion
+from symnn.engine.functions import ACTIVATIONS, TABLE
+from symnn.engine.names import CONSTANTS, WORDS
+from symnn.engine.scalars import FUNCTIONS
+from symnn.io.errors import Problem, SpecError, quoted, suggestion
 from symnn.io.fields import REQUIRED, Field, kind_of, wrong
 from symnn.nn.calls import Node
 from symnn.nn.graph import Graph, Index, ShapeError, Value
@@ -34,6 +36,7 @@ PLACE = {
     "repeat": Field("integer", None, minimum=1, maximum=100, doc="how often its block stands"),
     "block": Field("list", None, doc="the layers of a block"),
 }
+INPUT_NAME, LAYER_NAME = "[A-Za-z][A-Za-z0-9]{0,20}", "[a-z][a-z0-9_]{0,60}"
 LETTERS = {1: "i", 2: "tc", 3: "hwc", 4: "rhwc"}
 LAYER_LIMIT = 2000
 
@@ -142,7 +145,9 @@ class GraphReader:
     table: Table
     functions: Sequence[str] = ()
     net: Graph = field(default_factory=Graph)
+    later: set[str] = field(default_factory=set)  # the names of layers that are still to come
     values: dict[str, Value] = field(default_factory=dict)  # by the names of inputs and layers
+    places: dict[str, str] = field(default_factory=dict)  # of inputs and layers, for messages
     numbers: dict[str, int] = field(default_factory=dict)  # of layers with parameters
     read: set[str] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -158,6 +163,7 @@ class GraphReader:
         if not isinstance(rows, list | tuple) or not rows:
             self.fail("layers", "is missing; required: one [[layers]] table or more", "")
             return None
+        self.later = {str(row["name"]) for row in rows if isinstance(row, dict) and "name" in row}
         # what stands behind a layer that does not fit may be wrong for that reason alone
         if not all(self.layer(f"layers[{k}]", row) for k, row in enumerate(rows)):
             return None
@@ -167,7 +173,8 @@ class GraphReader:
         """The equations with those of a loss of the last layer; None after a mistake."""
         out = self.net.unflat(self.values[self.last])
         if unread := [n for n in self.values if n not in self.read and n != self.last]:
-            self.fail("layers", f"nothing reads {unread[0]}", "name it in from, or leave it out")
+            place = self.places.get(unread[0], "layers")
+            self.fail(place, f"nothing reads {unread[0]}", "name it in from, or leave it out")
             return None
         return self._loss(out, loss, l2)
 
@@ -175,6 +182,9 @@ class GraphReader:
 
     def _inputs(self, features: int | None) -> bool:
         tables = self.data.get("inputs")
+        if tables is not None and features is not None:
+            self.fail("model.inputs", "stands beside [inputs], which says the same", "leave it out")
+            return False
         if tables is None:
             if features is None:
                 hint = "write [inputs.x] with shape = [28, 28, 1], or inputs = 3 in [model]"
@@ -192,15 +202,15 @@ class GraphReader:
         if not isinstance(row, dict):
             self.fail(path, f"must be a table, not {kind_of(row)}", "")
             return False
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,20}", name, re.ASCII) or name in (
-            "n",
-            "N",
-            "y",
-            "L",
-        ):
-            self.fail(path, "is no name of an input", "letters and digits, and not n, N, y or L")
+        if not re.fullmatch(INPUT_NAME, name, re.ASCII) or name in ("n", "N", "y", "L", "l2"):
+            self.fail(path, "is no name of an input", "letters and digits; not n, N, y, L or l2")
+            return False
+        if name in WORDS or name in CONSTANTS or name in TABLE or name in FUNCTIONS:
+            self.fail(path, f"{name} is a word of the language of lines", "take another name")
             return False
         fields = self.table(path, row, INPUT)
+        if any(fields[key] is REQUIRED or wrong(INPUT[key], row[key]) for key in {"shape", *row}):
+            return False
         axes = self._axes(child(path, "shape"), fields["shape"])
         if axes is None:
             return False
@@ -209,7 +219,7 @@ class GraphReader:
         except ShapeError as error:
             self.fail(child(path, "shape"), str(error), "")
             return False
-        self.last = name
+        self.last, self.places[name] = name, path
         return True
 
     def _axes(self, path: str, shape: Any) -> tuple[Index, ...] | None:
@@ -231,6 +241,9 @@ class GraphReader:
             if letter in self.net.inputs:
                 hint = "take another letter, or another name for the input"
                 self.fail(f"{path}[{k}]", f"the axis {letter} has the name of an input", hint)
+                return None
+            if letter in (a.letter for a in found):
+                self.fail(f"{path}[{k}]", f"the axis {letter} stands there twice", "")
                 return None
             letter = letter or LETTERS[len(shape)][k]
             found.append(self.net.axis(letter, size, *found))
@@ -276,24 +289,34 @@ class GraphReader:
         self.kinds[kind] += 1
         if name is not None and inside is None:
             key = name
+        if name is not None and not (re.fullmatch(LAYER_NAME, name, re.ASCII) and name != "in"):
+            hint = "a lower-case letter, then such letters, digits and _; not in"
+            self.fail(child(path, "name"), f"{quoted(name)} is no name of a layer", hint)
+            return False
         if key in self.values:
             self.fail(child(path, "name"), f"two layers or inputs are called {key!r}", "")
             return False
         values = self._sources(path, place["from"], inside)
         if values is None or not self._number(path, layer, place["share"], inside):
             return False
+        signature = inspect.signature(made.equations)
+        joins = any(p.kind is p.VAR_POSITIONAL for p in signature.parameters.values())
         try:
-            inspect.signature(made.equations).bind(self.net, *values)
+            signature.bind(self.net, *values)
+            fits = not joins or len(values) > 1
         except TypeError:
-            text = f"{kind} does not take {len(values)} values"
-            self.fail(child(path, "from"), text, "name as many as it takes")
+            fits = False
+        if not fits:
+            count = f"{len(values)} value{'s' * (len(values) != 1)}"
+            hint = 'name two or more: from = ["a", "b"]' if joins else "name as many as it takes"
+            self.fail(child(path, "from"), f"{kind} does not take {count}", hint)
             return False
         try:
             out = made.equations(self.net, *values)
         except ShapeError as error:
             self.fail(path, str(error), "")
             return False
-        self.values[key], self.last = out, key
+        self.values[key], self.places[key], self.last = out, path, key
         if inside is not None and name is not None:
             inside[name] = key
         if not getattr(layer, "PLAIN", False):
@@ -306,6 +329,9 @@ class GraphReader:
     ) -> bool:
         """Give the layer its number, or that of the layer whose parameters it has."""
         self.net.shared = share is not None
+        if share is not None and getattr(layer, "PLAIN", False):
+            self.fail(child(path, "share"), "this layer has no parameters", "leave it out")
+            return False
         if share is not None:
             key = (inside or {}).get(share, share)
             if key not in self.numbers:
@@ -334,12 +360,14 @@ class GraphReader:
         for name in names:
             key = (inside or {}).get(name, name)
             if key not in self.values:
-                text = f"nothing before this layer is called {name[:40]!r}"
-                self.fail(
-                    child(path, "from"),
-                    text,
-                    suggestion(name[:40], (*(inside or {}), *self.values)),
-                )
+                known = suggestion(name[:40], (*(inside or {}), *self.values))
+                if name == "y":
+                    text, known = "y is the target, which no layer reads", known
+                elif name in self.later:
+                    text = f"{name!r} does not stand before this layer: that would be a circle"
+                else:
+                    text = f"nothing before this layer is called {name[:40]!r}"
+                self.fail(child(path, "from"), text, known)
                 return None
             self.read.add(key)
             found.append(self.values[key])
@@ -348,8 +376,11 @@ class GraphReader:
     def _blocks(self, path: str, row: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
         """A block as often as it stands; ``in`` is what comes in."""
         rows = place["block"]
-        if not isinstance(rows, list | tuple) or not rows:
-            self.fail(child(path, "block"), "is missing; required: [[layers.block]]", "")
+        if any(key in row and wrong(PLACE[key], row[key]) for key in ("repeat", "block")):
+            return False
+        if not rows:
+            hint = "a layer stands once: put it into a block" if "type" in row else ""
+            self.fail(child(path, "block"), "is missing; required: [[layers.block]]", hint)
             return False
         for key in row:
             if key not in ("repeat", "block"):
