@@ -209,7 +209,10 @@ class GraphReader:
             self.fail(path, f"{name} is a word of the language of lines", "take another name")
             return False
         fields = self.table(path, row, INPUT)
-        if any(fields[key] is REQUIRED or wrong(INPUT[key], row[key]) for key in {"shape", *row}):
+        if fields["shape"] is REQUIRED or any(
+            own.default is not row.get(key, own.default) and wrong(own, row[key])
+            for key, own in INPUT.items()
+        ):
             return False
         axes = self._axes(child(path, "shape"), fields["shape"])
         if axes is None:
@@ -227,26 +230,28 @@ class GraphReader:
         if not isinstance(shape, list | tuple) or len(shape) > 4:
             self.fail(path, "must be a list of at most 4 sizes", 'an example: ["t:16", "c:3"]')
             return None
-        found = list[Index]()
+        found, given = list[Index](), list[Index]()
         for k, part in enumerate(shape):
             letter, _, size = part.partition(":") if isinstance(part, str) else ("", "", part)
-            if isinstance(size, str) and size.isdigit():
+            if isinstance(size, str) and re.fullmatch("[0-9]{1,9}", size):
                 size = int(size)
             named = not letter or re.fullmatch("[a-mo-z]", letter)
             sized = isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= 10**6
             if not named or not sized:
                 hint = 'a size, or a letter and a size: "t:16"'
-                self.fail(f"{path}[{k}]", f"is no size of an axis: {str(part)[:40]!r}", hint)
+                self.fail(f"{path}[{k}]", f"is no size of an axis: {quoted(str(part))}", hint)
                 return None
             if letter in self.net.inputs:
                 hint = "take another letter, or another name for the input"
                 self.fail(f"{path}[{k}]", f"the axis {letter} has the name of an input", hint)
                 return None
-            if letter in (a.letter for a in found):
+            if letter in (a.letter for a in given if letter):
                 self.fail(f"{path}[{k}]", f"the axis {letter} stands there twice", "")
                 return None
-            letter = letter or LETTERS[len(shape)][k]
-            found.append(self.net.axis(letter, size, *found))
+            given.append(Index(letter, size))
+        for own, usual in zip(given, LETTERS.get(len(shape), ""), strict=True):
+            others = () if own.letter else given
+            found.append(self.net.axis(own.letter or usual, own.size, *found, *others))
         return tuple(found)
 
     # --- layers
@@ -264,7 +269,7 @@ class GraphReader:
             return self._blocks(path, row, place)
         kind = row.get("type")
         if not isinstance(kind, str) or kind not in GRAPH_LAYERS:
-            what = "is missing; required" if kind is None else f"unknown layer {str(kind)[:40]!r}"
+            what = "is missing; required" if kind is None else f"unknown layer {quoted(str(kind))}"
             self.fail(child(path, "type"), what, suggestion(str(kind)[:40], GRAPH_LAYERS))
             return False
         if self.kinds.total() >= LAYER_LIMIT:
@@ -338,7 +343,7 @@ class GraphReader:
                 known = suggestion(share, self.numbers)
                 self.fail(
                     child(path, "share"),
-                    f"no layer before has parameters and is called {share!r}",
+                    f"no layer before has parameters and is called {quoted(share)}",
                     known,
                 )
                 return False
@@ -366,7 +371,7 @@ class GraphReader:
                 elif name in self.later:
                     text = f"{name!r} does not stand before this layer: that would be a circle"
                 else:
-                    text = f"nothing before this layer is called {name[:40]!r}"
+                    text = f"nothing before this layer is called {quoted(name)}"
                 self.fail(child(path, "from"), text, known)
                 return None
             self.read.add(key)
