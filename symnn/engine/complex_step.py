@@ -176,6 +176,7 @@ def complex_step(
     values: Values,
     sizes: Mapping[str, int] | None = None,
     known: Mapping[str, Array] | None = None,
+    step: float = H,
 ) -> dict[str, Array]:
     """Tensor -> the derivatives of the scalar ``of`` along its probes.
 
@@ -191,10 +192,12 @@ def complex_step(
         wider = {**group, name: own}
         entries = max(widest, sum(p[0].size for p in wider.values()))
         if group and sum(map(len, wider.values())) * entries > ROOM:
-            found |= _side_by_side(program, of, group, values, sizes, known)
+            found |= _side_by_side(program, of, group, values, sizes, known, step)
             wider = {name: own}
         group = wider
-    return found | _side_by_side(program, of, group, values, sizes, known) if group else {}
+    if not group:
+        return {}
+    return found | _side_by_side(program, of, group, values, sizes, known, step)
 
 
 def _side_by_side(
@@ -204,6 +207,7 @@ def _side_by_side(
     values: Values,
     sizes: Mapping[str, int] | None,
     known: Mapping[str, Array],
+    step: float,
 ) -> dict[str, Array]:
     """One run of what depends on the perturbed tensors; the rest is taken from ``known``.
 
@@ -213,7 +217,7 @@ def _side_by_side(
     shifts: dict[str, Array] = {}
     for (name, own), end in zip(probes.items(), ends, strict=True):
         shifts[name] = np.zeros((ends[-1], *own.shape[1:]), dtype=complex)
-        shifts[name].imag[end - len(own) : end] = H * own
+        shifts[name].imag[end - len(own) : end] = step * own
     evaluator = Evaluator(program.leaves, values, sizes, shifts)
     reached = set(probes)
     for item, names, reads, last in _uses(program):
@@ -225,7 +229,7 @@ def _side_by_side(
         for name in last - {of}:
             evaluator.arrays.pop(name, None)
             evaluator.shifts.pop(name, None)
-    slopes = evaluator.arrays[of].imag / H if of in reached else np.zeros(1)
+    slopes = evaluator.arrays[of].imag / step if of in reached else np.zeros(1)
     return dict(zip(probes, np.split(np.broadcast_to(slopes, ends[-1]), ends[:-1]), strict=True))
 
 

@@ -51,6 +51,8 @@ class SpecError(UserError, ValueError):
 def suggestion(word: str, known: Iterable[str]) -> str:
     """A hint with the nearest known words, or with all of them."""
     options = sorted(known)
+    if not options:
+        return ""
     near = difflib.get_close_matches(str(word)[:100], options, n=1, cutoff=0.6)
     listed = ", ".join(options)
     if near and near[0] != word:

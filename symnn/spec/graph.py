@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from symnn.engine.functions import ACTIVATIONS
+from symnn.engine.functions import ACTIVATIONS, TABLE
+from symnn.engine.names import CONSTANTS, WORDS
+from symnn.engine.scalars import FUNCTIONS
 from symnn.io.errors import Problem, SpecError, quoted, suggestion
 from symnn.io.fields import REQUIRED, Field, kind_of, wrong
 from symnn.nn.calls import Node, as_node
@@ -43,6 +45,7 @@ PLACE = {
     "repeat": Field("integer", None, minimum=1, maximum=100, doc="how often its block stands"),
     "block": Field("list", None, doc="the layers of a block"),
 }
+INPUT_NAME, LAYER_NAME = "[A-Za-z][A-Za-z0-9]{0,20}", "[a-z][a-z0-9_]{0,60}"
 LETTERS = {1: "i", 2: "tc", 3: "hwc", 4: "rhwc"}
 LAYER_LIMIT = 2000
 
@@ -156,7 +159,9 @@ class GraphReader:
     table: Table
     functions: Sequence[str] = ()
     net: Graph = field(default_factory=Graph)
+    later: set[str] = field(default_factory=set)  # the names of layers that are still to come
     values: dict[str, Value] = field(default_factory=dict)  # by the names of inputs and layers
+    places: dict[str, str] = field(default_factory=dict)  # of inputs and layers, for messages
     numbers: dict[str, int] = field(default_factory=dict)  # of layers with parameters
     read: set[str] = field(default_factory=set)
     kinds: Counter[str] = field(default_factory=Counter)
@@ -174,6 +179,7 @@ class GraphReader:
         if not isinstance(rows, list | tuple) or not rows:
             self.fail("layers", "is missing; required: one [[layers]] table or more", "")
             return None
+        self.later = {str(row["name"]) for row in rows if isinstance(row, dict) and "name" in row}
         # what stands behind a layer that does not fit may be wrong for that reason alone
         if not all(self.layer(f"layers[{k}]", row) for k, row in enumerate(rows)):
             return None
@@ -193,7 +199,8 @@ class GraphReader:
             self.fail(*error.args)
             return None
         if unread := [n for n in self.values if n not in self.read and n not in losses.read]:
-            self.fail("layers", f"nothing reads {unread[0]}", "name it in from, or leave it out")
+            place = self.places.get(unread[0], "layers")
+            self.fail(place, f"nothing reads {unread[0]}", "name it in from, or leave it out")
             return None
         return Written(self.net.text(), losses.outputs, self.net.numbers)
 
@@ -209,6 +216,9 @@ class GraphReader:
 
     def _inputs(self, features: int | None) -> bool:
         tables = self.data.get("inputs")
+        if tables is not None and features is not None:
+            self.fail("model.inputs", "stands beside [inputs], which says the same", "leave it out")
+            return False
         if tables is None:
             if features is None:
                 hint = "write [inputs.x] with shape = [28, 28, 1], or inputs = 3 in [model]"
@@ -226,15 +236,18 @@ class GraphReader:
         if not isinstance(row, dict):
             self.fail(path, f"must be a table, not {kind_of(row)}", "")
             return False
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9]{0,20}", name, re.ASCII) or name in (
-            "n",
-            "N",
-            "y",
-            "L",
-        ):
-            self.fail(path, "is no name of an input", "letters and digits, and not n, N, y or L")
+        if not re.fullmatch(INPUT_NAME, name, re.ASCII) or name in ("n", "N", "y", "L", "l2"):
+            self.fail(path, "is no name of an input", "letters and digits; not n, N, y, L or l2")
+            return False
+        if name in WORDS or name in CONSTANTS or name in TABLE or name in FUNCTIONS:
+            self.fail(path, f"{name} is a word of the language of lines", "take another name")
             return False
         fields = self.table(path, row, INPUT)
+        if fields["shape"] is REQUIRED or any(
+            own.default is not row.get(key, own.default) and wrong(own, row[key])
+            for key, own in INPUT.items()
+        ):
+            return False
         axes = self._axes(child(path, "shape"), fields["shape"])
         if axes is None:
             return False
@@ -243,7 +256,7 @@ class GraphReader:
         except ShapeError as error:
             self.fail(child(path, "shape"), str(error), "")
             return False
-        self.last = name
+        self.last, self.places[name] = name, path
         return True
 
     def _axes(self, path: str, shape: Any) -> tuple[Index, ...] | None:
@@ -251,23 +264,28 @@ class GraphReader:
         if not isinstance(shape, list | tuple) or len(shape) > 4:
             self.fail(path, "must be a list of at most 4 sizes", 'an example: ["t:16", "c:3"]')
             return None
-        found = list[Index]()
+        found, given = list[Index](), list[Index]()
         for k, part in enumerate(shape):
             letter, _, size = part.partition(":") if isinstance(part, str) else ("", "", part)
-            if isinstance(size, str) and size.isdigit():
+            if isinstance(size, str) and re.fullmatch("[0-9]{1,9}", size):
                 size = int(size)
             named = not letter or re.fullmatch("[a-mo-z]", letter)
             sized = isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= 10**6
             if not named or not sized:
                 hint = 'a size, or a letter and a size: "t:16"'
-                self.fail(f"{path}[{k}]", f"is no size of an axis: {str(part)[:40]!r}", hint)
+                self.fail(f"{path}[{k}]", f"is no size of an axis: {quoted(str(part))}", hint)
                 return None
             if letter in self.net.inputs:
                 hint = "take another letter, or another name for the input"
                 self.fail(f"{path}[{k}]", f"the axis {letter} has the name of an input", hint)
                 return None
-            letter = letter or LETTERS[len(shape)][k]
-            found.append(self.net.axis(letter, size, *found))
+            if letter in (a.letter for a in given if letter):
+                self.fail(f"{path}[{k}]", f"the axis {letter} stands there twice", "")
+                return None
+            given.append(Index(letter, size))
+        for own, usual in zip(given, LETTERS.get(len(shape), ""), strict=True):
+            others = () if own.letter else given
+            found.append(self.net.axis(own.letter or usual, own.size, *found, *others))
         return tuple(found)
 
     # --- layers
@@ -285,7 +303,7 @@ class GraphReader:
             return self._blocks(path, row, place)
         kind = row.get("type")
         if not isinstance(kind, str) or kind not in GRAPH_LAYERS:
-            what = "is missing; required" if kind is None else f"unknown layer {str(kind)[:40]!r}"
+            what = "is missing; required" if kind is None else f"unknown layer {quoted(str(kind))}"
             self.fail(child(path, "type"), what, suggestion(str(kind)[:40], GRAPH_LAYERS))
             return False
         if self.kinds.total() >= LAYER_LIMIT:
@@ -308,17 +326,28 @@ class GraphReader:
         self.kinds[kind] += 1
         if name is not None and inside is None:
             key = name
+        if name is not None and not (re.fullmatch(LAYER_NAME, name, re.ASCII) and name != "in"):
+            hint = "a lower-case letter, then such letters, digits and _; not in"
+            self.fail(child(path, "name"), f"{quoted(name)} is no name of a layer", hint)
+            return False
         if key in self.values:
             self.fail(child(path, "name"), f"two layers or inputs are called {key!r}", "")
             return False
         values = self._sources(path, place["from"], inside)
         if values is None or not self._number(path, layer, place["share"], inside):
             return False
+        signature = inspect.signature(made.equations)
+        _, *taken = signature.parameters.values()
+        joins = all(p.kind is p.VAR_POSITIONAL for p in taken)
         try:
-            inspect.signature(made.equations).bind(self.net, *values)
+            signature.bind(self.net, *values)
+            fits = not joins or len(values) > 1
         except TypeError:
-            text = f"{kind} does not take {len(values)} values"
-            self.fail(child(path, "from"), text, "name as many as it takes")
+            fits = False
+        if not fits:
+            count = f"{len(values)} value{'s' * (len(values) != 1)}"
+            hint = 'name two or more: from = ["a", "b"]' if joins else "name as many as it takes"
+            self.fail(child(path, "from"), f"{kind} does not take {count}", hint)
             return False
         number = self.net.number
         try:
@@ -326,7 +355,7 @@ class GraphReader:
         except ShapeError as error:
             self.fail(path, str(error), "")
             return False
-        self.values[key], self.last = out, key
+        self.values[key], self.places[key], self.last = out, path, key
         if inside is not None and name is not None:
             inside[name] = key
         if not getattr(layer, "PLAIN", False):
@@ -339,13 +368,16 @@ class GraphReader:
     ) -> bool:
         """Give the layer its number, or that of the layer whose parameters it has."""
         self.net.shared = share is not None
+        if share is not None and getattr(layer, "PLAIN", False):
+            self.fail(child(path, "share"), "this layer has no parameters", "leave it out")
+            return False
         if share is not None:
             key = (inside or {}).get(share, share)
             if key not in self.numbers:
                 known = suggestion(share, self.numbers)
                 self.fail(
                     child(path, "share"),
-                    f"no layer before has parameters and is called {share!r}",
+                    f"no layer before has parameters and is called {quoted(share)}",
                     known,
                 )
                 return False
@@ -367,14 +399,14 @@ class GraphReader:
         for name in names:
             key = (inside or {}).get(name, name)
             if key not in self.values:
-                text = f"nothing before this layer is called {name[:40]!r}"
+                known = suggestion(name[:40], (*(inside or {}), *self.values))
                 if name in self.aims:
                     text = f"{name} is a target, which a loss alone reads"
-                self.fail(
-                    child(path, "from"),
-                    text,
-                    suggestion(name[:40], (*(inside or {}), *self.values)),
-                )
+                elif name in self.later:
+                    text = f"{name!r} does not stand before this layer: that would be a circle"
+                else:
+                    text = f"nothing before this layer is called {quoted(name)}"
+                self.fail(child(path, "from"), text, known)
                 return None
             self.read.add(key)
             found.append(self.values[key])
@@ -383,8 +415,11 @@ class GraphReader:
     def _blocks(self, path: str, row: Mapping[str, Any], place: Mapping[str, Any]) -> bool:
         """A block as often as it stands; ``in`` is what comes in."""
         rows = place["block"]
-        if not isinstance(rows, list | tuple) or not rows:
-            self.fail(child(path, "block"), "is missing; required: [[layers.block]]", "")
+        if any(key in row and wrong(PLACE[key], row[key]) for key in ("repeat", "block")):
+            return False
+        if not rows:
+            hint = "a layer stands once: put it into a block" if "type" in row else ""
+            self.fail(child(path, "block"), "is missing; required: [[layers.block]]", hint)
             return False
         for key in row:
             if key not in ("repeat", "block"):

@@ -338,7 +338,7 @@ def test_the_command_line_takes_a_network_of_any_shape(
         ),
         (
             [layer("dense", units=3, **{"from": "later"}), layer("dense", units=3, name="later")],
-            "nothing before this layer is called 'later'",
+            "'later' does not stand before this layer",
         ),
         (
             [layer("dense", units=3, name="a"), layer("dense", units=2, **{"from": "x"})],
@@ -348,8 +348,8 @@ def test_the_command_line_takes_a_network_of_any_shape(
         ([layer("embedding", units=3)], "x holds no whole numbers"),
         ([layer("attention", heads=4)], "4 heads do not divide 2 channels"),
         ([layer("conv1d", filters=2, kernel=3, stride=0)], "stride"),
-        ([layer("conv3d", filters=2)], "unknown layer 'conv3d'"),
-        ([layer("dense", units=3, share="b")], "no layer before has parameters and is called 'b'"),
+        ([layer("conv3d", filters=2)], 'unknown layer "conv3d"'),
+        ([layer("dense", units=3, share="b")], 'no layer before has parameters and is called "b"'),
         (
             [layer("dense", units=3, name="a"), layer("dense", units=4, share="a")],
             "it needs A_1 of the shape (4, 3), which has (3, 2)",

@@ -101,8 +101,9 @@ def _fitting(
         )
     if name in CHOICES:
         sums = values.sum(axis=-1, dtype=float)
-        if not (abs(sums - 1.0) <= 1e-6).all():
-            raise ValueError(f"{name} must sum to 1 along its last axis")
+        if not (abs(sums - 1.0) <= 1e-6).all() or (values < 0).any():
+            text = "must sum to 1 along its last axis, and hold nothing below 0"
+            raise ValueError(f"{name} {text}")
     return _finite(name, values, dtype)
 
 

@@ -31,7 +31,10 @@ def _read(path: str, training: bool) -> tuple[Arrays, ...]:
         arrays = _arrays(path)
         needed = [name for name in (*inputs, *targets) if name not in WEIGHTS]
         if missing := [name for name in needed if name not in arrays]:
-            raise ValueError(f"{path}: {missing[0]} is not there")
+            held = ", ".join(map(ascii, sorted(arrays))) or "nothing"
+            raise ValueError(
+                f"{path}: {missing[0]} is not there; the file holds {held}"
+            )
         parts = [
             {name: arrays[name] for name in own if name in arrays}
             for own in (inputs, targets)
@@ -40,9 +43,7 @@ def _read(path: str, training: bool) -> tuple[Arrays, ...]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(filter(any, csv.reader(file, strict=True)))
-        table = np.array(rows[1:], dtype=float)
-        if not table.size:
-            raise ValueError("has no rows")
+        table = _table(rows)
         found, start = [], 0
         for own in (inputs, targets)[: 1 + training]:
             found.append(dict[str, np.ndarray]())
@@ -56,9 +57,29 @@ def _read(path: str, training: bool) -> tuple[Arrays, ...]:
                 start += width
                 sizes = () if name in CHOICES else shape[1:]
                 found[-1][name] = part.reshape(len(table), *map(int, sizes))
+        if training and start < table.shape[1]:
+            names = ", ".join((*inputs, *targets))
+            raise ValueError(f"{table.shape[1]} columns, and {names} take {start}")
     except (csv.Error, ValueError) as error:
         raise ValueError(f"{path}: {error}") from None
     return tuple(found)
+
+
+def _table(rows: list[list[str]]) -> np.ndarray:
+    """The numbers below a header; ValueError for a row that is none."""
+    for place, row in enumerate(rows[1:], start=2):
+        if len(row) != len(rows[0]):
+            text = f"row {place} has {len(row)} values, and the header {len(rows[0])}"
+            raise ValueError(text)
+        for cell in row:
+            try:
+                float(cell)
+            except ValueError:
+                text = f"row {place} holds {cell[:40]!a}, which is no number"
+                raise ValueError(text) from None
+    if len(rows) < 2:
+        raise ValueError("has no rows below a header")
+    return np.array(rows[1:], dtype=float)
 
 
 def _width(name: str, shape: Shape) -> int:
