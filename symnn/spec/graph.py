@@ -134,7 +134,7 @@ def equations_of_calls(outs: Mapping[str, Node], data: Mapping[str, Any]) -> Wri
 
 def in_order(outs: Iterable[Node]) -> list[Node]:
     """All nodes, each after those that it reads, in the order in which they are called."""
-    found, pending = dict[int, Node](), [(out, False) for out in reversed([*outs])]
+    found, pending = dict[int, Node](), [(as_node(out), False) for out in reversed([*outs])]
     while pending:
         node, read = pending.pop()
         if id(node) in found:
