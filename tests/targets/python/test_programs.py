@@ -306,6 +306,9 @@ def test_states_are_kept_between_steps_and_read_in_prediction(tmp_path: Path) ->
     assert all((module.load(path)[k] == v).all() for k, v in params.items())
     with pytest.raises(ValueError, match="params must hold an array steps"):
         module.predict({k: v for k, v in params.items() if k != "steps"}, x)
+    notes = net.derive().save(tmp_path / "notes.md").read_text("utf-8")
+    assert r"r_{i} &\leftarrow" in notes
+    assert "m_{i} &= r_{i}" in notes.partition("In prediction these stand in place")[2]
     # a run that goes on from a checkpoint is the run that was not interrupted
     module.train(x, y, epochs=2, batch_size=4, checkpoint=tmp_path / "kept")
     options = {"checkpoint": tmp_path / "kept", "resume": True}
