@@ -466,5 +466,6 @@ class GraphReader:
         if before.whole is None and not before.flat and trial._block(path, rows):
             self.net.number = self.net.last
             name = trial.net.alike(trial.values[trial.last].name, self.net.number)
-            if name not in (None, before.name) and not self.net.counts[name]:
+            if name and name != before.name and name not in self.net.named:
+                self.net.named.add(name)
                 self.values[self.last] = self.net.write(replace(before, name=name), before.entry)
