@@ -463,8 +463,10 @@ class GraphReader:
             fail=lambda *_: None,
         )
         before = self.values[self.last]
-        if before.whole is None and not before.flat and trial._block(path, rows):
+        plain = before.whole is None and not before.flat
+        if plain and trial._block(path, rows) and trial.net.last > self.net.last:
             self.net.number = self.net.last
             name = trial.net.alike(trial.values[trial.last].name, self.net.number)
             if name not in (None, before.name) and not self.net.counts[name]:
+                self.net.counts[name] += 1
                 self.values[self.last] = self.net.write(replace(before, name=name), before.entry)

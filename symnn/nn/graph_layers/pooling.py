@@ -32,7 +32,7 @@ class _Pooling(Called):
 
     def equations(self, net: Graph, x: Value) -> Value:
         rank(x, len(self.SPACE) + 1, "pooling")
-        if self.SIGN == "max" and self.padding >= self.size:
+        if self.padding >= self.size:
             text = f"with a padding of {self.padding} a window of {self.size} lies outside"
             raise ShapeError(f"{text}: the padding must be smaller than the size")
         options = self.stride or self.size, 1, self.padding
