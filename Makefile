@@ -48,7 +48,7 @@ lint: .venv/installed-test
 
 generated: .venv/installed
 	mkdir -p generated
-	for name in $(EXAMPLES); do \
+	for name in $(EXAMPLES) attention; do \
 		$(BIN)/python -m symnn generate $$name -o generated/$$name.py --force && \
 		$(BIN)/python -m symnn derive $$name -o generated/$$name.tex --force || exit 1; \
 	done

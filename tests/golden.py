@@ -18,11 +18,13 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
+from support.random_graphs import network
 from support.random_networks import random_network
 
 import symnn
-from symnn.api import Network
+from symnn.api import Derivation, Lines, LinesDerivation, Network
 from symnn.formats.figure import figure, printed
 from symnn.formats.registry import FORMATS
 from symnn.language.options import DETAILS, METHODS, NUMBERS, STORIES
@@ -30,12 +32,44 @@ from symnn.language.phrases import PHRASES
 from symnn.notation.books import LAYOUTS, NOTATIONS
 from symnn.notes.figures import FIGURES
 from symnn.notes.options import NotesOptions
-from symnn.spec.sources import example_names
+from symnn.spec.sources import example_names, example_path
 from symnn.targets.registry import TARGETS, generate_files
 
 DIGESTS = Path(__file__).with_name("golden.txt")
 SHOWN = 40  # names of outputs
 RANDOM = 24  # networks by number, in every target
+# windows, loops, tables, pointers, states; and layers of any shape, with blocks and joins
+LINES = ("attention", "batch_norm", "ctc", "convolution", "lstm", "pooling")
+BLOCK = [
+    {"type": "layer_norm"},
+    {"type": "attention", "heads": 2, "causal": True, "name": "look"},
+    {"type": "add", "from": ["in", "look"]},
+]
+GRAPHS = {
+    "decoder": {
+        "inputs": {"tok": {"shape": ["t:5"], "of": 7}},
+        "layers": [
+            {"type": "embedding", "units": 4},
+            {"type": "positions"},
+            {"repeat": 2, "block": BLOCK},
+            {"type": "dense", "units": 7, "activation": "softmax"},
+        ],
+        "loss": {"name": "cross_entropy", "l2": 0.001},
+    },
+    "image": {
+        "inputs": {"x": {"shape": [6, 6, 2]}, "u": {"shape": [3]}},
+        "layers": [
+            {"type": "conv2d", "filters": 3, "kernel": 3, "activation": "relu", "from": "x"},
+            {"type": "max_pool2d", "size": 2},
+            {"type": "flatten", "name": "seen"},
+            {"type": "dense", "units": 4, "activation": "tanh", "name": "a", "from": "seen"},
+            {"type": "dense", "units": 4, "name": "b", "from": "u"},
+            {"type": "multiply", "from": ["a", "b"]},
+            {"type": "dense", "units": 1},
+        ],
+        "loss": {"name": "huber"},
+    },
+}
 # a PDF holds a date of its TeX; its text is that of the format latex
 TEXTS = {name: form for name, form in FORMATS.items() if name != "pdf"}
 
@@ -46,7 +80,12 @@ def written(network: Network, kind: str, bare: bool, **options: str | bool) -> s
     """The notes in one format."""
     form = TEXTS[kind]
     printed = form.bare if bare and form.bare else form.printed
-    text = printed(network.derive(), NotesOptions(**options))
+    return noted(network.derive(), printed, **options)
+
+
+def noted(derivation: Derivation | LinesDerivation, printed: Any, **options: str | bool) -> str:
+    """The notes of a derivation, by a printer."""
+    text = printed(derivation, NotesOptions(**options))
     assert isinstance(text, str)
     return text
 
@@ -97,8 +136,27 @@ def modules(name: str, net: Network) -> Iterator[tuple[str, Made]]:
         )
 
 
+def of_lines() -> Iterator[tuple[str, Made]]:
+    """Key and maker of outputs of lines and of layers of any shape."""
+    made = [(name, symnn.lines(example_path(name, ".lines"))) for name in LINES]
+    made += [(name, Lines(network(spec))) for name, spec in GRAPHS.items()]
+    for name, lines in made:
+        derivation, key = lines.derive(), f"lines {name}"
+        yield f"{key} numpy", lines.generate
+        for detail, language in (("textbook", "zh"), ("full", "en")):
+            for kind in ("latex", "html", "markdown"):
+                options = {"detail": detail, "language": language}
+                yield (
+                    f"{key} {kind} {detail} {language}",
+                    lambda d=derivation, k=kind, o=options: noted(d, TEXTS[k].printed, **o),
+                )
+
+
 def outputs(part: str) -> Iterator[tuple[str, Made]]:
-    """Key and maker of every output of an example, or of the random networks."""
+    """Key and maker of every output of an example, of lines, or of the random networks."""
+    if part == "lines":
+        yield from of_lines()
+        return
     if part != "random":
         yield from of_example(part)
         return
@@ -136,12 +194,12 @@ def committed() -> dict[str, str]:
 def main() -> int:
     """Compare, or write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", help="examples, or 'random'; default: all")
+    parser.add_argument("parts", nargs="*", help="examples, 'lines', 'random'; default: all")
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--all", action="store_true", help=f"name more than {SHOWN} that differ")
     parser.add_argument("--keep", type=Path, metavar="DIR")
     arguments = parser.parse_args()
-    parts = arguments.parts or [*example_names(), "random"]
+    parts = arguments.parts or [*example_names(), "lines", "random"]
     if arguments.keep:
         arguments.keep.mkdir(parents=True, exist_ok=True)
     found: dict[str, str] = {}

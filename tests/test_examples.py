@@ -18,7 +18,7 @@ from symnn.formats.latex import document
 from symnn.formats.markdown import github
 from symnn.io.marks import marked_text
 from symnn.notes.options import NotesOptions
-from symnn.spec.sources import example_names
+from symnn.spec.sources import LINES, example_names, example_path
 
 ROOT = Path(__file__).parents[1]
 GENERATED = ROOT / "generated"
@@ -63,6 +63,15 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     compare(GENERATED / f"{name}.tex", marked_text(text, ".tex"))
 
 
+def test_the_committed_example_of_lines_is_what_is_written() -> None:
+    source = example_path("attention", LINES)
+    lines = symnn.lines(source.read_text(encoding="utf-8"), name="attention")
+    compare(GENERATED / "attention.py", lines.generate())
+    compare(
+        GENERATED / "attention.tex", marked_text(document(lines.derive(), NotesOptions()), ".tex")
+    )
+
+
 @pytest.mark.parametrize("name", ["xor.zh.tex", "xor.md", "xor.zh.md"])
 def test_the_committed_notes_in_other_forms_are_what_is_derived(name: str) -> None:
     printer = document if name.endswith(".tex") else github
@@ -85,7 +94,8 @@ def test_the_committed_page_is_one_of_the_committed_notes() -> None:
 
 
 def test_nothing_else_is_committed_there() -> None:
-    known = {f"{name}{suffix}" for name in example_names() for suffix in (".py", ".tex")}
+    names = (*example_names(), "attention")
+    known = {f"{name}{suffix}" for name in names for suffix in (".py", ".tex")}
     known |= {"xor.svg", "xor.zh.tex", "xor.md", "xor.zh.md", "xor_page.png"}
     known |= {"xor_fast.py", "xor_jax.py"}
     assert {p.name for p in GENERATED.iterdir()} == known

@@ -89,8 +89,9 @@ def verify(derivation: Derivation, seed: int = 0) -> Report:
 def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
     """Every step of the sweep through lines of the user's own, and the stable form.
 
-    Sizes that are left open are SAMPLES.  Where functions saturate, small derivatives are rounding:
-    differences below ROUNDING are looked at again nearer to 0, where a wrong step is as wrong.
+    Sizes that are left open are SAMPLES.  Where functions saturate, small derivatives are rounding,
+    and exponentials overflow: differences below ROUNDING, and those of no size, are looked at again
+    nearer to 0, where a wrong step is as wrong.
     SpecError for lines of more than LARGEST entries.
     """
     check_argument("verify", "seed", Field("integer", minimum=0), seed)
@@ -107,7 +108,7 @@ def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
         rows += point.rows("lines")
         rows += _stable(batch.program, derivation.stable, point)
         report = Report(tuple(rows))
-        if report.ok or not report.max_error < ROUNDING:
+        if report.ok or ROUNDING <= report.max_error < math.inf:
             break
     return report
 

@@ -11,7 +11,7 @@ import sympy as sp
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.sweeps import reverse_sweep
 from symnn.engine.functions import X, user_function
-from symnn.engine.ir import Program, name_of
+from symnn.engine.ir import Program, ProgramError, name_of
 from symnn.engine.stabilise import rescaled, stabilise
 from symnn.engine.tokens import TextError
 from symnn.io.arrays import real_array
@@ -200,7 +200,10 @@ class LinesDerivation(Gradients):
         if not self.wrt:
             hint = 'write "parameter", or say by what: --wrt x, derive(wrt=["x"])'
             raise lines.mistake("there is no parameter to differentiate by", hint, "wrt")
-        self.batch = reverse_sweep(program, of, self.wrt)
+        try:
+            self.batch = reverse_sweep(program, of, self.wrt)
+        except ProgramError as error:  # with the line that is the reason
+            raise lines.mistake(" ".join(str(error).split()), path="wrt") from None
         if lost := [name for name in self.wrt if name not in self.batch.names]:
             raise lines.mistake(f"{of} does not depend on {lost[0]}", path="wrt")
 

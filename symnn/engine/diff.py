@@ -88,7 +88,9 @@ def _stand_in(a: Axis) -> sp.Symbol:
 def _solve(
     line: Line, bound: Mapping[sp.Symbol, Axis], indices: Sequence[sp.Expr], tensor: Tensor
 ) -> tuple[dict[sp.Symbol, sp.Expr], list[sp.Expr]]:
-    """Solve the brackets [idx_k = axes_k] for bound axes, in declared order.
+    """Solve the brackets [idx_k = axes_k] for bound axes: bare ones first, then as declared.
+
+    So h[k+1, k] in a loop over k is pulled back at k, and not at the step that k+1 names.
 
     An output axis may be solved for whenever its coefficient is ±1: the gradient of the
     line reads 0 outside its range, so the range needs no guard.  A summed axis only where
@@ -97,7 +99,9 @@ def _solve(
     solved: dict[sp.Symbol, sp.Expr] = {}
     guards: list[sp.Expr] = []
     outputs = {a.symbol for a in line.lhs.axes}
-    for index, a in zip(indices, tensor.axes, strict=True):
+    pairs = list(zip(indices, tensor.axes, strict=True))
+    pairs.sort(key=lambda pair: pair[0] not in bound or bound[pair[0]].size != pair[1].size)
+    for index, a in pairs:
         index, own = sp.S(index).xreplace(solved), _stand_in(a)
         for s in bound:
             if s not in index.free_symbols:  # also where s was solved for: index no longer holds it

@@ -463,7 +463,8 @@ class GraphReader:
             fail=lambda *_: None,
         )
         before = self.values[self.last]
-        if before.whole is None and not before.flat and trial._block(path, rows):
+        plain = before.whole is None and not before.flat
+        if plain and trial._block(path, rows) and trial.net.last > self.net.last:
             self.net.number = self.net.last
             name = trial.net.alike(trial.values[trial.last].name, self.net.number)
             if name and name != before.name and name not in self.net.named:

@@ -14,6 +14,7 @@ from support.programs import ARCHITECTURES
 import symnn
 from symnn.derivation.lines import Lines
 from symnn.engine.evaluate import evaluate
+from symnn.targets.registry import compile_module
 
 Rng = np.random.Generator
 SEEDS = range(4)
@@ -117,6 +118,28 @@ def test_gradients_are_the_published_ones(
                 error = float(np.abs(found - exact).max()) / size
                 errors("published equations", f"{name} {tensor}", error)
                 assert error < BOUND, (tensor, found, exact)
+
+
+# of one axis, of numbers, of tables, in loops and outside
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("conv-transposed", "weightnorm", "svm-l2", "word2vec-softmax", "hvp-pearlmutter"),
+        *("neural-ode-euler", "gru-cho", "pool-bouvrie", "rbm", "factorization-machine"),
+    ],
+)
+def test_modules_compute_the_published_gradients(name: str) -> None:
+    lines = symnn.lines(ARCHITECTURES[name])
+    values, module = drawn(name, lines, 1), compile_module(lines)
+
+    def of(role: str) -> dict[str, Any]:
+        return {t.name: values[t.name] for t in lines.program.leaves_of(role) if t.name in values}
+
+    _, found = module.loss_and_gradients(of("parameter"), of("input"))
+    wanted = PUBLISHED[name](**arguments(lines, values))
+    for tensor in found.keys() & wanted.keys():
+        exact = np.asarray(wanted[tensor])
+        np.testing.assert_allclose(found[tensor], exact, rtol=0, atol=BOUND * np.abs(exact).max())
 
 
 @pytest.mark.parametrize("name", STEPS)

@@ -251,6 +251,43 @@ def test_a_derivative_that_is_0_is_stated() -> None:
     assert derivation.evaluate({"x": [1, 2, 3], "u": 1})[1]["u"] == 0
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        # a step reads itself at another place of an axis that is none of time
+        """parameter w[t<3]
+        for k<3 down:
+            s[t,k] = w[t]*k + sin(r[t,k+2])
+            r[t,k] = s[t,k] + s[k+1,k] + sin(r[t,k+1])/2
+        L = sum_{t,k} r[t,k]**2""",
+        # logarithms and roots of what is drawn
+        """input x[n<N], eps
+        parameter w
+        L = sum_n (log(x[n]) + w)**2/sqrt(eps)""",
+        # 1 - a is rounding where a sigmoid saturates
+        """input x[n<N, i<40]
+        target y[n]
+        parameter w[i]
+        z[n] = sum_i 20*w[i]*x[n,i]
+        a[n] = sigmoid(z[n])
+        L = sum_n -(y[n]*log(a[n]) + (1 - y[n])*log(1 - a[n]))""",
+        # entries that are 0 together tie in a maximum
+        """input x[n<N, t<4]
+        mask m[n,t] keep 1/2
+        parameter g
+        a[n,t] = g*x[n,t]*m[n,t]
+        b[n,t] = a[n,t] + g*a[n,t]*a[n,t]
+        L = sum_n (max_t tanh(b[n,t]*a[n,t]))**2 + sum_n max_t b[n,t]""",
+    ],
+    ids=["loop", "domain", "saturated", "ties"],
+)
+def test_what_is_right_holds_wherever_it_is_drawn(text: str) -> None:
+    text = "\n".join(row.removeprefix("        ") for row in text.splitlines())
+    for seed in range(6):
+        report = symnn.lines(text).derive().verify(seed)
+        assert report.ok, str(report)
+
+
 def test_lines_show_themselves_and_are_pickled() -> None:
     lines = symnn.lines(PROGRAMS["conv1d"])
     assert repr(lines) == "<Lines '<lines>': 4 leaves, 3 equations>"

@@ -287,7 +287,8 @@ class Expressions:
         low, high = self.expression(base, axes), self.expression(exponent)
         b, e = _bound(low, ATOM), _bound(high, ATOM)
         # a formatter has spaces around a power but for one of names and numbers
-        simple = b.isidentifier() and (e.isidentifier() or e.replace(".", "").isdigit())
+        plain = b.replace(".", "").isidentifier()  # with its attributes, h.T
+        simple = plain and (e.isidentifier() or e.replace(".", "").isdigit())
         return f"{b}**{e}" if simple else f"{b} ** {e}", POWER
 
     def _cases(self, f: sp.Piecewise, axes: Axes) -> Text:

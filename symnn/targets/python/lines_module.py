@@ -221,17 +221,18 @@ class _Module:
             list(rows(part, width=COMMENT, broken=lambda code, pad: broken(code, pad + 4)))
             for part in statements
         ]
+        leaves_of = self.program.leaves_of
         read = {name_of(e) for item in items for line in _lines(item) for e in line.reads}
         read |= {name for name in wanted if name in {t.name for t in self.program.leaves}}
-        masks = [t for t in self.program.leaves_of("mask") if t.name in read]
+        masks = [t for t in leaves_of("mask") if t.name in read]
         drawn = {str(s) for t in masks for a in t.axes for s in sp.S(a.size).free_symbols}
         roles = ("input", "target") if self.derivation.of in wanted else ("input",)
         having = {size: self._having(size, read, roles) for size in sorted(sizes | drawn)}
         read |= {t.name for t in having.values()}
         reading = []
         for source, own in (
-            ("params", self.program.leaves_of("parameter", "state")),
-            ("data", self.program.leaves_of("input", "target")),
+            ("params", leaves_of("parameter", "state")),
+            ("data", leaves_of("input", "target")),
             ("noise", masks),
         ):
             names = [t.name for t in own if t.name in read]
@@ -249,6 +250,7 @@ class _Module:
             "called": function.called,
             "helpers": function.helpers - {DTYPE},
             "noise": bool(masks),
+            "data": bool(masks or any(t.name in read for t in leaves_of("input", "target"))),
         }
         return found, read
 

@@ -164,13 +164,15 @@ class Function:
         reads.bodies[-1].statements.append(statement)
         at = [places.get(a.symbol, a.symbol) for a in own]
         code = (
-            reads.added(values, axes, at, self._shape(own))
+            reads.added(values, axes, at, self._sizes(own))
             if pointed
-            else reads.placed(values, axes, at, self._shape(own))
+            else reads.placed(values, axes, at, self._sizes(own))
         )
         outside = [reads.rewritten(g) for g in factors if g not in inside]
         return Term(sp.Mul(*outside, reads.array(PUT, code, tuple(a.symbol for a in own))))
 
     def _shape(self, axes: Sequence[Axis]) -> str:
-        sizes = [self.names.size(a.size) for a in axes]
-        return sizes[0] if len(sizes) == 1 else listed(sizes)
+        return self.names.size(axes[0].size) if len(axes) == 1 else self._sizes(axes)
+
+    def _sizes(self, axes: Sequence[Axis]) -> str:
+        return listed([self.names.size(a.size) for a in axes])

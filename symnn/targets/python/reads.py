@@ -370,7 +370,7 @@ class Reads:
         """
         names = {name_of(e) for e in of.atoms(sp.Indexed)}
         body = next((b for b in reversed(self.bodies) if b.moves(of, names)), self.bodies[0])
-        key = of, tuple(self.names.size(self.axes[s].size) for s in live), code
+        key = of, tuple(self.axes[s].size for s in live), code
         if key not in body.made:
             wish = name_of(of) if is_entry(of) else "guard"
             body.made[key] = variable = self.names.fresh(wish)

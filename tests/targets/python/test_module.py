@@ -107,11 +107,11 @@ def passes_ruff(texts: Iterable[str], folder: Path) -> None:
     passes_ruff_in(folder)
 
 
-def passes_ruff_in(folder: Path) -> None:
-    """As above, of the modules in a folder."""
+def passes_ruff_in(folder: Path, *more: str) -> None:
+    """As above, of the modules in a folder; more: options of both checks."""
     for words in (
-        ["check"],
-        ["check", "--select", "E,F,I,UP,B", "--line-length", "100"],
+        ["check", *more],
+        ["check", "--select", "E,F,I,UP,B", "--line-length", "100", *more],
         ["format", "--check", "--diff"],
     ):
         command = [sys.executable, "-m", "ruff", *words, "--isolated", "--no-cache", "."]

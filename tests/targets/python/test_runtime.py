@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import subprocess
 import sys
 from collections import Counter
@@ -11,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.programs import ARCHITECTURES
+from support.random_graphs import Graphs, network
 from support.specimens import SPECIMENS, written
 from test_module import passes_ruff_in
 
+import symnn
 from symnn import Dense, Dropout, Network
+from symnn.api import Lines
 from symnn.language.options import INCLUDED
+from symnn.spec.sources import example_path
 from symnn.targets.modules import RUNTIME
 from symnn.targets.python import copying
 from symnn.targets.python.copying import FOLDER, imports, parts
@@ -55,15 +61,35 @@ def module(name: str, target: str | tuple[str, ...]) -> str:
     return generate_files(NETWORKS[name], target)[".py"]
 
 
+# of lines: products, windows, loops, tables, places that a text points to, states
+LINES = ("attention", "batch_norm", "convolution", "ctc", "embedding", "lstm", "pooling")
+SHORT = ("conv-transposed", "pinn", "word2vec-softmax", "rnn-goodfellow")
+GRAPHS = (1, 3)
+
+
+def modules_of_lines() -> list[str]:
+    """Of examples, of lines without samples, of layers."""
+    texts = [example_path(name, ".lines").read_text("utf-8") for name in LINES]
+    texts += [ARCHITECTURES[name] for name in SHORT]
+    made = [symnn.lines(text) for text in texts]
+    made += [Lines(network(Graphs(seed).spec)) for seed in GRAPHS]
+    included = itertools.cycle([(), ("checkpoint",)])
+    return [lines.generate(include=more) for lines, more in zip(made, included, strict=False)]
+
+
 def test_modules_pass_ruff_and_mypy_in_its_strict_mode(tmp_path: Path) -> None:
-    for k, case in enumerate(MODULES):
-        (tmp_path / f"m{k}.py").write_text(module(*case), encoding="utf-8")
-    passes_ruff_in(tmp_path)
+    texts = {"layers": [module(*case) for case in MODULES], "lines": modules_of_lines()}
+    for folder, made in texts.items():
+        (tmp_path / folder).mkdir()
+        for k, text in enumerate(made):
+            (tmp_path / folder / f"{folder}{k}.py").write_text(text, encoding="utf-8")
+    passes_ruff_in(tmp_path / "layers")
+    passes_ruff_in(tmp_path / "lines", "--ignore=E741")  # names of the user's own, l and O
     words = ["--strict", "--no-incremental", "--config-file=", "--python-version=3.11", "."]
     command = [sys.executable, "-m", "mypy", *words]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[:6000]
-    assert f"no issues found in {len(MODULES)} source files" in done.stdout
+    assert f"no issues found in {sum(map(len, texts.values()))} source files" in done.stdout
 
 
 @pytest.mark.parametrize("specimen", SPECIMENS)

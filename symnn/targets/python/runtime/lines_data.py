@@ -104,7 +104,8 @@ def _fitting(
         if not (abs(sums - 1.0) <= 1e-6).all() or (values < 0).any():
             text = "must sum to 1 along its last axis, and hold nothing below 0"
             raise ValueError(f"{name} {text}")
-    return _finite(name, values, dtype)
+    # of a number, which has no axis, the check makes an array of one
+    return _finite(name, values, dtype).reshape(values.shape)
 
 
 def _whole(name: str, values: np.ndarray, count: int) -> np.ndarray:
@@ -114,7 +115,7 @@ def _whole(name: str, values: np.ndarray, count: int) -> np.ndarray:
         wrong = values[~fine].flat[0].item()
         text = f"{name} holds {wrong!r}; it must hold whole numbers 0 to {count - 1}"
         raise ValueError(text)
-    return np.ascontiguousarray(values, np.intp)
+    return np.asarray(values, np.intp, order="C")
 
 
 def _shown(shape: Shape) -> str:
