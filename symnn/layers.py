@@ -4,6 +4,7 @@ from symnn.nn.graph_layers.attention import Attention, TransformerBlock
 from symnn.nn.graph_layers.convolutions import Conv1d, Conv2d, TransposedConv1d, TransposedConv2d
 from symnn.nn.graph_layers.joins import Add, Concatenate, Multiply
 from symnn.nn.graph_layers.norms import BatchNorm, LayerNorm, RMSNorm
+from symnn.nn.graph_layers.own import Lines
 from symnn.nn.graph_layers.plain import Activation, Flatten
 from symnn.nn.graph_layers.pooling import (
     AveragePool1d,
@@ -35,6 +36,7 @@ __all__ = [
     "Flatten",
     "GlobalPool",
     "LayerNorm",
+    "Lines",
     "MaxPool1d",
     "MaxPool2d",
     "Multiply",

@@ -68,7 +68,8 @@ class Graph:
     """Collects what layers write.
 
     rows: statements.  sizes: letter of an axis -> its size.  inputs: their names, which no axis
-    gets.  samples: how many a batch has, which bounds its values.  number: that of the layer that
+    gets.  functions: the names of the user's own.  samples: how many a batch has, which bounds its
+    values.  number: that of the layer that
     writes now; its tensors share it.  last: the number of the last layer with parameters.  shared:
     whether the parameters of the layer that writes are those of an earlier one.
     """
@@ -80,6 +81,7 @@ class Graph:
     named: set[str] = field(default_factory=set)  # the values that have a name
     numbers: dict[str, int] = field(default_factory=dict)  # tensor -> that of its layer
     inputs: frozenset[str] = frozenset()
+    functions: tuple[str, ...] = ()
     samples: int = 1
     number: int = 0
     last: int = 0
@@ -101,8 +103,7 @@ class Graph:
         """A declaration of a tensor; ShapeError for one that is too large."""
         axes = tuple(axes)
         self.fits(name, axes)
-        listed = ", ".join(map(str, axes))
-        self.rows.append(f"{role} {name}{f'[{listed}]' if listed else ''}{more}")
+        self.rows.append(declaration(role, name, axes) + more)
 
     def input(
         self, name: str, axes: tuple[Index, ...], role: str = "input", whole: int | None = None
@@ -117,9 +118,16 @@ class Graph:
     def parameter(self, letter: str, *axes: Index, kind: str = "weights", initial: str = "") -> str:
         """The entry of a parameter of this layer, whose name gets its number."""
         name = self.called(letter)
+        self.keep(name, axes, kind)
         if not self.shared:
             start = f" = {initial}" if initial else ""
             self.declare("parameter", name, axes, (f" of {kind}" * (kind != "weights")) + start)
+        letters = ", ".join(a.letter for a in axes)
+        return f"{name}[{letters}]"
+
+    def keep(self, name: str, axes: tuple[Index, ...], kind: str) -> None:
+        """Know a parameter; ShapeError for one that the layer does not have whose it is."""
+        if not self.shared:
             self.parameters[name] = axes
             if kind == "weights":
                 self.weights[name] = axes
@@ -130,8 +138,6 @@ class Graph:
             raise ShapeError(
                 f"it needs {name} of the shape {sizes}, which has {tuple(a.size for a in known)}"
             )
-        letters = ", ".join(a.letter for a in axes)
-        return f"{name}[{letters}]"
 
     def state(self, letter: str, *axes: Index, start: float) -> Value:
         """A state of this layer, and the number that it starts from."""
@@ -218,6 +224,12 @@ class Graph:
     def text(self) -> str:
         """All statements: declarations first."""
         return "\n".join(self.rows) + "\n"
+
+
+def declaration(role: str, name: str, axes: Iterable[Index]) -> str:
+    """The text that declares a tensor."""
+    listed = ", ".join(map(str, axes))
+    return f"{role} {name}{f'[{listed}]' if listed else ''}"
 
 
 def rank(x: Value, count: int, what: str) -> None:

@@ -70,6 +70,7 @@ def equations_of(
     is told.
     """
     reader = GraphReader(data, fail, table, functions)
+    reader.net.functions = tuple(functions)
     train = data.get("train")
     batch = train.get("batch_size") if isinstance(train, dict) else None
     if isinstance(batch, int) and batch > 0:
@@ -334,7 +335,7 @@ class GraphReader:
             self.fail(child(path, "name"), f"two layers or inputs are called {key!r}", "")
             return False
         values = self._sources(path, place["from"], inside)
-        if values is None or not self._number(path, layer, place["share"], inside):
+        if values is None or not self._number(path, made, place["share"], inside):
             return False
         signature = inspect.signature(made.equations)
         _, *taken = signature.parameters.values()
@@ -358,7 +359,7 @@ class GraphReader:
         self.values[key], self.places[key], self.last = out, path, key
         if inside is not None and name is not None:
             inside[name] = key
-        if not getattr(layer, "PLAIN", False):
+        if not getattr(made, "PLAIN", False):
             self.numbers[key] = number
         self.finals[key] = getattr(made, "activation", getattr(made, "function", ""))
         return True

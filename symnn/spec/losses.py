@@ -16,7 +16,7 @@ from symnn.io.fields import Field, kind_of
 from symnn.nn.graph import Graph, Index, ShapeError, Value, listed
 from symnn.nn.graph_losses import GRAPH_LOSSES, GraphLoss
 from symnn.nn.losses import LOSSES
-from symnn.spec.own_lines import defined, fitted, names_of
+from symnn.nn.own_lines import defined, fitted, names_of
 from symnn.spec.positions import child
 from symnn.spec.sections import SECTIONS
 

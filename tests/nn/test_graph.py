@@ -79,7 +79,16 @@ def test_a_layer_and_its_gradients_are_those_of_jax(
 
 
 def test_every_layer_is_tried() -> None:
-    apart = {"dropout", "activation", "flatten", "embedding", "add", "multiply", "concatenate"}
+    apart = {
+        "dropout",
+        "activation",
+        "flatten",
+        "embedding",
+        "add",
+        "multiply",
+        "concatenate",
+        "lines",
+    }
     assert {kind for kind, _, _ in CASES} | apart == GRAPH_LAYERS.keys()
 
 

@@ -11,6 +11,7 @@ from symnn.nn.graph_layers.attention import Attention, TransformerBlock
 from symnn.nn.graph_layers.convolutions import Conv1d, Conv2d, TransposedConv1d, TransposedConv2d
 from symnn.nn.graph_layers.joins import Add, Concatenate, Multiply
 from symnn.nn.graph_layers.norms import BatchNorm, LayerNorm, RMSNorm
+from symnn.nn.graph_layers.own import Lines
 from symnn.nn.graph_layers.plain import Activation, Flatten
 from symnn.nn.graph_layers.pooling import (
     AveragePool1d,
@@ -51,4 +52,5 @@ GRAPH_LAYERS: dict[str, type[Any]] = {
     "add": Add,
     "multiply": Multiply,
     "concatenate": Concatenate,
+    "lines": Lines,
 }

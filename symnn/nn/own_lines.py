@@ -48,7 +48,7 @@ def fitted(
     for name in computed:
         new.setdefault(name, _free(name, taken))
     kept = {*new, *declared, *PLAIN}
-    sizes = {letter: a.size for s in found for letter, a in _places(s.tokens, values)}
+    sizes = {letter: a.size for s in found for letter, _, a in _places(s.tokens, values)}
     first: dict[str, str] = {}  # letter -> what stands where it stands first
     for token, before, after in _around(found):
         if token.kind == "name" and token.text not in kept and after != "(" and before != "<":
@@ -74,14 +74,32 @@ def _free(name: str, taken: Collection[str]) -> str:
 
 
 def _around(found: Sequence[Statement]) -> Iterator[tuple[Token, str, str]]:
-    """Every token, with the text of those before and behind it."""
+    """Every token that may be an axis, with the text of those before and behind it.
+
+    In a declaration, whose other words are the language's, that is within brackets.
+    """
     for s in found:
-        texts = ["", *(t.text for t in s.tokens), ""]
-        yield from zip(s.tokens, texts, texts[2:], strict=False)
+        texts, depth = ["", *(t.text for t in s.tokens), ""], 0
+        declares = s.tokens[0].text in ROLES and texts[2] != "="
+        for token, before, after in zip(s.tokens, texts, texts[2:], strict=False):
+            depth += (token.text in OPEN) - (token.text in CLOSE)
+            if depth or not declares:
+                yield token, before, after
 
 
-def _places(found: Sequence[Token], values: Mapping[str, Value]) -> Iterator[tuple[str, Index]]:
-    """The letters that stand alone at the places of values, and the axes there."""
+def letters_of(rows: Sequence[str], values: Mapping[str, Value]) -> dict[tuple[str, int], str]:
+    """The letter that stands alone first at each place of a value, after the samples."""
+    found = dict[tuple[str, int], str]()
+    for s in statements("\n".join(rows)):
+        for letter, place, _ in _places(s.tokens, values):
+            found.setdefault(place, letter)
+    return found
+
+
+def _places(
+    found: Sequence[Token], values: Mapping[str, Value]
+) -> Iterator[tuple[str, tuple[str, int], Index]]:
+    """The letters that stand alone at the places of values, these places, and the axes there."""
     for k, token in enumerate(found[:-1]):
         if token.text not in values or found[k + 1].text != "[":
             continue
@@ -90,7 +108,8 @@ def _places(found: Sequence[Token], values: Mapping[str, Value]) -> Iterator[tup
             depth += (found[m].text in OPEN) - (found[m].text in CLOSE)
             if (found[m].text == "," and depth == 1) or not depth:
                 if m - start == 1 and 0 <= place < len(values[token.text].axes):
-                    yield found[start].text, values[token.text].axes[place]
+                    axis = values[token.text].axes[place]
+                    yield found[start].text, (token.text, place), axis
                 place, start = place + 1, m + 1
             if not depth:
                 break
