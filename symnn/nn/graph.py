@@ -8,8 +8,8 @@ are written.  The samples n and their axis are everywhere first.
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -77,7 +77,7 @@ class Graph:
     sizes: dict[str, int | str] = field(default_factory=lambda: {SAMPLES: "N"})
     weights: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
-    counts: Counter[str] = field(default_factory=Counter)  # name -> how many wanted it
+    named: set[str] = field(default_factory=set)  # the values that have a name
     numbers: dict[str, int] = field(default_factory=dict)  # tensor -> that of its layer
     inputs: frozenset[str] = frozenset()
     samples: int = 1
@@ -178,9 +178,11 @@ class Graph:
 
     def name(self, letter: str) -> str:
         """A name for a tensor of the layer that writes now, which no other tensor has."""
-        name = self.called(letter)
-        self.counts[name] += 1
-        return name if self.counts[name] == 1 else f"{name}_{self.counts[name]}"
+        own = self.called(letter)
+        names = itertools.chain([own], (f"{own}_{k}" for k in itertools.count(2)))
+        name = next(n for n in names if n not in self.named)
+        self.named.add(name)
+        return name
 
     def alike(self, name: str, number: int) -> str | None:
         """A name of another layer, with this number; None for that of an input."""

@@ -134,7 +134,7 @@ def equations_of_calls(outs: Mapping[str, Node], data: Mapping[str, Any]) -> Wri
 
 def in_order(outs: Iterable[Node]) -> list[Node]:
     """All nodes, each after those that it reads, in the order in which they are called."""
-    found, pending = dict[int, Node](), [(out, False) for out in reversed([*outs])]
+    found, pending = dict[int, Node](), [(as_node(out), False) for out in reversed([*outs])]
     while pending:
         node, read = pending.pop()
         if id(node) in found:
@@ -467,6 +467,6 @@ class GraphReader:
         if plain and trial._block(path, rows) and trial.net.last > self.net.last:
             self.net.number = self.net.last
             name = trial.net.alike(trial.values[trial.last].name, self.net.number)
-            if name not in (None, before.name) and not self.net.counts[name]:
-                self.net.counts[name] += 1
+            if name and name != before.name and name not in self.net.named:
+                self.net.named.add(name)
                 self.values[self.last] = self.net.write(replace(before, name=name), before.entry)

@@ -52,7 +52,8 @@ def test_a_transformer_by_calls_is_that_of_a_spec() -> None:
             "layers": [
                 {"type": "embedding", "units": 4},
                 {"type": "positions"},
-                {"repeat": 2, "block": inner},
+                {"block": inner},
+                {"block": inner},
                 {"type": "dense", "units": 7, "activation": "softmax"},
             ],
             "loss": {"name": "cross_entropy", "l2": 0.001},

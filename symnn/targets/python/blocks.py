@@ -16,6 +16,8 @@ from symnn.targets.python.reads import Body, Names, variables
 from symnn.targets.wrapping import WIDTH
 
 TOGETHER = 8  # dicts that are made in one row
+# what stands before and behind the number of a layer, and whether lines compute it
+Base = tuple[str, str, bool]
 LETTERS = ("k", "layer")  # for the number of the first layer of a block
 
 
@@ -35,20 +37,26 @@ class Blocks:
         taken: Collection[str],
     ) -> None:
         self.tensors = tensors
-        self.parts = [self.rolled(part) for part in parts]
+        every = [*parts]
+        self.parts = [self.rolled(part) for part in every]
         loops = [own for part in self.parts for own in part if isinstance(own, Repeat)]
-        looped = {around(t) for loop in loops for item in loop.every for t in self.moving(item)}
+        computed = {line.lhs.name for part in every for line in lines_of(part)}
+
+        def base(t: Tensor) -> Base:
+            return (*around(t), t.name in computed)
+
+        looped = {base(t) for loop in loops for item in loop.every for t in self.moving(item)}
         numbered = (t for t in tensors.values() if t.layer is not None)
-        self.bases = {t.name: around(t) for t in numbered if around(t) in looped}
+        self.bases = {t.name: base(t) for t in numbered if base(t) in looped}
         axes = {a.name for t in tensors.values() for a in t.axes}
         self.letter = next((x for x in LETTERS if x not in axes), LETTERS[-1])
         taken = {*taken, self.letter} if loops else taken
         plain = {name: name for name in (*tensors, *others) if name not in self.bases}
-        wishes = {pair: pair[0].rstrip("_") + pair[1] for pair in self.bases.values()}
+        wishes = {own: own[0].rstrip("_") + own[1] for own in self.bases.values()}
         found = variables({**plain, **wishes}, taken)
         self.free = {*taken, *plain, *found.values()}
         self.references: dict[str, Reference] = {
-            name: Name(found[pair], tensors[name].layer) for name, pair in self.bases.items()
+            name: Name(found[own], tensors[name].layer) for name, own in self.bases.items()
         }
         self.references |= {name: found[name] for name in plain}
         self.scope = Scope(lambda name: True, letter=self.letter)
@@ -125,11 +133,11 @@ class Blocks:
         """What a function reads from a dict of arrays by their names."""
         plain = [n for n in names if n not in self.bases]
         out = _assigned([self.wish(n) for n in plain], [f'{source}["{n}"]' for n in plain])
-        of_pair: dict[tuple[str, str], list[int]] = {}
+        listed: dict[Base, list[int]] = {}
         for name in names:
             if name in self.bases:
-                of_pair.setdefault(self.bases[name], []).append(self.tensors[name].layer or 0)
-        for (head, tail), numbers in of_pair.items():
+                listed.setdefault(self.bases[name], []).append(self.tensors[name].layer or 0)
+        for (head, tail, _), numbers in listed.items():
             name = self.wish(f"{head}{numbers[0]}{tail}")
             key = f'f"{head}{{{self.letter}}}{tail}"'
             step = numbers[1] - numbers[0] if len(numbers) > 1 else 1

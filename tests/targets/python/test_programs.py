@@ -202,7 +202,7 @@ def test_a_module_takes_what_fits_and_says_what_does_not() -> None:
         (tokens + 0.5, labels, "tok holds 0.5; it must hold whole numbers 0 to 19"),
         (tokens[:, :4], labels, "tok must have the shape (N, 5), not (3, 4)"),
         (tokens, labels[:2], "y must have the shape (3, 3), not (2,)"),
-        (tokens, rows + 1, "y must sum to 1 along its last axis"),
+        (tokens, rows + 1, "y must sum to 1 along its last axis, and hold nothing below 0"),
         (tokens, labels + 1, "y holds 3; it must hold whole numbers 0 to 2"),
         ({"tak": tokens}, labels, "x holds tak, which the lines do not read"),
         ({}, labels, "x must hold tok: (N, 5)"),
@@ -251,7 +251,7 @@ def test_what_the_stable_form_would_scale_is_told_as_it_is() -> None:
     ("text", "message"),
     [
         ("input x[i<3]\nL = sum_i x[i]**2\n", "there is nothing to train"),
-        ("parameter a[i<20000, j<20000]\nL = sum_{i,j} a[i,j]**2\n", "too large: 400000000"),
+        ("parameter a[i<20000, j<20000]\nL = sum_{i,j} a[i,j]**2\n", "too large: 400,000,000"),
         ("parameter a[i<K]\nL = sum_i a[i]**2\n", "the size K of the parameter a is open"),
         ("target y\nparameter a\nL = (a - y)**2\n", "nothing can be predicted"),
         ("state m = 0\nparameter a\nb = a + m\nL = b**2\n", "the state m gets no new value"),
@@ -306,6 +306,9 @@ def test_states_are_kept_between_steps_and_read_in_prediction(tmp_path: Path) ->
     assert all((module.load(path)[k] == v).all() for k, v in params.items())
     with pytest.raises(ValueError, match="params must hold an array steps"):
         module.predict({k: v for k, v in params.items() if k != "steps"}, x)
+    notes = net.derive().save(tmp_path / "notes.md").read_text("utf-8")
+    assert r"r_{i} &\leftarrow" in notes
+    assert "m_{i} &= r_{i}" in notes.partition("In prediction these stand in place")[2]
     # a run that goes on from a checkpoint is the run that was not interrupted
     module.train(x, y, epochs=2, batch_size=4, checkpoint=tmp_path / "kept")
     options = {"checkpoint": tmp_path / "kept", "resume": True}
