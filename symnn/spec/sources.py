@@ -83,16 +83,33 @@ def lines_source(text: str, name: str, source: object = None) -> Source:
 
 
 def _lines_are_piped() -> bool:
-    """Whether standard input begins with a declaration of lines; nothing of it is consumed."""
+    """Whether standard input begins with a statement of lines; nothing of it is consumed."""
     peek = getattr(getattr(sys.stdin, "buffer", None), "peek", None)
     try:
         head = b"" if peek is None else peek(LIMIT)[:LIMIT]
     except (OSError, ValueError):  # closed; told where it is read
         return False
     rows = head.decode("utf-8-sig", "replace").splitlines()
-    words = (row.split("#")[0].split() for row in rows)
-    first: list[str] = next((found for found in words if found), [])
-    return len(first) > 1 and first[0] in DECLARED and first[1][0].isalpha()
+    first = next((row for row in rows if row.split("#")[0].strip()), "").strip()
+    words = first.split()
+    declared = len(words) > 1 and words[0] in DECLARED and words[1][0].isalpha()
+    return declared or _is_equation(first)
+
+
+def _is_equation(row: str) -> bool:
+    """Whether a row is an equation, and no field of TOML: its value is none."""
+    left, mark, right = row.partition("=")
+    if not mark or not re.fullmatch(r"[A-Za-z]\w*\s*(\[[^]]*\]\s*)?", left):
+        return False
+    if "[" in left:
+        return True
+    if right.lstrip()[:1] in ("", '"', "'", "[", "{"):
+        return False
+    try:
+        tomllib.loads(row)
+    except (tomllib.TOMLDecodeError, ValueError):
+        return True
+    return False
 
 
 def read_source(

@@ -70,6 +70,27 @@ def test_standard_input(
 
 
 @pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("z = 2*w\nparameter w\nL = z**2", True),
+        ("# a comment\n\nz[n] = sum_i W[i]*x[n,i]", True),
+        ("L = w**2", True),
+        ("seed = 3\n[model]", False),
+        ("a = [1,\n2]", False),
+        ("[model]\nname = w**2", False),
+        ('{"model": 1}', False),
+    ],
+)
+def test_what_standard_input_begins_with(
+    text: str, lines: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = io.BufferedReader(io.BytesIO(text.encode()))  # type: ignore[arg-type]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given, encoding="utf-8"))
+    done = Done(capsys, "derive", "-")
+    assert done.code == 2 and (": column " in done.err) == lines, done.err
+
+
+@pytest.mark.parametrize(
     ("words", "messages"),
     [
         (["new", "a.lines"], ["a new spec is a .toml file; write a.toml"]),

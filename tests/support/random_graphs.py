@@ -49,7 +49,8 @@ class Graphs:
         self.unread = list(self.inputs)
         for _ in range(choose.randrange(1, 7)):
             self.add()
-        return self.closed(choose.choice([*GRAPH_LOSSES]), choose.choice([0.0, 0.0, 0.1]))
+        losses = [name for name, loss in GRAPH_LOSSES.items() if loss.reads == 1]
+        return self.closed(choose.choice(losses), choose.choice([0.0, 0.0, 0.1]))
 
     def input(self, name: str) -> tuple[str, Row]:
         choose = self.random
@@ -170,7 +171,10 @@ def leaves_of(lines: Lines, seed: int) -> dict[str, Any]:
     values = draw(lines.program, rng, {"N": SAMPLES})
     for name, count in lines.text.whole.items():
         values[name] = rng.integers(count, size=values[name].shape)
-    return {name: value for name, value in values.items() if name not in lines.text.numbers}
+    for t in lines.program.leaves_of("state"):
+        values[t.name] = np.abs(values[t.name])
+    numbers = {t.name for t in lines.program.leaves_of("hyperparameter")}
+    return {name: value for name, value in values.items() if name not in numbers}
 
 
 def module_gradients(lines: Lines, module: Any, values: dict[str, Any]) -> tuple[float, Any, Any]:
@@ -179,7 +183,7 @@ def module_gradients(lines: Lines, module: Any, values: dict[str, Any]) -> tuple
     def of(*roles: str) -> dict[str, Any]:
         return {t.name: values[t.name] for t in lines.program.leaves_of(*roles) if t.name in values}
 
-    params, inputs, targets = of("parameter"), of("input"), of("target")
+    params, inputs, targets = of("parameter", "state"), of("input"), of("target")
     noise = (masks,) if (masks := of("mask")) else ()
     loss, gradients = module.loss_and_gradients(params, inputs, targets, *noise)
     return loss, gradients, module.predict(params, inputs)
