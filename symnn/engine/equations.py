@@ -223,7 +223,7 @@ class Equation(Expressions):
                 hint = f"declare it with how many there are, input {name}[…] of 50"
                 raise place.fault(f"{name} does not hold whole numbers", hint)
             return index
-        symbols = sorted(index.free_symbols, key=str)
+        symbols = sorted(index.free_symbols, key=lambda s: str(s.name))
         coefficients = [index.diff(s) for s in symbols]
         rest = index.subs({s: 0 for s in symbols})
         linear = sp.expand(sum((c * s for c, s in zip(coefficients, symbols, strict=True)), rest))
@@ -257,9 +257,10 @@ class Equation(Expressions):
             text = f"{name} is read outside its range: {own.name} is 0 .. {size - 1}"
             raise place.fault(text, "indices count from 0")
 
-    def check_ranges(self, lines: Iterable[Line]) -> None:
+    def check_ranges(self, lines: Sequence[Line]) -> None:
         """A read that can leave its range is said once; a maximum is of something."""
-        tensors = {t.name: t for t in self.names.tensors.values() if t}
+        names = {*(line.lhs.name for line in lines), *(n for line in lines for n in line.read)}
+        tensors = {n: t for n in names if (t := self.names.tensors.get(n))}
         loop = self.names.scan
         scan, down = (loop.axis, loop.down) if loop else (None, False)
         for line in lines:

@@ -207,6 +207,11 @@ class Line:
         """The distinct entries that the line reads, pointers included."""
         return tuple(dict.fromkeys(e for t in self.terms for e in entries(t.f) + pointers(t.f)))
 
+    @functools.cached_property
+    def read(self) -> frozenset[str]:
+        """The names of the tensors that the line reads."""
+        return frozenset(map(name_of, self.reads))
+
     @property
     def axes(self) -> tuple[Axis, ...]:
         """Every axis bound in the line: those of the left side, then those summed over."""
@@ -455,9 +460,10 @@ def _check_line(line: Line, known: Mapping[str, Tensor], sizes: set[sp.Basic]) -
                 moved = line.lhs.role == "gradient"
                 if index in bound and not moved and not _same_size(bound[index].size, a.size):
                     fail(f"sizes differ: {index} has {bound[index].size}, {tensor} has {a.size}")
-        for s in sorted(term.f.free_symbols, key=str):
-            if s.is_integer and s not in bound and s not in sizes:
-                fail(f"index {s} is not bound")
+        free = term.f.free_symbols - bound.keys() - sizes
+        unbound = [s for s in free if s.is_Symbol and s.name not in known and s.is_integer]
+        if unbound:
+            fail(f"index {min(map(str, unbound))} is not bound")
 
 
 def _check_program(program: Program) -> None:

@@ -45,8 +45,33 @@ def _shape(f: sp.Expr) -> tuple[sp.Expr, dict[sp.Expr, sp.Expr]]:
     return f.xreplace(found), {s: e for e, s in found.items()}
 
 
+def _is_short(f: sp.Expr) -> bool:
+    """Whether ``f`` is a product in which plainly nothing cancels.
+
+    Its sums are polynomials without a common factor.  They have none of the symbols of what is on
+    the other side of the fraction, unless that is symbols alone and a number is among the terms.
+    """
+    powers = [(g.base, g.exp) if g.is_Pow else (g, sp.S.One) for g in sp.Mul.make_args(f)]
+    if not all(p.is_Rational and (b.is_Atom or b.is_Add) for b, p in powers):
+        return False
+    for base, power in powers:
+        if base.is_Add:
+            if not all(p.exp.is_Integer and p.exp.is_positive for p in base.atoms(sp.Pow)):
+                return False
+            others = [b for b, p in powers if p.is_negative != power.is_negative]
+            held = set().union(*(b.free_symbols for b in others)) & base.free_symbols
+            number, rest = base.as_coeff_Add()
+            divided = held and (any(b.is_Add for b in others) or number == 0)
+            common = set.intersection(*(t.free_symbols for t in base.args))
+            if divided or common or rest.as_content_primitive()[0] != 1:
+                return False
+    return True
+
+
 @functools.lru_cache(maxsize=4096)
 def _shortest(f: sp.Expr) -> sp.Expr:
+    if not f.is_Add and _is_short(f):
+        return f
     tries = [f]
     if any(p.exp.is_negative for p in f.atoms(sp.Pow)):
         top, bottom = sp.fraction(sp.cancel(f))

@@ -149,6 +149,8 @@ def over_cases(name: str, build: Build, arguments: Sequence[sp.Expr]) -> sp.Expr
 
 def checked(f: sp.Expr) -> sp.Expr:
     """A part of a formula: real and finite, constants of a bounded size."""
+    if f.is_symbol:
+        return f
     if f.has(sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I):
         raise FormulaError("a part of the formula is undefined (not real or not finite)")
     f = real(f)

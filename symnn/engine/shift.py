@@ -150,11 +150,10 @@ class Shifts:
         seen = set[str]()  # tensors that were read
         try:
             for line in self._every():
-                read = set(map(name_of, line.reads))
-                seen |= read
+                seen |= line.read
                 if line.lhs.name in self.lines:
-                    changed[line.lhs.name] = group.changed(line, read, seen)
-                elif read & group.scaled.keys():
+                    changed[line.lhs.name] = group.changed(line, seen)
+                elif line.read & group.scaled.keys():
                     return  # the maximum of another
         except _MixedError:
             return
@@ -211,7 +210,7 @@ class _Shift:
             )
         return (Line(m, (Term(z, over, "max"),), SHIFT),)
 
-    def changed(self, line: Line, read: set[str], seen: set[str]) -> list[tuple[str, Line]]:
+    def changed(self, line: Line, seen: set[str]) -> list[tuple[str, Line]]:
         """The forms that a line takes, each with its rule; _MixedError where there is none.
 
         seen: the tensors that this line and earlier ones read.
@@ -227,7 +226,7 @@ class _Shift:
             return [(SHIFT, Line(line.lhs, (Term(f, term.over),), SHIFT))]
         if line.lhs.name == self.sum.s.lhs.name:
             return []
-        out = []
+        out, read = [], line.read
         if read & self.quotients.keys():
             terms = tuple(Term(self._logarithms(t.f), t.over, t.reduce) for t in line.terms)
             if terms != line.terms:

@@ -95,10 +95,11 @@ class Blocks:
             return abs(layer - own) <= loop.step
 
         scope = replace(self.scope, first=loop.first, near=near_by)
+        here = {t.name: scope.written(self.references[t.name]) for t in every}
         general = general_names(
             [t for t in every if near_by(t.layer or 0)], loop.first, self.letter
         )
-        return replace(names, tensors=self.written(scope), general=general)
+        return replace(names, tensors={**names.tensors, **here}, general=general)
 
     def head(self, loop: Repeat[Item]) -> str:
         """The first row of a loop."""
@@ -111,9 +112,9 @@ class Blocks:
 
     # --- names
 
-    def written(self, scope: Scope) -> dict[str, str]:
-        """The names of all tensors, sizes and steps as code has them somewhere."""
-        return {name: scope.written(own) for name, own in self.references.items()}
+    def written(self) -> dict[str, str]:
+        """The names of all tensors, sizes and steps as code has them outside of loops."""
+        return {name: self.scope.written(own) for name, own in self.references.items()}
 
     def wish(self, name: str) -> str:
         """What a variable may be called like, which belongs to a tensor."""

@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
-from symnn.engine.ir import Item, Line, Scan, Size, Tensor, indices_of, name_of, needed
+from symnn.engine.ir import (
+    Item,
+    Line,
+    Scan,
+    Size,
+    Tensor,
+    entries,
+    indices_of,
+    name_of,
+    needed,
+    pointers,
+)
 from symnn.engine.ir import axis as axis_of
 from symnn.engine.repeats import Repeat
 from symnn.nn.optimizers import optimizer, update_lines
@@ -77,12 +88,13 @@ class _Module:
             for s in sp.S(a.size).free_symbols
         }
         steps = {item.axis.name for item in self.program.items if isinstance(item, Scan)}
+        self.initial = initial(self.lines)
         self.outputs, told = self.lines.outputs, derivation.predicting
         self.predicted = needed(told.items, self.outputs)
         tensors = {**told.tensors, **self.program.tensors}
         parts = (self.predicted, *self._parts(self.program.items))
         self.blocks = Blocks(tensors, parts, (*sorted(sizes), *sorted(steps)), self.taken)
-        self.names = self.blocks.written(self.blocks.scope)
+        self.names = self.blocks.written()
 
     @staticmethod
     def _parts(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
@@ -110,7 +122,6 @@ class _Module:
         gradients = self.derivation.batch.names
         collected = {p: self._array(p, gradients[p]) for p in self.lines.parameters}
         kept = {t.name: self._array(t.name, f"{t.name}_next") for t in leaves("state")}
-        started = initial(self.lines)
         return {
             "name": literal(spec.model.name),
             "dtype": spec.model.dtype,
@@ -124,7 +135,7 @@ class _Module:
                 {t.name: _shape(t) for t in (*leaves("parameter"), *leaves("state"))}
             ),
             "initial": self._constants(
-                {name: f'("{how}", {size!r})' for name, (how, size) in started.items()}
+                {name: f'("{how}", {size!r})' for name, (how, size) in self.initial.items()}
             ),
             "noise": self._constants(
                 {
@@ -266,9 +277,9 @@ class _Module:
 
     def _digest(self) -> str:
         """What changes with all that the numbers of training depend on, data and settings apart."""
-        spec = self.lines.spec
-        said = ["lines", *map(str, self.program.items), spec.train.optimizer, spec.model.dtype]
-        said += [str(spec.train.momentum), str(spec.train.shuffle), str(initial(self.lines))]
+        spec, forward = self.lines.spec, self.lines.program
+        said = ["lines", str(forward), spec.train.optimizer, spec.model.dtype]
+        said += [str(spec.train.momentum), str(spec.train.shuffle), str(self.initial)]
         said += [f"{k}={v}" for k, v in self.lines.text.numbers.items()]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
 
@@ -304,9 +315,10 @@ def initial(lines: Lines) -> dict[str, tuple[str, float]]:
     """How each starts: "uniform" within a bound, "normal" of a deviation, "constant"."""
     usual = {"weights": "glorot", "bias": "zeros", "gain": "ones", "table": "normal(0.05)"}
     found = {}
+    fans = _fans(lines)
     for t in lines.program.leaves_of("parameter"):
         way = lines.text.initial.get(t.name, usual[t.kind])
-        inputs, outputs = _fans(lines, t)
+        inputs, outputs = fans.get(t.name, (1, 1))
         found[t.name] = {
             "glorot": ("uniform", math.sqrt(6 / (inputs + outputs))),
             "he": ("normal", math.sqrt(2 / inputs)),
@@ -317,17 +329,20 @@ def initial(lines: Lines) -> dict[str, tuple[str, float]]:
     return found | {name: ("constant", float(lines.text.numbers[name])) for name in states}
 
 
-def _fans(lines: Lines, t: Tensor) -> tuple[int, int]:
-    """How many values a parameter's first line sums over with it, and to how many it gives."""
+def _fans(lines: Lines) -> dict[str, tuple[int, int]]:
+    """How many values the first line of a parameter sums over with it, and to how many it gives."""
+    found: dict[str, tuple[int, int]] = {}
+    parameters = {t.name: t for t in lines.program.leaves_of("parameter")}
     for line in lines.program.lines:
         for term in line.terms:
-            for e in (e for e in line.reads if name_of(e) == t.name):
-                summed = {a.symbol for a in term.over}
-                pairs = list(zip(indices_of(e), t.axes, strict=True))
-                inputs = math.prod(a.size for i, a in pairs if i in summed)
-                if e in term.f.atoms(sp.Indexed):
-                    return inputs, math.prod(a.size for i, a in pairs if i not in summed)
-    return 1, 1
+            summed = {a.symbol for a in term.over}
+            for e in (*entries(term.f), *pointers(term.f)):
+                if (t := parameters.get(name_of(e))) and t.name not in found:
+                    pairs = list(zip(indices_of(e), t.axes, strict=True))
+                    inputs = math.prod(a.size for i, a in pairs if i in summed)
+                    outputs = math.prod(a.size for i, a in pairs if i not in summed)
+                    found[t.name] = inputs, outputs
+    return found
 
 
 def _lines(item: Item) -> tuple[Line, ...]:

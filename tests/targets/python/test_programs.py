@@ -93,7 +93,7 @@ def computed(lines: Lines, seed: int) -> list[tuple[str, Any, Any]]:
     program, whole = lines.derive(wrt=by_what(lines)).stable, lines.text.whole
     taken = {*HELPERS, *dir(builtins), *keyword.kwlist, "np", "dtype", "math"}
     blocks = Blocks(program.tensors, [program.items], (), taken)
-    names = blocks.written(blocks.scope)
+    names = blocks.written()
     free = (f"_{k}" for k in itertools.count())
     function = Function(
         Names(names, str, str, lambda wish: wish + next(free), whole), program.tensors, blocks
