@@ -128,6 +128,7 @@ class Graph:
     def keep(self, name: str, axes: tuple[Index, ...], kind: str) -> None:
         """Know a parameter; ShapeError for one that the layer does not have whose it is."""
         if not self.shared:
+            self.named.add(name)
             self.parameters[name] = axes
             if kind == "weights":
                 self.weights[name] = axes

@@ -21,8 +21,8 @@ def largest(values: Any) -> float:
     return float(np.abs(values).max(initial=0.0))
 
 
-def test_random_graphs(network_seed: int, errors: Callable[[str, str, float], None]) -> None:
-    graphs = Graphs(network_seed)
+def test_random_graphs(sampled_seed: int, errors: Callable[[str, str, float], None]) -> None:
+    graphs = Graphs(sampled_seed)
     lines = Lines(network(graphs.spec))
     if not lines.parameters:
         pytest.skip("no layer has parameters")
@@ -30,7 +30,7 @@ def test_random_graphs(network_seed: int, errors: Callable[[str, str, float], No
     derivation = lines.derive()
     report = derivation.verify()
     assert report.ok, (graphs.spec, [str(row) for row in report.failed])
-    values = leaves_of(lines, network_seed)
+    values = leaves_of(lines, sampled_seed)
     loss, gradients = derivation.evaluate(values)
     module = compile_module(lines)
     found, by, predicted = module_gradients(lines, module, values)
@@ -39,7 +39,7 @@ def test_random_graphs(network_seed: int, errors: Callable[[str, str, float], No
     size = max(map(largest, gradients.values())) or 1.0
     for name, gradient in gradients.items():
         error = largest(by[name] - gradient) / size
-        errors("modules of random graphs", f"{network_seed} {name}", error)
+        errors("modules of random graphs", f"{sampled_seed} {name}", error)
         assert error < BOUND, (name, graphs.spec)
     if lines.program.leaves_of("state"):  # by which it predicts
         return

@@ -249,6 +249,14 @@ def test_layers_of_several_parts_and_loops_share_their_parameters() -> None:
     assert np.abs(module.predict(p, x) - h @ p["A_7"].T - p["b_7"]).max() < 1e-12
 
 
+def test_places_by_waves_stand_beside_places_that_are_learned() -> None:
+    """Of one channel there is a sine alone; and the two have names of their own."""
+    rows = [layer("positions"), layer("sinusoidal_positions"), layer("flatten")]
+    lines = lines_of([*rows, layer("dense", units=1)], [3, 1])
+    assert lines.parameters.keys() >= {"R_1"}
+    assert verify_lines(LinesDerivation(lines)).ok
+
+
 TRANSFORMER = {
     "inputs": {"tok": {"shape": ["t:5"], "of": 7}},
     "layers": [

@@ -56,7 +56,7 @@ class SinusoidalPositions(Called):
         angle = f"{time.letter}*exp(-{pair.letter}*2/{width}*log(10000))"
         waves = " + ".join(
             summed([pair], f"[{channel.letter} = 2*{pair.letter}{place}]*{wave}({angle})")
-            for place, wave in (("", "sin"), (" + 1", "cos"))
+            for place, wave in (("", "sin"), (" + 1", "cos"))[:width]
         )
         found = net.let("R", x.axes, waves, samples=False)
         return net.let("x", x.axes, f"{x.entry} + {found.entry}")
