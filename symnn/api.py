@@ -187,6 +187,10 @@ class Lines(own_lines.Lines):
         """The same module, live."""
         return compile_module(self, target, **options)
 
+    def _repr_svg_(self) -> str:
+        """The picture of the network that notebooks show."""
+        return svg(picture(self))
+
 
 class LinesDerivation(_Printed, own_lines.LinesDerivation):
     __doc__ = own_lines.LinesDerivation.__doc__

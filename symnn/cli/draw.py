@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from symnn.cli.models import model
 from symnn.cli.output import Product, deliver, is_folder, mistake, paths, report
-from symnn.derivation.network import Network
+from symnn.derivation.lines import Lines
 from symnn.io.errors import shorten
-from symnn.spec.reader import load_spec
 
 NO_FIGURE = {
     "activation": "linear and softmax are not functions of one component",
@@ -41,13 +41,15 @@ def draw(
         raise mistake("--fragment", f"a fragment is .tex, not {suffix}")
     if check and suffix == ".pdf":
         raise mistake("--check", "compares .svg and .tex files, not .pdf")
-    networks = [Network.from_spec(load_spec(source, notes)) for source in specs]
+    networks = [model(source, notes) for source in specs]
     drawings = []
     for network in networks:
         drawing = drawn(network, figure)
         if drawing is None:
             name = shorten(network.spec.source)
-            raise mistake(name, f"has no figure {figure!r}", NO_FIGURE[figure])
+            lines = isinstance(network, Lines)
+            hint = "lines have network and graph" if lines else NO_FIGURE[figure]
+            raise mistake(name, f"has no figure {figure!r}", hint)
         drawings.append(drawing)
     places = paths([n.spec.output.module for n in networks], output, suffix)
     languages = [network.spec.notes.language for network in networks]

@@ -57,6 +57,8 @@ PATHS: dict[str, PathKind] = {
     "edge": PathKind("accent", 0.35),
     "forward": PathKind("accent", 0.6, head=True),
     "feed": PathKind("accent", 0.6),  # joins a forward arrow
+    "recurrent": PathKind("accent", 0.6, (2.4, 1.6), head=True),  # to another step of a loop
+    "frame": PathKind("hairline", 0.8),
     "backward": PathKind("back", 0.7, (2.4, 1.6), head=True),
     "axis": PathKind("soft", 0.5, head=True),
     "tick": PathKind("soft", 0.5),
@@ -65,12 +67,16 @@ PATHS: dict[str, PathKind] = {
     "derivative": PathKind("back", 1.1, (3.5, 2.0)),
     "tangent": PathKind("back", 0.8, (2.4, 1.6)),
 }
+ROUND = 0.15  # cm, of the corners of a rectangle
 SIZES = {"normal": 10.0, "small": 9.0}  # of a text, in pt
 
 
 @dataclass(frozen=True)
 class Node:
-    """A circle with a text in its middle.  name: the tensor it stands for, if it is one."""
+    """A circle with a text in its middle.  name: the tensor it stands for, if it is one.
+
+    half: half its width, if it is a rectangle with round corners; radius is half its height then.
+    """
 
     x: float
     y: float
@@ -78,6 +84,7 @@ class Node:
     text: Text = NOTHING
     kind: str = "value"
     name: str = ""
+    half: float = 0.0
 
     def toward(self, other: Point, gap: float = 0.0) -> Point:
         """The point of the outline (or outside it by ``gap``) that faces ``other``."""
@@ -88,7 +95,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Path:
-    """A polyline, or one cubic Bézier curve of four points if ``curved``.
+    """A polyline, or a cubic Bézier curve if ``curved``: a point, then three for each piece.
 
     source, target: the tensors that an arrow leads from and to.
     """
@@ -155,8 +162,9 @@ class Canvas:
         points = list(extents)
         for shape in self.shapes:
             if isinstance(shape, Node):
-                points.append((shape.x - shape.radius, shape.y - shape.radius))
-                points.append((shape.x + shape.radius, shape.y + shape.radius))
+                half = shape.half or shape.radius
+                points.append((shape.x - half, shape.y - shape.radius))
+                points.append((shape.x + half, shape.y + shape.radius))
             elif isinstance(shape, Path):
                 points += shape.points
         xs, ys = [p[0] for p in points], [p[1] for p in points]

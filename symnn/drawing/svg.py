@@ -12,7 +12,18 @@ import math
 
 from markupsafe import escape
 
-from symnn.drawing.drawing import INKS, NODES, PATHS, SIZES, Drawing, Label, Node, Path, Point
+from symnn.drawing.drawing import (
+    INKS,
+    NODES,
+    PATHS,
+    ROUND,
+    SIZES,
+    Drawing,
+    Label,
+    Node,
+    Path,
+    Point,
+)
 from symnn.drawing.mathtext import SCRIPT, Run
 from symnn.drawing.tikz import number
 
@@ -107,6 +118,10 @@ def _at(point: Point) -> str:
 def _node(node: Node) -> list[str]:
     x, y = map(number, _flip((node.x, node.y)))
     circle = f'<circle class="{node.kind}" cx="{x}" cy="{y}" r="{number(node.radius * UNIT)}"/>'
+    if node.half:
+        x, y = map(number, _flip((node.x - node.half, node.y + node.radius)))
+        size = f'width="{number(2 * node.half * UNIT)}" height="{number(2 * node.radius * UNIT)}"'
+        circle = f'<rect class="{node.kind}" x="{x}" y="{y}" {size} rx="{number(ROUND * UNIT)}"/>'
     if not node.text:
         return [circle]
     return [circle, _text((node.x, node.y), Label(node.x, node.y, node.text))]

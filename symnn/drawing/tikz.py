@@ -6,7 +6,7 @@ inside the picture and gone after it.
 
 from __future__ import annotations
 
-from symnn.drawing.drawing import INKS, NODES, PATHS, Drawing, Label, Node, Path, Point
+from symnn.drawing.drawing import INKS, NODES, PATHS, ROUND, Drawing, Label, Node, Path, Point
 
 PREFIX = "symnn"  # of the colours
 _ANCHORS = {"middle": "", "start": ", anchor=west", "end": ", anchor=east"}
@@ -45,8 +45,12 @@ def _at(point: Point) -> str:
 
 def _node(node: Node) -> str:
     kind = NODES[node.kind]
+    form = f"circle, inner sep=0pt, minimum size={number(2 * node.radius)}cm, "
+    if node.half:
+        size = f"{number(2 * node.half)}cm, minimum height={number(2 * node.radius)}cm"
+        form = f"rounded corners={number(ROUND)}cm, inner sep=0pt, minimum width={size}, "
     options = (
-        f"circle, inner sep=0pt, minimum size={number(2 * node.radius)}cm, "
+        f"{form}"
         f"draw={PREFIX}{kind.stroke}, fill={PREFIX}{kind.fill}, line width={number(kind.width)}pt, "
         f"text={PREFIX}ink, font={_FONTS['normal']}"
     )
@@ -63,8 +67,9 @@ def _path(path: Path) -> str:
         options.append("-{Stealth[length=5pt, width=4pt]}")
     points = list(map(_at, path.points))
     if path.curved:
-        start, first, second, end = points
-        way = f"{start} .. controls {first} and {second} .. {end}"
+        way = points[0]
+        for first, second, end in zip(points[1::3], points[2::3], points[3::3], strict=True):
+            way += f" .. controls {first} and {second} .. {end}"
     else:
         way = " -- ".join(points)
     return rf"\path[{', '.join(options)}] {way};"

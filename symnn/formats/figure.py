@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from symnn.derivation.derivation import derive
+from symnn.derivation.lines import Lines
 from symnn.derivation.network import Network
 from symnn.drawing.drawing import Drawing
 from symnn.drawing.svg import svg
 from symnn.drawing.tikz import number, tikz
 from symnn.formats.pdf import compile_pdf
+from symnn.io.deferred import deferred
 from symnn.io.templating import render
 from symnn.language.phrases import Phrases
 from symnn.notes.context import Context
@@ -16,20 +20,26 @@ from symnn.notes.figures.units import units
 from symnn.notes.tell import letters
 
 SUFFIXES = (".svg", ".tex", ".pdf")
+LINES_FIGURES = ("network", "graph")
+reads: Callable[..., Drawing] = deferred("symnn.notes.figures.reads:reads")
 
 
-def picture(network: Network) -> Drawing:
-    """The network itself, which needs no derivation."""
-    notes = network.spec.notes
-    return units(network, letters(network), Phrases(notes.language))
+def picture(network: Network | Lines, name: str = "network") -> Drawing:
+    """The network itself, or of lines the graph too, which need no derivation."""
+    say = Phrases(network.spec.notes.language)
+    if isinstance(network, Lines):
+        return reads(network, letters(network), say, name)
+    return units(network, letters(network), say)
 
 
-def figure(network: Network, name: str) -> Drawing | None:
+def figure(network: Network | Lines, name: str) -> Drawing | None:
     """The figure of that name, in the notation, layout and language of the spec's [notes].
 
     None where the network has no such figure: no activation has a graph, or no step is too
-    large.  KeyError for an unknown name; FIGURES holds the known ones.
+    large.  KeyError for an unknown name; FIGURES holds the known ones.  Lines have LINES_FIGURES.
     """
+    if isinstance(network, Lines):
+        return picture(network, name) if name in LINES_FIGURES else None
     if name == "network":
         return picture(network)
     notes = network.spec.notes

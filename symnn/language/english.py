@@ -326,6 +326,10 @@ ENGLISH: dict[str, str] = {
     "figure_graph": "What is computed from what. Solid arrows run forward, from the input to the "
     "loss; dashed arrows pass the gradient back, until it reaches every parameter: that is what "
     "the sweep is for.",
+    "figure_reads": "What is computed from what: an arrow runs from what is read to what reads it, "
+    "and beside each name stands its shape.",
+    "figure_reads_loops": "A frame is a loop; dashed arrows come from another step of it.",
+    "figure_reads_blocks": "A frame is a block that stands so many times, one after the other.",
     "figure_activation": "Activation (solid) and derivative (dashed). Where a function is flat, "
     "hardly any of the error passes.",
     "figure_vanish": "Since ${prime} \\le {value}$, each such layer multiplies the error by at "

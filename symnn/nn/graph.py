@@ -80,6 +80,8 @@ class Graph:
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)  # the values that have a name
     numbers: dict[str, int] = field(default_factory=dict)  # tensor -> that of its layer
+    layers: dict[str, str] = field(default_factory=dict)  # value -> the layer that wrote it
+    layer: str = ""  # the name of the layer that writes now
     inputs: frozenset[str] = frozenset()
     functions: tuple[str, ...] = ()
     samples: int = 1
@@ -156,6 +158,8 @@ class Graph:
         listed = ", ".join([SAMPLES] * value.samples + [str(a) for a in value.axes])
         self.rows.append(f"{indent}{value.name}[{listed}] = {right}")
         self.numbers.setdefault(value.name, self.number)
+        if self.layer:
+            self.layers[value.name] = self.layer
         return value
 
     def fits(self, name: str, axes: tuple[Index, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,7 +18,17 @@ from symnn.language.options import DETAILS
 from symnn.notation.books import NOTATIONS
 from symnn.notation.notation import Notation
 from symnn.notes.context import Context
-from symnn.notes.document import Block, Document, Equations, Paragraph, Section, Table
+from symnn.notes.document import (
+    Block,
+    Document,
+    Equations,
+    Figure,
+    Paragraph,
+    Section,
+    Table,
+    numbered,
+)
+from symnn.notes.figures.reads import reads
 from symnn.notes.labels import names, prefix_of, selected, unique
 from symnn.notes.options import NotesOptions
 from symnn.notes.rows import derivation_rows, groups, row_of
@@ -100,6 +111,7 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
         rolled=False,
         by_index=True,
         ticks=options.ticks is not False and options.detail != "answer" and not labels,
+        figures=options.figures is not False and not labels,
     )
     sections = [_equations(context)]
     if context.detail != "answer":
@@ -112,14 +124,16 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
         blocks = (*sections[at].blocks, note)
         sections[at] = Section(sections[at].title, blocks)
     title = derivation.lines.title
-    notes = Document(title, "", unique(sections), context.language, prefix=prefix_of(title))
+    notes = Document(
+        title, "", unique(numbered(sections)), context.language, prefix=prefix_of(title)
+    )
     return selected(notes, labels, context.say("selected")) if labels else notes
 
 
 def _equations(context: LinesContext) -> Section:
     """What is given: the equations."""
     say, lines = context.say, context.network
-    blocks: list[Block] = [Paragraph(say("lines_says")), _table(context)]
+    blocks: list[Block] = [Paragraph(say("lines_says")), _table(context), *_figure(context)]
     for scanned, items in groupby(lines.program.items, lambda item: isinstance(item, Scan)):
         if not scanned:
             blocks.append(Equations(tuple(row_of(context, line) for line in lines_of(items))))
@@ -137,6 +151,16 @@ def _equations(context: LinesContext) -> Section:
         if found:
             blocks.append(Paragraph(say(phrase, names=say("join_items").join(letters))))
     return Section(say("lines"), tuple(blocks), given=True)
+
+
+def _figure(context: LinesContext) -> Iterator[Figure]:
+    """The picture of the network, by its layers if it has some."""
+    if context.figures:
+        drawing = reads(context.network, context.book, context.say, "network")
+        kinds = {path.kind for path in drawing.paths}
+        more = ("loops" if "recurrent" in kinds else "blocks",) if "frame" in kinds else ()
+        texts = [context.say(f"figure_reads{key}") for key in ("", *(f"_{m}" for m in more))]
+        yield Figure(drawing, context.say("join_sentences").join(texts))
 
 
 def _run(context: LinesContext, scan: Scan) -> str:

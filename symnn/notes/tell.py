@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.gradients import Gradients
-from symnn.derivation.lines import LinesDerivation
+from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
 from symnn.io.deferred import deferred
 from symnn.notation.books import NOTATIONS
@@ -84,7 +84,7 @@ def tell(derivation: Gradients, options: NotesOptions = DEFAULT) -> Document:
     return replace(notes, sections=(*notes.sections, code_section(notes, context.say("code"))))
 
 
-def letters(network: Network, notation: str | Notation | None = None) -> Notation:
+def letters(network: Network | Lines, notation: str | Notation | None = None) -> Notation:
     """A notation, by its name or (None) the spec's, with the letters of the spec's own."""
     own = network.spec.notes
     book = NOTATIONS[notation] if isinstance(notation, str) else notation

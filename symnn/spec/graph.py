@@ -169,6 +169,8 @@ class GraphReader:
     last: str = ""
     aims: set[str] = field(default_factory=set)  # the names of targets
     finals: dict[str, str] = field(default_factory=dict)  # layer -> its activation
+    # layer of a repeated block -> the same of the first one, its first layer, how often it stands
+    blocks: dict[str, tuple[str, str, int]] = field(default_factory=dict)
 
     def text(self, inputs: int | None) -> Written | None:
         """The equations; None after a mistake."""
@@ -192,6 +194,7 @@ class GraphReader:
             self.fail("layers", "there is no layer", "an input alone has nothing to train")
             return None
         losses = Losses(self.net, self.values, self.finals, self.checked)
+        self.net.layer = ""
         try:
             if not losses.write(rows):
                 return None
@@ -203,7 +206,9 @@ class GraphReader:
             place = self.places.get(unread[0], "layers")
             self.fail(place, f"nothing reads {unread[0]}", "name it in from, or leave it out")
             return None
-        return Written(self.net.text(), losses.outputs, self.net.numbers)
+        return Written(
+            self.net.text(), losses.outputs, self.net.numbers, self.net.layers, self.blocks
+        )
 
     def checked(
         self, path: str, row: Mapping[str, Any], fields: Mapping[str, Field]
@@ -350,7 +355,7 @@ class GraphReader:
             hint = 'name two or more: from = ["a", "b"]' if joins else "name as many as it takes"
             self.fail(child(path, "from"), f"{kind} does not take {count}", hint)
             return False
-        number = self.net.number
+        number, self.net.layer = self.net.number, key
         try:
             out = made.equations(self.net, *values)
         except ShapeError as error:
@@ -429,7 +434,14 @@ class GraphReader:
         count = place["repeat"] or 1
         if count > 1:
             self._enter(path, rows)
-        return all(self._block(path, rows) for _ in range(count))
+        start = len(self.finals)
+        if not all(self._block(path, rows) for _ in range(count)):
+            return False
+        written = [*self.finals][start:]
+        if count > 1:
+            own = written[: len(written) // count]
+            self.blocks |= {n: (own[k % len(own)], own[0], count) for k, n in enumerate(written)}
+        return True
 
     def _block(self, path: str, rows: Sequence[Any]) -> bool:
         """One block."""

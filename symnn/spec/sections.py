@@ -134,12 +134,15 @@ class Written:
     """Equations that layers wrote.
 
     outputs: name of an output -> that of the layer that gives it.  numbers: tensor -> the number of
-    its layer.
+    its layer.  layers: value -> the name of the layer that wrote it.  blocks: layer of a block that
+    is repeated -> the same layer of the first one, its first layer, and how often it stands.
     """
 
     text: str
     outputs: Mapping[str, str]
     numbers: Mapping[str, int]
+    layers: Mapping[str, str] = field(default_factory=dict)
+    blocks: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

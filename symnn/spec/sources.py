@@ -25,7 +25,7 @@ DECLARED = ("input", "target", "weight", "parameter", "state", "mask", "noise", 
 LINES = ".lines"  # equations of the user's own
 NO_CHAIN = (
     "this is no chain of dense layers",
-    "symnn derive, check, generate and train take it, and symnn.lines in Python",
+    "symnn derive, check, draw, generate and train take it, and symnn.lines in Python",
 )
 SUFFIXES = (".toml", ".json", ".yaml", ".yml", LINES)
 

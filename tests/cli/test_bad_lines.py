@@ -105,7 +105,10 @@ def test_what_standard_input_begins_with(
         (["derive", "old.lines", "--layers", "L"], ["not with lines"]),
         (["derive", "old.lines", "-o", "a.docx"], ["unknown kind of file"]),
         (["train", "old.lines"], ["old.lines", "there is no data"]),
-        (["draw", "old.lines"], ["this is no chain of dense layers"]),
+        (
+            ["draw", "old.lines", "--figure", "descent"],
+            ["has no figure", "lines have network and graph"],
+        ),
     ],
 )
 def test_commands(
