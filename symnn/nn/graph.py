@@ -157,10 +157,14 @@ class Graph:
         self.fits(value.name, (*[Index(SAMPLES, "N")] * value.samples, *value.axes))
         listed = ", ".join([SAMPLES] * value.samples + [str(a) for a in value.axes])
         self.rows.append(f"{indent}{value.name}[{listed}] = {right}")
-        self.numbers.setdefault(value.name, self.number)
-        if self.layer:
-            self.layers[value.name] = self.layer
+        self.belongs(value.name)
         return value
+
+    def belongs(self, name: str) -> None:
+        """Note which layer has written an equation."""
+        self.numbers.setdefault(name, self.number)
+        if self.layer:
+            self.layers[name] = self.layer
 
     def fits(self, name: str, axes: tuple[Index, ...]) -> None:
         """ShapeError for a tensor that is too large."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -141,3 +142,9 @@ def test_mistakes_name_the_layer_and_the_line(lines: str, message: str) -> None:
         lines_of(dense(), own(lines), dense(2)).compile()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_figure_has_a_box_for_each() -> None:
+    block = {"repeat": 8, "block": [own(HIGHWAY, name="highway")]}
+    drawn = re.sub("<[^>]+>", "", lines_of(dense(), block, dense(2))._repr_svg_())
+    assert "lines_1" in drawn and "lines_2" not in drawn  # eight of them in one frame

@@ -84,7 +84,7 @@ class Lines(Called):
             elif net.shared:
                 raise ShapeError(f"it has a {t.role} of its own, {t.name}: it shares with no layer")
         for name in text.program.definitions:
-            net.numbers.setdefault(name, net.number)
+            net.belongs(name)
         shared = set[int]()
         for s in statements(self.lines) if net.shared else ():
             if _declares(s) == "parameter":
