@@ -131,7 +131,7 @@ class Lines:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is worth knowing and no mistake: reads of the user's that leave their range."""
-        return tuple(read.text for read in self.text.outside)
+        return () if self.spec.written else tuple(read.text for read in self.text.outside)
 
     def leaves(self, given: Mapping[str, Any]) -> dict[str, Array]:
         """Arrays for every leaf: those that are given, numbers of the text, and without them
