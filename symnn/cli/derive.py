@@ -54,11 +54,9 @@ def derive(
     for own in models:
         for note in own.notes if isinstance(own, Lines) else ():
             say(f"{own.name}: {note}")
-    lines = next((own for own in models if isinstance(own, Lines)), None)
-    if lines is not None and (kind == "ipynb" or layers is not None):
-        place = "--layers" if layers is not None else "--format"
-        raise mistake(place, "goes with a network of layers, not with lines")
     if layers is not None:
+        if any(isinstance(own, Lines) for own in models):
+            raise mistake("--layers", "goes with a network of layers, not with lines")
         if kind == "ipynb":
             raise mistake("--layers", "a notebook runs a module, which needs a number of layers")
         models = [general(own, layers) for own in models if isinstance(own, Network)]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.gradients import Gradients
+from symnn.derivation.lines import LinesDerivation
 from symnn.drawing.svg import svg
 from symnn.formats.visitor import Visitor
 from symnn.language.phrases import Phrases
@@ -38,12 +39,11 @@ def github(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
 
 
 def ipynb(derivation: Gradients, options: NotesOptions = DEFAULT) -> str:
-    """A notebook of the notes and the module; ValueError for lines, which have no module."""
-    if not isinstance(derivation, Derivation):
-        raise ValueError("a notebook runs a module, and lines have none yet")
-    network = derivation.network
+    """A notebook of the notes and the module; SpecError for lines of which none can be made."""
     notes = tell(derivation, options)
-    return notebook(notes, network.spec.output.module, generate(network, "numpy"))
+    assert isinstance(derivation, Derivation | LinesDerivation)
+    own = derivation.lines if isinstance(derivation, LinesDerivation) else derivation.network
+    return notebook(notes, derivation.stem, generate(own, "numpy"))
 
 
 def markdown(notes: Document) -> str:

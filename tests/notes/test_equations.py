@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.formats.latex import document
 from symnn.formats.markdown import github
 from symnn.formats.registry import FORMATS
+from symnn.io.errors import SpecError
 from symnn.notes.document import Document, Equations, Paragraph
 from symnn.notes.equations import tell_lines
 from symnn.notes.options import NotesOptions
+from symnn.spec.sources import example_path
 
 
 def derivation(name: str) -> LinesDerivation:
@@ -86,9 +89,26 @@ def test_in_python(tmp_path: Path) -> None:
     for options in ({"story": "tutorial"}, {"method": "differential"}, {"numbers": "decimal"}):
         with pytest.raises(ValueError, match="lines are not told with"):
             found.save(tmp_path / "other.md", **options)
-    with pytest.raises(ValueError, match="a notebook runs a module"):
-        found.save(tmp_path / "other.ipynb")
+    with pytest.raises(SpecError, match="there is nothing to train"):
+        symnn.lines("input x\nL = x**2").derive(wrt=["x"]).save(tmp_path / "other.ipynb")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.md"]
+
+
+@pytest.mark.parametrize("name", ["attention", "lstm", "embedding"])
+def test_the_code_of_a_notebook_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = symnn.lines(example_path(name, ".lines")).derive()
+    cells = json.loads(own.save(tmp_path / "notes.ipynb").read_text())["cells"]
+    assert "The equations" in cells[1]["source"] and len(cells[1]["attachments"]) == 1
+    file, run = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
+    magic, _, module = file.partition("\n")
+    assert magic == f"%%writefile {name}.py"
+    (tmp_path / f"{name}.py").write_text(module)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    exec(run, {})
+    assert sys.modules[name].check() < 1e-6
 
 
 def test_on_the_command_line(
@@ -113,7 +133,6 @@ def test_on_the_command_line(
     for words, message in (
         (("--story", "tutorial"), "conv.lines: lines are not told with story 'tutorial'"),
         (("--layers", "n"), "--layers: goes with a network of layers"),
-        (("--format", "ipynb", "-o", "a.ipynb"), "--format: goes with a network of layers"),
         (("--layout", "rows"), "lines are not told with layout 'rows'"),
     ):
         assert run("derive", "conv.lines", *words) == 2
