@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import sympy as sp
@@ -44,7 +44,8 @@ MEANINGS = (
 
 @dataclass(frozen=True, eq=False)
 class LinesContext(Context):
-    """What is fixed for the notes of lines: all stand by entries, and there are no layers."""
+    """What is fixed for the notes of lines: there are no layers, and all stand by entries, but for
+    a layout of all samples, in which a line has matrix form where there is one."""
 
     derivation: LinesDerivation  # type: ignore[assignment]
 
@@ -85,7 +86,6 @@ class LinesContext(Context):
 def lines_options(options: NotesOptions) -> NotesOptions:
     """The options, if notes of lines take them; ValueError for what only layers have."""
     plain = {
-        "layout": ("sample", None),
         "story": ("reference",),
         "method": ("chain",),
         "numbers": ("none", None),
@@ -102,14 +102,16 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
     lines_options(options)
     labels = names(options.select)
     book = options.notation or "affine"
+    layout = options.layout or "sample"
     context = LinesContext(
         derivation,
-        NOTATIONS[book] if isinstance(book, str) else book,
-        layout="sample",
+        # a letter is that of the user's, also where it stands for a matrix of all samples
+        replace(NOTATIONS[book] if isinstance(book, str) else book, batch={}),
+        layout=layout,
         detail=options.detail if options.detail in DETAILS else "textbook",
         language=options.language,
         rolled=False,
-        by_index=True,
+        by_index=layout == "sample",
         ticks=options.ticks is not False and options.detail != "answer" and not labels,
         figures=options.figures is not False and not labels,
     )

@@ -101,7 +101,6 @@ def test_what_standard_input_begins_with(
         (["derive", "empty.lines"], ["the file is empty"]),
         (["check", "latin.lines"], ["latin.lines", "UTF-8"]),
         (["check", "folder.lines"], ["folder.lines"]),
-        (["derive", "old.lines", "--format", "ipynb"], ["nothing can be predicted"]),
         (["derive", "old.lines", "--layers", "L"], ["not with lines"]),
         (["derive", "old.lines", "-o", "a.docx"], ["unknown kind of file"]),
         (["train", "old.lines"], ["old.lines", "there is no data"]),

@@ -82,6 +82,19 @@ def test_every_format_prints_them(kind: str, language: str) -> None:
         )
 
 
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+@pytest.mark.parametrize("name", ["residual", "layer_norm", "lstm"])
+def test_a_line_has_matrix_form_where_there_is_one(name: str, layout: str) -> None:
+    own = symnn.lines(example_path(name, ".lines")).derive()
+    equations, *rest = tell_lines(own, NotesOptions(layout=layout)).sections[:3]
+    assert all(row.checked for section in rest for row in section.rows())
+    first = next(equations.rows()).tex
+    product = {"rows": r"x A^{\top} + \mathbf{1} b^{\top}", "columns": r"A x + b \mathbf{1}^{\top}"}
+    if name == "residual":
+        assert first == f"a_{{1}} = {product[layout]}"
+    assert (r"\sum" in first) == (name == "lstm")  # three axes have none
+
+
 def test_in_python(tmp_path: Path) -> None:
     found = symnn.lines(PROGRAMS["conv1d"]).derive()
     assert found.latex(select="W").count(r"\frac{\partial L}{\partial W_{wco}}") == 1
@@ -133,7 +146,6 @@ def test_on_the_command_line(
     for words, message in (
         (("--story", "tutorial"), "conv.lines: lines are not told with story 'tutorial'"),
         (("--layers", "n"), "--layers: goes with a network of layers"),
-        (("--layout", "rows"), "lines are not told with layout 'rows'"),
     ):
         assert run("derive", "conv.lines", *words) == 2
         assert message in capsys.readouterr().err
