@@ -19,18 +19,20 @@ from symnn.nn.calls import Node, as_node
 from symnn.nn.graph import Graph, Index, ShapeError, Value
 from symnn.nn.graph_layers import GRAPH_LAYERS
 from symnn.nn.layers import LAYERS
-from symnn.spec.losses import NAME, Losses, Mistake, Row, loss_tables
+from symnn.spec.losses import Losses, Mistake, Row, loss_tables
 from symnn.spec.positions import child
 from symnn.spec.sections import Written
 
 Fail = Callable[[str, str, str], None]  # path, message, hint
 Table = Callable[[str, Mapping[str, Any], Mapping[str, Field]], dict[str, Any]]
+INPUT_NAME, LAYER_NAME = "[A-Za-z][A-Za-z0-9]{0,20}", "[a-z][a-z0-9_]{0,60}"
 
 
 def _name(text: str) -> str | None:
     """What is wrong with the name of a layer."""
-    fits = NAME.fullmatch(text)
-    return None if fits else f"{quoted(text)} is no name: letters, digits and _, a letter first"
+    fits = re.fullmatch(LAYER_NAME, text, re.ASCII) and text != "in"
+    hint = "a lower-case letter, then such letters, digits and _; not in"
+    return None if fits else f"{quoted(text)} is no name of a layer: {hint}"
 
 
 INPUT = {
@@ -45,7 +47,6 @@ PLACE = {
     "repeat": Field("integer", None, minimum=1, maximum=100, doc="how often its block stands"),
     "block": Field("list", None, doc="the layers of a block"),
 }
-INPUT_NAME, LAYER_NAME = "[A-Za-z][A-Za-z0-9]{0,20}", "[a-z][a-z0-9_]{0,60}"
 LETTERS = {1: "i", 2: "tc", 3: "hwc", 4: "rhwc"}
 LAYER_LIMIT = 2000
 
@@ -332,10 +333,6 @@ class GraphReader:
         self.kinds[kind] += 1
         if name is not None and inside is None:
             key = name
-        if name is not None and not (re.fullmatch(LAYER_NAME, name, re.ASCII) and name != "in"):
-            hint = "a lower-case letter, then such letters, digits and _; not in"
-            self.fail(child(path, "name"), f"{quoted(name)} is no name of a layer", hint)
-            return False
         if key in self.values:
             self.fail(child(path, "name"), f"two layers or inputs are called {key!r}", "")
             return False
@@ -432,8 +429,8 @@ class GraphReader:
                 self.fail(child(path, key), "unknown field of a block", "it belongs to its layers")
                 return False
         count = place["repeat"] or 1
-        if count > 1:
-            self._enter(path, rows)
+        if count > 1 and not self._enter(path, rows):
+            return False
         start = len(self.finals)
         if not all(self._block(path, rows) for _ in range(count)):
             return False
@@ -460,10 +457,11 @@ class GraphReader:
             return False
         return True
 
-    def _enter(self, path: str, rows: Sequence[Any]) -> None:
+    def _enter(self, path: str, rows: Sequence[Any]) -> bool:
         """Call what comes into the first block like what comes into the others.
 
-        r_2 = x_2 where blocks end in r_7, r_12, ...: so all are equal but for their numbers.
+        r_2 = x_2 where blocks end in r_7, r_12, ...: so all are equal but for their numbers.  What
+        they end in is found by writing one for trial; False after a mistake in it.
         """
         trial = replace(
             self,
@@ -473,13 +471,14 @@ class GraphReader:
             kinds=Counter(self.kinds),
             finals=dict(self.finals),
             read={*self.read},
-            fail=lambda *_: None,
         )
         before = self.values[self.last]
-        plain = before.whole is None and not before.flat
-        if plain and trial._block(path, rows) and trial.net.last > self.net.last:
+        if not trial._block(path, rows):
+            return False
+        if before.whole is None and not before.flat and trial.net.last > self.net.last:
             self.net.number = self.net.last
             name = trial.net.alike(trial.values[trial.last].name, self.net.number)
             if name and name != before.name and name not in self.net.named:
                 self.net.named.add(name)
                 self.values[self.last] = self.net.write(replace(before, name=name), before.entry)
+        return True

@@ -333,12 +333,10 @@ def test_check_of_a_file(
     told = "bad.lines:2: column 7: the index i is neither on the left nor under a sign"
     assert capsys.readouterr().err.startswith(told)
     assert run("generate", "conv.lines") == 0
-    for words, told in (
-        (["train"], "there is no data"),
-        (["draw"], "this is no chain of dense layers"),
-    ):
-        assert run(*words, "conv.lines", *["--force"] * (words == ["train"])) == 2
-        assert told in capsys.readouterr().err
+    assert run("train", "conv.lines", "--force") == 2
+    assert "there is no data" in capsys.readouterr().err
+    assert run("draw", "conv.lines") == 0
+    assert "<svg" in capsys.readouterr().out
     assert run("check", "conv.lines", "--against", "bad.lines") == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.lines", "conv.lines", "conv.py"]
 

@@ -339,7 +339,7 @@ def test_the_command_line_takes_a_network_of_any_shape(
     module: Any = symnn.lines(Path("bars.toml")).compile()
     assert (module.predict(module.load("bars.npz"), x).argmax(axis=1) == y).mean() > 0.9
     capsys.readouterr()
-    assert run(["draw", "bars.toml"]) == 2
+    assert run(["draw", "bars.toml"]) == 0
     assert run(["derive", "bars.toml", "--layers", "n"]) == 2
 
 
@@ -418,3 +418,11 @@ def test_inputs_that_are_none(inputs: Any, message: str) -> None:
     with pytest.raises(SpecError) as caught:
         load_model(spec)
     assert message in str(caught.value)
+
+
+def test_a_mistake_in_a_repeated_block_is_told_once() -> None:
+    wrong = layer("dense", units=3)
+    block = {"repeat": 4, "block": [{**wrong, "unitz": 5}, wrong]}
+    with pytest.raises(SpecError) as caught:
+        lines_of([layer("dense", units=3), block], [4])
+    assert str(caught.value).count("unitz") == 1
