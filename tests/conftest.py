@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-NETWORKS = 24
-STRINGS = 2000
+NETWORKS = 20
+STRINGS = 1500
 
 
 class Errors:
