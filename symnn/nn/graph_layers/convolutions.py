@@ -10,6 +10,12 @@ from symnn.nn.graph import Graph, Index, ShapeError, Value, rank, summed, whole_
 from symnn.nn.graph_layers.fields import ACTIVATION, BIAS, Fields, count
 from symnn.nn.graph_layers.windows import place, windows
 
+WINDOW: Fields = {
+    "filters": count("number of channels that come out"),
+    "kernel": count("width of the window"),
+    "stride": count("steps between windows", 1),
+}
+
 
 @dataclass(frozen=True)
 class _Convolution(Called):
@@ -27,9 +33,7 @@ class _Convolution(Called):
     SPACE: ClassVar[tuple[str, ...]]
     PLACES: ClassVar[tuple[str, ...]]
     FIELDS: ClassVar[Fields] = {
-        "filters": count("number of channels that come out"),
-        "kernel": count("width of the window"),
-        "stride": count("steps between windows", 1),
+        **WINDOW,
         "padding": count("zeros on each side", 0, 0),
         "dilation": count("steps within a window", 1),
         "groups": count("parts of the channels that are convolved apart", 1),
@@ -107,9 +111,7 @@ class _Transposed(Called):
     SPACE: ClassVar[tuple[str, ...]]
     PLACES: ClassVar[tuple[str, ...]]
     FIELDS: ClassVar[Fields] = {
-        "filters": count("number of channels that come out"),
-        "kernel": count("width of the window"),
-        "stride": count("steps between windows", 1),
+        **WINDOW,
         "padding": count("places that are cut off on each side", 0, 0),
         "activation": ACTIVATION,
         "bias": BIAS,
