@@ -48,9 +48,9 @@ class Lines:
             for name, formula in self.spec.activations.items()
         }
         try:
-            numbers = self.spec.written.numbers if self.spec.written else {}
+            letters = self.spec.written.letters if self.spec.written else {}
             batch = self.spec.train.batch_size or 1
-            self.text: Text = parse(self.spec.text, functions, batch, numbers)
+            self.text: Text = parse(self.spec.text, functions, batch, letters)
         except TextError as error:
             line, place = error.token.line, f"column {error.token.column}"
             if self.spec.written:  # the user has written no equation

@@ -106,18 +106,21 @@ class Equation(Expressions):
         """The entry of a line before this one that computes the terms."""
         free = {s for t in terms for s in t.f.free_symbols - {a.symbol for a in t.over}}
         axes = tuple(a for a in self.bound if a.symbol in free)
-        lhs = Tensor(self.auxiliary(), axes, layer=self.names.layers.get(self.own))
+        letter, layer = self.names.letters.get(self.own, ("", None))
+        number, name = self.auxiliary()
+        letter = f"{letter}_{number}" if letter else ""
+        lhs = Tensor(name, axes, letter=letter, layer=layer)
         self.names.tensors[lhs.name] = lhs
         self.before.append(Line(lhs, tuple(terms)))
         return lhs.entry
 
-    def auxiliary(self) -> str:
-        """A name that the text does not have: h_1 before the line of h."""
+    def auxiliary(self) -> tuple[int, str]:
+        """A number, and a name that the text does not have: h_1 before the line of h."""
         taken = self.names.words | self.names.tensors.keys()
         k = 1
         while f"{self.own}_{k}" in taken:
             k += 1
-        return f"{self.own}_{k}"
+        return k, f"{self.own}_{k}"
 
     # --- atoms ---
 

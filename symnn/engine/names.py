@@ -51,7 +51,7 @@ class Names:
 
     functions: those of the user's own, by name.  samples: how many a batch has, which bounds its
     values.  words: every name of the whole text.  lefts: those that some statement defines.  scan:
-    the loop whose equations are read.  layers: tensor -> the number of its layer.
+    the loop whose equations are read.  letters: tensor -> its letter, and the number of its layer.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class Names:
         statements: Sequence[Statement],
         functions: Mapping[str, Any],
         samples: int,
-        layers: Mapping[str, int],
+        letters: Mapping[str, tuple[str, int]],
     ) -> None:
-        self.functions, self.samples, self.layers = functions, samples, layers
+        self.functions, self.samples, self.letters = functions, samples, letters
         self.words = {t.text for s in statements for t in s.tokens if t.kind == "name"}
         lefts = (s.tokens[:2] for s in statements if s.tokens[0].text != "for")
         self.lefts = {t.text for tokens in lefts for t in tokens}
@@ -100,6 +100,13 @@ class Names:
             raise token.fault(f"{name} is {kind}", "take another name")
         self.defined[name] = token
         return name
+
+    def tensor(
+        self, name: str, axes: tuple[Axis, ...], role: str = "value", kind: str = ""
+    ) -> Tensor:
+        """A tensor with the letter and the number of its layer, if it belongs to one."""
+        letter, layer = self.letters.get(name, ("", None))
+        return Tensor(name, axes, role, kind=kind, letter=letter, layer=layer)
 
     def function(self, name: str) -> Any:
         """The function of that name; None if there is none."""

@@ -40,10 +40,14 @@ class Reader:
     """Reads the statements; what they say beside the program is in its fields, as Text has it."""
 
     def __init__(
-        self, text: str, functions: Mapping[str, Any], samples: int, layers: Mapping[str, int]
+        self,
+        text: str,
+        functions: Mapping[str, Any],
+        samples: int,
+        letters: Mapping[str, tuple[str, int]],
     ) -> None:
         self.statements = deque(statements(text))
-        self.names = Names(self.statements, functions, samples, layers)
+        self.names = Names(self.statements, functions, samples, letters)
         self.leaves: list[Tensor] = []
         self.items: list[Item] = []
         self.facts: list[Fact] = []
@@ -140,9 +144,7 @@ class Reader:
         role = {"weight": "target", "noise": "mask"}.get(role, role)
         if role == "hyperparameter" and axes:
             raise token.fault("a hyperparameter has no axes")
-        self.names.tensors[name] = leaf = Tensor(
-            name, axes, role, kind=kind, layer=self.names.layers.get(name)
-        )
+        self.names.tensors[name] = leaf = self.names.tensor(name, axes, role, kind)
         self.leaves.append(leaf)
 
     def initial_value(self, expression: Expressions) -> str:
@@ -251,7 +253,7 @@ class Reader:
         """The tensor of an equation; T_next is the new value of the state T."""
         base = self.names.tensors.get(token.text.removesuffix("_next"))
         if base is None or not token.text.endswith("_next"):
-            return Tensor(token.text, axes, layer=self.names.layers.get(token.text))
+            return self.names.tensor(token.text, axes)
         if base.role != "state" or base.axes != axes:
             hint = f"declare it, state {base} = 0, or take another name"
             raise token.fault(f"{token.text} is the new value of a state, of the same axes", hint)

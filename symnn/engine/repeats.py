@@ -22,6 +22,7 @@ from symnn.engine.ir import (
     Term,
     entries,
     indices_of,
+    lines_of,
     name_of,
     pointers,
 )
@@ -199,6 +200,37 @@ def blocks(
         out.append(Repeat(tuple(items[at : at + count * length]), first, last, step))
         at += count * length
     return out
+
+
+def rolled(
+    items: Sequence[T],
+    parts: Callable[[T], Sequence[Item]],
+    tensors: Mapping[str, Tensor],
+    kind: Callable[[T], Hashable] = lambda item: None,
+) -> list[T | Repeat[T]]:
+    """What is made of lines, in its order, with runs of equal blocks as one.
+
+    parts: the lines of an item; its layer is that of the first.  tensors: all that they name, by
+    their names.  kind: what must agree beside the lines.  A tensor further away than the blocks
+    are from each other is the same for all.
+    """
+    every = {id(item): [named(part, tensors) for part in parts(item)] for item in items}
+    known: dict[tuple[int, int], Hashable] = {}
+
+    def key(item: T) -> tuple[int | None, Hashable]:
+        first = next(lines_of(parts(item))).lhs
+        return first.layer, (around(first), kind(item))
+
+    def shape(item: T, layer: int, apart: int) -> Hashable:
+        own = every[id(item)]
+        far = (abs(of.layer - layer) for part in own for of in part if of.layer is not None)
+        reach = max((distance for distance in far if distance <= apart), default=0)
+        if (id(item), reach) not in known:
+            found = tuple(map(lambda part, of: signature(part, layer, of, reach), parts(item), own))
+            known[id(item), reach] = hash(found), found
+        return known[id(item), reach]
+
+    return blocks(items, key, shape)
 
 
 def repeats(

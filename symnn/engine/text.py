@@ -52,15 +52,15 @@ def parse(
     text: str,
     functions: Mapping[str, Any] | None = None,
     samples: int = 1,
-    layers: Mapping[str, int] | None = None,
+    letters: Mapping[str, tuple[str, int]] | None = None,
 ) -> Text:
     """The program, and what the text says beside it.
 
     functions: those of the user's own, by name, beside the table's.  samples: how many a batch
-    has, whose values have a bound.  layers: tensor -> the number of its layer, of those that have
-    one.  Raises TextError.
+    has, whose values have a bound.  letters: tensor -> its letter and the number of its layer, of
+    those that have one.  Raises TextError.
     """
-    reader = Reader(text, functions or {}, samples, layers or {})
+    reader = Reader(text, functions or {}, samples, letters or {})
     program = reader.program()
     outputs = tuple(token.text for token in reader.outputs)
     outside = tuple(reader.names.outside.values())

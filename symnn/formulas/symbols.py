@@ -23,7 +23,7 @@ from symnn.formulas.tree import (
     Symbol,
     Transpose,
 )
-from symnn.notation.notation import ACCENTED, LAYER_MARKS, STATES, Notation, words
+from symnn.notation.notation import ACCENTED, LAYER_MARKS, STATES, Notation
 
 
 def spelled(f: Symbol, notation: Notation) -> Formula:
@@ -36,16 +36,7 @@ def spelled(f: Symbol, notation: Notation) -> Formula:
         return spelled(replace(f, name=t.of), notation)
     if t.kind in STATES and t.of:
         return _turned(Scripts(Glyph(STATES[t.kind]), (Symbol(t.of), *_sub(f)), _sup(f)), f)
-    if notation.styled(t.letter, f.batch) is None:
-        return _turned(_worded(f), f)
     return _marked(*notation.named(t, f.batch, f.component), f, notation)
-
-
-def _worded(f: Symbol) -> Scripts:
-    """A name that no notation has a letter for: W_gate is W with the word below it."""
-    base, _, label = f.name.strip("_").partition("_")
-    letter = Glyph(base if len(base) == 1 else words(base))
-    return Scripts(letter, (*((Glyph(words(label)),) if label else ()), *_sub(f)), _sup(f))
 
 
 def applied(notation: Notation, name: str, tex: str, argument: str | None, order: int) -> Formula:
@@ -96,10 +87,10 @@ def _turned(text: Scripts, f: Symbol) -> Formula:
 def _gradient(f: Symbol, t: Tensor, source: str, notation: Notation) -> Formula:
     of = notation.tensor(source)
     if error := notation.error_of(source, f.batch):
-        return _marked(error, notation.label(of), f, notation)
+        return _marked(error, "", notation.label(of), f, notation)
     if notation.gradients == "d":
-        letter, label = notation.named(of, f.batch, f.component)
-        return _marked(f"d{letter}", label, f, notation)
+        letter, word, label = notation.named(of, f.batch, f.component)
+        return _marked(f"d{letter}", word, label, f, notation)
     component = f.component or notation.scalar(source)
     below = Symbol(source, f.sub, f.sup, batch=f.batch, component=component)
     loss: Formula = Symbol("L", sup=f.sup if notation.each else ())
@@ -113,11 +104,12 @@ def _gradient(f: Symbol, t: Tensor, source: str, notation: Notation) -> Formula:
     return Transpose(Group(found)) if f.transposed and not f.inline else found
 
 
-def _marked(letter: str, label: str, f: Symbol, notation: Notation) -> Formula:
-    """A letter with the label of its layer and with indices, perhaps transposed."""
+def _marked(letter: str, word: str, label: str, f: Symbol, notation: Notation) -> Formula:
+    """A letter with a word below it, the label of its layer and indices, perhaps transposed."""
     below, above = _label(label, notation)
+    below = (*((Glyph(word),) if word else ()), *below, *_sub(f))
     joint = "," if notation.layer_mark == "superscript" else ""
-    found = Scripts(Glyph(letter), (*below, *_sub(f)), (*above, *_sup(f)), joint, notation.above)
+    found = Scripts(Glyph(letter), below, (*above, *_sup(f)), joint, notation.above)
     if not f.transposed:
         return found
     if not found.above or (notation.raised == "joined" and not joint):

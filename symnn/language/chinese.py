@@ -59,6 +59,8 @@ CHINESE: dict[str, str] = {
     "lines_mask": "掩码",
     "lines_noise": "标准正态随机数",
     "lines_hyperparameter": "数",
+    "blocks": "以下方程对 ${count}$ 个相同的块中的每一个成立，依次取 ${k}$：",
+    "blocks_over": "然后，在这些块之外：",
     "scan": "依次对 ${t}$ 计算：",
     "scan_over": "然后，对所有指标同时计算：",
     "selected": "选出的公式",

@@ -63,6 +63,8 @@ ENGLISH: dict[str, str] = {
     "lines_mask": "mask",
     "lines_noise": "standard normal numbers",
     "lines_hyperparameter": "number",
+    "blocks": "The following holds for each of the ${count}$ equal blocks, ${k}$ in turn:",
+    "blocks_over": "Then, outside of the blocks:",
     "scan": "For ${t}$ in turn:",
     "scan_over": "Then, for all indices at once:",
     "selected": "Selected equations",

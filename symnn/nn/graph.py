@@ -79,7 +79,8 @@ class Graph:
     weights: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     parameters: dict[str, tuple[Index, ...]] = field(default_factory=dict)
     named: set[str] = field(default_factory=set)  # the values that have a name
-    numbers: dict[str, int] = field(default_factory=dict)  # tensor -> that of its layer
+    # tensor -> its letter, and the number of its layer
+    letters: dict[str, tuple[str, int]] = field(default_factory=dict)
     layers: dict[str, str] = field(default_factory=dict)  # value -> the layer that wrote it
     layer: str = ""  # the name of the layer that writes now
     inputs: frozenset[str] = frozenset()
@@ -117,9 +118,14 @@ class Graph:
         self.declare(role, name, (samples, *axes), f" of {whole}" if whole else "")
         return Value(name, axes, whole)
 
-    def parameter(self, letter: str, *axes: Index, kind: str = "weights", initial: str = "") -> str:
-        """The entry of a parameter of this layer, whose name gets its number."""
-        name = self.called(letter)
+    def parameter(
+        self, letter: str, *axes: Index, kind: str = "weights", initial: str = "", base: str = ""
+    ) -> str:
+        """The entry of a parameter of this layer, whose name gets its number.
+
+        letter: in print, W_q: W with q below it.  base: what its name begins with, if not with it.
+        """
+        name = self.called(letter, base)
         self.keep(name, axes, kind)
         if not self.shared:
             start = f" = {initial}" if initial else ""
@@ -162,7 +168,7 @@ class Graph:
 
     def belongs(self, name: str) -> None:
         """Note which layer has written an equation."""
-        self.numbers.setdefault(name, self.number)
+        self.letters.setdefault(name, ("", self.number))
         if self.layer:
             self.layers[name] = self.layer
 
@@ -185,24 +191,25 @@ class Graph:
             self.last += 1
             self.number = self.last
 
-    def called(self, letter: str) -> str:
-        """The letter with the number of the layer that writes now."""
-        name = f"{letter}_{self.number}"
-        self.numbers[name] = self.number
+    def called(self, letter: str, base: str = "") -> str:
+        """The letter, or what is there in its place, with the number of the layer that writes."""
+        name = f"{base or letter}_{self.number}"
+        self.letters[name] = letter, self.number
         return name
 
     def name(self, letter: str) -> str:
         """A name for a tensor of the layer that writes now, which no other tensor has."""
         own = self.called(letter)
-        names = itertools.chain([own], (f"{own}_{k}" for k in itertools.count(2)))
-        name = next(n for n in names if n not in self.named)
-        self.named.add(name)
-        return name
+        marks = itertools.chain([""], (f"_{k}" for k in itertools.count(2)))
+        mark = next(mark for mark in marks if own + mark not in self.named)
+        self.named.add(own + mark)
+        self.letters[own + mark] = letter + mark, self.number
+        return own + mark
 
-    def alike(self, name: str, number: int) -> str | None:
-        """A name of another layer, with this number; None for that of an input."""
-        own = self.numbers.get(name)
-        return None if own is None else name.replace(f"_{own}", f"_{number}", 1)
+    def alike(self, name: str, number: int) -> tuple[str, str]:
+        """A name of another layer, with this number, and its letter; "" for that of an input."""
+        letter, own = self.letters.get(name, ("", 0))
+        return name.replace(f"_{own}", f"_{number}", 1) if letter else "", letter
 
     def applied(self, activation: str, z: Value, letter: str = "a") -> Value:
         """An activation of every component; softmax along the last axis."""

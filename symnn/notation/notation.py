@@ -132,7 +132,7 @@ class Notation:
         )
         if self.single_mark:
             return bound
-        letters = {t.name: bound.named(t)[0] for t in known.values() if t.letter and t.layer}
+        letters = {t.name: bound.named(t)[:2] for t in known.values() if t.letter and t.layer}
         count = Counter(letters.values())
         return replace(bound, unmarked=frozenset(n for n, c in letters.items() if count[c] == 1))
 
@@ -220,10 +220,19 @@ class Notation:
         t = self.tensors.get(name)
         return t is not None and not t.axes and t.wrt is None
 
-    def named(self, t: Tensor, batch: bool = False, component: bool = False) -> tuple[str, str]:
-        """The letter of a tensor, and the label of its layer ("" for none)."""
+    def named(
+        self, t: Tensor, batch: bool = False, component: bool = False
+    ) -> tuple[str, str, str]:
+        """The letter of a tensor, the word below it, and the label of its layer; "" for none.
+
+        Without a letter of the notation, W_gate is W with the word below it.
+        """
         letter = self.styled(LAST[t.letter] if self._own(t) else t.letter, batch, component)
-        return letter or words(t.name), self.label(t)
+        if letter is not None:
+            return letter, "", self.label(t)
+        base, _, word = (t.letter or t.name).strip("_").partition("_")
+        letter = self.styled(base, batch, component) or words(base)
+        return letter, words(word) if word else "", self.label(t)
 
     def styled(self, base: str, batch: bool = False, component: bool = False) -> str | None:
         """A letter as an array or as one of its components, which is not bold."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from symnn.derivation.any_depth import with_depth
 from symnn.derivation.derivation import Derivation
@@ -22,7 +22,7 @@ from symnn.engine.ir import (
     lines_of,
     name_of,
 )
-from symnn.engine.repeats import named, runs, signature
+from symnn.engine.repeats import Repeat, named, runs, signature
 from symnn.formulas.index import line_sides
 from symnn.formulas.matrix import NoMatrixFormError, matrix_sides
 from symnn.formulas.printing import ONES
@@ -37,6 +37,7 @@ from symnn.notes.labels import label_of
 if TYPE_CHECKING:
     from symnn.checking.evidence import Evidence
 
+T = TypeVar("T")
 evidence: Callable[..., Evidence | None] = deferred("symnn.checking.evidence:evidence")
 
 
@@ -50,6 +51,8 @@ class Context:
     ticks: whether lines are evaluated.  scalar: whether one input and one unit have no indices.
     by_index: whether every line stands by entries.
     layer: that which is called k, for all equal ones; None: layers are called by their numbers.
+    reach: the layers that are called by how far they are from it, a layer and how many on each
+    side; None: all.
     """
 
     derivation: Derivation
@@ -64,6 +67,7 @@ class Context:
     ticks: bool = False
     scalar: bool = False
     layer: int | None = None
+    reach: tuple[int, int] | None = None
     by_index: bool = False
 
     # the derivation ----------------------------------------------------------------------
@@ -269,13 +273,24 @@ class Context:
         k = self.numbered.layer_letter
 
         def label(number: int) -> str:
+            if not self.near(number):
+                return self.numbered.layer(number)
             return k if number == layer else f"{k}{number - layer:+d}"
 
         return self.numbered.labelled(label)
 
-    def of_layer(self, layer: int | None) -> Context:
-        """The same for equal layers, of which this one is called k."""
-        found = replace(self, layer=layer)
+    def near(self, number: int) -> bool:
+        """Whether a layer is called by how far it is from the one that is called k."""
+        reach = self.reach
+        return reach is None or abs(number - reach[0]) <= reach[1]
+
+    def within(self, blocks: Repeat[T], layer: int) -> Context:
+        """The same for a line of this layer in equal blocks, whose first layer is called k."""
+        return self.of_layer(blocks.first, reach=(layer, blocks.step))
+
+    def of_layer(self, layer: int | None, **more: Any) -> Context:
+        """The same for equal layers, of which this one is called k; more: other fields."""
+        found = replace(self, layer=layer, **more)
         # what has been found out of the derivation holds for every layer
         kept = self.__dict__.keys() - {field.name for field in fields(self)} - {"notation"}
         found.__dict__.update({name: self.__dict__[name] for name in kept})

@@ -5,18 +5,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
-
-import sympy as sp
 
 from symnn.checking.evidence import Evidence, evidence_of_lines
 from symnn.derivation.lines import Lines, LinesDerivation
-from symnn.engine.ir import Fact, Line, Scan, Tensor, lines_of
-from symnn.formulas.index import Writer, line_sides
+from symnn.engine.ir import Fact, Item, Line, Scan, Tensor, lines_of
+from symnn.formulas.index import line_sides
 from symnn.formulas.shapes import size_tex
 from symnn.language.options import DETAILS
 from symnn.notation.books import NOTATIONS
 from symnn.notation.notation import Notation
+from symnn.notes.blocks import repeated, span, told
 from symnn.notes.context import Context
 from symnn.notes.document import (
     Block,
@@ -24,6 +22,7 @@ from symnn.notes.document import (
     Equations,
     Figure,
     Paragraph,
+    Row,
     Section,
     Table,
     numbered,
@@ -31,7 +30,7 @@ from symnn.notes.document import (
 from symnn.notes.figures.reads import reads
 from symnn.notes.labels import names, prefix_of, selected, unique
 from symnn.notes.options import NotesOptions
-from symnn.notes.rows import derivation_rows, groups, row_of
+from symnn.notes.rows import Group, derivation_rows, groups, row_of
 from symnn.notes.sections.result import ticks
 from symnn.notes.sections.stable import stable_section
 
@@ -63,7 +62,11 @@ class LinesContext(Context):
     def numbered(self) -> Notation:
         """The letters of the lines, whose indices count from 0."""
         gradients = (line.lhs for line in lines_of(self.sweep.raw))
-        return self.book.of((*self.forward.tensors.values(), *gradients)).counting_from_zero()
+        found = self.book.of((*self.forward.tensors.values(), *gradients)).counting_from_zero()
+        every = found.tensors.values()
+        taken = {a.name for t in every for a in t.axes} | {t.letter for t in every}
+        # a layer in general, in blocks that are equal: by no letter of an axis or a tensor
+        return replace(found, layer_letter=r"\ell") if found.layer_letter in taken else found
 
     @functools.cached_property
     def evidence(self) -> Evidence | None:
@@ -136,14 +139,8 @@ def _equations(context: LinesContext) -> Section:
     """What is given: the equations."""
     say, lines = context.say, context.network
     blocks: list[Block] = [Paragraph(say("lines_says")), _table(context), *_figure(context)]
-    for scanned, items in groupby(lines.program.items, lambda item: isinstance(item, Scan)):
-        if not scanned:
-            blocks.append(Equations(tuple(row_of(context, line) for line in lines_of(items))))
-            continue
-        for scan in items:
-            assert isinstance(scan, Scan)
-            blocks.append(Paragraph(say("scan", t=_run(context, scan))))
-            blocks.append(Equations(tuple(row_of(context, line) for line in scan.lines)))
+    items = lines.program.items
+    blocks += told(context, items, lambda item: (item,), _rows, _scan)
     if lines.text.predicted:
         rows = tuple(row_of(context, line) for line in lines.text.predicted.values())
         blocks += [Paragraph(say("lines_predicted")), Equations(rows)]
@@ -165,24 +162,31 @@ def _figure(context: LinesContext) -> Iterator[Figure]:
         yield Figure(drawing, context.say("join_sentences").join(texts))
 
 
-def _run(context: LinesContext, scan: Scan) -> str:
-    """t = 0, …, 15, or t = 15, …, 0."""
-    last = Writer(context.notation, {}).tex(sp.S(scan.axis.size) - 1)
-    ends = (last, "0") if scan.reverse else ("0", last)
-    return rf"{scan.axis.name} = {ends[0]}, \ldots, {ends[1]}"
+def _rows(context: Context, item: Item) -> list[Row]:
+    return [row_of(context, line) for line in lines_of([item])]
+
+
+def _scan(item: Item) -> Scan | None:
+    return item if isinstance(item, Scan) else None
 
 
 def _table(context: LinesContext) -> Table:
     """The leaves: symbol, shape, meaning."""
     say = context.say
+    whole = context.network.text.whole
     rows = []
-    for t in context.forward.leaves:
-        shape = r" \times ".join(size_tex(a, context.notation) for a in t.axes)
+
+    def meaning(t: Tensor) -> str:
         kind = next(word for word in MEANINGS if word in (t.kind, t.role))
-        meaning = say(f"lines_{kind.replace(' ', '_')}")
-        if t.name in context.network.text.whole:
-            meaning = say("lines_whole", count=context.network.text.whole[t.name])
-        rows.append((f"${context.letter(t.name)}$", f"${shape}$" if shape else "", meaning))
+        if t.name in whole:
+            return say("lines_whole", count=whole[t.name])
+        return say(f"lines_{kind.replace(' ', '_')}")
+
+    every = repeated(context, context.forward.leaves, lambda t: (Line(t, ()),), meaning)
+    for inner, (t, *_), blocks in every:
+        shape = r" \times ".join(size_tex(a, inner.notation) for a in t.axes)
+        of = f", ${span(context, blocks)}$" if blocks else ""
+        rows.append((f"${inner.letter(t.name)}$", f"${shape}$" if shape else "", meaning(t) + of))
     return Table((say("symbol"), say("shape"), say("meaning")), tuple(rows))
 
 
@@ -194,20 +198,28 @@ def _gradients(context: LinesContext) -> Section:
     scans = {
         line.lhs.name: item for item in sweep.raw if isinstance(item, Scan) for line in item.lines
     }
-    last: Scan | None = None
-    for group in groups(context):
-        scan = scans.get(sweep.names[group.tensor])
-        if scan is not None and scan is not last:
-            blocks.append(Paragraph(say("scan", t=_run(context, scan))))
-        elif scan is None and last is not None:
-            blocks.append(Paragraph(say("scan_over")))
-        last = scan
-        blocks.append(Equations(tuple(derivation_rows(context, group))))
+
+    def lines(group: Group) -> list[Line]:
+        """First the one that ends the steps."""
+        steps = group.steps
+        every = (line for step in steps for line in (step.before, step.after) if line is not None)
+        return [steps[-1].after, *every]
+
+    blocks += told(
+        context,
+        groups(context),
+        lines,
+        derivation_rows,
+        lambda group: scans.get(sweep.names[group.tensor]),
+        lambda group: tuple(step.rule for step in group.steps),
+        apart=True,
+    )
     return Section(say("gradients"), tuple(blocks))
 
 
 def _result(context: LinesContext) -> Section:
     """The derivatives that were asked for, in their last form."""
     say, found = context.say, context.sweep.gradients
-    rows = tuple(row_of(context, found[name]) for name in context.derivation.wrt if name in found)
-    return Section(say("result"), (Paragraph(say("lines_result")), Equations(rows)))
+    lines = [found[name] for name in context.derivation.wrt if name in found]
+    rows = told(context, lines, lambda line: (line,), _rows)
+    return Section(say("result"), (Paragraph(say("lines_result")), *rows))

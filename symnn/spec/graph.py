@@ -208,7 +208,7 @@ class GraphReader:
             self.fail(place, f"nothing reads {unread[0]}", "name it in from, or leave it out")
             return None
         return Written(
-            self.net.text(), losses.outputs, self.net.numbers, self.net.layers, self.blocks
+            self.net.text(), losses.outputs, self.net.letters, self.net.layers, self.blocks
         )
 
     def checked(
@@ -477,8 +477,9 @@ class GraphReader:
             return False
         if before.whole is None and not before.flat and trial.net.last > self.net.last:
             self.net.number = self.net.last
-            name = trial.net.alike(trial.values[trial.last].name, self.net.number)
+            name, letter = trial.net.alike(trial.values[trial.last].name, self.net.number)
             if name and name != before.name and name not in self.net.named:
                 self.net.named.add(name)
+                self.net.letters[name] = letter, self.net.number
                 self.values[self.last] = self.net.write(replace(before, name=name), before.entry)
         return True

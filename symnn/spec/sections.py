@@ -133,14 +133,15 @@ class Spec:
 class Written:
     """Equations that layers wrote.
 
-    outputs: name of an output -> that of the layer that gives it.  numbers: tensor -> the number of
-    its layer.  layers: value -> the name of the layer that wrote it.  blocks: layer of a block that
-    is repeated -> the same layer of the first one, its first layer, and how often it stands.
+    outputs: name of an output -> that of the layer that gives it.  letters: tensor -> its letter
+    and the number of its layer.  layers: value -> the name of the layer that wrote it.  blocks:
+    layer of a block that is repeated -> the same layer of the first one, its first layer, and how
+    often it stands.
     """
 
     text: str
     outputs: Mapping[str, str]
-    numbers: Mapping[str, int]
+    letters: Mapping[str, tuple[str, int]]
     layers: Mapping[str, str] = field(default_factory=dict)
     blocks: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
 

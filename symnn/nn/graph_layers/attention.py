@@ -45,10 +45,14 @@ class Attention(Called):
         again = net.axis("w", other_time.size, x, head, part, at)
 
         def bias(mark: str, *axes: Index) -> str:
-            return f" + {net.parameter(f'b{mark}', *axes, kind='bias')}" if self.bias else ""
+            return (
+                f" + {net.parameter(f'b_{mark}', *axes, kind='bias', base=f'b{mark}')}"
+                if self.bias
+                else ""
+            )
 
         def heads(mark: str, value: Value, t: Index, c: Index) -> Value:
-            weights = net.parameter(f"W{mark}", head, part, c)
+            weights = net.parameter(f"W_{mark}", head, part, c, base=f"W{mark}")
             right = summed([c], f"{weights}*{value.entry}") + bias(mark, head, part)
             return net.let(mark, (head, t, part), right)
 
@@ -66,7 +70,7 @@ class Attention(Called):
         p = net.let("P", scores.axes, f"{e.entry}/{total.entry}")
         o = net.let("o", (head, time, part), summed([at], f"{p.entry}*{v.at(*here)}"))
         out = net.axis("c", width, head, part, time)
-        weights = net.parameter("Wo", out, head, part)
+        weights = net.parameter("W_o", out, head, part, base="Wo")
         right = summed([head, part], f"{weights}*{o.entry}") + bias("o", out)
         return net.let("z", (time, out), right)
 

@@ -77,7 +77,7 @@ class Lines(Called):
         for t in (t for t in text.program.leaves if t.name not in read):
             if t.role not in ROLES:
                 raise ShapeError(f"a layer declares {', '.join(ROLES)} or noise, and no {t.role}")
-            net.numbers[t.name] = net.number
+            net.letters.setdefault(t.name, ("", net.number))
             net.fits(t.name, _axes(t))
             if t.role == "parameter":
                 net.keep(t.name, _axes(t), t.kind)

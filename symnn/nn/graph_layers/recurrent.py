@@ -126,8 +126,9 @@ class _Recurrent(Called):
             start[letter] = value.at
         if self.initial == "learned":
             for letter in self.STATES:
-                net.parameter(f"{letter}0{mark}", unit, kind="bias")
-                start[letter] = f"{net.called(f'{letter}0{mark}')}[{{}}]".format
+                own = f"{letter}0{mark}"
+                net.parameter(f"{letter}_0{mark}", unit, kind="bias", base=own)
+                start[letter] = f"{own}_{net.number}[{{}}]".format
         rows = self.step(_Steps(net, x, mark, unit, before, self.bias, values, start))
         net.rows.append(f"for {time}{' down' if mark else ''}:")
         for letter, right in rows:

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from symnn.engine.ir import Step
 from symnn.engine.stabilise import rescaled, stabilise
+from symnn.notes.blocks import told
 from symnn.notes.context import Context
-from symnn.notes.document import Equations, Paragraph, Section
+from symnn.notes.document import Paragraph, Row, Section
 from symnn.notes.rows import row_of
 
 
 def stable_section(context: Context) -> Section | None:
     """The lines that are rewritten for large numbers; None where there are none."""
     say = context.say
-    rows = []
-    for step in stabilise(context.sweep.program)[1]:
-        reason = say(step.rule) if step.before is not None else ""
-        label = f"stable-{context.label(step.after.lhs.name)}"
-        rows.append(replace(row_of(context, step.after, reason), shape="", error=None, label=label))
-    if not rows:
+    steps = stabilise(context.sweep.program)[1]
+    if not steps:
         return None
     scaled = _scaled(context)
     said = Paragraph(say("stable_rescaled" if scaled else "stable_says", scaled=scaled))
-    return Section(say("stable"), (said, Equations(tuple(rows))))
+    rows = told(context, steps, lambda step: (step.after,), _rows, kind=lambda step: step.rule)
+    return Section(say("stable"), (said, *rows))
+
+
+def _rows(context: Context, step: Step) -> list[Row]:
+    reason = context.say(step.rule) if step.before is not None else ""
+    label = f"stable-{context.label(step.after.lhs.name)}"
+    own = row_of(context, step.after, reason)
+    return [replace(own, shape="", error=None, label=label)]
 
 
 def _scaled(context: Context) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from symnn.engine.ir import Item, Line, Scan, Tensor, lines_of
-from symnn.engine.repeats import Repeat, around, blocks, general_names, named, signature
+from symnn.engine.ir import Item, Tensor, lines_of
+from symnn.engine.repeats import Repeat, around, blocks, general_names, named, rolled
 from symnn.targets.code import Name, Reference, Scope, Statement
 from symnn.targets.python.reads import Body, Names, variables
 from symnn.targets.wrapping import WIDTH
@@ -38,7 +38,7 @@ class Blocks:
     ) -> None:
         self.tensors = tensors
         every = [*parts]
-        self.parts = [self.rolled(part) for part in every]
+        self.parts = [rolled(part, lambda item: (item,), tensors) for part in every]
         loops = [own for part in self.parts for own in part if isinstance(own, Repeat)]
         computed = {line.lhs.name for part in every for line in lines_of(part)}
 
@@ -62,25 +62,6 @@ class Blocks:
         self.scope = Scope(lambda name: True, letter=self.letter)
 
     # --- loops
-
-    def rolled(self, items: Sequence[Item]) -> list[Item | Repeat[Item]]:
-        """The items, those of equal blocks as one."""
-
-        def key(item: Item) -> tuple[int | None, Hashable]:
-            return _layer(item), around(_first(item).lhs)
-
-        every = {id(item): named(item, self.tensors) for item in items}
-        known: dict[tuple[int, int], Hashable] = {}
-
-        def shape(item: Item, layer: int, apart: int) -> Hashable:
-            far = (abs(of.layer - layer) for of in every[id(item)] if of.layer is not None)
-            reach = max((distance for distance in far if distance <= apart), default=0)
-            if (id(item), reach) not in known:
-                found = signature(item, layer, every[id(item)], reach)
-                known[id(item), reach] = hash(found), found
-            return known[id(item), reach]
-
-        return blocks(items, key, shape)
 
     def moving(self, item: Item) -> list[Tensor]:
         """The tensors of layers that an item names."""
@@ -188,12 +169,8 @@ class Blocks:
         return f'f"{head}{{{scope.number(self.tensors[name].layer or 0)}}}{tail}"'
 
 
-def _first(item: Item) -> Line:
-    return item.lines[0] if isinstance(item, Scan) else item
-
-
 def _layer(item: Item) -> int | None:
-    return _first(item).lhs.layer
+    return next(lines_of([item])).lhs.layer
 
 
 def _range(numbers: range) -> str:
