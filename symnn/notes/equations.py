@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from symnn.checking.evidence import Evidence, evidence_of_lines
 from symnn.derivation.lines import Lines, LinesDerivation
-from symnn.engine.ir import Fact, Item, Line, Scan, Tensor, lines_of
+from symnn.engine.ir import Fact, Item, Line, Scan, Step, Tensor, lines_of
 from symnn.formulas.index import line_sides
 from symnn.formulas.shapes import size_tex
 from symnn.language.options import DETAILS
@@ -122,7 +122,7 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
     if context.detail != "answer":
         sections.append(_gradients(context))
     sections.append(_result(context))
-    if context.detail != "answer" and (stable := stable_section(context)):
+    if context.detail != "answer" and (stable := stable_section(context, _stable)):
         sections.append(stable)
     if note := ticks(context, sections):
         at = next(k for k, s in enumerate(sections) if s.title == context.say("result"))
@@ -133,6 +133,12 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
         title, "", unique(numbered(sections)), context.language, prefix=prefix_of(title)
     )
     return selected(notes, labels, context.say("selected")) if labels else notes
+
+
+def _stable(
+    context: Context, steps: Sequence[Step], rows: Callable[[Context, Step], list[Row]]
+) -> Iterator[Block]:
+    return told(context, steps, lambda step: (step.after,), rows, kind=lambda step: step.rule)
 
 
 def _equations(context: LinesContext) -> Section:

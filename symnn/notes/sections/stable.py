@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from symnn.engine.ir import Step
 from symnn.engine.stabilise import rescaled, stabilise
-from symnn.notes.blocks import told
 from symnn.notes.context import Context
-from symnn.notes.document import Paragraph, Row, Section
+from symnn.notes.document import Block, Equations, Paragraph, Row, Section
 from symnn.notes.rows import row_of
 
+Rows = Callable[[Context, Step], list[Row]]
 
-def stable_section(context: Context) -> Section | None:
-    """The lines that are rewritten for large numbers; None where there are none."""
+
+def _plain(context: Context, steps: Sequence[Step], rows: Rows) -> Iterable[Block]:
+    return [Equations(tuple(row for step in steps for row in rows(context, step)))]
+
+
+def stable_section(
+    context: Context,
+    told: Callable[[Context, Sequence[Step], Rows], Iterable[Block]] = _plain,
+) -> Section | None:
+    """The lines that are rewritten for large numbers; None where there are none.
+
+    told: how the rows of the steps are told.
+    """
     say = context.say
     steps = stabilise(context.sweep.program)[1]
     if not steps:
         return None
     scaled = _scaled(context)
     said = Paragraph(say("stable_rescaled" if scaled else "stable_says", scaled=scaled))
-    rows = told(context, steps, lambda step: (step.after,), _rows, kind=lambda step: step.rule)
-    return Section(say("stable"), (said, *rows))
+    return Section(say("stable"), (said, *told(context, steps, _rows)))
 
 
 def _rows(context: Context, step: Step) -> list[Row]:
