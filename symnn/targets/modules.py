@@ -26,7 +26,7 @@ from symnn.targets.target import Files
 from symnn.targets.update import common, constants
 from symnn.targets.wrapping import WIDTH, filled, literal
 
-check_lines = deferred("symnn.targets.python.lines_module:check")
+check_lines = deferred("symnn.targets.starting:check")
 values_of_lines: Callable[..., dict[str, Any]] = deferred(
     "symnn.targets.python.lines_module:values"
 )

@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from symnn.derivation.derivation import Derivation, derive
+from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
 from symnn.engine.ir import SAMPLES, name_of
 from symnn.io.templating import render
+from symnn.targets.c.lines import files as lines_files
 from symnn.targets.c.module import c_files
 from symnn.targets.code import rows
 from symnn.targets.modules import RUNTIME, functions_of, gradients_of, runtime, values_of
 from symnn.targets.plan.plan import Plan, loss_penalty
 from symnn.targets.plan.planner import plan
 from symnn.targets.python.expressions import NUMPY, number_code
+from symnn.targets.python.lines_module import values as values_of_lines
 from symnn.targets.python.planned import planned
 from symnn.targets.python.update import flat
+from symnn.targets.starting import check as check_lines
 from symnn.targets.target import Files
+
+C_LINES = ("c_library", "c_lines")  # what modules that call C have besides
 
 
 def numpy_fast(network: Network) -> Files:
@@ -30,7 +36,11 @@ def numpy_fast(network: Network) -> Files:
     return {".py": render("targets/python/numpy_fast.py.j2", **values)}
 
 
-def c(network: Network, **options: Any) -> Files:
+def c(network: Network | Lines, **options: Any) -> Files:
+    if isinstance(network, Lines):
+        check_lines(network)
+        own = LinesDerivation(network)
+        return lines_files(own, values_of_lines(own, ("checkpoint",), C_LINES), **options)
     derivation = derive(network)
     steps = _plan(derivation)
     decay = loss_penalty(steps)

@@ -28,6 +28,7 @@ TARGETS: dict[str, Target] = {
         deferred("symnn.targets.planned_modules:c"),
         ".c",
         ("weights", "training", "prefix"),
+        lines=True,
         needs=deferred("symnn.targets.c.compiler:compiler"),
         report=deferred("symnn.targets.c.compiler:sizes"),
     ),

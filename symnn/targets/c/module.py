@@ -62,7 +62,7 @@ def c_files(
     do not fit, and for a prefix that is none.
     """
     check_argument("generate", "prefix", Field("string"), prefix)
-    if problem := _wrong_prefix(prefix):
+    if problem := wrong_prefix(prefix):
         raise SpecError([Problem("prefix", None, "", *problem)])
     weights = None if weights is None else _checked(weights, derivation.network)
     module = derivation.network.spec.output.module
@@ -103,7 +103,7 @@ def _checked(weights: Any, network: Network) -> Arrays:
     return found
 
 
-def _wrong_prefix(prefix: str) -> tuple[str, str] | None:
+def wrong_prefix(prefix: str) -> tuple[str, str] | None:
     """What is wrong with a prefix, and a hint; None if nothing is.
 
     A linker may compare 31 characters (C11, 5.2.4.1), of which _weights takes 8, and C++ keeps

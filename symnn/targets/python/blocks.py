@@ -12,7 +12,8 @@ from dataclasses import replace
 from symnn.engine.ir import Item, Tensor, lines_of
 from symnn.engine.repeats import Repeat, around, blocks, general_names, named, rolled
 from symnn.targets.code import Name, Reference, Scope, Statement
-from symnn.targets.python.reads import Body, Names, variables
+from symnn.targets.python.reads import Body, Names
+from symnn.targets.variables import variables
 from symnn.targets.wrapping import WIDTH
 
 TOGETHER = 8  # dicts that are made in one row

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import json
 import keyword
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,11 +18,8 @@ from symnn.engine.ir import (
     Scan,
     Size,
     Tensor,
-    entries,
-    indices_of,
     name_of,
     needed,
-    pointers,
 )
 from symnn.engine.ir import axis as axis_of
 from symnn.engine.repeats import Repeat
@@ -35,13 +31,13 @@ from symnn.targets.python.expressions import NUMPY, functions
 from symnn.targets.python.programs import Function
 from symnn.targets.python.reads import DTYPE, Names, listed
 from symnn.targets.python.statements import Readable
+from symnn.targets.starting import initial
 from symnn.targets.update import PARAMETERS, common
 from symnn.targets.wrapping import WIDTH, broken, literal
 
 if TYPE_CHECKING:
-    from symnn.derivation.lines import Lines, LinesDerivation
+    from symnn.derivation.lines import LinesDerivation
 
-LARGEST = 10**8  # parameters
 COMMENT = 80  # columns of a line of the derivation
 HELPERS = ("affine", "strided", "placed", "at", "added", "first", "einsum")
 RUNTIME = (
@@ -58,19 +54,23 @@ CONSTANTS = (
 OWN = ("np", "params", "data", "noise", "gradients", "kept", "dtype")  # of the functions
 
 
-def values(derivation: LinesDerivation, include: Collection[str]) -> dict[str, Any]:
+def values(
+    derivation: LinesDerivation, include: Collection[str], more: Sequence[str] = ()
+) -> dict[str, Any]:
     """What the template is filled with.
 
-    include: "checkpoint", or nothing.
+    include: "checkpoint", or nothing.  more: further files of runtime/.
     """
-    return _Module(derivation, include).values()
+    return _Module(derivation, include, more).values()
 
 
 class _Module:
-    def __init__(self, derivation: LinesDerivation, include: Collection[str]) -> None:
+    def __init__(
+        self, derivation: LinesDerivation, include: Collection[str], more: Sequence[str] = ()
+    ) -> None:
         self.derivation, self.include = derivation, include
         self.lines, self.program = derivation.lines, derivation.stable
-        self.used = list(RUNTIME)
+        self.used = [*RUNTIME, *more]
         if not self.lines.program.leaves_of("mask"):
             self.used.remove("lines_noise")
         self.used += KEPT if "checkpoint" in include else ("left_out",)
@@ -282,67 +282,6 @@ class _Module:
         said += [str(spec.train.momentum), str(spec.train.shuffle), str(self.initial)]
         said += [f"{k}={v}" for k, v in self.lines.text.numbers.items()]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]
-
-
-def check(lines: Lines) -> None:
-    """SpecError for lines of which no module can be made."""
-    program = lines.program
-    if not lines.parameters:
-        raise lines.mistake("there is nothing to train", 'write "parameter" before a tensor')
-    if not lines.outputs:
-        hint = "declare as input what is known before"
-        raise lines.mistake("nothing can be predicted: all that it computes reads a target", hint)
-    for t in program.leaves_of("state"):
-        if f"{t.name}_next" not in program.definitions:
-            hint = f"write {t.name}_next{str(t).removeprefix(t.name)} = …, or make it an input"
-            raise lines.mistake(f"the state {t.name} gets no new value", hint)
-    for t in program.leaves_of("parameter", "state"):
-        if open_sizes := [a.size for a in t.axes if not isinstance(a.size, int)]:
-            text = f"the size {open_sizes[0]} of the {t.role} {t.name} is open"
-            raise lines.mistake(text, "write a number where it first stands")
-    count = sum(math.prod(shape) for shape in lines.parameters.values())
-    if count > LARGEST:
-        raise lines.mistake(f"too large: {count} parameters, at most {LARGEST}", "take less units")
-    for t in program.leaves_of("hyperparameter", "state"):
-        if t.name not in lines.text.numbers:
-            raise lines.mistake(f"{t.name} has no value", f"write  {t.role} {t} = 0.1")
-    for t in program.leaves_of("input", "target", "mask"):
-        if any(a.samples for a in t.axes[1:]):
-            raise lines.mistake(f"N is not the first axis of {t.name}", "write its axis first")
-
-
-def initial(lines: Lines) -> dict[str, tuple[str, float]]:
-    """How each starts: "uniform" within a bound, "normal" of a deviation, "constant"."""
-    usual = {"weights": "glorot", "bias": "zeros", "gain": "ones", "table": "normal(0.05)"}
-    found = {}
-    fans = _fans(lines)
-    for t in lines.program.leaves_of("parameter"):
-        way = lines.text.initial.get(t.name, usual[t.kind])
-        inputs, outputs = fans.get(t.name, (1, 1))
-        found[t.name] = {
-            "glorot": ("uniform", math.sqrt(6 / (inputs + outputs))),
-            "he": ("normal", math.sqrt(2 / inputs)),
-            "zeros": ("constant", 0.0),
-            "ones": ("constant", 1.0),
-        }.get(way) or ("normal", float(sp.Rational(way[len("normal(") : -1])))
-    states = (t.name for t in lines.program.leaves_of("state"))
-    return found | {name: ("constant", float(lines.text.numbers[name])) for name in states}
-
-
-def _fans(lines: Lines) -> dict[str, tuple[int, int]]:
-    """How many values the first line of a parameter sums over with it, and to how many it gives."""
-    found: dict[str, tuple[int, int]] = {}
-    parameters = {t.name: t for t in lines.program.leaves_of("parameter")}
-    for line in lines.program.lines:
-        for term in line.terms:
-            summed = {a.symbol for a in term.over}
-            for e in (*entries(term.f), *pointers(term.f)):
-                if (t := parameters.get(name_of(e))) and t.name not in found:
-                    pairs = list(zip(indices_of(e), t.axes, strict=True))
-                    inputs = math.prod(a.size for i, a in pairs if i in summed)
-                    outputs = math.prod(a.size for i, a in pairs if i not in summed)
-                    found[t.name] = inputs, outputs
-    return found
 
 
 def _lines(item: Item) -> tuple[Line, ...]:

@@ -8,9 +8,8 @@ summed, which every printer knows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 import sympy as sp
 
@@ -31,7 +30,6 @@ from symnn.engine.ir import (
 from symnn.targets.code import Name, Part, Statement
 from symnn.targets.python.expressions import COMPARED
 
-T = TypeVar("T", bound=Hashable)
 Symbols = tuple[sp.Symbol, ...]
 GUARD = "~guard"  # sorts behind what it guards
 DTYPE = "dtype"  # that of the parameters
@@ -405,17 +403,3 @@ def sliced(code: str, places: Sequence[str]) -> str:
 
 def _same(a: Size, b: Size) -> bool:
     return a is b or bool(sp.S(a) == sp.S(b))
-
-
-def variables(wanted: Mapping[T, str], taken: Collection[str]) -> dict[T, str]:
-    """A variable for each of these: the name that is wished, or with "_" where that is taken."""
-    found: dict[T, str] = {}
-    every = {*taken, *wanted.values()}
-    for of, name in wanted.items():
-        variable = name
-        while variable in taken or variable in found.values():
-            variable += "_"
-            while variable in every:
-                variable += "_"
-        found[of] = variable
-    return found

@@ -15,28 +15,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-
-from symnn.targets.python.runtime.constants import BITS, STATES
+from symnn.targets.python.runtime.constants import BITS
 
 SOURCE = Path(__file__).with_suffix(".c")
 FLAGS = ("-O2", "-march=native", "-shared", "-fPIC", "-DNET_LIBRARY")
-SIZES = {"column": 0, "prediction": 1, "samples": 2, "values": 3}
 
 
 class CompilerError(OSError):
     """The C file cannot be compiled."""
 
 
-def _library(dtype: np.dtype) -> ctypes.CDLL:
-    """The compiled C file for numbers of this type; CompilerError if there is none."""
-    if dtype not in (np.float32, np.float64):
-        raise ValueError(f"parameters must be float32 or float64, not {dtype}")
-    return _loaded(np.dtype(dtype).itemsize * 8)
-
-
 @functools.cache
 def _loaded(bits: int) -> ctypes.CDLL:
+    """The compiled C file for numbers of so many bits; CompilerError if there is none."""
     names = os.environ.get("CC", "").split() or ["cc"]
     if not os.environ.get("CC"):
         names = [n for n in ("cc", "gcc", "clang") if shutil.which(n)][:1]
@@ -54,10 +45,10 @@ def _loaded(bits: int) -> ctypes.CDLL:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         kept = (file for file in folder.iterdir() if file.name.startswith(f"{name}-"))
-        built = next(filter(_whole, kept), None)
+        built = next(filter(_intact, kept), None)
         if built is None:
             built = _built([*command, str(SOURCE), *options, "-lm"], folder, name)
-        return _declared(ctypes.CDLL(str(built)), bits)
+        return ctypes.CDLL(str(built))
 
 
 def _folders() -> Iterator[Path]:
@@ -87,7 +78,7 @@ def _private(found: os.stat_result, right: bool) -> bool:
     return right and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
-def _whole(built: Path) -> bool:
+def _intact(built: Path) -> bool:
     """Whether a compiled file is this user's own, no link, and what its name says it holds."""
     found = os.lstat(built)
     if not stat.S_ISREG(found.st_mode):
@@ -115,34 +106,3 @@ def _built(command: list[str], folder: Path, name: str) -> Path:
         built = folder / f"{name}-{_fingerprint(made)}.so"
         os.replace(made, built)
     return built
-
-
-def _declared(library: ctypes.CDLL, bits: int) -> ctypes.CDLL:
-    """The library with the types of its functions."""
-    size, pointer, number = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_double
-    state = [pointer] * len(STATES)
-    for name, result, arguments in (
-        ("memory", size, [size, ctypes.c_int]),
-        ("forward", None, [pointer, pointer, size, pointer, pointer]),
-        ("fill", None, [pointer, pointer, size, size, pointer]),
-        (
-            "gradient",
-            ctypes.c_float if bits == 32 else number,
-            [pointer, pointer, pointer, pointer, size, number, pointer],
-        ),
-        ("penalise", None, [pointer, pointer, number]),
-        ("advance", None, [pointer, pointer, *state, number, number]),
-        (
-            "steps",
-            None,
-            [
-                *(pointer, pointer, *state, pointer, pointer, size, size, size, size),
-                *(number, number, number, pointer, pointer),
-            ],
-        ),
-    ):
-        function = getattr(library, f"net_{name}", None)
-        if function is None:
-            raise CompilerError(f"{SOURCE} is of another module; generate both again")
-        function.restype, function.argtypes = result, arguments
-    return library

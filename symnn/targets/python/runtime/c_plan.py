@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from symnn.targets.python.runtime.c_library import SIZES, _library
+from symnn.targets.python.runtime.c_library import SOURCE, CompilerError, _loaded
 from symnn.targets.python.runtime.constants import (
     MASKS,
     MEAN,
@@ -17,14 +18,55 @@ from symnn.targets.python.runtime.constants import (
     PARAMETERS,
     SHUFFLE,
     SIZE,
+    STATES,
     Arrays,
 )
 from symnn.targets.python.runtime.memory import CHUNK, PIECE, SPARE
 from symnn.targets.python.runtime.vectors import _put, _views
 
+SIZES = {"column": 0, "prediction": 1, "samples": 2, "values": 3}
 PART = 256  # rows that are predicted at once
 WORK = 2**25  # about the products of the steps in C between two looks at Ctrl-C
 MASK_UNITS = sum(units for units, _ in MASKS.values())
+
+
+def _library(dtype: np.dtype) -> ctypes.CDLL:
+    """The compiled C file for numbers of this type; CompilerError if there is none."""
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"parameters must be float32 or float64, not {dtype}")
+    bits = np.dtype(dtype).itemsize * 8
+    return _declared(_loaded(bits), bits)
+
+
+def _declared(library: ctypes.CDLL, bits: int) -> ctypes.CDLL:
+    """The library with the types of its functions."""
+    size, pointer, number = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_double
+    state = [pointer] * len(STATES)
+    for name, result, arguments in (
+        ("memory", size, [size, ctypes.c_int]),
+        ("forward", None, [pointer, pointer, size, pointer, pointer]),
+        ("fill", None, [pointer, pointer, size, size, pointer]),
+        (
+            "gradient",
+            ctypes.c_float if bits == 32 else number,
+            [pointer, pointer, pointer, pointer, size, number, pointer],
+        ),
+        ("penalise", None, [pointer, pointer, number]),
+        ("advance", None, [pointer, pointer, *state, number, number]),
+        (
+            "steps",
+            None,
+            [
+                *(pointer, pointer, *state, pointer, pointer, size, size, size, size),
+                *(number, number, number, pointer, pointer),
+            ],
+        ),
+    ):
+        function = getattr(library, f"net_{name}", None)
+        if function is None:
+            raise CompilerError(f"{SOURCE} is of another module; generate both again")
+        function.restype, function.argtypes = result, arguments
+    return library
 
 
 def _forward(params: Arrays, x: np.ndarray) -> np.ndarray:

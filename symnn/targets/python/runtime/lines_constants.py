@@ -39,3 +39,7 @@ STATES: tuple[str, ...] = ("velocity",)
 mu = 0.9
 l2 = 0.1
 DIGEST = "b7df8c652804689b"  # of the lines: a checkpoint of others is refused
+GIVEN: dict[str, bool] = {}
+KEPT: tuple[str, ...] = ()
+OUTPUTS: dict[str, Shape] = {}
+SIZE = 8

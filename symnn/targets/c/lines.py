@@ -1,0 +1,331 @@
+"""Any program as a C file, its header, and the module in Python that calls it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symnn.derivation.lines import Lines, LinesDerivation
+from symnn.engine.ir import Item, Scan, Tensor, axis, lines_of, needed
+from symnn.io.arrays import named_arrays
+from symnn.io.errors import Problem, SpecError, quoted
+from symnn.io.fields import Field, check_argument
+from symnn.io.templating import render
+from symnn.nn.optimizers import optimizer, update_lines
+from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
+from symnn.targets.c.module import PREFIX, ROWS, WIDTH, wrong_prefix
+from symnn.targets.c.nests import Nests, count, dimensions, extent, lane_of
+from symnn.targets.c.scalars import FUNCTIONS, Constants
+from symnn.targets.c.statements import update
+from symnn.targets.starting import initial
+from symnn.targets.update import PARAMETERS
+from symnn.targets.variables import variables
+
+# the words of C, and what the file calls something
+TAKEN = frozenset(
+    {
+        *("auto", "break", "case", "char", "const", "continue", "default", "do", "double", "else"),
+        *("enum", "extern", "float", "for", "goto", "if", "inline", "int", "long", "register"),
+        *("restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch"),
+        *("typedef", "union", "unsigned", "void", "volatile", "while", "linux", "unix", "asm"),
+        *("alignof", "bool", "constexpr", "false", "nullptr", "true", "typeof", "main", "errno"),
+        *("R", "EACH", "TILE", "LANES", "VECTOR", "PADDED", "ALIGNED", "INLINE", "LARGER", "NAN"),
+        *("SMALLER", "INFINITY", "INDEPENDENT", "UNROLLED", "NULL", "NET_BITS", "NET_MAX"),
+        *("NET_SIZE", "NET_ROWS", "FLT_MAX", "DBL_MAX", "FLT_MIN", "DBL_MIN", "EOF"),
+        *("rows", "ld", "N", "place", "total", "value", "best", "place_of", "theta", "gradient"),
+        *("kept", "output", "vector", "given", "i", "p", "state", "drawn", "normal", "steps"),
+        *("predicted", "differentiate", "advance", "columns", "indices", "turned"),
+        *(f"{letter}{k}" for letter in "ct" for k in range(1, 400)),
+    }
+)
+TYPES = {False: "net_real", True: "net_index"}
+
+
+def files(
+    derivation: LinesDerivation,
+    values: Mapping[str, Any],
+    weights: Mapping[str, Any] | None = None,
+    training: bool = True,
+    prefix: str = PREFIX,
+) -> dict[str, str]:
+    """Suffix -> text, as of the C target of layers.
+
+    values: what the module in Python is filled with.  SpecError for lines of which there is no C:
+    sizes that are open, but for the number of samples.
+    """
+    check_argument("generate", "prefix", Field("string"), prefix)
+    if problem := wrong_prefix(prefix):
+        raise SpecError([Problem("prefix", None, "", *problem)])
+    found = {**values, **_Module(derivation).values(weights, training), "prefix": prefix}
+    module = derivation.lines.spec.output.module
+    found |= {
+        "PREFIX": prefix.upper(),
+        "training": training,
+        "guard": f"SYMNN_{module}_H" if prefix == PREFIX else f"{prefix}_SYMNN_H",
+    }
+    found["header"] = render("targets/c/lines.h.j2", **found)
+    texts = {".c": render("targets/c/lines.c.j2", **found), ".h": found["header"]}
+    return {**texts, ".py": render("targets/c/lines.py.j2", **found)} if training else texts
+
+
+class _Module:
+    def __init__(self, derivation: LinesDerivation) -> None:
+        self.derivation, self.lines = derivation, derivation.lines
+        self.program, told = derivation.stable, derivation.predicting
+        self.predicted = needed(told.items, self.lines.outputs)
+        self.tensors = {**told.tensors, **self.program.tensors}
+        _check(self.lines, self.tensors.values())
+        self.leaves = self.program.leaves_of
+        self.trained = [*self.leaves("parameter"), *self.leaves("state")]
+        self.given = [t for role in ("input", "target", "mask") for t in self.leaves(role)]
+        every = (
+            *(a for line in lines_of((*self.predicted, *self.program.items)) for a in line.axes),
+            *(item.axis for item in self.program.items if isinstance(item, Scan)),
+        )
+        wishes = {a.name: a.name for a in every} | {name: name for name in self.tensors}
+        self.variables = variables(wishes, TAKEN)
+        self.numbers = {name: float(v) for name, v in self.lines.text.numbers.items()}
+
+    def values(self, weights: Mapping[str, Any] | None, training: bool) -> dict[str, Any]:
+        """What the templates are filled with, beside what every module of lines says."""
+        spec, of = self.lines.spec, self.derivation.of
+        row = optimizer(spec.train.optimizer, spec.train.momentum)
+        constants = self.numbers | {k: float(v) for k, v in row.constants.items()}
+        theta = Tensor("W", (axis("p", PARAMETERS.size),), "parameter")
+        slope = Tensor("dW", theta.axes, "gradient")
+        changes, _ = update(
+            update_lines(row, [(theta, slope.entry)])[1], {"W": "dW"}, row.states, constants
+        )
+        predict = self.function(self.predicted, self.lines.outputs, {})
+        predict["output"] = [
+            {
+                "name": name,
+                "variable": self.variables[name],
+                "source": self.variables[name],
+                "count": _inner(self.tensors[name]),
+                "lane": lane_of(self.tensors[name]) is not None,
+            }
+            for name in self.lines.outputs
+        ]
+        forward = self.function(self.program.items, [of], self.derivation.batch.names)
+        used = (predict, *((forward,) if training else ()))
+        calls = set[str]().union(*(own["calls"] for own in used))
+        calls |= {*changes.calls} if training else set()
+        functions = [f for f in sorted({*FUNCTIONS.values()}) if f"real_{f}" in calls]
+        read = [t for t in self.given if t.role == "input" and t.name in predict["read"]]
+        return {
+            "bits": 32 if spec.model.dtype == "float32" else 64,
+            "rows": spec.train.batch_size or ROWS,
+            "size": sum(_total(t) for t in self.leaves("parameter")),
+            "kept_size": sum(_total(t) for t in self.leaves("state")),
+            "given": [self._data(t) for t in self.given],
+            "read": [self._data(t) for t in read],
+            "prediction": predict,
+            "gradient": forward,
+            "update_c": changes,
+            "loss_c": self.variables[of],
+            "states_c": "".join(f"net_real *{s}, " for s in row.states),
+            "libm": [f for f in functions if f not in TEXTS],
+            "vectors": [f for f in functions if f in VECTORS],
+            "vector_texts": vector_texts(functions),
+            "texts": [TEXTS[f] for f in functions if f in TEXTS],
+            "baked": [] if weights is None else self._baked(weights),
+            "draws": self._draws(),
+            "index_type": "ptrdiff_t",
+            **self._said(predict, read),
+        }
+
+    def _said(self, predict: dict[str, Any], read: Sequence[Tensor]) -> dict[str, Any]:
+        """Names, shapes and counts of what goes in and out."""
+
+        def shape(t: Tensor, rows: str = "rows") -> str:
+            sizes = [rows if a.samples else extent(a.size) for a in t.axes]
+            return " x ".join(size for size in sizes if size) or "1"
+
+        def columns(tensors: Iterable[Tensor], whole: bool) -> int:
+            own = (t for t in tensors if lane_of(t) and (t.name in self.lines.text.whole) == whole)
+            return sum(eval_count(t) for t in own)
+
+        outputs = [self.tensors[name] for name in self.lines.outputs]
+        layers = self.lines.spec.written.outputs if self.lines.spec.written else {}
+        data = [t for t in self.given if t.role != "mask"]
+        ways = {way for way, _ in initial(self.lines).values()}
+        masks = self.leaves("mask")
+        return {
+            "data": [self._data(t) for t in data],
+            "columns_of": columns(self.given, False),
+            "indices_of": columns(self.given, True),
+            "read_of": columns(read, False),
+            "read_indices_of": columns(read, True),
+            "types": sorted({self._data(t)["type"] for t in self.given if lane_of(t)}),
+            "drawing": bool(ways & {"uniform", "normal"} or masks),
+            "normal": "normal" in ways or any(t.kind == "noise" for t in masks),
+            "given_names": {t.name: lane_of(t) is not None for t in self.given},
+            "kept_tuple": tuple(t.name for t in self.leaves("state")),
+            "output_shapes": {
+                layers.get(t.name, t.name): tuple("N" if a.samples else a.size for a in t.axes)
+                for t in outputs
+            },
+            "listed": self._wrapped(f"{t.name} {shape(t)}" for t in self.trained),
+            "predicted_says": self._wrapped(
+                [f"{self.variables[t.name]}: {shape(t, '')} numbers" for t in (*read, *outputs)]
+            ),
+            "step_says": self._wrapped(
+                [f"{self.variables[t.name]}: {shape(t)} numbers" for t in data]
+            ),
+        }
+
+    @staticmethod
+    def _wrapped(texts: Iterable[str]) -> list[str]:
+        return textwrap.wrap("; ".join(texts) + ".", WIDTH - 8)
+
+    def function(
+        self, items: Sequence[Item], wanted: Iterable[str], gradients: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """The body of a function.  gradients: parameter -> its gradient, if there are any."""
+        constants = Constants(self.numbers)
+        whole = {t.name for t in self.given if t.name in self.lines.text.whole}
+        nests = Nests(self.tensors, self.variables, whole, constants)
+        if not gradients:
+            masks = self.leaves("mask")
+            nests.fixed = {t.name: sp.Integer(t.kind != "noise") for t in masks}
+        rows = nests.items(items)
+        places, declared = list[str](), list[str]()
+        start, end = 0, 0
+        for t in self.trained:
+            self._placed(declared, nests, t.name, "const net_real", "theta", start)
+            if t.name in gradients:
+                self._placed(declared, nests, gradients[t.name], "net_real", "gradient", start)
+            start += _total(t)
+        for t in self.leaves("state") if gradients else ():
+            self._placed(declared, nests, f"{t.name}_next", "net_real", "kept", end)
+            end += _total(t)
+        elsewhere = {*gradients.values(), *(f"{t.name}_next" for t in self.leaves("state"))}
+        mine = {t.name for t in self.leaves("parameter")}
+        apart = {gradients[name] for name in gradients if name in mine}
+        apart |= elsewhere - {*gradients.values()} if gradients else set()
+        for line in lines_of(items):
+            name = line.lhs.name
+            if name in apart:
+                continue
+            size = count(line.lhs)
+            if lane_of(line.lhs) is None:
+                size = f"PADDED({size})"
+            places.append(size)
+            variable = self.variables[name]
+            declared += [f"net_real *{variable} = place;", f"place += {size};"]
+        given = [t for t in self.given if t.name in nests.read]
+        return {
+            "rows": rows,
+            "declared": declared,
+            "constants": constants.rows(),
+            "counts": constants.reads,
+            "places": _sum(places),
+            "calls": nests.calls,
+            "read": {t.name for t in given},
+            "unread": [self.variables[t.name] for t in self.given if t.name not in nests.read]
+            if gradients
+            else [],
+            "theta": any(t.name in nests.read for t in self.trained),
+        }
+
+    def _placed(
+        self, declared: list[str], nests: Nests, name: str, kind: str, base: str, at: int
+    ) -> None:
+        """Declare where something is in a vector, if it is read or written."""
+        if name in nests.read:
+            where = f"{base} + {at}" if at else base
+            declared.append(f"{kind} *{self.variables[name]} = {where};")
+
+    def _data(self, t: Tensor) -> dict[str, Any]:
+        whole = t.name in self.lines.text.whole
+        number = float(self.lines.text.numbers.get(t.name, 1.0)) if t.role == "mask" else 1.0
+        return {
+            "name": t.name,
+            "variable": self.variables[t.name],
+            "role": t.role,
+            "noise": t.kind == "noise",
+            "keep": repr(number),
+            "type": TYPES[whole],
+            "whole": whole,
+            "count": _inner(t),
+            "lane": lane_of(t) is not None,
+        }
+
+    def _baked(self, weights: Mapping[str, Any]) -> list[str]:
+        """Weights as rows of an initialiser; SpecError for those that do not fit."""
+        shapes = {t.name: tuple(a.size for a in t.axes) for t in self.trained}
+        found = named_arrays("generate", "weights", weights, shapes)
+        wrong = {n: s for n, s in shapes.items() if found[n].shape != s}
+        if wrong:
+            raise SpecError(
+                [
+                    Problem(
+                        "generate",
+                        None,
+                        f"weights[{quoted(name)}]",
+                        f"has the shape {found[name].shape}, expected {shape}",
+                    )
+                    for name, shape in wrong.items()
+                ]
+            )
+        short = self.lines.spec.model.dtype == "float32"
+        flat = np.concatenate([found[n].ravel() for n in shapes])
+        texts = (f"{np.float32(v)!s}f" if short else repr(float(v)) for v in flat)
+        return textwrap.wrap(", ".join(texts), WIDTH)
+
+    def _draws(self) -> list[dict[str, Any]]:
+        """How parameters start, those that follow each other in one way together."""
+        out = list[dict[str, Any]]()
+        ways = initial(self.lines)
+        for t in self.trained:
+            way, size = ways[t.name]
+            if out and (out[-1]["way"], out[-1]["size"]) == (way, repr(size)):
+                out[-1]["count"] += _total(t)
+            else:
+                out.append({"way": way, "size": repr(size), "count": _total(t)})
+        return out
+
+
+def _check(lines: Lines, tensors: Iterable[Tensor]) -> None:
+    for t in tensors:
+        for a in t.axes:
+            if not isinstance(a.size, int) and not a.samples:
+                text = f"the target c needs sizes that are numbers, and {t} has {a.size}"
+                raise lines.mistake(text, "write it as a number, or take numpy", "--target")
+
+
+def _inner(t: Tensor) -> str:
+    """The numbers of one sample."""
+    return " * ".join(extent(a.size) for a in dimensions(t)) or "1"
+
+
+def eval_count(t: Tensor) -> int:
+    """The numbers of one sample, of data."""
+    return int(np.prod([a.size for a in dimensions(t)], dtype=int))
+
+
+def _total(t: Tensor) -> int:
+    return int(np.prod([a.size for a in t.axes], dtype=int))
+
+
+def _sum(sizes: Sequence[str]) -> str:
+    """Numbers of memory in all, for a macro of ``rows``."""
+    columns, others = 0, list[str]()
+    for size in sizes:
+        head, _, tail = size.rpartition(" * ")
+        if tail == "ld" and (head.isdigit() or not head):
+            columns += int(head or 1)
+        elif size == "ld":
+            columns += 1
+        else:
+            others.append(size.replace("ld", "PADDED(rows)"))
+    parts = [f"{columns} * PADDED(rows)"] * bool(columns)
+    for text in dict.fromkeys(others):
+        many = others.count(text)
+        parts.append(f"{many} * {text}" if many > 1 else text)
+    return " + ".join(parts) or "1"

@@ -1,0 +1,561 @@
+"""Lines of any program as C: nests of loops over arrays in which the samples come last.
+
+A tensor with samples is (other axes, ld), of whose ld columns, a multiple of LANES, the first
+``rows`` are samples and the others copies of the last one, so that loops over columns are loops
+over whole vectors of the processor.  Sums over samples run over ``rows`` alone.
+
+Whatever a term holds as a factor that is 0 outside of a range, or where indices do not compare,
+bounds its loops or skips their steps; a bracket [i = e] in which an index has the factor 1 or -1
+takes away the loop over it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+
+import sympy as sp
+
+from symnn.engine.entries import RELATIONS
+from symnn.engine.ir import (
+    Axis,
+    Indexed,
+    IndexedBase,
+    Item,
+    Line,
+    Size,
+    Tensor,
+    Term,
+    entries,
+    indices_of,
+    is_entry,
+    name_of,
+)
+from symnn.targets.c.scalars import Constants, Scalars
+from symnn.targets.code import Name
+from symnn.targets.forms import Form
+
+WIDTH = 96
+COLUMN = sp.Symbol("~column", integer=True)  # the axis of whatever stands for an entry
+COMPARED = {**RELATIONS, sp.Equality: "==", sp.Unequality: "!="}
+Symbols = tuple[sp.Symbol, ...]
+
+
+def lane_of(t: Tensor) -> Axis | None:
+    """The axis that is stored last: the first one of samples."""
+    return next((a for a in t.axes if a.samples), None)
+
+
+def dimensions(t: Tensor) -> list[Axis]:
+    """The other axes, in their order."""
+    lane = lane_of(t)
+    return [a for a in t.axes if a is not lane]
+
+
+def count(t: Tensor, columns: str = "ld") -> str:
+    """How many numbers a tensor has in memory; columns: those of one that has samples."""
+    sizes = [extent(a.size) for a in dimensions(t)]
+    known = [int(size) for size in sizes if size.isdigit()]
+    other = [size for size in sizes if not size.isdigit()]
+    product = sp.prod(known)
+    parts = [str(product)] * (product != 1 or not (other or lane_of(t))) + other
+    return " * ".join([*parts, *([columns] if lane_of(t) else [])])
+
+
+def extent(size: Size) -> str:
+    """A size: a number, or that of the samples."""
+    return str(size) if isinstance(size, int) else "rows"
+
+
+@dataclass
+class _Nest:
+    """The loops of a term.
+
+    loops: symbol -> its size, outer ones first; the columns are not among them.  column: the index
+    of these.  low, high: bounds of loops beside 0 and the size.  let: symbol -> what a bracket says
+    it is, in place of a loop.  skip: conditions under which there is nothing to add.  rest: the
+    other factors.  inside: indices that stay in their range, each with its size.
+    """
+
+    loops: dict[sp.Symbol, Size]
+    column: sp.Symbol | None
+    low: dict[sp.Symbol, list[sp.Expr]] = field(default_factory=dict)
+    high: dict[sp.Symbol, list[sp.Expr]] = field(default_factory=dict)
+    let: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
+    skip: list[tuple[str, set[sp.Symbol]]] = field(default_factory=list)
+    rest: list[sp.Expr] = field(default_factory=list)
+    inside: set[tuple[sp.Expr, Size]] = field(default_factory=set)
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether nothing bounds or takes away a loop."""
+        return not (self.low or self.let or self.skip)
+
+
+class Nests:
+    """Writes the lines of a function.
+
+    tensors: all that they name.  variables: tensor, or letter of an axis -> what C calls it.
+    whole: tensors of whole numbers.  constants: numbers that are computed once.  fixed: tensors
+    that are one number.  calls, read: the functions, and the tensors, that the statements name.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        variables: Mapping[str, str],
+        whole: Collection[str],
+        constants: Constants,
+    ) -> None:
+        self.tensors, self.variables, self.whole = tensors, variables, whole
+        self.constants = constants
+        self.fixed: Mapping[str, sp.Expr] = {}
+        self.calls: set[str] = set()
+        self.read: set[str] = set()
+        self.sizes: dict[sp.Symbol, Size] = {}  # of the indices that are in scope
+
+    def items(self, items: Iterable[Item]) -> list[str]:
+        """The rows of lines and of loops over steps."""
+        out = list[str]()
+        for item in items:
+            if isinstance(item, Line):
+                out += self.line(item)
+                continue
+            t, size = self.variables[item.axis.name], extent(item.axis.size)
+            head = f"for (ptrdiff_t {t} = 0; {t} < {size}; {t}++) {{"
+            if item.reverse:
+                head = f"for (ptrdiff_t {t} = {size} - 1; {t} >= 0; {t}--) {{"
+            body = [row for line in item.lines for row in self.line(line, item.axis)]
+            out += [head, *indented(body), "}"]
+        return out
+
+    def line(self, line: Line, step: Axis | None = None) -> list[str]:
+        """A line, below itself.  step: the axis of the loop that it stands in."""
+        self.sizes = {a.symbol: a.size for a in line.axes} | (
+            {} if step is None else {step.symbol: step.size}
+        )
+        own = [a for a in line.lhs.axes if step is None or a.symbol != step.symbol]
+        lane = next((a for a in own if a is lane_of(line.lhs)), None)
+        own = [a for a in own if a is not lane]
+        out, started = _comment(line), False
+        # what assigns comes first; to a maximum others are added
+        for term in sorted(line.terms, key=lambda t: (t.reduce == "sum", bool(t.over))):
+            if term.reduce == "first":
+                out += self._first(line.lhs, own, lane, term)
+            else:
+                nest = self._nest(own, lane, term)
+                sign = "max" if term.reduce == "max" else "+="
+                if not started and nest.everywhere and not term.over:
+                    sign = "="
+                elif not started:
+                    start = "-INFINITY" if sign == "max" else "R(0.0)"
+                    out += self._filled(line.lhs, own, lane, start)
+                out += self._written(line.lhs, own, lane, term, nest, sign)
+            started = True
+        return out if started else out + self._filled(line.lhs, own, lane, "R(0.0)")
+
+    # --- the loops of a term
+
+    def _nest(self, own: Sequence[Axis], lane: Axis | None, term: Term) -> _Nest:
+        over = [a for a in term.over if a.symbol in term.f.free_symbols]
+        column = lane.symbol if lane else next((a.symbol for a in over if a.samples), None)
+        loops = {a.symbol: a.size for a in (*own, *over) if a.symbol != column}
+        nest, along = _Nest(loops, column), {a.symbol for a in over}
+        if term.reduce == "max":
+            nest.rest = [term.f]
+            for e in entries(term.f):
+                self._bound(nest, e, along)
+            return nest
+        conditions = list[sp.Basic]()
+        for g in sp.Mul.make_args(term.f):
+            c = _condition(g)
+            (nest.rest if c is None else conditions).append(g if c is None else c)
+        nest.rest += [sp.S(a.size) for a in term.over if a not in over]
+        for c in conditions:
+            if self._solved(nest, c):
+                continue
+            if column in c.free_symbols:
+                nest.rest.append(sp.Piecewise((1, c), (0, True), evaluate=False))
+            else:
+                nest.skip.append((f"!({self._compared(c)})", c.free_symbols))
+        for g in nest.rest:
+            base, power = g.as_base_exp()
+            if is_entry(base) and power.is_positive:  # 0 where the entry is 0
+                self._bound(nest, base, None)
+        return nest
+
+    @staticmethod
+    def _solved(nest: _Nest, c: sp.Basic) -> bool:
+        """Whether a bracket [a = b] takes the place of a loop: of the longest that it can."""
+        if not isinstance(c, sp.Equality):
+            return False
+        difference = sp.expand(c.args[0] - c.args[1])
+        pointed = {s for e in difference.atoms(sp.Indexed) for s in e.free_symbols}
+        used = {s for value in nest.let.values() for s in value.free_symbols}
+        found = [
+            s
+            for s in nest.loops
+            if difference.coeff(s) in (1, -1) and s not in pointed | used | nest.let.keys()
+        ]
+        if not found:
+            return False
+        sizes = {s: float(size) if isinstance(size, int) else inf for s, size in nest.loops.items()}
+        s = max(reversed(found), key=sizes.__getitem__)
+        nest.let[s] = sp.expand(s - difference / difference.coeff(s))
+        return True
+
+    def _bound(self, nest: _Nest, e: sp.Expr, along: set[sp.Symbol] | None) -> None:
+        """Keep the loops to where an entry is inside.  along: of a maximum, what it is over."""
+        t = self.tensors.get(name_of(e))
+        for i, a in zip(indices_of(e), t.axes if t else (), strict=True):
+            if self._inside(i, a) or nest.column in i.free_symbols:
+                continue
+            if along is not None and not i.free_symbols & along:
+                continue  # read as 0
+            nest.inside.add((i, a.size))
+            moving = [s for s in nest.loops if s in i.free_symbols]
+            last = moving[-1] if moving else None
+            if last is not None and not nest.let.keys() & {*moving} and i.coeff(last) in (1, -1):
+                rest = sp.expand(i - i.coeff(last) * last)
+                up = i.coeff(last) == 1
+                nest.low.setdefault(last, []).append(-rest if up else rest - a.size + 1)
+                nest.high.setdefault(last, []).append(a.size - rest if up else rest + 1)
+            else:
+                nest.skip.append((self._outside(i, a), i.free_symbols))
+
+    def _inside(self, i: sp.Expr, a: Axis) -> bool:
+        """Whether an index stays in the range of an axis, whatever the loops do."""
+        if isinstance(i, sp.Indexed) or (i in self.sizes and self.sizes[i] == a.size):
+            return True  # data are checked
+        low = high = i
+        for s in i.free_symbols & self.sizes.keys():
+            first, last = (0, self.sizes[s] - 1)[:: 1 if i.coeff(s) > 0 else -1]
+            low, high = low.subs(s, first), high.subs(s, last)
+        return bool(sp.S(low).is_nonnegative and sp.expand(a.size - high).is_positive)
+
+    def _outside(self, i: sp.Expr, a: Axis) -> str:
+        text = self.index(i)
+        text = text if text.isidentifier() else f"({text})"
+        return f"{text} < 0 || {text} >= {extent(a.size)}"
+
+    def _written(
+        self,
+        lhs: Tensor,
+        own: Sequence[Axis],
+        lane: Axis | None,
+        term: Term,
+        nest: _Nest,
+        sign: str,
+    ) -> list[str]:
+        """Loops over the axes of the left side, then over those of the sum, then over columns."""
+        outer = {a.symbol for a in own}
+        f = term.f if sign == "max" else sp.Mul(*nest.rest)
+        target = self.address(lhs, [a.symbol for a in lhs.axes])
+        scattered = bool(outer & nest.let.keys())
+        total = lane is None and not scattered and sign == "+=" and bool(term.over)
+        if sign == "max":
+            rows = self._value(f, "const net_real value", " =", nest.inside)
+            rows.append(f"{target} = real_max({target}, value);")
+            self.calls.add("real_max")
+        else:
+            rows = self._value(f, "total" if total else target, f" {sign}", nest.inside)
+        if nest.column is not None:
+            moving = [s for s in nest.let if nest.column in nest.let[s].free_symbols]
+            rows = [row for s in moving for row in self._let(nest, s)] + rows
+            n = self.index(nest.column)
+            apart = lane is not None and not (outer & {*moving})
+            # samples that are summed count once; what is scattered may meet in one entry
+            loop = f"EACH({n}, ld)" if apart else f"for (ptrdiff_t {n} = 0; {n} < rows; {n}++)"
+            rows = _block(loop, rows)
+        levels = self._levels(nest, outer, total)
+        for k in reversed(range(len(levels))):
+            s, before = levels[k]
+            rows = [*before, *rows]
+            if s == "total":
+                rows = ["net_real total = R(0.0);", *rows, f"{target} += total;"]
+            enclosed = any(isinstance(above, sp.Symbol) for above, _ in levels[: k + 1])
+            if not enclosed and any(row.strip() == "continue;" for row in before):
+                rows = ["do {", *indented(rows), "} while (0);"]  # left by continue
+            if isinstance(s, sp.Symbol):
+                rows = _block(self._head(nest, s), rows)
+        return ["{", *indented(rows), "}"] if total and rows[0].startswith("net_real") else rows
+
+    def _levels(
+        self, nest: _Nest, outer: set[sp.Symbol], total: bool
+    ) -> list[tuple[sp.Symbol | str, list[str]]]:
+        """The loops, each with the rows that stand first in it; "total" where a sum begins.
+
+        What is skipped, and what a bracket says of an index, stands as far out as it can.
+        """
+        levels: list[tuple[sp.Symbol | str, list[str]]] = [("", [])]
+        unknown = {*nest.loops, nest.column}
+        let, skip = dict(nest.let), list(nest.skip)
+
+        def settle() -> None:
+            for s, value in [*let.items()]:
+                if not value.free_symbols & unknown:
+                    levels[-1][1].extend(self._let(nest, s))
+                    unknown.discard(s)
+                    del let[s]
+            for own in [*skip]:
+                if not own[1] & unknown:
+                    levels[-1][1].extend((f"if ({own[0]})", "    continue;"))
+                    skip.remove(own)
+
+        settle()
+        for inner in (False, True):
+            if inner and total:
+                levels.append(("total", []))
+            for s in nest.loops:
+                if (s not in outer) == inner and s not in nest.let:
+                    levels.append((s, []))
+                    unknown.discard(s)
+                    settle()
+        return levels
+
+    def _head(self, nest: _Nest, s: sp.Symbol) -> str:
+        low = ["0", *(self.index(i) for i in dict.fromkeys(nest.low.get(s, ())))]
+        high = [
+            extent(nest.loops[s]),
+            *(self.index(i) for i in dict.fromkeys(nest.high.get(s, ()))),
+        ]
+        start, end = _largest(low), _least(high)
+        v = self.index(s)
+        if end.isidentifier() or end.isdigit():
+            return f"for (ptrdiff_t {v} = {start}; {v} < {end}; {v}++)"
+        return f"for (ptrdiff_t {v} = {start}, end_{v} = {end}; {v} < end_{v}; {v}++)"
+
+    def _let(self, nest: _Nest, s: sp.Symbol) -> list[str]:
+        """An index that a bracket says, and what is done where it is outside."""
+        v, value = self.index(s), nest.let[s]
+        rows = [f"const ptrdiff_t {v} = {self.index(value)};"]
+        axis = Axis(s, nest.loops[s])
+        if not self._inside(value, axis):
+            rows += [f"if ({v} < 0 || {v} >= {extent(axis.size)})", "    continue;"]
+        return rows
+
+    def _filled(self, lhs: Tensor, own: Sequence[Axis], lane: Axis | None, value: str) -> list[str]:
+        """A value in every entry."""
+        if lane is None and not own:
+            return [f"{self.address(lhs, [a.symbol for a in lhs.axes])} = {value};"]
+        self.read.add(lhs.name)
+        if len(own) + (lane is not None) == len(lhs.axes):
+            return [f"EACH(i, {count(lhs)})", f"    {self.variables[lhs.name]}[i] = {value};"]
+        rows = [f"{self.address(lhs, [a.symbol for a in lhs.axes])} = {value};"]
+        if lane is not None:
+            rows = _block(f"EACH({self.index(lane.symbol)}, ld)", rows)
+        for a in reversed(own):
+            v = self.index(a.symbol)
+            rows = _block(f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)", rows)
+        return rows
+
+    def _first(self, lhs: Tensor, own: Sequence[Axis], lane: Axis | None, term: Term) -> list[str]:
+        """1 at the first of the largest values along some axes, else 0."""
+        along = [a for a in own if a.symbol in {b.symbol for b in term.over}]
+        if lane is not None and lane.symbol in {b.symbol for b in term.over}:
+            along.append(lane)
+        others = [a for a in own if a not in along]
+        target = self.address(lhs, [a.symbol for a in lhs.axes])
+        place = "place_of"
+        flat = ""
+        for a in along:
+            v = self.index(a.symbol)
+            flat = v if not flat else f"({flat}) * {extent(a.size)} + {v}"
+        outside = [
+            self._outside(i, a)
+            for e in entries(term.f)
+            for i, a in zip(indices_of(e), self.tensors[name_of(e)].axes, strict=True)
+            if i.free_symbols & {b.symbol for b in along} and not self._inside(i, a)
+        ]
+        look = [f"if ({text})\n    continue;" for text in dict.fromkeys(outside)]
+        look = [row for text in look for row in text.split("\n")]
+        look += self._value(term.f, "const net_real value", " =")
+        look += [
+            f"if ({place} < 0 || value > best) {{",
+            "    best = value;",
+            f"    {place} = {flat};",
+            "}",
+        ]
+        put = [f"{target} = {flat} == {place} ? R(1.0) : R(0.0);"]
+        for a in reversed(along):
+            v = self.index(a.symbol)
+            head = f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)"
+            look, put = _block(head, look), _block(head, put)
+        rows = ["net_real best = -INFINITY;", f"ptrdiff_t {place} = -1;", *look, *put]
+        if lane is not None and lane not in along:
+            v = self.index(lane.symbol)
+            rows = _block(f"for (ptrdiff_t {v} = 0; {v} < ld; {v}++)", rows)
+        for a in reversed(others):
+            v = self.index(a.symbol)
+            rows = _block(f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)", rows)
+        return rows if others or lane is not None else ["{", *indented(rows), "}"]
+
+    # --- scalars
+
+    def _value(
+        self, f: sp.Expr, target: str, sign: str, inside: Collection[tuple[sp.Expr, Size]] = ()
+    ) -> list[str]:
+        """Statements that end in the target and its sign, followed by the value of f.
+
+        inside: the indices that are known to stay in their range.
+        """
+        texts: dict[str, str] = {}
+        bare = _Bare(self, texts, inside).expression(f)
+        scalars = Scalars(lambda node: (Name(node.name), ""), (COLUMN,), self.constants)
+        rows = list[str]()
+        for form in scalars.assigned(bare, Name("~target"), sign):
+            assert isinstance(form, Form)
+            names = [texts.get(n.base, target) for n in form.names if isinstance(n, Name)]
+            self.calls |= form.calls
+            rows.append(form.text.format(*names))
+        return rows
+
+    def _compared(self, c: sp.Basic) -> str:
+        a, b = (self.index(i) for i in c.args)
+        return f"{a} {COMPARED[type(c)]} {b}"
+
+    def address(self, t: Tensor, indices: Sequence[sp.Expr]) -> str:
+        """The code of an entry at these indices, which are inside."""
+        lane, text, column = lane_of(t), "", ""
+        self.read.add(t.name)
+        for i, a in zip(indices, t.axes, strict=True):
+            own = self.index(i)
+            if a is lane:
+                column = own
+                continue
+            text = own if not text else f"{_factor(text)} * {extent(a.size)} + {own}"
+        if lane is not None:
+            text = f"{_factor(text)} * ld + {column}" if text else column
+        return f"{self.variables[t.name]}[{text or '0'}]"
+
+    def index(self, i: sp.Expr) -> str:
+        """An index as C."""
+        if isinstance(i, sp.Indexed):
+            return f"(ptrdiff_t){self.address(self.tensors[name_of(i)], indices_of(i))}"
+        if isinstance(i, sp.Symbol):
+            return self.variables[i.name] if i in self.sizes else "rows"
+        if isinstance(i, sp.Add):
+            terms = sorted(
+                i.args, key=lambda t: (bool(t.is_number), t.could_extract_minus_sign(), str(t))
+            )
+            return " + ".join(map(self.index, terms)).replace("+ -", "- ")
+        if isinstance(i, sp.Mul):
+            return " * ".join(map(self.index, i.args)).replace("-1 * ", "-")
+        return str(i)
+
+
+class _Bare:
+    """An expression with a name in place of each entry, index and condition on indices.
+
+    texts: name -> the code that it stands for.  inside: as of ``Nests._value``.
+    """
+
+    def __init__(
+        self, nests: Nests, texts: dict[str, str], inside: Collection[tuple[sp.Expr, Size]]
+    ) -> None:
+        self.nests, self.texts, self.inside = nests, texts, inside
+
+    def expression(self, f: sp.Expr) -> sp.Expr:
+        if is_entry(f):
+            t = self.nests.tensors.get(name_of(f))
+            if t is None or t.role == "hyperparameter":
+                return f
+            known = self.nests.fixed.get(t.name)
+            return self._named(self._entry(f)) if known is None else known
+        if (c := _condition(f)) is not None:
+            return self._flag(c)
+        if isinstance(f, sp.Piecewise):
+            pieces = [(self.expression(v), self._condition(c)) for v, c in f.args]
+            return sp.Piecewise(*pieces, evaluate=False)
+        if isinstance(f, sp.Symbol) and f in self.nests.sizes:
+            return self._named(f"(net_real)({self.nests.index(f)})")
+        return f.func(*map(self.expression, f.args)) if f.args else f
+
+    def _condition(self, c: sp.Basic) -> sp.Basic:
+        if c in (sp.true, sp.false):
+            return c
+        if type(c) in COMPARED and not entries(c) and c.free_symbols:
+            return sp.Gt(self._flag(c), 0)
+        if type(c) in COMPARED:
+            a, b = map(self.expression, c.args)
+            if isinstance(c, sp.Unequality):
+                return sp.Or(sp.Gt(a, b), sp.Lt(a, b), evaluate=False)
+            if isinstance(c, sp.Equality):
+                return sp.And(sp.Ge(a, b), sp.Le(a, b), evaluate=False)
+            return c.func(a, b)
+        return c.func(*map(self._condition, c.args))
+
+    def _flag(self, c: sp.Basic) -> sp.Expr:
+        return self._named(f"({self.nests._compared(c)} ? R(1.0) : R(0.0))")
+
+    def _named(self, text: str) -> sp.Expr:
+        name = next((n for n, own in self.texts.items() if own == text), f"~{len(self.texts)}")
+        self.texts[name] = text
+        return Indexed(IndexedBase(name), COLUMN)
+
+    def _entry(self, e: sp.Expr) -> str:
+        """The code of an entry; 0 outside of its range."""
+        t, nests = self.nests.tensors[name_of(e)], self.nests
+        text = "(net_real)" * (t.name in nests.whole) + nests.address(t, indices_of(e))
+        outside = [
+            nests._outside(i, a)
+            for i, a in zip(indices_of(e), t.axes, strict=True)
+            if not nests._inside(i, a) and (i, a.size) not in self.inside
+        ]
+        return f"({' || '.join(outside)} ? R(0.0) : {text})" if outside else text
+
+
+def _condition(g: sp.Expr) -> sp.Basic | None:
+    """The condition of a factor that is 1 where indices compare, else 0; None for others."""
+    if isinstance(g, sp.KroneckerDelta):
+        return sp.Eq(*g.args, evaluate=False)
+    if isinstance(g, sp.Piecewise) and len(g.args) == 2:
+        (value, c), (other, _) = (p.args for p in g.args)
+        if (value, other) == (1, 0) and type(c) in COMPARED and not entries(c):
+            return c
+    return None
+
+
+def _comment(line: Line) -> list[str]:
+    """A line as a comment."""
+    first, *rest = textwrap.wrap(str(line), WIDTH - 8, break_long_words=False)
+    rows = [f"/* {first}", *(f"       {row}" for row in rest)]
+    return [*rows[:-1], f"{rows[-1]} */"]
+
+
+def _factor(text: str) -> str:
+    return text if text.isalnum() else f"({text})"
+
+
+def _largest(texts: Sequence[str]) -> str:
+    found = texts[0]
+    for text in texts[1:]:
+        found = f"LARGER({found}, {text})"
+    return found
+
+
+def _least(texts: Sequence[str]) -> str:
+    found = texts[0]
+    for text in texts[1:]:
+        found = f"SMALLER({found}, {text})"
+    return found
+
+
+def _block(head: str, rows: Sequence[str]) -> list[str]:
+    if len(rows) == 1 or _single(rows):
+        return [head, *indented(rows)]
+    return [f"{head} {{", *indented(rows), "}"]
+
+
+def _single(rows: Sequence[str]) -> bool:
+    """Whether rows are one loop: a head, and what is below it."""
+    return rows[0].startswith(("for ", "EACH(")) and all(
+        row.startswith((" ", "}")) for row in rows[1:]
+    )
+
+
+def indented(rows: Iterable[str]) -> list[str]:
+    """Rows by a level further in."""
+    return [f"    {row}" for row in rows]
