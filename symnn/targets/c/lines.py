@@ -12,7 +12,7 @@ import sympy as sp
 from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.engine.ir import Item, Scan, Tensor, axis, lines_of, needed
 from symnn.io.arrays import named_arrays
-from symnn.io.errors import Problem, SpecError, quoted
+from symnn.io.errors import Problem, SpecError, quoted, shorten
 from symnn.io.fields import Field, check_argument
 from symnn.io.templating import render
 from symnn.nn.optimizers import optimizer, update_lines
@@ -78,7 +78,7 @@ class _Module:
         self.program, told = derivation.stable, derivation.predicting
         self.predicted = needed(told.items, self.lines.outputs)
         self.tensors = {**told.tensors, **self.program.tensors}
-        _check(self.lines, self.tensors.values())
+        _check(self.lines, (*self.predicted, *self.program.items), self.tensors.values())
         self.leaves = self.program.leaves_of
         self.trained = [*self.leaves("parameter"), *self.leaves("state")]
         self.given = [t for role in ("input", "target", "mask") for t in self.leaves(role)]
@@ -97,7 +97,7 @@ class _Module:
         constants = self.numbers | {k: float(v) for k, v in row.constants.items()}
         theta = Tensor("W", (axis("p", PARAMETERS.size),), "parameter")
         slope = Tensor("dW", theta.axes, "gradient")
-        changes, _ = update(
+        changes, scaled = update(
             update_lines(row, [(theta, slope.entry)])[1], {"W": "dW"}, row.states, constants
         )
         predict = self.function(self.predicted, self.lines.outputs, {})
@@ -127,6 +127,7 @@ class _Module:
             "prediction": predict,
             "gradient": forward,
             "update_c": changes,
+            "scaled": scaled,
             "loss_c": self.variables[of],
             "states_c": "".join(f"net_real *{s}, " for s in row.states),
             "libm": [f for f in functions if f not in TEXTS],
@@ -136,10 +137,10 @@ class _Module:
             "baked": [] if weights is None else self._baked(weights),
             "draws": self._draws(),
             "index_type": "ptrdiff_t",
-            **self._said(predict, read),
+            **self._said(read, weights is not None, training),
         }
 
-    def _said(self, predict: dict[str, Any], read: Sequence[Tensor]) -> dict[str, Any]:
+    def _said(self, read: Sequence[Tensor], baked: bool, training: bool) -> dict[str, Any]:
         """Names, shapes and counts of what goes in and out."""
 
         def shape(t: Tensor, rows: str = "rows") -> str:
@@ -148,13 +149,13 @@ class _Module:
 
         def columns(tensors: Iterable[Tensor], whole: bool) -> int:
             own = (t for t in tensors if lane_of(t) and (t.name in self.lines.text.whole) == whole)
-            return sum(eval_count(t) for t in own)
+            return sum(_given(t) for t in own)
 
         outputs = [self.tensors[name] for name in self.lines.outputs]
         layers = self.lines.spec.written.outputs if self.lines.spec.written else {}
         data = [t for t in self.given if t.role != "mask"]
-        ways = {way for way, _ in initial(self.lines).values()}
-        masks = self.leaves("mask")
+        ways = set[str]() if baked else {way for way, _ in initial(self.lines).values()}
+        masks = self.leaves("mask") if training else ()
         return {
             "data": [self._data(t) for t in data],
             "columns_of": columns(self.given, False),
@@ -291,12 +292,16 @@ class _Module:
         return out
 
 
-def _check(lines: Lines, tensors: Iterable[Tensor]) -> None:
+def _check(lines: Lines, items: Sequence[Item], tensors: Iterable[Tensor]) -> None:
     for t in tensors:
         for a in t.axes:
             if not isinstance(a.size, int) and not a.samples:
                 text = f"the target c needs sizes that are numbers, and {t} has {a.size}"
                 raise lines.mistake(text, "write it as a number, or take numpy", "--target")
+    for line in lines_of(items):
+        if sum(term.reduce != "sum" for term in line.terms) > 1:
+            text = f"the target c takes one maximum a line: {shorten(str(line))}"
+            raise lines.mistake(text, "give each a line of its own, or take numpy", "--target")
 
 
 def _inner(t: Tensor) -> str:
@@ -304,7 +309,7 @@ def _inner(t: Tensor) -> str:
     return " * ".join(extent(a.size) for a in dimensions(t)) or "1"
 
 
-def eval_count(t: Tensor) -> int:
+def _given(t: Tensor) -> int:
     """The numbers of one sample, of data."""
     return int(np.prod([a.size for a in dimensions(t)], dtype=int))
 

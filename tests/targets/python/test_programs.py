@@ -395,5 +395,5 @@ def test_training_keeps_its_weights_and_refuses_data_that_do_not_fit(
         assert run([*again, "--data", data]) == 2
         assert message in capsys.readouterr().err
     assert run(["train", "rnn", "--data", "d.npz", "--target", "lambdify", "--force"]) == 2
-    assert run(["generate", "rnn", "--target", "c", "--force"]) == 2
-    assert "the target c takes networks of layers, not lines" in capsys.readouterr().err
+    assert run(["generate", "rnn", "--target", "numpy-fast", "--force"]) == 2
+    assert "the target numpy-fast takes networks of layers, not lines" in capsys.readouterr().err
