@@ -24,7 +24,7 @@ SPECIMENS = {
     "train": ("numpy",),
     "plan": ("numpy-fast",),
     "jax_model": ("jax",),
-    "lines_constants": ("lines",),
+    "lines_constants": ("lines", "lines in C"),
     "lines_model": ("lines",),
     "lines_train": ("lines",),
 }
@@ -59,6 +59,8 @@ def generated(target: str) -> str:
     """The module whose names are looked for."""
     if target == "lines":
         return lines().generate(include=["checkpoint"])
+    if target == "lines in C":
+        return generate_files(lines(), "c")[".py"]
     whole = {"include": INCLUDED} if target == "numpy" else {}
     return generate_files(network(), target, **whole)[".py"]
 

@@ -165,12 +165,14 @@ class _Module:
             "types": sorted({self._data(t)["type"] for t in self.given if lane_of(t)}),
             "drawing": bool(ways & {"uniform", "normal"} or masks),
             "normal": "normal" in ways or any(t.kind == "noise" for t in masks),
-            "given_names": {t.name: lane_of(t) is not None for t in self.given},
-            "kept_tuple": tuple(t.name for t in self.leaves("state")),
-            "output_shapes": {
-                layers.get(t.name, t.name): tuple("N" if a.samples else a.size for a in t.axes)
-                for t in outputs
-            },
+            "given_names": _python({t.name: lane_of(t) is not None for t in self.given}),
+            "kept_tuple": _python(tuple(t.name for t in self.leaves("state"))),
+            "output_shapes": _python(
+                {
+                    layers.get(t.name, t.name): tuple("N" if a.samples else a.size for a in t.axes)
+                    for t in outputs
+                }
+            ),
             "listed": self._wrapped(f"{t.name} {shape(t)}" for t in self.trained),
             "predicted_says": self._wrapped(
                 [f"{self.variables[t.name]}: {shape(t, '')} numbers" for t in (*read, *outputs)]
@@ -290,6 +292,11 @@ class _Module:
             else:
                 out.append({"way": way, "size": repr(size), "count": _total(t)})
         return out
+
+
+def _python(value: object) -> str:
+    """As Python has it, with the quotes of a module."""
+    return repr(value).replace("'", '"')
 
 
 def _check(lines: Lines, items: Sequence[Item], tensors: Iterable[Tensor]) -> None:
