@@ -38,8 +38,20 @@ TAKEN = frozenset(
         *("NET_SIZE", "NET_ROWS", "FLT_MAX", "DBL_MAX", "FLT_MIN", "DBL_MIN", "EOF"),
         *("rows", "ld", "N", "place", "total", "value", "best", "place_of", "theta", "gradient"),
         *("kept", "output", "vector", "given", "i", "p", "state", "drawn", "normal", "steps"),
-        *("predicted", "differentiate", "advance", "columns", "indices", "turned"),
-        *(f"{letter}{k}" for letter in "ct" for k in range(1, 400)),
+        *(
+            "sum",
+            "rest",
+            "whole",
+            "across",
+            "AT",
+            "predicted",
+            "differentiate",
+            "advance",
+            "columns",
+            "indices",
+            "turned",
+        ),
+        *(f"{letter}{k}" for letter in "ctf" for k in range(400)),
     }
 )
 TYPES = {False: "net_real", True: "net_index"}

@@ -11,6 +11,7 @@ takes away the loop over it.
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,12 +34,13 @@ from symnn.engine.ir import (
     is_entry,
     name_of,
 )
-from symnn.targets.c.scalars import Constants, Scalars
+from symnn.targets.c.scalars import ATOM, Constants, Scalars
 from symnn.targets.code import Name
 from symnn.targets.forms import Form
 
 WIDTH = 96
 COLUMN = sp.Symbol("~column", integer=True)  # the axis of whatever stands for an entry
+TILES = {0: 1, 1: 8, 2: 4}  # values of an axis at once, of so many axes
 COMPARED = {**RELATIONS, sp.Equality: "==", sp.Unequality: "!="}
 Symbols = tuple[sp.Symbol, ...]
 
@@ -94,6 +96,19 @@ class _Nest:
         return not (self.low or self.let or self.skip)
 
 
+@dataclass(frozen=True)
+class _Product:
+    """coefficient * entries, summed, times what is outside of the sum.
+
+    coefficient: of numbers alone.  fixed: the indices on which the loops of the sum depend.
+    """
+
+    coefficient: sp.Expr
+    entries: tuple[sp.Expr, ...]
+    outside: sp.Expr
+    fixed: frozenset[sp.Symbol]
+
+
 class Nests:
     """Writes the lines of a function.
 
@@ -140,19 +155,30 @@ class Nests:
         lane = next((a for a in own if a is lane_of(line.lhs)), None)
         own = [a for a in own if a is not lane]
         out, started = _comment(line), False
-        # what assigns comes first; to a maximum others are added
-        for term in sorted(line.terms, key=lambda t: (t.reduce == "sum", bool(t.over))):
+        parts = list[tuple[Term, _Nest, _Product | None]]()
+        for term in line.terms:
+            nest = self._nest(own, lane, term)
+            parts.append((term, nest, self._product(nest, own, lane, term)))
+        parts.sort(key=_order)
+        for term, nest, product in parts:
+            sign = "=" if not started else "+="
             if term.reduce == "first":
                 out += self._first(line.lhs, own, lane, term)
-            else:
-                nest = self._nest(own, lane, term)
-                sign = "max" if term.reduce == "max" else "+="
-                if not started and nest.everywhere and not term.over:
-                    sign = "="
-                elif not started:
-                    start = "-INFINITY" if sign == "max" else "R(0.0)"
-                    out += self._filled(line.lhs, own, lane, start)
+            elif product is not None and (product.outside == 1 or not started):
+                out += self._tiled(line.lhs, own, lane, nest, product, sign)
+                if product.outside != 1:
+                    target = self.address(line.lhs, [a.symbol for a in line.lhs.axes])
+                    rows = self._value(product.outside, target, " *=")
+                    out += self._everywhere(own, lane, rows)
+            elif term.reduce == "max":
+                out += self._filled(line.lhs, own, lane, "-INFINITY")
+                out += self._written(line.lhs, own, lane, term, nest, "max")
+            elif nest.everywhere and not term.over:
                 out += self._written(line.lhs, own, lane, term, nest, sign)
+            else:
+                if not started:
+                    out += self._filled(line.lhs, own, lane, "R(0.0)")
+                out += self._written(line.lhs, own, lane, term, nest, "+=")
             started = True
         return out if started else out + self._filled(line.lhs, own, lane, "R(0.0)")
 
@@ -269,29 +295,26 @@ class Nests:
             # samples that are summed count once; what is scattered may meet in one entry
             loop = f"EACH({n}, ld)" if apart else f"for (ptrdiff_t {n} = 0; {n} < rows; {n}++)"
             rows = _block(loop, rows)
-        levels = self._levels(nest, outer, total)
-        for k in reversed(range(len(levels))):
-            s, before = levels[k]
-            rows = [*before, *rows]
-            if s == "total":
-                rows = ["net_real total = R(0.0);", *rows, f"{target} += total;"]
-            enclosed = any(isinstance(above, sp.Symbol) for above, _ in levels[: k + 1])
-            if not enclosed and any(row.strip() == "continue;" for row in before):
-                rows = ["do {", *indented(rows), "} while (0);"]  # left by continue
-            if isinstance(s, sp.Symbol):
-                rows = _block(self._head(nest, s), rows)
+        inside = [s for s in nest.loops if s not in outer]
+        levels = self._levels(nest, [*(s for s in nest.loops if s in outer), *inside])
+        first = next((k for k, (s, _) in enumerate(levels) if s in inside), len(levels))
+        rows = self._folded(nest, levels[first:], rows, bool(first > 1))
+        if total:
+            rows = ["net_real total = R(0.0);", *rows, f"{target} += total;"]
+        rows = self._folded(nest, levels[:first], rows, False)
         return ["{", *indented(rows), "}"] if total and rows[0].startswith("net_real") else rows
 
     def _levels(
-        self, nest: _Nest, outer: set[sp.Symbol], total: bool
-    ) -> list[tuple[sp.Symbol | str, list[str]]]:
-        """The loops, each with the rows that stand first in it; "total" where a sum begins.
+        self, nest: _Nest, loops: Sequence[sp.Symbol]
+    ) -> list[tuple[sp.Symbol | None, list[str]]]:
+        """The loops, each with the rows that stand first in it, after those before all of them.
 
         What is skipped, and what a bracket says of an index, stands as far out as it can.
         """
-        levels: list[tuple[sp.Symbol | str, list[str]]] = [("", [])]
-        unknown = {*nest.loops, nest.column}
-        let, skip = dict(nest.let), list(nest.skip)
+        levels: list[tuple[sp.Symbol | None, list[str]]] = [(None, [])]
+        unknown = {*loops, nest.column}
+        let = {s: value for s, value in nest.let.items() if s in unknown}
+        skip = list(nest.skip)
 
         def settle() -> None:
             for s, value in [*let.items()]:
@@ -305,15 +328,193 @@ class Nests:
                     skip.remove(own)
 
         settle()
-        for inner in (False, True):
-            if inner and total:
-                levels.append(("total", []))
-            for s in nest.loops:
-                if (s not in outer) == inner and s not in nest.let:
-                    levels.append((s, []))
-                    unknown.discard(s)
-                    settle()
+        for s in loops:
+            if s not in nest.let:
+                levels.append((s, []))
+                unknown.discard(s)
+                settle()
         return levels
+
+    def _folded(
+        self,
+        nest: _Nest,
+        levels: Sequence[tuple[sp.Symbol | None, list[str]]],
+        rows: list[str],
+        enclosed: bool,
+    ) -> list[str]:
+        """Rows within loops.  enclosed: whether further loops are around these."""
+        for k in reversed(range(len(levels))):
+            s, before = levels[k]
+            rows = [*before, *rows]
+            if s is not None:
+                rows = _block(self._head(nest, s), rows)
+            elif not enclosed and any(row.strip() == "continue;" for row in before):
+                rows = ["do {", *indented(rows), "} while (0);"]  # left by continue
+        return rows
+
+    # --- sums of products, in registers
+
+    def _product(
+        self, nest: _Nest, own: Sequence[Axis], lane: Axis | None, term: Term
+    ) -> _Product | None:
+        """What is summed, if it is a product of entries that are all inside; None for others."""
+        if not term.over or term.reduce != "sum":
+            return None
+        outer = {a.symbol for a in (*own, *([lane] if lane else []))}
+        summed = {*nest.loops, nest.column} - outer
+        outside, found = list[sp.Expr](), list[sp.Expr]()
+        for g in nest.rest:
+            base, power = g.as_base_exp()
+            if not g.free_symbols & summed:
+                outside.append(g)
+            elif not is_entry(base) or power not in (1, 2) or name_of(base) in self.whole:
+                return None
+            else:
+                found += [base] * int(power)
+        for e in found:
+            t = self.tensors[name_of(e)]
+            for i, a in zip(indices_of(e), t.axes, strict=True):
+                if not self._inside(i, a) and (i, a.size) not in nest.inside:
+                    return None
+                if nest.column in i.free_symbols and not (i == nest.column and a is lane_of(t)):
+                    return None
+        said = [(s, value.free_symbols) for s, value in nest.let.items()]
+        if not found or any(s in outer or nest.column in free for s, free in said):
+            return None
+        # what does not move with the sum would leave a loop before the result is written
+        moves = [free for _, free in (*said, *nest.skip)]
+        if any(not free & summed for free in moves) or outer & nest.low.keys():
+            return None
+        fixed = set().union(*moves, *(i.free_symbols for v in nest.low.values() for i in v))
+        coefficient = sp.Mul(*(g for g in outside if not self._varies(g)))
+        rest = sp.Mul(*(g for g in outside if self._varies(g)))
+        return _Product(coefficient, tuple(found), rest, frozenset(fixed))
+
+    def _varies(self, g: sp.Expr) -> bool:
+        """Whether a factor differs from entry to entry, or is read from memory."""
+        roles = (t.role for e in entries(g) if (t := self.tensors.get(name_of(e))))
+        return bool(g.free_symbols & self.sizes.keys()) or any(r != "hyperparameter" for r in roles)
+
+    def _tile(
+        self, nest: _Nest, product: _Product, own: Sequence[Axis], lane: Axis | None
+    ) -> list[Axis]:
+        """The axes of the left side of which several values are summed at once, so that what is
+        read serves for several.
+        """
+        free = [a for a in own if isinstance(a.size, int) and a.size > 1]
+        free = [a for a in free if a.symbol not in product.fixed]
+        moving = [{a.symbol for a in free} & e.free_symbols for e in product.entries]
+        if lane is not None:
+            shared = [a for a in free if any(a.symbol not in own for own in moving)]
+            return shared[-1:]
+        alone = [a for a in free if sum(a.symbol in own for own in moving) == 1]
+        for b in reversed(alone):
+            for a in alone:
+                if a is not b and not any({a.symbol, b.symbol} <= own for own in moving):
+                    return [a, b]
+        return alone[-1:] or free[-1:]
+
+    def _tiled(
+        self,
+        lhs: Tensor,
+        own: Sequence[Axis],
+        lane: Axis | None,
+        nest: _Nest,
+        product: _Product,
+        sign: str,
+    ) -> list[str]:
+        """A sum of products: several entries at once, whole vectors of columns at a time."""
+        tiles = self._tile(nest, product, own, lane)
+        parts = [_parts(int(a.size), TILES[len(tiles)]) for a in tiles]
+        rows = list[str]()
+        for part in itertools.product(*parts):
+            rows += self._tiles(
+                lhs, own, lane, nest, product, sign, [*zip(tiles, part, strict=True)]
+            )
+        return rows
+
+    def _tiles(
+        self,
+        lhs: Tensor,
+        own: Sequence[Axis],
+        lane: Axis | None,
+        nest: _Nest,
+        product: _Product,
+        sign: str,
+        tiles: Sequence[tuple[Axis, tuple[int, int, int]]],
+    ) -> list[str]:
+        """The same for parts of the axes, each with its first value, its end, and its step."""
+        outer = {a.symbol for a in own}
+        moving = {a.symbol for a, _ in tiles}
+        start_of = {a: self._start(a, part) for a, part in tiles}
+        places = [f"[{self.index(a.symbol)} - {start_of[a]}]" for a, _ in tiles]
+        at = "".join(places).replace(" - 0]", "]")
+        size = "".join(f"[{step}]" for _, (_, _, step) in tiles)
+        n = self.index(nest.column) if nest.column is not None else ""
+
+        def each(rows: list[str]) -> list[str]:
+            for a, (_, _, step) in reversed(tiles):
+                v, start = self.index(a.symbol), start_of[a]
+                end = f"{start} + {step}" if start != "0" else str(step)
+                head = f"UNROLLED for (ptrdiff_t {v} = {start}; {v} < {end}; {v}++)"
+                rows = _block(head, rows)
+            return rows
+
+        def added(vectors: bool, to: str) -> list[str]:
+            shared, apart, rows = list[str](), list[str](), list[str]()
+            for k, e in enumerate(product.entries):
+                text = self.address(self.tensors[name_of(e)], indices_of(e))
+                vector = vectors and nest.column in e.free_symbols
+                text = f"AT({text})" if vector else text
+                if e.free_symbols & moving or len(product.entries) == 1:
+                    apart.append(text)
+                else:
+                    kind = "vector" if vector else "net_real"
+                    rows.append(f"const {kind} f{k} = {text};")
+                    shared.append(f"f{k}")
+            return [*rows, *each([f"{to}{at} += {' * '.join([*shared, *apart])};"])]
+
+        inside = [s for s in nest.loops if s not in outer]
+        vectors = nest.column is not None
+        levels = self._levels(nest, inside)
+        rows = added(vectors, "sum")
+        target = self.address(lhs, [a.symbol for a in lhs.axes])
+        value = f"sum{at}"
+        if lane is None and vectors:
+            head = f"for (ptrdiff_t {n} = 0; {n} < whole; {n} += LANES)"
+            last = f"for (ptrdiff_t {n} = whole; {n} < rows; {n}++)"
+            rest = self._folded(nest, levels, _block(last, added(False, "rest")), True)
+            rows = self._folded(nest, levels, _block(head, rows), True)
+            rows += _block("if (whole < rows)", rest)
+            value = f"across(sum{at}) + rest{at}"
+        else:
+            rows = self._folded(nest, levels, rows, True)
+        if product.coefficient != 1:
+            text, level = self.constants.text(product.coefficient)
+            value = f"{text if level == ATOM else f'({text})'} * ({value})"
+        to = f"*(vector *)&{target}" if lane is not None else target
+        kind = "vector" if vectors else "net_real"
+        start = [f"{kind} sum{size};"]
+        zero = [f"sum{at} = ({kind}){{0}};"]
+        if lane is None and vectors:
+            start.append(f"net_real rest{size};")
+            zero.append(f"rest{at} = R(0.0);")
+        rows = [*start, *each(zero), *rows, *each([f"{to} {sign} {value};"])]
+        if lane is not None:
+            rows = _block(f"for (ptrdiff_t {n} = 0; {n} < ld; {n} += LANES)", rows)
+        for a, (first, end, step) in reversed(tiles):
+            if (v := start_of[a]) == "0":
+                continue
+            rows = _block(f"for (ptrdiff_t {v} = {first}; {v} < {end}; {v} += {step})", rows)
+        for a in reversed([a for a in own if a.symbol not in moving]):
+            v = self.index(a.symbol)
+            rows = _block(f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)", rows)
+        return rows if rows[0].startswith("for ") else ["{", *indented(rows), "}"]
+
+    def _start(self, a: Axis, part: tuple[int, int, int]) -> str:
+        """The first of the values of an axis that are summed at once: 0 where that is all."""
+        first, end, step = part
+        return "0" if (first, end) == (0, step) else f"first_{self.index(a.symbol)}"
 
     def _head(self, nest: _Nest, s: sp.Symbol) -> str:
         low = ["0", *(self.index(i) for i in dict.fromkeys(nest.low.get(s, ())))]
@@ -343,7 +544,11 @@ class Nests:
         self.read.add(lhs.name)
         if len(own) + (lane is not None) == len(lhs.axes):
             return [f"EACH(i, {count(lhs)})", f"    {self.variables[lhs.name]}[i] = {value};"]
-        rows = [f"{self.address(lhs, [a.symbol for a in lhs.axes])} = {value};"]
+        target = self.address(lhs, [a.symbol for a in lhs.axes])
+        return self._everywhere(own, lane, [f"{target} = {value};"])
+
+    def _everywhere(self, own: Sequence[Axis], lane: Axis | None, rows: list[str]) -> list[str]:
+        """Rows for every index."""
         if lane is not None:
             rows = _block(f"EACH({self.index(lane.symbol)}, ld)", rows)
         for a in reversed(own):
@@ -523,6 +728,22 @@ def _comment(line: Line) -> list[str]:
     first, *rest = textwrap.wrap(str(line), WIDTH - 8, break_long_words=False)
     rows = [f"/* {first}", *(f"       {row}" for row in rest)]
     return [*rows[:-1], f"{rows[-1]} */"]
+
+
+def _order(part: tuple[Term, _Nest, _Product | None]) -> tuple[int, ...]:
+    """To what is a maximum, and to what is scaled as a whole, others are added."""
+    term, _, product = part
+    scaled = product is not None and product.outside != 1
+    return term.reduce == "sum", not scaled, bool(term.over)
+
+
+def _parts(size: int, most: int) -> list[tuple[int, int, int]]:
+    """A range in equal steps, and what is left: (first, end, step) of each."""
+    if size <= most:
+        return [(0, size, size)]
+    step = next((k for k in range(most, most // 2, -1) if size % k == 0), most)
+    whole = size - size % step
+    return [(0, whole, step)] + [(whole, size, size - whole)] * (whole < size)
 
 
 def _factor(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from symnn.targets.python.runtime.lines_data import _count
 
 STEP, PREDICTION = 1, 0  # what memory is for
 PART = 256  # samples that are predicted at once
+_kept = threading.local()  # the memory of the last call, in each thread
 
 
 def _forward(params: Arrays, data: Arrays) -> Arrays:
@@ -96,12 +98,16 @@ def _memory(
     dtype: np.dtype, rows: int, what: int
 ) -> tuple[ctypes.CDLL, np.ndarray, np.ndarray]:
     """The library, and memory for so many samples, which begins with a line of the cache."""
+    wanted = dtype, rows, what
+    if getattr(_kept, "of", None) == wanted:
+        return _kept.memory
     library = _library(dtype)
     size, whole = library.net_memory(rows, what), library.net_memory(rows, 2 + what)
     memory = np.empty(size * dtype.itemsize + 64, np.uint8)
     start = -memory.ctypes.data % 64
     place = memory[start : start + size * dtype.itemsize].view(dtype)
-    return library, place, np.empty(max(1, whole), np.int32)
+    _kept.of, _kept.memory = wanted, (library, place, np.empty(max(1, whole), np.int32))
+    return _kept.memory
 
 
 def _library(dtype: np.dtype) -> ctypes.CDLL:

@@ -39,7 +39,11 @@ STATES: tuple[str, ...] = ("velocity",)
 mu = 0.9
 l2 = 0.1
 DIGEST = "b7df8c652804689b"  # of the lines: a checkpoint of others is refused
-GIVEN: dict[str, bool] = {"x": True, "y": True, "m": True}  # to C, in its order: whether each sample has its own
+GIVEN: dict[str, bool] = {
+    "x": True,
+    "y": True,
+    "m": True,
+}  # to C, in its order: whether each sample has its own
 KEPT: tuple[str, ...] = ()  # states
 OUTPUTS: dict[str, Shape] = {"z": ("N", 2)}
 SIZE = 8  # of all parameters
