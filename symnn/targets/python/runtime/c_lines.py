@@ -23,7 +23,16 @@ from symnn.targets.python.runtime.lines_data import _count
 
 STEP, PREDICTION = 1, 0  # what memory is for
 PART = 256  # samples that are predicted at once
-_kept = threading.local()  # the memory of the last call, in each thread
+
+
+class _Memory(threading.local):
+    """The memory of the last call, in each thread: what it is for, and the library with it."""
+
+    of: tuple[np.dtype, int, int] | None = None
+    memory: tuple[ctypes.CDLL, np.ndarray, np.ndarray]
+
+
+_used = _Memory()
 
 
 def _forward(params: Arrays, data: Arrays) -> Arrays:
@@ -99,15 +108,15 @@ def _memory(
 ) -> tuple[ctypes.CDLL, np.ndarray, np.ndarray]:
     """The library, and memory for so many samples, which begins with a line of the cache."""
     wanted = dtype, rows, what
-    if getattr(_kept, "of", None) == wanted:
-        return _kept.memory
+    if _used.of == wanted:
+        return _used.memory
     library = _library(dtype)
     size, whole = library.net_memory(rows, what), library.net_memory(rows, 2 + what)
     memory = np.empty(size * dtype.itemsize + 64, np.uint8)
     start = -memory.ctypes.data % 64
     place = memory[start : start + size * dtype.itemsize].view(dtype)
-    _kept.of, _kept.memory = wanted, (library, place, np.empty(max(1, whole), np.int32))
-    return _kept.memory
+    _used.of, _used.memory = wanted, (library, place, np.empty(max(1, whole), np.int32))
+    return _used.memory
 
 
 def _library(dtype: np.dtype) -> ctypes.CDLL:
