@@ -1,6 +1,6 @@
 """Functions that C files carry: what libm lacks, and what compilers make no vectors of.
 
-exp, expm1, tanh, log and log1p are reductions as Cody and Waite's (Software Manual for the
+exp, expm1, tanh, log, log1p and erfc are reductions as Cody and Waite's (Software Manual for the
 Elementary Functions, 1980) with polynomials through Chebyshev nodes; the tests hold their errors.
 A processor without vectors takes those of libm.
 """
@@ -169,6 +169,49 @@ INLINE net_real real_log1p(net_real x)
     return log_of(whole, whole > NET_MAX ? R(0.0) : lost);
 }"""
 
+# of (1 + 2 x) exp(x^2) erfc(x), as in engine/erfc.py
+_ERFC = (
+    *(1.1775789345674017, -0.004590054580646478, -0.08424913336651792, 0.05920993999819189),
+    *(-0.026658668435305753, 0.009074997670705265, -0.002413163540417608, 0.0004907758365258086),
+    *(-6.916973302501207e-05, 4.13902798607301e-06, 7.74038306619849e-07, -2.1886401049234397e-07),
+    *(1.076499946567091e-08, 4.521959811218287e-09, -7.754400208831351e-10),
+    *(-6.318088340886684e-11, 2.86879501093067e-11, 1.9455868545777347e-13),
+    *(-9.65469674843344e-13, 3.25254814814874e-14, 3.3478119482868056e-14),
+    *(-1.864562880419313e-15, -1.2507950530688648e-15, 7.418235256624044e-17),
+    *(5.068148904796111e-17,),
+)
+_ERFC_SINGLE = tuple(c for c in _ERFC if abs(c) > 1e-8)
+
+
+def _clenshaw(coefficients: Sequence[float], suffix: str = "") -> str:
+    """The sum of Chebyshev polynomials of t, where two = 2 t, as statements that end in series."""
+    last, *rest = reversed(coefficients)
+    before, now, rows = "R(0.0)", f"{last!r}{suffix}", list[str]()
+    for k, c in enumerate(rest):
+        factor, name = ("t", "series") if k == len(rest) - 1 else ("two", f"s{k}")
+        rows.append(f"const net_real {name} = {factor} * {now} - {before} + {c!r}{suffix};")
+        before, now = now, name
+    return "\n    ".join(rows)
+
+
+_ERFC_TEXT = f"""\
+/* a series in t = (x - 3.75)/(x + 3.75) for x > 0 (Shepherd and Laframboise, Math. Comp. 36, 1981);
+   exp(-x^2) in two factors keeps its last digits */
+INLINE net_real real_erfc(net_real x)
+{{
+    const net_real size = x < R(0.0) ? -x : x, a = size > R(30.0) ? R(30.0) : size;
+    const net_real t = (a - R(3.75)) / (a + R(3.75)), two = R(2.0) * t;
+#if NET_BITS == 32
+    {_clenshaw(_ERFC_SINGLE, "f")}
+#else
+    {_clenshaw(_ERFC)}
+#endif
+    const net_real high = (R(16.0) * a + SHIFT - SHIFT) / R(16.0);
+    const net_real decay = real_exp(-high * high) * real_exp((high - a) * (high + a));
+    const net_real tail = series * decay / (R(1.0) + R(2.0) * a);
+    return x < R(0.0) ? R(2.0) - tail : tail;
+}}"""
+
 # function -> what it consists of, in order
 _VECTORS = {
     "exp": (_WORD, _REDUCED, _EXP_TEXT),
@@ -176,6 +219,7 @@ _VECTORS = {
     "tanh": (_WORD, _REDUCED, _EXPM1_TEXT, _TANH_TEXT),
     "log": (_WORD, _LOG_OF, _LOG_TEXT),
     "log1p": (_WORD, _LOG_OF, _LOG1P_TEXT),
+    "erfc": (_WORD, _REDUCED, _EXP_TEXT, _ERFC_TEXT),
 }
 VECTORS = tuple(_VECTORS)
 
