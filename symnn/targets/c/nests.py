@@ -40,7 +40,7 @@ from symnn.targets.forms import Form
 
 WIDTH = 96
 COLUMN = sp.Symbol("~column", integer=True)  # the axis of whatever stands for an entry
-TILES = {0: 1, 1: 8, 2: 4}  # values of an axis at once, of so many axes
+TILES = {0: (), 1: (8,), 2: (4, 2)}  # values of axes at once, of so many axes
 COMPARED = {**RELATIONS, sp.Equality: "==", sp.Unequality: "!="}
 Symbols = tuple[sp.Symbol, ...]
 
@@ -404,9 +404,6 @@ class Nests:
         free = [a for a in own if isinstance(a.size, int) and a.size > 1]
         free = [a for a in free if a.symbol not in product.fixed]
         moving = [{a.symbol for a in free} & e.free_symbols for e in product.entries]
-        if lane is not None:
-            shared = [a for a in free if any(a.symbol not in own for own in moving)]
-            return shared[-1:]
         alone = [a for a in free if sum(a.symbol in own for own in moving) == 1]
         for b in reversed(alone):
             for a in alone:
@@ -425,7 +422,9 @@ class Nests:
     ) -> list[str]:
         """A sum of products: several entries at once, whole vectors of columns at a time."""
         tiles = self._tile(nest, product, own, lane)
-        parts = [_parts(int(a.size), TILES[len(tiles)]) for a in tiles]
+        parts = [
+            _parts(int(a.size), most) for a, most in zip(tiles, TILES[len(tiles)], strict=True)
+        ]
         rows = list[str]()
         for part in itertools.product(*parts):
             rows += self._tiles(
