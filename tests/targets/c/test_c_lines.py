@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -317,3 +319,46 @@ def test_a_user_trains_with_it(
     assert {p.name for p in tmp_path.iterdir()} == {"d.npz", "lstm.c", "lstm.h", "lstm.py"}
     assert run("train", "lstm", "--target", "c", "--data", "d.npz", "--epochs", "2") == 0
     capsys.readouterr()
+
+
+def test_names_that_c_has_too(tmp_path: Path) -> None:
+    text = """
+        input rows[n<N, ld<3]
+        target double[n, i<2]
+        parameter int[i, ld] = normal(1), c1[i] of bias, theta
+        t1[n,i] = sum_ld int[i,ld]*rows[n,ld] + c1[i]*theta
+        place[n,i] = tanh(t1[n,i])*t1[n,i]
+        linux[n] = max_i place[n,i]
+        L = mean_n (sum_i (place[n,i] - double[n,i])**2 + linux[n]*exp(-linux[n]**2))
+    """
+    lines = symnn.lines(textwrap.dedent(text))
+    assert compared(lines) < BOUND["float64"]
+    (tmp_path / "own.c").write_text(generate_files(lines, "c")[".c"])
+    command = [COMPILERS[0], *WARNINGS, "-c", "own.c", "-o", "own.o"]
+    assert not subprocess.run(command, cwd=tmp_path, check=False).returncode
+
+
+def test_nothing_but_the_interface_is_exported(tmp_path: Path) -> None:
+    """Another library may have a function of any name."""
+    (tmp_path / "own.c").write_text(generate_files(example("lstm"), "c")[".c"])
+    for options, expected in (
+        ((), {"net_init", "net_weights", "net_predict", "net_step"}),
+        (("-DNET_LIBRARY",), {"net_memory", "net_forward", "net_gradient"}),
+    ):
+        command = [COMPILERS[0], "-O1", *options, "-c", "own.c", "-o", "own.o"]
+        subprocess.run(command, cwd=tmp_path, check=True)
+        told = subprocess.run(
+            ["nm", "-g", "--defined-only", "own.o"],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert {row.split()[-1] for row in told.stdout.splitlines()} == expected
+
+
+def test_every_array_is_of_single_precision() -> None:
+    """A number of double precision would make every loop twice as long."""
+    text = generate_files(example("attention", dtype="float32"), "c")[".c"]
+    body = text[text.index("static void predicted") : text.index("#ifndef NET_LIBRARY")]
+    assert "R(" in body and not re.search(r"(?<![\w(])\d+\.\d+(?!\))", body)
