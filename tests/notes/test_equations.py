@@ -99,7 +99,7 @@ def test_in_python(tmp_path: Path) -> None:
     found = symnn.lines(PROGRAMS["conv1d"]).derive()
     assert found.latex(select="W").count(r"\frac{\partial L}{\partial W_{wco}}") == 1
     assert found.save(tmp_path / "notes.md").read_text().startswith("<!--")
-    for options in ({"story": "tutorial"}, {"method": "differential"}, {"numbers": "decimal"}):
+    for options in ({"story": "tutorial"}, {"method": "differential"}, {"code": True}):
         with pytest.raises(ValueError, match="lines are not told with"):
             found.save(tmp_path / "other.md", **options)
     with pytest.raises(SpecError, match="there is nothing to train"):
