@@ -12,7 +12,6 @@ from symnn.io.errors import Problem, SpecError, quoted, suggestion
 from symnn.spec.positions import child
 
 if TYPE_CHECKING:
-    from symnn.derivation.lines import Lines
     from symnn.engine.evaluate import Array
 
 TABLES = {"inputs": "input", "targets": "target", "parameters": "parameter"}
@@ -20,8 +19,8 @@ GIVEN = ("input", "target", "parameter", "state", "mask")
 MOST = 1e100
 
 
-def given_numbers(lines: Lines) -> tuple[dict[str, Array], dict[str, int]]:
-    """Arrays by the names of leaves, and the sizes, left open by the lines, that they have.
+def given_numbers(lines: Any) -> tuple[dict[str, Array], dict[str, int]]:
+    """Of Lines: arrays by the names of leaves, and the sizes, left open by the lines, that they have.
 
     A leaf whose first axis counts the samples may stand without it: then there is one sample.
     Raises SpecError with every mistake.
@@ -103,7 +102,7 @@ def _shape(sizes: Any) -> str:
     return f"({', '.join(map(str, sizes))}{',' * (len(sizes) == 1)})"
 
 
-def _outside(lines: Lines, t: Tensor, array: Array) -> str:
+def _outside(lines: Any, t: Tensor, array: Array) -> str:
     """Why a leaf cannot have these values; "" if it can."""
     count = lines.text.whole.get(t.name)
     if count is not None and not np.isin(array, np.arange(count)).all():
