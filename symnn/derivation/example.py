@@ -20,7 +20,7 @@ MOST = 1e100
 
 
 def given_numbers(lines: Any) -> tuple[dict[str, Array], dict[str, int]]:
-    """Of Lines: arrays by the names of leaves, and the sizes, left open by the lines, that they have.
+    """Of Lines: arrays by the names of leaves, and the sizes that they give to what was left open.
 
     A leaf whose first axis counts the samples may stand without it: then there is one sample.
     Raises SpecError with every mistake.
