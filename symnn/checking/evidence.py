@@ -12,20 +12,21 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import sympy as sp
 
-from symnn.checking.verify import LARGEST, SAMPLES, EvaluatedSweep, entries_of
+from symnn.checking.verify import SAMPLES, EvaluatedSweep, entries_of, probes_within
 from symnn.derivation.any_depth import LAYERS, size
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.gradients import Gradients
 from symnn.derivation.lines import LinesDerivation
 from symnn.derivation.network import Network
 from symnn.derivation.sweeps import Sweep, shortened
-from symnn.engine.complex_step import ENTRYWISE, SCALED, H
+from symnn.engine.complex_step import DIRECTIONS, ENTRYWISE, PROBES, SCALED, H
 from symnn.engine.ir import Line
 from symnn.formulas.tree import Formula
 from symnn.formulas.value import NoValueError, value
 
 POINTS = 3  # random points at which a line is evaluated
 LARGE, WIDTH = 5_000, 6  # parameters above which a network of this width is evaluated instead
+LARGEST = 2**20  # entries of all tensors of lines that are evaluated
 LEAST = -14  # exponent of ten; smaller errors are rounding, which no two machines share
 
 
@@ -33,7 +34,8 @@ class Evidence:
     """Evaluates lines of a sweep on demand.
 
     sweep: that of the notes.  evaluated: the same; of a large network with fewer inputs and
-    hidden units, at most ``width``.  sizes: of what is left open.
+    hidden units, at most ``width``.  sizes: of what is left open.  probes: of each gradient, the
+    entries and the random directions that are compared.
     """
 
     def __init__(
@@ -42,13 +44,14 @@ class Evidence:
         evaluated: Sweep,
         sizes: Mapping[str, int],
         width: int | None = None,
+        probes: tuple[int, int] = (PROBES, DIRECTIONS),
     ) -> None:
         self.sweep, self.width = sweep, width
         self.errors: dict[Line, float | None] = {}
         steps = zip(sweep.steps, evaluated.steps, strict=True)
         self.lines = {own.after: its.after for own, its in steps}
         rngs = map(np.random.default_rng, range(POINTS))
-        self.points = [EvaluatedSweep(evaluated, rng, sizes) for rng in rngs]
+        self.points = [EvaluatedSweep(evaluated, rng, sizes, probes=probes) for rng in rngs]
 
     def error(self, line: Line) -> float | None:
         """The largest error of the line, that of a step, relative to the largest entry.
@@ -122,7 +125,8 @@ def evidence_of_lines(derivation: LinesDerivation) -> Evidence | None:
     if "lines" not in kept:
         sweep, sizes = derivation.batch, dict.fromkeys(derivation.sizes, SAMPLES)
         large = entries_of(sweep.forward) > LARGEST
-        kept["lines"] = None if large else Evidence(sweep, sweep, sizes)
+        probes = probes_within(sweep)
+        kept["lines"] = None if large else Evidence(sweep, sweep, sizes, probes=probes)
     return kept["lines"]
 
 

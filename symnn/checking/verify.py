@@ -18,7 +18,9 @@ import numpy as np
 from symnn.checking.parts import parts
 from symnn.derivation.sweeps import Sweep, shortened, shortened_program
 from symnn.engine.complex_step import (
+    DIRECTIONS,
     ENTRYWISE,
+    PROBES,
     SCALED,
     TINIER,
     H,
@@ -34,7 +36,7 @@ from symnn.engine.complex_step import (
     scaled,
 )
 from symnn.engine.evaluate import Array, Evaluator, Values, evaluate
-from symnn.engine.ir import Axis, Line, Program, name_of
+from symnn.engine.ir import Axis, Line, Program, Tensor, name_of
 from symnn.engine.stabilise import rescaled
 from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import Field, check_argument
@@ -45,7 +47,9 @@ if TYPE_CHECKING:
 
 SAMPLES = 3
 ENTRIES = 2**17  # of all tensors of a network together, over SAMPLES samples
-LARGEST = 2**20  # of all tensors of lines
+LARGEST = 2**24  # of all tensors of lines
+WORK = 2**29  # values that the perturbed runs of lines may compute
+NUMBERS = 2**25  # of all perturbations of lines together, which are kept: 256 MiB
 ROUNDING = 1e-6
 SCALES = (1.0, 0.25)  # of inputs and parameters
 
@@ -92,6 +96,8 @@ def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
     Sizes that are left open are SAMPLES.  Where functions saturate, small derivatives are rounding,
     and exponentials overflow: differences below ROUNDING, and those of no size, are looked at again
     nearer to 0, where a wrong step is as wrong.
+    Each gradient is compared at PROBES of its entries and along DIRECTIONS random ones; in a large
+    program at fewer, as the report says, see :func:`probes_within`.
     SpecError for lines of more than LARGEST entries.
     """
     check_argument("verify", "seed", Field("integer", minimum=0), seed)
@@ -103,11 +109,11 @@ def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
         raise SpecError([Problem(derivation.lines.name, None, "", message, hint)])
     for scale in SCALES:
         rng = np.random.default_rng(seed)
-        point = EvaluatedSweep(batch, rng, sizes, TINIER, scale)
+        point = EvaluatedSweep(batch, rng, sizes, TINIER, scale, probes_within(batch))
         rows = _adjoints(batch.forward, point.values, sizes, rng)
         rows += point.rows("lines")
         rows += _stable(batch.program, derivation.stable, point)
-        report = Report(tuple(rows))
+        report = Report(tuple(rows), probes=point.probes)
         if report.ok or ROUNDING <= report.max_error < math.inf:
             break
     return report
@@ -115,9 +121,28 @@ def verify_lines(derivation: LinesDerivation, seed: int = 0) -> Report:
 
 def entries_of(program: Program) -> int:
     """The entries of all tensors together; symbolic sizes are taken as SAMPLES."""
-    shapes = ([a.size for a in t.axes] for t in program.tensors.values())
-    known = ([s if isinstance(s, int) else SAMPLES for s in shape] for shape in shapes)
-    return sum(map(math.prod, known))
+    return sum(map(_entries, program.tensors.values()))
+
+
+def probes_within(sweep: Sweep) -> tuple[int, int]:
+    """How many entries of each gradient are compared, and random directions.
+
+    PROBES and DIRECTIONS, unless the perturbed runs would compute more than WORK values, or the
+    perturbations were more than NUMBERS.  One is carried on from its tensor through the values
+    behind it.
+    """
+    kept = [t for t in sweep.objective.tensors.values() if t.name in sweep.names]
+    behind, cost = 0, 0
+    for line in reversed(sweep.objective.lines):
+        behind += _entries(line.lhs)
+        cost += behind * (line.lhs.name in sweep.names)
+    cost += sum(behind + _entries(t) for t in kept if t.name not in sweep.objective.definitions)
+    most = min(WORK // max(1, cost), NUMBERS // max(1, sum(map(_entries, kept))))
+    return max(0, min(PROBES, most - DIRECTIONS)), max(1, min(DIRECTIONS, most))
+
+
+def _entries(t: Tensor) -> int:
+    return math.prod(a.size if isinstance(a.size, int) else SAMPLES for a in t.axes)
 
 
 def longest_axis(program: Program) -> int | None:
@@ -175,7 +200,9 @@ class EvaluatedSweep:
         sizes: Mapping[str, int],
         step: float = H,
         scale: float = 1.0,
+        probes: tuple[int, int] = (PROBES, DIRECTIONS),
     ) -> None:
+        self.probes = probes
         self.sweep, self.program, self.rng, self.sizes = sweep, sweep.objective, rng, sizes
         self.step, self.values = step, draw(sweep.forward, rng, sizes)
         if scale != 1.0:
@@ -185,16 +212,19 @@ class EvaluatedSweep:
                     self.values[t.name] = scale * self.values[t.name]
         self.values = _inside(sweep.forward, self.values, sizes)
         self.evaluator = Evaluator(self.program.leaves, self.values, sizes)
-        self.evaluator.run(self.program.extend(sweep.raw).items)
+        items = self.program.extend(sweep.raw).items
+        self.evaluator.run(items)
         self.known = {n: a[0] for n, a in self.evaluator.arrays.items()}
-        self.summands = Summands(self.evaluator, sweep.raw).largest
+        self.summands = Summands(self.evaluator, items).largest
 
     @functools.cached_property
     def exact(self) -> dict[tuple[str, str], tuple[Array, Array]]:
         """(scalar, tensor) -> perturbations of the tensor, derivatives of the scalar along them."""
         lines = [step.after.lhs for step in self.sweep.steps]
         pairs = dict.fromkeys((t.of or "L", t.wrt) for t in lines if t.wrt is not None)
-        probes = {pair: directions(self.known[pair[1]].shape, self.rng) for pair in pairs}
+        probes = {
+            pair: directions(self.known[pair[1]].shape, self.rng, *self.probes) for pair in pairs
+        }
         found: dict[tuple[str, str], tuple[Array, Array]] = {}
         for scalar in dict.fromkeys(of for of, _ in pairs):
             own = {tensor: probes[of, tensor] for of, tensor in pairs if of == scalar}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from symnn.checking.compare import compare_file
-from symnn.checking.verify import verify, verify_lines
+from symnn.checking.verify import entries_of, verify, verify_lines
 from symnn.cli.models import model
 from symnn.cli.output import mistake, result
 from symnn.cli.streams import put, say
@@ -16,6 +16,9 @@ from symnn.derivation.network import Network
 from symnn.io.errors import SpecError
 from symnn.io.exit_codes import FINE, STALE
 from symnn.targets.registry import compile_module
+
+ENTRIES = 20  # of a parameter, at which a module's gradients are compared
+WORK = 2**27  # values that a module computes to be compared
 
 
 def check(
@@ -39,7 +42,8 @@ def check(
                 say(f"{own.name}: {note}")
         else:
             report = verify(derive(own), seed)
-        error, failure = _module_error(own, seed)
+        entries = _entries(own)
+        error, failure = _module_error(own, seed, entries)
         held = failure is None
         code = code if report.ok and held else STALE
         objects.append(
@@ -50,6 +54,8 @@ def check(
                 "max_error": report.max_error,
                 "longest_axis": report.longest,
                 "parts": report.parts,
+                "entries": report.probes[0],
+                "directions": report.probes[1],
                 "module_error": error,
                 "module_failure": failure,
                 "failed": [
@@ -61,7 +67,8 @@ def check(
             rows = str(report).splitlines()
             shown = rows if verbose else [*map(_failure, report.failed), rows[-1]]
             if error is not None:
-                shown.append(f"generated module: central differences agree to {error:.1e}")
+                few = "" if entries == ENTRIES else f", at {entries} of the entries of a parameter"
+                shown.append(f"generated module: central differences agree to {error:.1e}{few}")
             put("".join(f"{name}: {row}\n" for row in shown))
         if failure is not None and not as_json:
             say(f"{name}: the generated module: {failure}")
@@ -70,7 +77,18 @@ def check(
     return code
 
 
-def _module_error(model: Network | Lines, seed: int) -> tuple[float | None, str | None]:
+def _entries(model: Network | Lines) -> int:
+    """At how many entries of a parameter the module's gradients are compared: of lines so large
+    that this would compute more than WORK values, at fewer."""
+    if not isinstance(model, Lines):
+        return ENTRIES
+    each = 2 * entries_of(model.program) * max(1, len(model.parameters))
+    return max(1, min(ENTRIES, WORK // each))
+
+
+def _module_error(
+    model: Network | Lines, seed: int, entries: int
+) -> tuple[float | None, str | None]:
     """The largest error of the generated module's gradients, or why they do not hold.
 
     Of lines that have no loss or no parameters there is no module, and of a scalar that is not
@@ -81,7 +99,8 @@ def _module_error(model: Network | Lines, seed: int) -> tuple[float | None, str 
     except SpecError:
         return None, None
     try:
-        return float(module.check(seed)), None
+        few = {} if entries == ENTRIES else {"entries": entries}
+        return float(module.check(seed, **few)), None
     except ArithmeticError as problem:
         return None, str(problem)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # what a network of layers needs not
 parse: Callable[..., Text] = deferred("symnn.engine.text:parse")
 show: Callable[..., str] = deferred("symnn.engine.text:show")
+given_numbers: Callable[..., Any] = deferred("symnn.derivation.example:given_numbers")
 Evaluator = deferred("symnn.engine.evaluate:Evaluator")
 parse_formula = deferred("symnn.spec.formula:parse_formula")
 
@@ -58,6 +59,8 @@ class Lines:
                 raise self.mistake(f"{error.message}: {written}", error.hint, "layers") from None
             line += self.spec.first
             raise SpecError([Problem(self.name, line, place, error.message, error.hint)]) from None
+        if self.spec.example is not None:  # so that its mistakes are told whatever is asked for
+            given_numbers(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """What the rest is made of."""

@@ -151,6 +151,23 @@ def shortened_program(program: Program, size: Callable[[Axis], int]) -> Program:
     return _moved_program(program, *_resizing(size))
 
 
+def sized(program: Program, sizes: Mapping[str, int]) -> Program:
+    """The program with numbers in place of the sizes that are left open."""
+    values = {sp.Symbol(n, integer=True, positive=True): sp.Integer(k) for n, k in sizes.items()}
+
+    def axes(before: tuple[Axis, ...]) -> tuple[Axis, ...]:
+        return tuple(replace(a, size=int(sp.S(a.size).xreplace(values))) for a in before)
+
+    def tensor(t: Tensor) -> Tensor:
+        return replace(t, axes=axes(t.axes))
+
+    def line(before: Line) -> Line:
+        terms = (Term(t.f.xreplace(values), axes(t.over), t.reduce) for t in before.terms)
+        return replace(before, lhs=tensor(before.lhs), terms=tuple(terms))
+
+    return _moved_program(program, tensor, line)
+
+
 def _resizing(size: Callable[[Axis], int]) -> tuple[MoveTensor, MoveLine]:
     def axes(before: tuple[Axis, ...]) -> tuple[Axis, ...]:
         return tuple(replace(a, size=size(a)) if isinstance(a.size, int) else a for a in before)

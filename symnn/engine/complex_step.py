@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -37,7 +37,8 @@ from symnn.engine.ir import (
 H = 1e-30
 TINIER = 1e-200  # a step whose square is 0: what two moves make together crosses no kink
 SCALED, ENTRYWISE, FLOOR = 1e-12, 1e-10, 1e-3
-PROBES = 40  # entries of a tensor that are compared one by one; two random directions see all
+PROBES = 40  # entries of a tensor that are compared one by one
+DIRECTIONS = 2  # random ones, each of which sees all entries
 TINY = float(np.finfo(float).tiny / np.finfo(float).eps)  # 1e-292
 ROOM = 2**22  # complex numbers that the perturbations of a run take, 64 MiB
 
@@ -78,12 +79,15 @@ class Report:
     """The rows of a verification, one a step.
 
     longest: how long the axes were that were evaluated shorter than they are; None: none was.
-    parts: the number of parts in which a deep network was verified.
+    parts: the number of parts in which a deep network was verified.  probes: of each gradient, how
+    many entries at most were compared one by one, and along how many random directions all of them
+    together.
     """
 
     rows: tuple[Row, ...] = field(default_factory=tuple)
     longest: int | None = None
     parts: int = 1
+    probes: tuple[int, int] = (PROBES, DIRECTIONS)
 
     @property
     def ok(self) -> bool:
@@ -115,6 +119,11 @@ class Report:
             end += f"; evaluated with at most {self.longest} inputs, and units a layer"
         if self.parts > 1:
             end += f"; in {self.parts} parts, each with a linear function of its outputs as loss"
+        if self.probes != (PROBES, DIRECTIONS):
+            entries, random = self.probes
+            way = f"{random} random direction{'s' * (random > 1)}"
+            one = f" and at {entries} of its entries" * bool(entries)
+            end += f"; of so large a program each gradient was compared along {way}{one}"
         return end
 
 
@@ -160,13 +169,18 @@ def _summed(program: Program, leaf: Tensor, measure: Evaluator) -> int:
     return 1
 
 
-def directions(shape: tuple[int, ...], rng: np.random.Generator, probes: int = PROBES) -> Array:
-    """Perturbations of a tensor: single entries (some of them, if there are many), two random."""
+def directions(
+    shape: tuple[int, ...],
+    rng: np.random.Generator,
+    probes: int = PROBES,
+    random: int = DIRECTIONS,
+) -> Array:
+    """Perturbations of a tensor: single entries (some of them, if there are many), and random."""
     count = int(np.prod(shape))
     chosen = rng.permutation(count)[:probes] if count > probes else np.arange(count)
     single = np.zeros((len(chosen), count))
     single[np.arange(len(chosen)), chosen] = 1.0
-    return np.concatenate([single, rng.normal(size=(2, count))]).reshape(-1, *shape)
+    return np.concatenate([single, rng.normal(size=(random, count))]).reshape(-1, *shape)
 
 
 def complex_step(
@@ -248,14 +262,15 @@ def _uses(program: Program) -> list[tuple[Item, set[str], set[str], set[str]]]:
 class Summands(Evaluator):
     """Runs lines as the sums of the absolute values of their summands.
 
-        |a + b| is |a| + |b|,   |a b| is |a| |b|,   anything else is its absolute value
+        |a + b| is |a| + |b|,   |a b| is |a| |b|,   |a^k| is |a|^k for k = 1, 2, …
 
-    Rounding makes an error of this size times 1e-16, also where the summands cancel: there the
-    value itself is rounding, and so is what is computed from it.  So an entry counts with its
-    absolute value, but one below FLOOR times its summands counts with these.
+    and anything else is its absolute value.  Rounding makes an error of this size times 1e-16, also
+    where the summands cancel: there the value itself is rounding, and so is what is computed from
+    it, be it a value of the forward pass, such as x minus its mean, or a gradient.  So an entry
+    counts with its absolute value, but one below FLOOR times its summands counts with these.
 
-    known: an evaluator that holds the value of every tensor.  largest: name -> the largest sum
-    among the entries of a tensor.
+    known: an evaluator that holds the value of every tensor.  items: forward lines, then gradients.
+    largest: name -> the largest sum among the entries of a tensor.
     """
 
     def __init__(self, known: Evaluator, items: Sequence[Item]) -> None:
@@ -274,12 +289,16 @@ class Summands(Evaluator):
         value = np.abs(self.known.line(line))
         return np.where(value < FLOOR * total, total, value)
 
-    def inside(self, f: sp.Basic, grid: tuple[Axis, ...], over: set[sp.Symbol]) -> Any:
-        return self.known.inside(f, grid, over)
+    def term(self, term: Term, axes: tuple[Axis, ...]) -> Array:
+        # a maximum is one of its summands, and which one it is the values say
+        summed = term.reduce == "sum"
+        return super().term(term, axes) if summed else np.abs(self.known.term(term, axes))
 
     def _walk(self, f: sp.Basic, grid: tuple[Axis, ...]) -> Array:
         if is_entry(f):
             return self.absolute.entry(f, grid)
+        if isinstance(f, sp.Pow) and f.exp.is_Integer and f.exp > 0:
+            return np.asarray(self._walk(f.base, grid) ** int(f.exp))
         if not isinstance(f, sp.Add | sp.Mul):
             return np.abs(self.known._walk(f, grid))
         parts = [self._walk(a, grid) for a in f.args]
@@ -368,8 +387,9 @@ def _summands(
     """
     raw, names = gradients(program, of, wrt)
     known = Evaluator(program.leaves, values, sizes)
-    known.run(program.extend(raw).items)
-    largest = Summands(known, raw).largest
+    items = program.extend(raw).items
+    known.run(items)
+    largest = Summands(known, items).largest
     return {tensor: largest[name] for tensor, name in names.items()}
 
 

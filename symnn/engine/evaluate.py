@@ -37,6 +37,7 @@ from symnn.engine.ir import (
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Values: TypeAlias = Mapping[str, Any]
+LARGE = 2**12  # numbers of perturbed copies, above which their products are those of BLAS
 
 
 def _sigmoid(x: Array) -> Array:
@@ -48,12 +49,21 @@ def _softplus(x: Array) -> Array:
     return np.where(x.real >= 0, x, 0.0) + np.log1p(np.exp(np.where(x.real >= 0, -x, x)))
 
 
+def _alike(copies: Array) -> bool:
+    """Whether the real parts of perturbed copies are one but for rounding."""
+    first = copies[:1]
+    return bool((np.abs(copies - first) <= 1e-15 * (1.0 + np.abs(first))).all())
+
+
 def _normal_cdf(x: Array) -> Array:
-    value = 0.5 * erfc(np.asarray(-x.real * math.sqrt(0.5)))
+    real = x.real
+    if np.iscomplexobj(x) and x.ndim and _alike(real):
+        real = real[:1]
+    value = 0.5 * erfc(np.asarray(-real * math.sqrt(0.5)))
     if not np.iscomplexobj(x):
         return value
     # to first order in the imaginary part, which is that of a complex step
-    density = np.exp(-0.5 * x.real**2) / math.sqrt(2.0 * math.pi)
+    density = np.exp(-0.5 * real**2) / math.sqrt(2.0 * math.pi)
     return np.asarray(value + 1j * x.imag * density)
 
 
@@ -131,8 +141,8 @@ class Evaluator:
             if isinstance(item, Scan):
                 self._scan(item)
             else:
-                value = self.line(item)
-                self.arrays[item.lhs.name] = value + self.shifts.get(item.lhs.name, 0)
+                name, value = item.lhs.name, self.line(item)
+                self.arrays[name] = value + self.shifts[name] if name in self.shifts else value
 
     def _scan(self, scan: Scan) -> None:
         length = self.size(scan.axis)
@@ -158,8 +168,11 @@ class Evaluator:
     def line(self, line: Line) -> Array:
         """The right side of a line, as (probes, *axes of the left side but for a fixed one)."""
         axes = tuple(a for a in line.lhs.axes if a.symbol not in self.fixed)
-        total: Array = np.zeros((1, *(self.size(a) for a in axes)))
-        for term in line.terms:
+        if not line.terms:
+            return np.zeros((1, *(self.size(a) for a in axes)))
+        first, *rest = line.terms
+        total = self.term(first, axes)
+        for term in rest:
             total = total + self.term(term, axes)
         return total
 
@@ -236,7 +249,8 @@ class Evaluator:
 
     def contract(self, subscripts: str, operands: Sequence[Array]) -> Array:
         """The sum of the products of the operands, as einsum writes it."""
-        return np.asarray(np.einsum(subscripts, *operands, optimize=len(operands) > 2))
+        perturbed = any(np.iscomplexobj(o) and o.size > LARGE for o in operands)
+        return np.asarray(np.einsum(subscripts, *operands, optimize=perturbed or len(operands) > 2))
 
     # expressions ---------------------------------------------------------------------
 

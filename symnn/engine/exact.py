@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symnn.engine.explicit import Explicit
-from symnn.engine.ir import Program, Tensor
+from symnn.engine.explicit import At, Explicit
+from symnn.engine.ir import Program, Tensor, Term
 
 DIGITS = 120  # of what is not rational; 1 - sigmoid(z) keeps some of them for z up to 250
 LONG = 10**DIGITS  # numerator or denominator of what is no longer carried as a fraction
 RANGE = sp.Integer(10) ** 300  # of sizes; what is smaller than its inverse is about 0
-
-At = tuple[int, ...]
 
 
 def rational(value: Any) -> sp.Rational:
@@ -38,7 +36,7 @@ class NoNumberError(ArithmeticError):
 
 
 class Exact(Explicit):
-    """Evaluates a program of one sample on numbers, entry by entry.
+    """Evaluates a program whose sizes are numbers, entry by entry.
 
     leaves: name -> array of rational numbers.  shifts: (name, position) -> what is added to
     that entry when it is computed.  Values are asked for in order; NoNumberError where there is
@@ -72,3 +70,11 @@ class Exact(Explicit):
         if not found.is_Float or not abs(found) < RANGE:
             raise NoNumberError(tensor.name)
         return found if abs(found) * RANGE > 1 else sp.Float(0)
+
+    def _term(self, term: Term, own: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
+        if term.reduce != "first":
+            return super()._term(term, own)
+        bound = {a.symbol for a in term.over}
+        found = self._summands(term, {s: i for s, i in own.items() if s not in bound})
+        here = tuple(int(own[a.symbol]) for a in term.over)
+        return sp.Integer(max(found, key=found.__getitem__) == here)

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping
 import sympy as sp
 
 from symnn.engine.functions import expand_names, named
-from symnn.engine.ir import Program, Tensor, Term, entries, indices_of, name_of
+from symnn.engine.ir import Program, Tensor, Term, entries, indices_of, name_of, pointers
 
 LIMIT = 2000
+
+At = tuple[int, ...]
 
 
 class _Symbols(Mapping[str, sp.Matrix]):
@@ -93,24 +95,35 @@ class Explicit:
         own = {a.symbol: sp.Integer(i) for a, i in zip(tensor.axes, at, strict=True)}
         return sp.Add(*(self._term(t, own) for t in line.terms))
 
-    def _term(self, term: Term, own: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+    def _term(self, term: Term, own: Mapping[sp.Symbol, sp.Expr]) -> sp.Expr:
         if term.reduce == "first":
             raise ValueError("the indicator of a maximiser has no explicit form")
-        parts = []
+        parts = self._summands(term, own).values()
+        return sp.Max(*parts) if term.reduce == "max" else sp.Add(*parts)
+
+    def _summands(self, term: Term, own: Mapping[sp.Symbol, sp.Expr]) -> dict[At, sp.Expr]:
+        """Place along the axes of a term -> its summand, of those that take part."""
+        found: dict[At, sp.Expr] = {}
         here = term.f.xreplace(own)
         for at in itertools.product(*(range(int(a.size)) for a in term.over)):
             over = {a.symbol: sp.Integer(i) for a, i in zip(term.over, at, strict=True)}
-            f = here.xreplace(over)
-            if term.reduce == "max" and self._leaves(here, f, over):
+            f = self._pointed(here.xreplace(over))
+            if term.reduce != "sum" and self._leaves(here, f, over):
                 continue
             table = {e: self.value(name_of(e), tuple(map(int, indices_of(e)))) for e in entries(f)}
-            parts.append(expand_names(_plain_roots(f)).xreplace(table))
-        return sp.Max(*parts) if term.reduce == "max" else sp.Add(*parts)
+            found[at] = expand_names(_plain_roots(f)).xreplace(table)
+        return found
+
+    def _pointed(self, f: sp.Expr) -> sp.Expr:
+        """With the values of the entries that stand in its indices and guards."""
+        read = pointers(f)
+        places = {p: self.value(name_of(p), tuple(map(int, indices_of(p)))) for p in read}
+        return f.xreplace(places) if read else f
 
     def _leaves(self, f: sp.Expr, chosen: sp.Expr, over: Mapping[sp.Symbol, sp.Expr]) -> bool:
         """Whether an index of ``f`` leaves its range along ``over``, where ``f`` is ``chosen``."""
         for e in entries(f):
-            at = e.xreplace(over)
+            at = self._pointed(e.xreplace(over))
             axes = self.program.tensors[name_of(e)].axes
             for index, moved, a in zip(indices_of(e), indices_of(at), axes, strict=True):
                 if index != moved and not 0 <= moved < int(a.size) and at in entries(chosen):

@@ -276,6 +276,15 @@ CHINESE: dict[str, str] = {
     "about": "约",
     "exactly": "恰好",
     "numbers_after": "在新的参数处，这个样本的损失{about}为 ${after}$。",
+    "lines_large": "数字太多，无法逐一算出：各行共有 {count} 个求和项，例子至多写出 {most} 个。",
+    "lines_one": "只有一个样本，其下标 ${n}$ 略去不写。",
+    "lines_sizes": "这里 ${sizes}$。",
+    "lines_no_noise": "噪声取 0。",
+    "lines_laid_out": "一个下标的量写成一行；两个下标的量写成矩阵，第一个下标为行。",
+    "lines_matrices": "下标更多的量，最后两个之前的下标每取一组值，就写一个矩阵。",
+    "lines_left_out": "以下各量多于 {rows} 行或 {matrices} 个矩阵，或宽于页面，故略去：${names}$。",
+    "lines_step": "更新一步之后（${eta} = {rate}$）：",
+    "lines_after": "此时损失{about}为 ${after}$。",
     # the code
     "code_sample": "代码中的语句就是所生成模块中的语句。推导针对一个样本，即一个列向量；"
     "代码同时计算全部 ${N}$ 个样本，每个样本占一行，"

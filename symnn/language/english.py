@@ -301,6 +301,18 @@ ENGLISH: dict[str, str] = {
     "about": "about",
     "exactly": "exactly",
     "numbers_after": "At the new parameters the loss of this sample is {about} ${after}$.",
+    "lines_large": "The numbers are too many to be worked out: the lines have {count} summands, "
+    "and the example has at most {most}.",
+    "lines_one": "There is one sample, whose index ${n}$ is left out.",
+    "lines_sizes": "Here ${sizes}$.",
+    "lines_no_noise": "The noise is 0.",
+    "lines_laid_out": "What has one index stands in a row; what has two, in a matrix with a row "
+    "for each value of the first.",
+    "lines_matrices": "What has more has a matrix for each value of those before the last two.",
+    "lines_left_out": "Left out, since they have more than {rows} rows or {matrices} matrices, or "
+    "are wider than the page: ${names}$.",
+    "lines_step": "After one step, with ${eta} = {rate}$:",
+    "lines_after": "There the loss is {about} ${after}$.",
     # the code
     "code_sample": "The statements are those of the generated module. The notes follow one sample, "
     "a column; the code computes all ${N}$ samples at once, a row for each, so that a product "

@@ -68,6 +68,23 @@ def fitted(
     return rows
 
 
+def column_of(column: int, row: str, fitted_row: str) -> int | None:
+    """The column in the user's row of what stands at a column of the fitted one; None if nothing
+    does.
+
+    A word stands for a word, but for an axis that got its size there: i is i<3.
+    """
+    new, at = [*tokens(fitted_row)], 0
+    old = [*tokens(row.split("#")[0].expandtabs().rstrip())]
+    for k, token in enumerate(old):
+        sized = [t.text for t in new[at + 1 : at + 2]] == ["<"]
+        sized = sized and [t.text for t in old[k + 1 : k + 2]] != ["<"]
+        at += 3 if sized else 1
+        if at >= len(new) or column < new[at].column:
+            return token.column if column <= new[at - 1].column else None
+    return None
+
+
 def _free(name: str, taken: Collection[str]) -> str:
     numbered = (f"{name}_{k}" for k in itertools.count(2))
     return next(n for n in itertools.chain([name], numbered) if n not in taken)

@@ -31,6 +31,7 @@ from symnn.notes.figures.reads import reads
 from symnn.notes.labels import names, prefix_of, selected, unique
 from symnn.notes.options import NotesOptions
 from symnn.notes.rows import Group, derivation_rows, groups, row_of
+from symnn.notes.sections.lines_numbers import lines_numbers
 from symnn.notes.sections.result import ticks
 from symnn.notes.sections.stable import stable_section
 
@@ -91,7 +92,6 @@ def lines_options(options: NotesOptions) -> NotesOptions:
     plain = {
         "story": ("reference",),
         "method": ("chain",),
-        "numbers": ("none", None),
         "code": (False, None),
     }
     for name, known in plain.items():
@@ -104,8 +104,9 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
     """The notes of lines; ValueError for options that only networks of layers have."""
     lines_options(options)
     labels = names(options.select)
-    book = options.notation or "affine"
-    layout = options.layout or "sample"
+    own = derivation.lines.spec.notes
+    book = options.notation or own.notation
+    layout = options.layout or (own.layout if options.notation is None else None) or "sample"
     context = LinesContext(
         derivation,
         # a letter is that of the user's, also where it stands for a matrix of all samples
@@ -124,6 +125,9 @@ def tell_lines(derivation: LinesDerivation, options: NotesOptions) -> Document:
     sections.append(_result(context))
     if context.detail != "answer" and (stable := stable_section(context, _stable)):
         sections.append(stable)
+    numbers = options.numbers or own.numbers or "none"
+    if numbers != "none":
+        sections.append(lines_numbers(context, numbers, own.digits))
     if note := ticks(context, sections):
         at = next(k for k, s in enumerate(sections) if s.title == context.say("result"))
         blocks = (*sections[at].blocks, note)

@@ -16,7 +16,7 @@ from symnn.io.fields import Field, kind_of
 from symnn.nn.graph import Graph, Index, ShapeError, Value, listed
 from symnn.nn.graph_losses import GRAPH_LOSSES, GraphLoss
 from symnn.nn.losses import LOSSES
-from symnn.nn.own_lines import defined, fitted, names_of
+from symnn.nn.own_lines import column_of, defined, fitted, names_of
 from symnn.spec.positions import child
 from symnn.spec.sections import SECTIONS
 
@@ -81,7 +81,8 @@ class Losses:
     read: dict[str, None] = field(default_factory=dict)  # the inputs and layers that losses read
     targets: dict[str, Value] = field(default_factory=dict)
     facts: set[str] = field(default_factory=set)
-    own: list[tuple[str, int]] = field(default_factory=list)  # loss.lines, and the rows above them
+    # the path of loss.lines, the number of rows above them, the rows of the user
+    own: list[tuple[str, int, list[str]]] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)  # name of a tensor -> that of its layer
 
     def write(self, rows: Sequence[Row]) -> bool:
@@ -222,8 +223,8 @@ class Losses:
             read = {word: self.net.unflat(known[word]) for word in known if word in words}
             rows = fitted(self.net, text, read, {"L": name})
         except TextError as error:
-            raise Mistake(path, *_place(error, 0)) from None
-        self.own.append((path, len(self.net.rows)))
+            raise Mistake(path, *_place(error, error.token.line, error.token.column)) from None
+        self.own.append((path, len(self.net.rows), text.splitlines()))
         self.net.rows += rows
 
     def look(self, functions: Sequence[str]) -> None:
@@ -233,13 +234,18 @@ class Losses:
         try:
             parse(self.net.text(), dict.fromkeys(functions, sp.tanh))
         except TextError as error:
-            path, above = max((o for o in self.own if o[1] < error.token.line), key=lambda o: o[1])
-            raise Mistake(path, *_place(error, above)) from None
+            before = (o for o in self.own if o[1] < error.token.line)
+            path, above, rows = max(before, key=lambda o: o[1])
+            line = error.token.line - above
+            fitted_row = self.net.text().splitlines()[error.token.line - 1]
+            column = column_of(error.token.column, rows[line - 1], fitted_row)
+            raise Mistake(path, *_place(error, line, column)) from None
 
 
-def _place(error: TextError, above: int) -> tuple[str, str]:
-    """A mistake in equations with its line; above: the rows above them."""
-    return f"line {error.token.line - above}: {error.message}", error.hint
+def _place(error: TextError, line: int, column: int | None) -> tuple[str, str]:
+    """A mistake in equations with its line, and its column where that is known."""
+    at = f", column {column}" if column else ""
+    return f"line {line}{at}: {error.message}", error.hint
 
 
 def _told(y: Value) -> str:

@@ -93,15 +93,18 @@ def load_model(
 
 
 def spec_of_lines(text: str, called: str = "<lines>", **fields: Any) -> LinesSpec:
-    """The spec of a text.  fields: of [model], [train], [notes] and [output], by their names.
-    called: what errors call it.
+    """The spec of a text.  fields: of [model], [train], [notes] and [output], by their names;
+    and example, a mapping as [example].  called: what errors call it.
 
     Raises SpecError; TypeError for a field that none has.
     """
     source = lines_source(text, called)
     homes = {k: section for section, table in LINES_SECTIONS.items() for k in table}
-    check_names("lines", fields, tuple(homes))
+    check_names("lines", fields, (*homes, "example"))
     for key, value in fields.items():
+        if key == "example":
+            source.data["example"] = value
+            continue
         source.data.setdefault(homes[key], {})[key] = value
     spec = _Reader(source, {}, {}).model()
     assert isinstance(spec, LinesSpec)
@@ -173,7 +176,7 @@ class _Reader:
         )
 
     def of_lines(self) -> LinesSpec:
-        for key in self.data.keys() - LINES_SECTIONS.keys() - {"lines", "activations"}:
+        for key in self.data.keys() - LINES_SECTIONS.keys() - {"lines", "activations", "example"}:
             if key in TOP:
                 self.fail(key, "lines have no such section", "it belongs to layers")
         text = self.data["lines"]
@@ -183,8 +186,6 @@ class _Reader:
 
     def of_graph(self) -> LinesSpec:
         """The equations that layers of a network of any shape write."""
-        if "example" in self.data:
-            self.fail("example", "is of chains of dense layers", "leave it out")
         train = self.data.get("train")
         of_chains = SECTIONS["train"].keys() - LINES_SECTIONS["train"].keys()
         for key in sorted(of_chains & train.keys()) if isinstance(train, dict) else ():
@@ -206,6 +207,9 @@ class _Reader:
         """The spec of a text, with the sections of lines."""
         found = {name: self.section(name, fields) for name, fields in LINES_SECTIONS.items()}
         activations = self.activations()
+        example = self.data.get("example")
+        if not isinstance(example, dict | None):
+            self.fail("example", f"must be a table, not {kind_of(example)}")
         self.stop()
         further = {"target": (), "test_fraction": 0.0, "standardize": False}
         spec = LinesSpec(
@@ -220,6 +224,7 @@ class _Reader:
             source=self.source.name,
             folder=self.source.folder,
             lines=self.source.lines,
+            example=example,
         )
         self.momentum(spec)
         self.stop()

@@ -151,7 +151,8 @@ class LinesSpec:
     """A validated spec of lines.
 
     text: the equations.  first: the line of the source before their first.  written: the equations
-    if layers wrote them, and not the user.  activations, source, folder, lines: as of a Spec.
+    if layers wrote them, and not the user.  example: [example], numbers by the names of tensors;
+    None: there is none.  activations, source, folder, lines: as of a Spec.
     """
 
     text: str
@@ -165,6 +166,7 @@ class LinesSpec:
     folder: Path | None = field(default=None)
     lines: Lines = field(default_factory=dict, repr=False, compare=False)
     written: Written | None = None
+    example: Mapping[str, Any] | None = None
 
     def problem(self, path: str, message: str, hint: str = "") -> Problem:
         """What is wrong with a field, with its place."""

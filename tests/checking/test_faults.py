@@ -10,11 +10,21 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import symnn
 from symnn import Dense, Network
+from symnn.checking import verify
 from symnn.engine import diff, functions, rewrites, simplify
-from symnn.engine.complex_step import Row, check_gradients, gradient_error
+from symnn.engine.complex_step import (
+    Row,
+    Summands,
+    check_gradients,
+    directions,
+    gradient_error,
+)
+from symnn.engine.evaluate import Evaluator
 from symnn.engine.functions import Function
 from symnn.engine.ir import Line, Program, Scan, Tensor, Term, axis, lines_of
+from symnn.engine.text import read
 from symnn.nn import losses
 from symnn.nn.losses import LOSSES
 
@@ -278,3 +288,76 @@ def test_no_scale_makes_a_difference_pass(
     probes = np.ones((1, 1))
     verdict = gradient_error(np.array([found]), np.array([exact]), probes, summands)
     assert (verdict.ok, verdict.zero) == (ok, zero), verdict
+
+
+# large programs, of which fewer entries are compared -----------------------------------------
+
+DEEP = """
+input x[n<N,i<4]
+target y[n,i]
+parameter A[j<4,i]
+z[n,j] = sum_i A[j,i]*x[n,i]
+m[n] = mean_j z[n,j]
+u[n,j] = z[n,j] - m[n]
+v[n] = mean_j u[n,j]**2
+h[n,j] = u[n,j]/sqrt(v[n] + 1/100)
+L = mean_n sum_i (tanh(h[n,i]) - y[n,i])**2
+"""
+
+
+@pytest.mark.parametrize("work", [1, 2_000, 20_000])
+@pytest.mark.parametrize("scale", ["1001/1000", "-1"])
+def test_along_random_directions_a_fault_is_caught(
+    plant: Callable[..., None], monkeypatch: pytest.MonkeyPatch, work: int, scale: str
+) -> None:
+    monkeypatch.setattr(verify, "WORK", work)
+    report = symnn.lines(DEEP).derive().verify()
+    assert report.ok and report.probes == verify.probes_within(symnn.lines(DEEP).derive().batch)
+    entries, random = report.probes
+    assert (entries, random) == {1: (0, 1), 2_000: (8, 2), 20_000: (40, 2)}[work]
+    assert ("random direction" in report.verdict) == (work < 20_000)
+    partial_derivative, factor = diff.partial_derivative, sp.Rational(scale)
+    plant(diff, "partial_derivative", lambda f, entry: factor * partial_derivative(f, entry))
+    report = symnn.lines(DEEP).derive().verify()
+    assert any(simplify.CHAIN in row.what for row in report.failed)
+
+
+def test_one_wrong_entry_of_many_is_seen_by_one_direction() -> None:
+    rng = np.random.default_rng(0)
+    exact = rng.normal(size=(300, 200))
+    wrong = exact.copy()
+    wrong[123, 45] *= 1 + 1e-6
+    for found, ok in ((exact, True), (wrong, False)):
+        probes = directions(exact.shape, rng, 0, 1)
+        slopes = (probes * exact).sum(axis=(1, 2))
+        assert gradient_error(found, slopes, probes, 1.0).ok == ok
+
+
+EQUAL = """
+input x[n<N]
+target y[n,f<3]
+parameter g[f]
+r[n,f] = [f = 0]*x[n] + [f = 1]*x[n] + [f = 2]*x[n]
+m[n] = mean_f r[n,f]
+u[n,f] = r[n,f] - m[n]
+v[n] = mean_f u[n,f]**2
+h[n,f] = u[n,f]/sqrt(v[n] + 1/100000)
+L = mean_n sum_f (g[f]*h[n,f] - y[n,f])**2
+"""
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_computed_from_rounding_is_no_fault(seed: int) -> None:
+    """Equal values without their mean are 0, but for rounding that is as large as they are."""
+    report = symnn.lines(EQUAL).derive().verify(seed)
+    assert report.ok, [str(row) for row in report.failed]
+
+
+def test_summands_follow_the_forward_pass() -> None:
+    """Of u = r - m they are |r| + |m|, also where u is 0; of a maximum, its value."""
+    text = "input x[i<2]\nz = x[0] - x[0]*x[1]\nq = z**2\nm = max_i x[i]\nL = q*m"
+    program = read(text)
+    evaluator = Evaluator(program.leaves, {"x": np.array([-3.0, 1.0])})
+    evaluator.run(program.items)
+    found = Summands(evaluator, program.items).largest
+    assert found == {"z": 6.0, "q": 36.0, "m": 1.0, "L": 36.0}

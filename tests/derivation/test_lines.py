@@ -298,8 +298,8 @@ def test_lines_show_themselves_and_are_pickled() -> None:
 
 
 def test_many_entries_are_refused_with_the_way_out() -> None:
-    lines = symnn.lines("parameter W[i<2000, j<2000]\nL = sum_{i,j} W[i,j]**2")
-    with pytest.raises(symnn.SpecError, match="4,000,001 entries, and 1,048,576 can be verified"):
+    lines = symnn.lines("parameter W[i<5000, j<5000]\nL = sum_{i,j} W[i,j]**2")
+    with pytest.raises(symnn.SpecError, match="25,000,001 entries, and 16,777,216 can be verified"):
         lines.derive().verify()
 
 

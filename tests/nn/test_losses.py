@@ -464,10 +464,19 @@ CE, SOFT = "cross_entropy", [dense(activation="softmax")]
         ),
         ([dense(name="a b")], {"name": "mse"}, 'layers[0].name: "a b" is no name'),
         (SOFT, {"lines": "target y[n]"}, "loss.lines: no equation computes L"),
-        (SOFT, {"lines": "L = mean_n (1"}, 'loss.lines: line 1: "(" is not closed'),
-        (SOFT, {"lines": "target y[n<N]\nL = sum_n (y[n] - q[n])"}, "loss.lines: line 2: "),
+        (SOFT, {"lines": "L = mean_n (1"}, 'loss.lines: line 1, column 12: "(" is not closed'),
+        (
+            SOFT,
+            {"lines": "target y[n<N]\nL = sum_n (y[n] - q[n])"},
+            'loss.lines: line 2, column 19: there is no "q"',
+        ),
+        (
+            SOFT,
+            {"lines": "target y[n,o<3]\nL = sum_{n,o} foo(y[n,o])"},
+            'loss.lines: line 2, column 15: there is no function "foo"',
+        ),
         (SOFT, {"lines": "target x[n<N]\nL = sum_n x[n]"}, "x is the name of a layer or an input"),
-        (SOFT, {"lines": "L = dense_1"}, "loss.lines: line 1: "),
+        (SOFT, {"lines": "L = dense_1"}, "loss.lines: line 1, column 5: "),
     ],
 )
 def test_mistakes_are_named_with_their_place(
@@ -497,7 +506,7 @@ def test_fields_of_chains_and_both_kinds_of_losses() -> None:
     for more, message in (
         ({"loss": {"name": "hinge"}, "train": {"standardize": True}}, "of chains of dense layers"),
         ({"loss": {"name": "mse"}, "losses": [{"name": "mse"}]}, "is given beside [[losses]]"),
-        ({"loss": {"name": "hinge"}, "example": {"x": [1]}}, "of chains of dense layers"),
+        ({"loss": {"name": "hinge"}, "example": [1]}, "example: must be a table"),
         ({"inputs": {"x": {"shape": [2]}}}, "the section [loss] is missing"),
     ):
         with pytest.raises(SpecError) as caught:

@@ -99,9 +99,13 @@ def test_in_python(tmp_path: Path) -> None:
     found = symnn.lines(PROGRAMS["conv1d"]).derive()
     assert found.latex(select="W").count(r"\frac{\partial L}{\partial W_{wco}}") == 1
     assert found.save(tmp_path / "notes.md").read_text().startswith("<!--")
-    for options in ({"story": "tutorial"}, {"method": "differential"}, {"numbers": "decimal"}):
+    for options in ({"story": "tutorial"}, {"method": "differential"}, {"code": True}):
         with pytest.raises(ValueError, match="lines are not told with"):
             found.save(tmp_path / "other.md", **options)
+    own = symnn.lines(PROGRAMS["conv1d"], notation="nielsen").derive()
+    assert r"\partial C" in own.save(tmp_path / "own.md").read_text()
+    assert r"\partial C" not in own.save(tmp_path / "own.md", notation="affine").read_text()
+    (tmp_path / "own.md").unlink()
     with pytest.raises(SpecError, match="there is nothing to train"):
         symnn.lines("input x\nL = x**2").derive(wrt=["x"]).save(tmp_path / "other.ipynb")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.md"]
