@@ -177,14 +177,14 @@ class _Module:
             "types": sorted({self._data(t)["type"] for t in self.given if lane_of(t)}),
             "drawing": bool(ways & {"uniform", "normal"} or masks),
             "normal": "normal" in ways or any(t.kind == "noise" for t in masks),
-            "given_names": _python({t.name: lane_of(t) is not None for t in self.given}),
+            "given_names": {t.name: lane_of(t) is not None for t in self.given},
             "kept_tuple": _python(tuple(t.name for t in self.leaves("state"))),
-            "output_shapes": _python(
-                {
-                    layers.get(t.name, t.name): tuple("N" if a.samples else a.size for a in t.axes)
-                    for t in outputs
-                }
-            ),
+            "output_shapes": {
+                layers.get(t.name, t.name): _python(
+                    tuple("N" if a.samples else a.size for a in t.axes)
+                )
+                for t in outputs
+            },
             "listed": self._wrapped(f"{t.name} {shape(t)}" for t in self.trained),
             "predicted_says": self._wrapped(
                 [f"{self.variables[t.name]}: {shape(t, '')} numbers" for t in (*read, *outputs)]

@@ -43,7 +43,9 @@ GIVEN: dict[str, bool] = {
     "x": True,
     "y": True,
     "m": True,
-}  # to C, in its order: whether each sample has its own
+}
 KEPT: tuple[str, ...] = ()  # states
-OUTPUTS: dict[str, Shape] = {"z": ("N", 2)}
+OUTPUTS: dict[str, Shape] = {
+    "z": ("N", 2),
+}
 SIZE = 8  # of all parameters
