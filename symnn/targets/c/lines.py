@@ -148,6 +148,7 @@ class _Module:
             "texts": [TEXTS[f] for f in functions if f in TEXTS],
             "baked": [] if weights is None else self._baked(weights),
             "draws": self._draws(),
+            "across": "across" in calls,
             "index_type": "ptrdiff_t",
             **self._said(read, weights is not None, training),
         }
@@ -174,7 +175,9 @@ class _Module:
             "indices_of": columns(self.given, True),
             "read_of": columns(read, False),
             "read_indices_of": columns(read, True),
-            "types": sorted({self._data(t)["type"] for t in self.given if lane_of(t)}),
+            "types": sorted(
+                {self._data(t)["type"] for t in (self.given if training else read) if lane_of(t)}
+            ),
             "drawing": bool(ways & {"uniform", "normal"} or masks),
             "normal": "normal" in ways or any(t.kind == "noise" for t in masks),
             "given_names": {t.name: lane_of(t) is not None for t in self.given},

@@ -486,6 +486,7 @@ class Nests:
             rows = self._folded(nest, levels, _block(head, rows), True)
             rows += _block("if (whole < rows)", rest)
             value = f"across(sum{at}) + rest{at}"
+            self.calls.add("across")
         else:
             rows = self._folded(nest, levels, rows, True)
         if product.coefficient != 1:
