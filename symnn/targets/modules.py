@@ -86,7 +86,12 @@ def _numpy_of_lines(lines: Lines, include: Collection[str]) -> Files:
     return {".py": render("targets/python/lines.py.j2", **values)}
 
 
-def jax(network: Network) -> Files:
+def jax(network: Network | Lines) -> Files:
+    if isinstance(network, Lines):
+        check_lines(network)
+        own = LinesDerivation(network)
+        lines = values_of_lines(own, ("checkpoint",), ("jax_arrays",), JAX)
+        return {".py": render("targets/python/jax_lines.py.j2", **lines)}
     derivation = derive(network)
     values = {
         **values_of(derivation, "jax"),

@@ -32,7 +32,7 @@ TARGETS: dict[str, Target] = {
         needs=deferred("symnn.targets.c.compiler:compiler"),
         report=deferred("symnn.targets.c.compiler:sizes"),
     ),
-    "jax": Target(deferred("symnn.targets.modules:jax")),
+    "jax": Target(deferred("symnn.targets.modules:jax"), lines=True),
 }
 
 

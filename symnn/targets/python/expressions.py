@@ -60,16 +60,18 @@ class Dialect:
     """A library with NumPy's functions.
 
     module: the name it is imported by.  scalar: what makes the loss a number, if anything.
-    annotated: whether its types do not say what comes of an operation on arrays.
+    annotated: whether its types do not say what comes of an operation on arrays.  mutable: whether
+    arrays can be assigned to in parts.
     """
 
     module: str = "np"
     scalar: str = "float"
     annotated: bool = True
+    mutable: bool = True
 
 
 NUMPY = Dialect()
-JAX = Dialect("jnp", scalar="", annotated=False)  # a traced loss is no number yet
+JAX = Dialect("jnp", scalar="", annotated=False, mutable=False)  # a traced loss is no number yet
 
 
 class UnprintableError(ProgramError):

@@ -27,7 +27,7 @@ from symnn.nn.optimizers import optimizer, update_lines
 from symnn.targets.code import Scope, rows
 from symnn.targets.python.blocks import Blocks
 from symnn.targets.python.copying import imports, part, parts
-from symnn.targets.python.expressions import NUMPY, functions
+from symnn.targets.python.expressions import NUMPY, Dialect, functions
 from symnn.targets.python.programs import Function
 from symnn.targets.python.reads import DTYPE, Names, listed
 from symnn.targets.python.statements import Readable
@@ -52,35 +52,47 @@ CONSTANTS = (
     *("LEARNING_RATE", "SEED", "SHUFFLE", "STATES", "DIGEST"),
 )
 OWN = ("np", "params", "data", "noise", "gradients", "kept", "dtype")  # of the functions
+OWN_JAX = ("jax", "jnp", "lax", "step", "carry")
 
 
 def values(
-    derivation: LinesDerivation, include: Collection[str], more: Sequence[str] = ()
+    derivation: LinesDerivation,
+    include: Collection[str],
+    more: Sequence[str] = (),
+    dialect: Dialect = NUMPY,
 ) -> dict[str, Any]:
     """What the template is filled with.
 
     include: "checkpoint", or nothing.  more: further files of runtime/.
     """
-    return _Module(derivation, include, more).values()
+    return _Module(derivation, include, more, dialect).values()
 
 
 class _Module:
     def __init__(
-        self, derivation: LinesDerivation, include: Collection[str], more: Sequence[str] = ()
+        self,
+        derivation: LinesDerivation,
+        include: Collection[str],
+        more: Sequence[str],
+        dialect: Dialect,
     ) -> None:
-        self.derivation, self.include = derivation, include
+        self.derivation, self.include, self.dialect = derivation, include, dialect
         self.lines, self.program = derivation.lines, derivation.stable
         self.used = [*RUNTIME, *more]
         if not self.lines.program.leaves_of("mask"):
             self.used.remove("lines_noise")
         self.used += KEPT if "checkpoint" in include else ("left_out",)
         brought = {
-            name for file in (*self.used, *HELPERS, *SPECIMENS) for name in part(file).defines
+            name
+            for file in (*self.used, *map(self._file, HELPERS), *SPECIMENS)
+            for name in part(file).defines
         }
         brought -= {*part("lines_constants").defines} - {*CONSTANTS}
         self.optimizer = optimizer(self.lines.spec.train.optimizer, self.lines.spec.train.momentum)
         words = (*dir(builtins), *keyword.kwlist, *keyword.softkwlist)
         self.taken = {*words, *brought, *OWN, *self.optimizer.constants}
+        if not dialect.mutable:
+            self.taken |= {*OWN_JAX}
         sizes = {
             str(s)
             for t in self.program.tensors.values()
@@ -95,6 +107,9 @@ class _Module:
         parts = (self.predicted, *self._parts(self.program.items))
         self.blocks = Blocks(tensors, parts, (*sorted(sizes), *sorted(steps)), self.taken)
         self.names = self.blocks.written()
+
+    def _file(self, helper: str) -> str:
+        return helper if self.dialect is NUMPY else f"jax_{helper}"
 
     @staticmethod
     def _parts(items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
@@ -117,7 +132,7 @@ class _Module:
         called = {**predict["called"], **sweep["called"]}
         helpers = predict["helpers"] | sweep["helpers"]
         helpers |= {"affine"} if helpers & {"strided", "placed"} else set()
-        files = [name for name in HELPERS if name in helpers]
+        files = [self._file(name) for name in HELPERS if name in helpers]
         row = self.optimizer
         gradients = self.derivation.batch.names
         collected = {p: self._array(p, gradients[p]) for p in self.lines.parameters}
@@ -157,8 +172,9 @@ class _Module:
             "learning_rate": repr(float(spec.train.learning_rate)),
             "seed": spec.model.seed,
             "shuffle": spec.train.shuffle,
-            "functions": list(functions(called, NUMPY)),
+            "functions": list(functions(called, self.dialect)),
             "helpers": [part(name).text for name in files],
+            "loops": any(isinstance(item, Scan) for item in self.program.items),
             "predict": predict,
             "sweep": sweep,
             "loss": self.names[self.derivation.of],
@@ -174,7 +190,7 @@ class _Module:
 
     def _array(self, name: str, computed: str) -> Callable[[Scope], str]:
         """The code of what is computed for a tensor: its gradient, its next value."""
-        plain = bool(self.program.tensors[name].axes)
+        plain = bool(self.program.tensors[name].axes) or not self.dialect.mutable
 
         def code(scope: Scope) -> str:
             variable = scope.written(self.blocks.references[computed])
@@ -226,7 +242,9 @@ class _Module:
 
         whole = self.lines.text.whole
         variables = Names(self.names, written, index, fresh, whole)
-        function = Function(variables, self.program.tensors, self.blocks, self.derivation.of)
+        function = Function(
+            variables, self.program.tensors, self.blocks, self.derivation.of, self.dialect
+        )
         statements = [function.part(part) for part in parts]
         printed = [
             list(rows(part, width=COMMENT, broken=lambda code, pad: broken(code, pad + 4)))

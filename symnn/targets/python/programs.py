@@ -1,4 +1,4 @@
-"""Any program as NumPy: a statement for every line, under it, and a loop for every scan."""
+"""Any program as NumPy or JAX: a statement for every line, under it, and a loop for every scan."""
 
 from __future__ import annotations
 
@@ -64,23 +64,37 @@ class Function:
         for line in scan.lines:
             self._line(line, [*bodies, inner])
         for line in scan.lines:
-            code = f"np.zeros({self._shape(line.lhs.axes)}, dtype)"
+            code = f"{self.dialect.module}.zeros({self._shape(line.lhs.axes)}, dtype)"
             self.helpers.add(DTYPE)
             outer.statements.append(self._assigned(self.names.tensors[line.lhs.name], code))
         size, step = self.names.size(scan.axis.size), self.names.index(scan.axis.symbol)
-        steps = f"reversed(range({size}))" if scan.reverse else f"range({size})"
-        outer.statements.append(Block(f"for {step} in {steps}:", tuple(inner.statements)))
+        if self.dialect.mutable:
+            steps = f"reversed(range({size}))" if scan.reverse else f"range({size})"
+            outer.statements.append(Block(f"for {step} in {steps}:", tuple(inner.statements)))
+            return
+        # compiled once, not for every step: what it computes goes in and comes out
+        carried = listed([self.names.tensors[line.lhs.name] for line in scan.lines])
+        first = [Statement(f"{carried} = carry")]
+        if scan.reverse:
+            first.append(Statement(f"{step} = {size} - 1 - {step}"))
+        last = Statement(f"return {carried}")
+        head = f"def step({step}, carry):"
+        outer.statements.append(Block(head, (*first, *inner.statements, last)))
+        code = f"{carried} = lax.fori_loop(0, {size}, step, {carried})"
+        outer.statements.append(Statement(code))
 
     def _line(self, line: Line, bodies: Sequence[Body]) -> None:
         """The statement of a line, after those of what it reads."""
         variable, code = self.names.tensors[line.lhs.name], self._value(line, bodies)
         if (step := bodies[-1].step) is not None:
             axes = [a.symbol for a in line.lhs.axes]
-            variable = sliced(
-                variable, [self.names.index(s) if s == step.symbol else ":" for s in axes]
-            )
-        elif line.lhs.name == self.scalar:
-            code = f"float({code})"
+            places = [self.names.index(s) if s == step.symbol else ":" for s in axes]
+            if self.dialect.mutable:
+                variable = sliced(variable, places)
+            else:
+                code = f"{sliced(f'{variable}.at', places)}.set({code})"
+        elif line.lhs.name == self.scalar and self.dialect.scalar:
+            code = f"{self.dialect.scalar}({code})"
         bodies[-1].statements.append(self._assigned(variable, code, line.text(self.names.general)))
 
     def _assigned(self, variable: str, code: str, *lines: str) -> Statement:
@@ -88,7 +102,7 @@ class Function:
 
     def _value(self, line: Line, bodies: Sequence[Body]) -> str:
         """The code of the right side, of the shape of the left one, but for the step of a loop."""
-        reads = Reads(self.names, self.tensors, bodies, line.axes)
+        reads = Reads(self.names, self.tensors, bodies, line.axes, self.dialect.module)
         own = [a for a in line.lhs.axes if a.symbol in reads.axes]
         axes = tuple(a.symbol for a in own)
 
@@ -111,8 +125,8 @@ class Function:
             return joined(texts)
         if not texts:
             self.helpers.add(DTYPE)
-            return f"np.zeros({self._shape(own)}, dtype)"
-        return f"np.broadcast_to({joined(texts)}, {self._shape(own)})"
+            return f"{self.dialect.module}.zeros({self._shape(own)}, dtype)"
+        return f"{self.dialect.module}.broadcast_to({joined(texts)}, {self._shape(own)})"
 
     def _first(self, term: Term, own: Sequence[Axis], printer: Expressions) -> str:
         """Where the first of the largest values along some axes is: 1 there, else 0."""
@@ -120,7 +134,7 @@ class Function:
         values = printer.expression(term.f, axes)[0]
         along = tuple(axes.index(a.symbol) for a in term.over)
         if {i for e in entries(term.f) for i in indices_of(e)} != {*axes}:
-            values = f"np.broadcast_to({values}, {self._shape(own)})"
+            values = f"{self.dialect.module}.broadcast_to({values}, {self._shape(own)})"
         self.helpers.add("first")
         return f"first({values}, {along})"
 

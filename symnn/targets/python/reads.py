@@ -76,7 +76,7 @@ class Reads:
     """What one line reads, as arrays over its axes.
 
     bodies: the function's, and within loops theirs as well; arrays that do not depend on the step
-    are made before the loop.
+    are made before the loop.  library: NumPy, or what has its functions.
     """
 
     def __init__(
@@ -85,8 +85,10 @@ class Reads:
         tensors: Mapping[str, Tensor],
         bodies: Sequence[Body],
         axes: Sequence[Axis],
+        library: str = "np",
     ) -> None:
         self.names, self.tensors, self.bodies = names, tensors, bodies
+        self.library = library
         self.step = bodies[-1].step.symbol if bodies[-1].step else None
         self.axes = {a.symbol: a for a in axes if a.symbol != self.step}
         self.texts: dict[str, str] = {}  # name of an entry of the bare line -> its code
@@ -276,7 +278,8 @@ class Reads:
             code, own = self.read(i)
             return aligned(code, own, live)
         if i in self.axes:
-            return aligned(f"np.arange({self.names.size(self.axes[i].size)})", (i,), live)
+            code = f"{self.library}.arange({self.names.size(self.axes[i].size)})"
+            return aligned(code, (i,), live)
         if isinstance(i, sp.Symbol):
             return self.names.index(i) if i == self.step else self.names.size(i)
         if isinstance(i, sp.Add):
@@ -348,7 +351,7 @@ class Reads:
         for i, a in left:
             code = self.index(i, live)
             parts += [f"({code} >= 0)", f"({code} < {self.names.size(a.size)})"]
-        code = f"np.where({' & '.join(parts)}, 0.0, -np.inf)"
+        code = f"{self.library}.where({' & '.join(parts)}, 0.0, -{self.library}.inf)"
         return self.array(sp.Symbol("~outside", real=True), code, live)
 
     # --- what is made

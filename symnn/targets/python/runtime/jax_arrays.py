@@ -1,0 +1,23 @@
+"""What goes to JAX and comes from it: NumPy's arrays of the type of the parameters."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+
+from symnn.targets.python.runtime.lines_constants import PARAMETERS, Arrays
+
+
+def _for_jax(params: Arrays) -> Arrays:
+    """The parameters and the states alone, in this machine's byte order."""
+    found = {name: params[name] for name in PARAMETERS}
+    return {k: v.astype(v.dtype.newbyteorder("="), copy=False) for k, v in found.items()}
+
+
+def _from_jax(params: Arrays, found: jax.Array) -> np.ndarray:
+    return np.array(found, params[next(iter(PARAMETERS))].dtype)
+
+
+def _all_from_jax(params: Arrays, found: dict[str, jax.Array]) -> Arrays:
+    """Gradients or next values, in the order of the parameters."""
+    return {k: _from_jax(params, found[k]) for k in PARAMETERS if k in found}
