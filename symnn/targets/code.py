@@ -233,5 +233,5 @@ def rows(
             inside = rows(part.statements, language, width, broken, pad + INDENT)
             out += [pad + part.head, *inside, *(pad + t for t in part.tail)]
         else:
-            out += [pad + t for t in broken(part.text, len(pad)).split("\n")]
+            out += [t and pad + t for t in broken(part.text, len(pad)).split("\n")]
     return tuple(out)

@@ -133,6 +133,8 @@ class _Module:
         helpers = predict["helpers"] | sweep["helpers"]
         helpers |= {"affine"} if helpers & {"strided", "placed"} else set()
         files = [self._file(name) for name in HELPERS if name in helpers]
+        brought = [*functions(called, self.dialect), *(part(name).text for name in files)]
+        code = [*brought, *predict["parts"][0], *itertools.chain(*sweep["parts"])]
         row = self.optimizer
         gradients = self.derivation.batch.names
         collected = {p: self._array(p, gradients[p]) for p in self.lines.parameters}
@@ -172,9 +174,8 @@ class _Module:
             "learning_rate": repr(float(spec.train.learning_rate)),
             "seed": spec.model.seed,
             "shuffle": spec.train.shuffle,
-            "functions": list(functions(called, self.dialect)),
-            "helpers": [part(name).text for name in files],
-            "loops": any(isinstance(item, Scan) for item in self.program.items),
+            "functions": brought,
+            "imported": [k for k in ("jnp", "lax") if any(f"{k}." in row for row in code)],
             "predict": predict,
             "sweep": sweep,
             "loss": self.names[self.derivation.of],

@@ -16,6 +16,7 @@ from symnn.targets.python.expressions import NUMPY, Called, Dialect, Expressions
 from symnn.targets.python.reads import DTYPE, Body, Names, Reads, listed, sliced
 
 Tensors = Mapping[str, Tensor]
+TOGETHER = 4  # variables that get their values in one row
 PUT = sp.Symbol("~put", real=True)  # behind other factors
 
 
@@ -73,15 +74,14 @@ class Function:
             outer.statements.append(Block(f"for {step} in {steps}:", tuple(inner.statements)))
             return
         # compiled once, not for every step: what it computes goes in and comes out
-        carried = listed([self.names.tensors[line.lhs.name] for line in scan.lines])
-        first = [Statement(f"{carried} = carry")]
-        if scan.reverse:
-            first.append(Statement(f"{step} = {size} - 1 - {step}"))
-        last = Statement(f"return {carried}")
-        head = f"def step({step}, carry):"
-        outer.statements.append(Block(head, (*first, *inner.statements, last)))
-        code = f"{carried} = lax.fori_loop(0, {size}, step, {carried})"
-        outer.statements.append(Statement(code))
+        carried = [self.names.tensors[line.lhs.name] for line in scan.lines]
+        collected, told = Statement(f"carry = {listed(carried)}"), _unpacked(carried)
+        turned = [Statement(f"{step} = {size} - 1 - {step}")] if scan.reverse else []
+        body = (*told, *turned, *inner.statements, collected, Statement("return carry"))
+        head, empty = f"def step({step}, carry):", Statement("")
+        outer.statements += [collected, empty, Block(head, body), empty]
+        outer.statements.append(Statement(f"carry = lax.fori_loop(0, {size}, step, carry)"))
+        outer.statements += told
 
     def _line(self, line: Line, bodies: Sequence[Body]) -> None:
         """The statement of a line, after those of what it reads."""
@@ -190,3 +190,13 @@ class Function:
 
     def _sizes(self, axes: Sequence[Axis]) -> str:
         return listed([self.names.size(a.size) for a in axes])
+
+
+def _unpacked(names: Sequence[str]) -> list[Statement]:
+    """The statements that give the parts of the tuple carry their names, a few in a row."""
+    out = list[Statement]()
+    for k in range(0, len(names), TOGETHER):
+        own = names[k : k + TOGETHER]
+        places = f"{k}:{k + len(own)}" if len(own) > 1 else str(k)
+        out.append(Statement(f"{', '.join(own)} = carry[{places}]"))
+    return out

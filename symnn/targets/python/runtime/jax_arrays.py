@@ -11,7 +11,9 @@ from symnn.targets.python.runtime.lines_constants import PARAMETERS, Arrays
 def _for_jax(params: Arrays) -> Arrays:
     """The parameters and the states alone, in this machine's byte order."""
     found = {name: params[name] for name in PARAMETERS}
-    return {k: v.astype(v.dtype.newbyteorder("="), copy=False) for k, v in found.items()}
+    return {
+        k: v.astype(v.dtype.newbyteorder("="), copy=False) for k, v in found.items()
+    }
 
 
 def _from_jax(params: Arrays, found: jax.Array) -> np.ndarray:
