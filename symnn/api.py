@@ -17,14 +17,15 @@ from symnn.engine import display
 from symnn.engine.ir import Line
 from symnn.formats.registry import save
 from symnn.io.deferred import deferred
-from symnn.io.errors import SpecError
-from symnn.io.fields import Field, check_argument
+from symnn.io.errors import SpecError, shorten
+from symnn.io.fields import Field, check_argument, check_names
 from symnn.nn.calls import Input as Input
 from symnn.nn.calls import Node
 from symnn.notation.notation import Notation
 from symnn.notes.options import NotesOptions, notes_options
 from symnn.spec.reader import load_model, load_spec, spec_of_lines
 from symnn.spec.sections import LinesSpec, Written
+from symnn.spec.sources import lines_text
 from symnn.targets.registry import compile_module, generate
 
 if TYPE_CHECKING:
@@ -203,12 +204,16 @@ class LinesDerivation(_Printed, own_lines.LinesDerivation):
 def lines(source: str | Path, **fields: Any) -> Lines:
     """Equations of your own, as symnn/guide/lines.md describes them: any network, or any scalar.
 
-    source: the text, or a Path to NAME.lines or to a spec with ``lines``.  fields: of a text, those
-    of [model], [train], [notes] and [output], as ``learning_rate=0.01``.  SpecError for a mistake,
-    with its line and column; TypeError for a field that there is not.
+    source: the text, or a Path to NAME.lines or to a spec with ``lines``.  fields: of a text and of
+    NAME.lines, those of [model], [train], [notes] and [output], as ``learning_rate=0.01``; a spec
+    says them itself.  SpecError for a mistake, with its line and column; TypeError for a field that
+    there is not.
     """
     if isinstance(source, str):
         return Lines(spec_of_lines(source, **fields))
+    if found := lines_text(source):
+        return Lines(spec_of_lines(*found, source, **fields))
+    check_names(f"lines, of a spec such as {shorten(str(source))}", fields, ())
     spec = load_model(source)
     if not isinstance(spec, LinesSpec):
         raise SpecError([spec.problem("layers", "these are layers", "symnn.load takes them")])

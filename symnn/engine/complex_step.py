@@ -18,6 +18,7 @@ import sympy as sp
 
 from symnn.engine.diff import gradients
 from symnn.engine.evaluate import Array, Evaluator, Values, evaluate, product
+from symnn.engine.functions import Named
 from symnn.engine.ir import (
     Axis,
     Item,
@@ -264,7 +265,8 @@ class Summands(Evaluator):
 
         |a + b| is |a| + |b|,   |a b| is |a| |b|,   |a^k| is |a|^k for k = 1, 2, …
 
-    and anything else is its absolute value.  Rounding makes an error of this size times 1e-16, also
+    and anything else is its absolute value; of a derivative that vanishes where its function
+    saturates, 1 - a^2, it is 1.  Rounding makes an error of this size times 1e-16, also
     where the summands cancel: there the value itself is rounding, and so is what is computed from
     it, be it a value of the forward pass, such as x minus its mean, or a gradient.  So an entry
     counts with its absolute value, but one below FLOOR times its summands counts with these.
@@ -300,7 +302,9 @@ class Summands(Evaluator):
         if isinstance(f, sp.Pow) and f.exp.is_Integer and f.exp > 0:
             return np.asarray(self._walk(f.base, grid) ** int(f.exp))
         if not isinstance(f, sp.Add | sp.Mul):
-            return np.abs(self.known._walk(f, grid))
+            value = np.abs(self.known._walk(f, grid))
+            derivative = isinstance(f, Named) and f.order > 0
+            return np.where(value < FLOOR, 1.0, value) if derivative else value
         parts = [self._walk(a, grid) for a in f.args]
         if isinstance(f, sp.Add):
             return np.asarray(sum(parts[1:], parts[0]))

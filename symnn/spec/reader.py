@@ -92,13 +92,15 @@ def load_model(
     return _Reader(read, given, other).model()
 
 
-def spec_of_lines(text: str, called: str = "<lines>", **fields: Any) -> LinesSpec:
+def spec_of_lines(
+    text: str, called: str = "<lines>", file: object = None, /, **fields: Any
+) -> LinesSpec:
     """The spec of a text.  fields: of [model], [train], [notes] and [output], by their names;
-    and example, a mapping as [example].  called: what errors call it.
+    and example, a mapping as [example].  called: what errors call it.  file: where it stands.
 
     Raises SpecError; TypeError for a field that none has.
     """
-    source = lines_source(text, called)
+    source = lines_source(text, called, file)
     homes = {k: section for section, table in LINES_SECTIONS.items() for k in table}
     check_names("lines", fields, (*homes, "example"))
     for key, value in fields.items():

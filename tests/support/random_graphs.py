@@ -148,7 +148,7 @@ class Graphs:
         rows, ends = list(self.layers), [name for name in self.unread if name]
         own = {name: f"{name}of" for name in ends}
         final = GRAPH_LOSSES[loss].final
-        if len(ends) > 1 or "of" in str(self.inputs) or final:
+        if len(ends) > 1 or "of" in str(self.inputs) or final or not rows:
             for name in ends:
                 flat = f"{name}f"
                 source: Row = {"from": name}
