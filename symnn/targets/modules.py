@@ -82,7 +82,7 @@ def _numpy_of_lines(lines: Lines, include: Collection[str]) -> Files:
     if missing := sorted(set(include) - {"checkpoint"}):
         raise lines.mistake(f"modules of lines have no {missing[0]}", "leave it out", "--with")
     check_lines(lines)
-    values = values_of_lines(LinesDerivation(lines), include)
+    values = values_of_lines(LinesDerivation(lines), "numpy", include)
     return {".py": render("targets/python/lines.py.j2", **values)}
 
 
@@ -90,7 +90,7 @@ def jax(network: Network | Lines) -> Files:
     if isinstance(network, Lines):
         check_lines(network)
         own = LinesDerivation(network)
-        lines = values_of_lines(own, ("checkpoint",), ("jax_arrays",), JAX)
+        lines = values_of_lines(own, "jax", ("checkpoint",))
         return {".py": render("targets/python/jax_lines.py.j2", **lines)}
     derivation = derive(network)
     values = {

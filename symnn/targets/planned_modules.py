@@ -22,8 +22,6 @@ from symnn.targets.python.update import flat
 from symnn.targets.starting import check as check_lines
 from symnn.targets.target import Files
 
-C_LINES = ("c_library", "c_lines")  # what modules that call C have besides
-
 
 def numpy_fast(network: Network) -> Files:
     derivation = derive(network)
@@ -40,7 +38,7 @@ def c(network: Network | Lines, **options: Any) -> Files:
     if isinstance(network, Lines):
         check_lines(network)
         own = LinesDerivation(network)
-        return lines_files(own, values_of_lines(own, ("checkpoint",), C_LINES), **options)
+        return lines_files(own, values_of_lines(own, "c", ("checkpoint",)), **options)
     derivation = derive(network)
     steps = _plan(derivation)
     decay = loss_penalty(steps)

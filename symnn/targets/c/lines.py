@@ -128,12 +128,16 @@ class _Module:
         calls = set[str]().union(*(own["calls"] for own in used))
         calls |= {*changes.calls} if training else set()
         functions = [f for f in sorted({*FUNCTIONS.values()}) if f"real_{f}" in calls]
-        read = [t for t in self.given if t.role == "input" and t.name in predict["read"]]
+        inputs = [t for t in self.given if t.role == "input"]
+        read = [t for t in inputs if t.name in predict["read"]]
+        if not any(map(lane_of, read)):  # the samples are counted by some input
+            read += [t for t in inputs if lane_of(t)][:1]
         return {
             "bits": 32 if spec.model.dtype == "float32" else 64,
             "rows": spec.train.batch_size or ROWS,
             "size": sum(_total(t) for t in self.leaves("parameter")),
             "kept_size": sum(_total(t) for t in self.leaves("state")),
+            "predicted": _python(tuple(t.name for t in read)),
             "given": [self._data(t) for t in self.given],
             "read": [self._data(t) for t in read],
             "prediction": predict,

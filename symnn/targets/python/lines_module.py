@@ -27,7 +27,7 @@ from symnn.nn.optimizers import optimizer, update_lines
 from symnn.targets.code import Scope, rows
 from symnn.targets.python.blocks import Blocks
 from symnn.targets.python.copying import imports, part, parts
-from symnn.targets.python.expressions import NUMPY, Dialect, functions
+from symnn.targets.python.expressions import JAX, NUMPY, functions
 from symnn.targets.python.programs import Function
 from symnn.targets.python.reads import DTYPE, Names, listed
 from symnn.targets.python.statements import Readable
@@ -44,6 +44,7 @@ RUNTIME = (
     *("lines_initial", "lines_noise", "endings", "settings", "lines_data", "numbers", "flat"),
     *("stopping", "files", "lines_samples", "check", "lines_reading", "main"),
 )
+FURTHER = {"numpy": (), "c": ("c_library", "c_lines"), "jax": ("jax_arrays",)}
 KEPT = ("checkpoints", "saved")
 SPECIMENS = ("lines_constants", "lines_model", "lines_train")
 CONSTANTS = (
@@ -56,29 +57,22 @@ OWN_JAX = ("jax", "jnp", "lax", "step", "carry")
 
 
 def values(
-    derivation: LinesDerivation,
-    include: Collection[str],
-    more: Sequence[str] = (),
-    dialect: Dialect = NUMPY,
+    derivation: LinesDerivation, target: str, include: Collection[str] = ()
 ) -> dict[str, Any]:
-    """What the template is filled with.
+    """What the template of a target is filled with; but for its statements, if they are in C.
 
-    include: "checkpoint", or nothing.  more: further files of runtime/.
+    include: "checkpoint", or nothing.
     """
-    return _Module(derivation, include, more, dialect).values()
+    module = _Module(derivation, target, include)
+    return module.said() | ({} if target == "c" else module.computed())
 
 
 class _Module:
-    def __init__(
-        self,
-        derivation: LinesDerivation,
-        include: Collection[str],
-        more: Sequence[str],
-        dialect: Dialect,
-    ) -> None:
-        self.derivation, self.include, self.dialect = derivation, include, dialect
+    def __init__(self, derivation: LinesDerivation, target: str, include: Collection[str]) -> None:
+        self.derivation, self.target, self.include = derivation, target, include
+        self.dialect = JAX if target == "jax" else NUMPY
         self.lines, self.program = derivation.lines, derivation.stable
-        self.used = [*RUNTIME, *more]
+        self.used = [*RUNTIME, *FURTHER[target]]
         if not self.lines.program.leaves_of("mask"):
             self.used.remove("lines_noise")
         self.used += KEPT if "checkpoint" in include else ("left_out",)
@@ -91,7 +85,7 @@ class _Module:
         self.optimizer = optimizer(self.lines.spec.train.optimizer, self.lines.spec.train.momentum)
         words = (*dir(builtins), *keyword.kwlist, *keyword.softkwlist)
         self.taken = {*words, *brought, *OWN, *self.optimizer.constants}
-        if not dialect.mutable:
+        if target == "jax":
             self.taken |= {*OWN_JAX}
         sizes = {
             str(s)
@@ -120,24 +114,14 @@ class _Module:
             (backward if first.lhs.role == "gradient" else forward).append(item)
         return forward, backward
 
-    def values(self) -> dict[str, Any]:
+    def said(self) -> dict[str, Any]:
+        """What modules of all targets say."""
         spec, text = self.lines.spec, self.lines.text
         layers = spec.written.outputs if spec.written else {}
         leaves = self.lines.program.leaves_of
         weights = self.lines.weights
         targets = sorted(leaves("target"), key=lambda t: t.name in weights)
-        first, *both = self.blocks.parts
-        predict, used_by_predict = self._function(self.predicted, [first], self.outputs)
-        sweep, _ = self._function(self.program.items, both, [self.derivation.of])
-        called = {**predict["called"], **sweep["called"]}
-        helpers = predict["helpers"] | sweep["helpers"]
-        helpers |= {"affine"} if helpers & {"strided", "placed"} else set()
-        files = [self._file(name) for name in HELPERS if name in helpers]
-        brought = [*functions(called, self.dialect), *(part(name).text for name in files)]
-        code = [*brought, *predict["parts"][0], *itertools.chain(*sweep["parts"])]
         row = self.optimizer
-        gradients = self.derivation.batch.names
-        collected = {p: self._array(p, gradients[p]) for p in self.lines.parameters}
         kept = {t.name: self._array(t.name, f"{t.name}_next") for t in leaves("state")}
         return {
             "name": literal(spec.model.name),
@@ -147,7 +131,6 @@ class _Module:
             "weights": _names(weights),
             "whole": json.dumps(dict(text.whole)),
             "choices": _names(self.lines.choices),
-            "predicted": _names(t.name for t in leaves("input") if t.name in used_by_predict),
             "parameters": self._constants(
                 {t.name: _shape(t) for t in (*leaves("parameter"), *leaves("state"))}
             ),
@@ -174,18 +157,35 @@ class _Module:
             "learning_rate": repr(float(spec.train.learning_rate)),
             "seed": spec.model.seed,
             "shuffle": spec.train.shuffle,
-            "functions": brought,
-            "imported": [k for k in ("jnp", "lax") if any(f"{k}." in row for row in code)],
-            "predict": predict,
-            "sweep": sweep,
             "loss": self.names[self.derivation.of],
             "outputs": {layers.get(name, name): self.names[name] for name in self.outputs},
-            "collected": self._collected("gradients", collected),
             "update": _update(row),
             "include": self.include,
             "digest": self._digest(),
             "runtime": parts(self.used),
             "rest": self.used,
+            "imports": imports((*self.used, *SPECIMENS)),
+        }
+
+    def computed(self) -> dict[str, Any]:
+        """The statements, and what they call."""
+        first, *both = self.blocks.parts
+        predict, read = self._function(self.predicted, [first], self.outputs)
+        sweep, _ = self._function(self.program.items, both, [self.derivation.of])
+        inputs = self.lines.program.leaves_of("input")
+        called = {**predict["called"], **sweep["called"]}
+        helpers = predict["helpers"] | sweep["helpers"]
+        helpers |= {"affine"} if helpers & {"strided", "placed"} else set()
+        files = [self._file(name) for name in HELPERS if name in helpers]
+        gradients = self.derivation.batch.names
+        collected = {p: self._array(p, gradients[p]) for p in self.lines.parameters}
+        return {
+            "functions": [*functions(called, self.dialect), *(part(name).text for name in files)],
+            "predicted": _names(t.name for t in inputs if t.name in read),
+            "scans": any(isinstance(item, Scan) for item in self.program.items),
+            "predict": predict,
+            "sweep": sweep,
+            "collected": self._collected("gradients", collected),
             "imports": imports((*self.used, *files, *SPECIMENS)),
         }
 
@@ -297,7 +297,7 @@ class _Module:
     def _digest(self) -> str:
         """What changes with all that the numbers of training depend on, data and settings apart."""
         spec, forward = self.lines.spec, self.lines.program
-        said = ["lines", str(forward), spec.train.optimizer, spec.model.dtype]
+        said = [self.target, str(forward), spec.train.optimizer, spec.model.dtype]
         said += [str(spec.train.momentum), str(spec.train.shuffle), str(self.initial)]
         said += [f"{k}={v}" for k, v in self.lines.text.numbers.items()]
         return hashlib.sha256("\n".join(said).encode()).hexdigest()[:16]

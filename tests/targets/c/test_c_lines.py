@@ -129,23 +129,33 @@ def test_random_graphs(sampled_seed: int) -> None:
 
 @pytest.mark.parametrize("name", ["attention", "lstm", "convolution", "pooling"])
 def test_single_precision(name: str) -> None:
-    assert compared(example(name, dtype="float32"), 9) < BOUND["float32"]
+    lines = example(name, dtype="float32")
+    assert compile_module(lines, "c").DTYPE is np.float32
+    assert compared(lines, 9) < BOUND["float32"]
+
+
+def trains_as_numpy(name: str, target: str, folder: Path) -> None:
+    """Masks and noise are drawn, and states are kept, by what the modules have in common."""
+    lines = example(name, optimizer="adam", learning_rate=0.01)
+    plain, own = compile_module(lines, include=["checkpoint"]), compile_module(lines, target)
+    assert own.STATES == ("m", "v") and own.LEARNING_RATE == 0.01
+    x, y = drawn(plain, np.random.default_rng(2), 11)
+    settings: dict[str, Any] = {"epochs": 3, "batch_size": 4}
+    params, history = plain.train(x, y or None, **settings)
+    found, own_history = own.train(x, y or None, **settings, checkpoint=folder)
+    assert own_history == pytest.approx(history, rel=1e-9)
+    for key, value in params.items():
+        assert found[key] == pytest.approx(value, rel=1e-7, abs=1e-9), key
+    again, _ = own.train(x, y or None, **settings, checkpoint=folder, resume=True)
+    assert all(np.array_equal(again[key], found[key]) for key in found)
+    # the numbers of another target are other ones in their last digits
+    with pytest.raises(plain.CheckpointError):
+        plain.train(x, y or None, **settings, checkpoint=folder, resume=True)
 
 
 @pytest.mark.parametrize("name", ["layer_norm", "batch_norm", "variational_autoencoder"])
 def test_training_is_that_of_numpy(name: str, tmp_path: Path) -> None:
-    """Masks and noise are drawn, and states are kept, by what the modules have in common."""
-    lines = example(name, optimizer="adam", learning_rate=0.01)
-    plain, own = compile_module(lines, "numpy", include=["checkpoint"]), compile_module(lines, "c")
-    x, y = drawn(plain, np.random.default_rng(2), 11)
-    settings: dict[str, Any] = {"epochs": 3, "batch_size": 4}
-    params, history = plain.train(x, y or None, **settings)
-    found, own_history = own.train(x, y or None, **settings, checkpoint=tmp_path)
-    assert own_history == pytest.approx(history, rel=1e-9)
-    for key, value in params.items():
-        assert found[key] == pytest.approx(value, rel=1e-7, abs=1e-9), key
-    again, _ = own.train(x, y or None, **settings, checkpoint=tmp_path, resume=True)
-    assert all(np.array_equal(again[key], found[key]) for key in found)
+    trains_as_numpy(name, "c", tmp_path)
 
 
 # --- the file by itself
@@ -195,19 +205,19 @@ SANITIZED = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
 
 @pytest.mark.parametrize(
-    ("name", "compiler", "options"),
+    ("name", "optimizer", "compiler", "options"),
     [
-        *((name, COMPILERS[0], SANITIZED) for name in ("attention", "lstm", "embedding")),
-        *((name, COMPILERS[0], ("-march=native",)) for name in ("batch_norm", "pooling")),
-        *((name, COMPILERS[-1], ("-DNET_PLAIN",)) for name in ("convolution", "embedding")),
+        *((name, "sgd", COMPILERS[0], SANITIZED) for name in ("attention", "lstm", "embedding")),
+        *((name, "adam", COMPILERS[0], ("-march=native",)) for name in ("batch_norm", "pooling")),
+        *((name, "sgd", COMPILERS[-1], ("-DNET_PLAIN",)) for name in ("convolution", "embedding")),
     ]
     if COMPILERS
     else [],
 )
 def test_the_file_embedded(
-    name: str, compiler: str, options: tuple[str, ...], tmp_path: Path
+    name: str, optimizer: str, compiler: str, options: tuple[str, ...], tmp_path: Path
 ) -> None:
-    lines = example(name, learning_rate=0.1)
+    lines = example(name, optimizer=optimizer, learning_rate=0.1)
     plain, files = compile_module(lines, "numpy"), generate_files(lines, "c")
     rng = np.random.default_rng(5)
     params = plain.initialize(2)

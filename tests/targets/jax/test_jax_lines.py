@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from nn.layer_cases import CASES
 from support.random_graphs import Graphs, network
-from test_c_lines import EXAMPLES, compared, drawn, example, run, with_layer
+from test_c_lines import EXAMPLES, compared, drawn, example, run, trains_as_numpy, with_layer
 from test_module import passes_ruff
 
 import symnn
@@ -96,19 +96,7 @@ def test_single_precision(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["batch_norm", "embedding", "variational_autoencoder"])
 def test_training_is_that_of_numpy(name: str, tmp_path: Path) -> None:
-    """Masks and noise are drawn, and states are kept, by what the modules have in common."""
-    lines = example(name, optimizer="adam", learning_rate=0.01)
-    plain = compile_module(lines, "numpy", include=["checkpoint"])
-    own = compile_module(lines, "jax")
-    x, y = drawn(plain, np.random.default_rng(2), 8)
-    settings: dict[str, Any] = {"epochs": 2, "batch_size": 4}
-    params, history = plain.train(x, y or None, **settings)
-    found, own_history = own.train(x, y or None, **settings, checkpoint=tmp_path)
-    assert own_history == pytest.approx(history, rel=1e-10)
-    for key, value in params.items():
-        assert found[key] == pytest.approx(value, rel=1e-8, abs=1e-10), key
-    again, _ = own.train(x, y or None, **settings, checkpoint=tmp_path, resume=True)
-    assert all(np.array_equal(again[key], found[key]) for key in found)
+    trains_as_numpy(name, "jax", tmp_path)
 
 
 def test_modules_pass_ruff(tmp_path: Path) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from symnn.targets.python.runtime.lines_constants import PARAMETERS, Arrays
 
 
-def _for_jax(params: Arrays) -> Arrays:
+def _for_jax(params: Arrays) -> dict[str, jax.Array]:
     """The parameters and the states alone, in this machine's byte order."""
-    found = {name: params[name] for name in PARAMETERS}
-    return {
-        k: v.astype(v.dtype.newbyteorder("="), copy=False) for k, v in found.items()
-    }
+    own = params[next(iter(PARAMETERS))].dtype.newbyteorder("=")
+    return {name: jnp.asarray(params[name], own) for name in PARAMETERS}
 
 
 def _from_jax(params: Arrays, found: jax.Array) -> np.ndarray:
