@@ -112,7 +112,8 @@ def test_digits_are_learned() -> None:
     net = symnn.load("digits")
     train = net.spec.train
     data = load_data("digits", inputs=64, outputs=10, kind="distribution")
-    fit, held = split(data, train.test_fraction, net.spec.model.seed)
+    parts = split(data.name, len(data.x), train.test_fraction, net.spec.model.seed)
+    fit, held = map(data.rows, parts)
     module = net.compile()
     params, history = module.train(fit.x, fit.y)
     found = module.predict(params, held.x).argmax(axis=1)

@@ -44,9 +44,9 @@ class _Commands(click.Group):
 
 
 def _examples() -> Iterable[str]:
-    from symnn.spec.sources import LINES, example_names
+    from symnn.spec.sources import every_example
 
-    return (*example_names(), *example_names(LINES))
+    return every_example()
 
 
 def _pages() -> Iterable[str]:
@@ -98,8 +98,10 @@ def _listed(words: Sequence[str]) -> str:
 def cli() -> None:
     """Derive the backpropagation of a network, print it, generate its code, and train it.
 
-    SPEC is a file (.toml, .json, .yaml), "-" for standard input, or the name of a shipped
-    example: deep, digits, logistic_regression, norm_loss, regression, xor.
+    SPEC is a file (.toml, .json, .yaml; .lines), "-" for standard input, or the name of a
+    shipped example: of chains of layers deep, digits, logistic_regression, norm_loss,
+    regression, xor; of other networks digits_cnn, digits_rows, alice_lstm, …; of equations
+    attention, lstm, kalman, …; "symnn guide examples" lists them.
 
     With --json there is one object on standard output, or, where the exit code is neither 0
     nor 4, one object {"errors": [...]} on standard error, and nothing else on either.

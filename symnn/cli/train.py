@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -105,8 +106,14 @@ class _Progress:
 
 
 def _scores(values: dict[str, Any]) -> str:
+    if all(isinstance(own, dict) for own in values.values()):  # of several outputs
+        return "; ".join(f"{name}: {_scores(own)}" for name, own in values.items())
     if "accuracy" in values:
-        return f"accuracy {values['accuracy']:.2%}"
+        shown = f"accuracy {values['accuracy']:.2%}"
+        if "log_loss" not in values:
+            return shown
+        loss = values["log_loss"]
+        return f"{shown}, log loss {loss:.4g} ({loss / math.log(2):.3g} bits)"
     shown = f"root mean square error {values['rmse']:.4g}"
     if "r2" not in values:
         return shown

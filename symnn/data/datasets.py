@@ -47,6 +47,7 @@ class Builtin:
 
 BUILTIN = {
     "digits": Builtin("digits.npz", scale=1 / 16, split_seed=0),
+    "alice": Builtin("alice.npz", split_seed=0),
     "iris": Builtin("iris.csv"),
     "petals": Builtin("iris.csv", drop=("species",)),
     "xor": Builtin("xor.csv"),
@@ -60,7 +61,6 @@ class Dataset:
 
     name: what messages call it.  columns, targets: the names of the file's columns that
     x and y were made from.
-    split_seed: if not None, the seed that :func:`split` uses.
     """
 
     x: Array
@@ -68,7 +68,6 @@ class Dataset:
     columns: tuple[str, ...]
     targets: tuple[str, ...]
     name: str = ""
-    split_seed: int | None = None
 
     def rows(self, index: NDArray[np.intp]) -> Dataset:
         """The rows with these numbers."""
@@ -119,9 +118,7 @@ def load_data(
         _check_rows(table, y, source.place, names, sums=classes)
     x = np.ascontiguousarray(table.values[:, features] * source.builtin.scale)
     columns = tuple(table.columns[k] for k in features)
-    return Dataset(
-        x, np.ascontiguousarray(y), columns, names, source.place, source.builtin.split_seed
-    )
+    return Dataset(x, np.ascontiguousarray(y), columns, names, source.place)
 
 
 def check_header(
@@ -174,21 +171,27 @@ def column_names(
     return features, targets
 
 
-def split(dataset: Dataset, test_fraction: float, seed: int) -> tuple[Dataset, Dataset]:
-    """(training part, held-out part), each in the order of the file.
+def count_columns(name: str) -> int:
+    """How many columns data that are built in have."""
+    return len(_columns(find_data(name)))
+
+
+def split(
+    name: str, count: int, test_fraction: float, seed: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The numbers of the rows (to train on, held out) of so many, in the order of the file.
 
     Held out are the first ⌈test_fraction · N⌉ numbers of ``default_rng(seed).permutation(N)``;
-    for "digits" the seed is always 0.  Raises DataError if nothing is left to train on.
+    for "digits" and "alice" the seed is always 0.  Raises DataError if nothing is left to train on.
     """
-    count = len(dataset.x)
     held = math.ceil(round(test_fraction * count, 9))
     if not 0 <= held < count:
         message = f"{test_fraction:g} of {count} rows leaves nothing to train on"
         hint = "choose a smaller fraction"
-        raise DataError([problem(dataset.name, None, message, hint, "train.test_fraction")])
-    fixed = seed if dataset.split_seed is None else dataset.split_seed
-    order = np.random.default_rng(fixed).permutation(count)
-    return dataset.rows(np.sort(order[held:])), dataset.rows(np.sort(order[:held]))
+        raise DataError([problem(name, None, message, hint, "train.test_fraction")])
+    fixed = BUILTIN[name].split_seed if name in BUILTIN else None
+    order = np.random.default_rng(seed if fixed is None else fixed).permutation(count)
+    return np.sort(order[held:]), np.sort(order[:held])
 
 
 def _source(name: str | Path, folder: Path | None) -> _Source:

@@ -24,13 +24,15 @@ class GraphLoss:
 
     right: the network, what gives targets of some axes, the outputs that it reads, and the fields
     -> a sign and a summand.  final: the activation that the last layer must have.  fields: what a
-    spec may say.  reads: how many layers it reads.
+    spec may say.  reads: how many layers it reads.  targets: what y may hold: as of nn.losses, or
+    "signs" (-1 and 1) or "counts" (from 0); labels of a "distribution" are "labels".
     """
 
     right: Callable[..., tuple[str, str]]
     final: str | None = None
     fields: Mapping[str, Field] = field(default_factory=dict)
     reads: int = 1
+    targets: str = "numbers"
 
 
 def _every(out: Value) -> str:
@@ -180,11 +182,11 @@ GRAPH_LOSSES: dict[str, GraphLoss] = {
     "mse": GraphLoss(mse),
     "mae": GraphLoss(mae),
     "huber": GraphLoss(huber),
-    "hinge": GraphLoss(hinge),
-    "poisson": GraphLoss(poisson),
+    "hinge": GraphLoss(hinge, targets="signs"),
+    "poisson": GraphLoss(poisson, targets="counts"),
     "gaussian": GraphLoss(gaussian, reads=2),
     "binary_cross_entropy": GraphLoss(
-        binary_cross_entropy, "sigmoid", {"class_weight": CLASS_WEIGHT}
+        binary_cross_entropy, "sigmoid", {"class_weight": CLASS_WEIGHT}, targets="unit"
     ),
     "cross_entropy": GraphLoss(
         cross_entropy,
@@ -196,5 +198,6 @@ GRAPH_LOSSES: dict[str, GraphLoss] = {
             ),
             "labels": Field("boolean", False, doc="targets are whole numbers, and no rows of ones"),
         },
+        targets="distribution",
     ),
 }

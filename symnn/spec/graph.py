@@ -208,7 +208,12 @@ class GraphReader:
             self.fail(place, f"nothing reads {unread[0]}", "name it in from, or leave it out")
             return None
         return Written(
-            self.net.text(), losses.outputs, self.net.letters, self.net.layers, self.blocks
+            self.net.text(),
+            losses.outputs,
+            self.net.letters,
+            self.net.layers,
+            self.blocks,
+            tuple(losses.compared),
         )
 
     def checked(

@@ -84,6 +84,7 @@ class Losses:
     # the path of loss.lines, the number of rows above them, the rows of the user
     own: list[tuple[str, int, list[str]]] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)  # name of a tensor -> that of its layer
+    compared: list[tuple[str, str, str]] = field(default_factory=list)  # as of Written
 
     def write(self, rows: Sequence[Row]) -> bool:
         """Write L; whether all went well.  Raises Mistake."""
@@ -173,6 +174,8 @@ class Losses:
             sign, summand = loss.right(self.net, target, *outs, **fields)
         except ShapeError as error:
             raise Mistake(child(path, "name"), str(error), "") from None
+        kind = "labels" if given.get("labels") else loss.targets
+        self.compared.append((ofs[0], wanted, kind))
         if not given["sample_weight"]:
             return f"{sign} {summand}"
         if SAMPLE_WEIGHT not in self.targets:

@@ -213,7 +213,7 @@ class _Reader:
         if not isinstance(example, dict | None):
             self.fail("example", f"must be a table, not {kind_of(example)}")
         self.stop()
-        further = {"target": (), "test_fraction": 0.0, "standardize": False}
+        further = {"target": (), "standardize": False}
         spec = LinesSpec(
             text=text,
             first=first,

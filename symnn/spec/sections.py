@@ -136,7 +136,8 @@ class Written:
     outputs: name of an output -> that of the layer that gives it.  letters: tensor -> its letter
     and the number of its layer.  layers: value -> the name of the layer that wrote it.  blocks:
     layer of a block that is repeated -> the same layer of the first one, its first layer, and how
-    often it stands.
+    often it stands.  compared: of every loss with a name, the layer and the target that it
+    compares, and what that target may hold, as nn.graph_losses says.
     """
 
     text: str
@@ -144,6 +145,7 @@ class Written:
     letters: Mapping[str, tuple[str, int]]
     layers: Mapping[str, str] = field(default_factory=dict)
     blocks: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
+    compared: tuple[tuple[str, str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -295,11 +297,7 @@ TOP = (*SECTIONS, "layers", "activations", "lines", "inputs", "losses")
 # the sections and fields of lines
 LINES_SECTIONS: dict[str, dict[str, Field]] = {
     "model": {k: f for k, f in SECTIONS["model"].items() if k != "inputs"},
-    "train": {
-        k: f
-        for k, f in SECTIONS["train"].items()
-        if k not in ("target", "test_fraction", "standardize")
-    },
+    "train": {k: f for k, f in SECTIONS["train"].items() if k not in ("target", "standardize")},
     "notes": SECTIONS["notes"],
     "output": SECTIONS["output"],
 }

@@ -23,6 +23,8 @@ LIMIT = 4 * 2**20
 NESTING = 20
 DECLARED = ("input", "target", "weight", "parameter", "state", "mask", "noise", "hyperparameter")
 LINES = ".lines"  # equations of the user's own
+EXAMPLES = Path(str(files("symnn"))) / "examples"
+GRAPHS = "graphs"  # their folder of networks of any shape
 NO_CHAIN = (
     "this is no chain of dense layers",
     "symnn derive, check, draw, generate and train take it, and symnn.lines in Python",
@@ -49,14 +51,22 @@ class Source:
         return nearest(self.lines, path)
 
 
-def example_names(suffix: str = ".toml") -> tuple[str, ...]:
-    """The names of the shipped examples: specs, or with ``LINES`` lines."""
-    return tuple(sorted(p.stem for p in example_path("", "").glob(f"*{suffix}")))
+def example_names(suffix: str = ".toml", folder: str = "") -> tuple[str, ...]:
+    """The names of the shipped examples: chains of layers, with ``GRAPHS`` networks of any shape,
+    or with ``LINES`` as suffix lines.
+    """
+    return tuple(sorted(path.stem for path in (EXAMPLES / folder).glob(f"*{suffix}")))
+
+
+def every_example() -> tuple[str, ...]:
+    """The names of all of them."""
+    return (*example_names(), *example_names(folder=GRAPHS), *example_names(LINES))
 
 
 def example_path(name: str, suffix: str = ".toml") -> Path:
     """The file of a shipped example."""
-    return Path(str(files("symnn"))) / "examples" / f"{name}{suffix}"
+    folder = GRAPHS if suffix == ".toml" and name in example_names(folder=GRAPHS) else ""
+    return EXAMPLES / folder / f"{name}{suffix}"
 
 
 def lines_text(source: object) -> tuple[str, str] | None:
@@ -148,7 +158,7 @@ def find(source: str | os.PathLike[str]) -> Path | None:
     """
     path, name = Path(source), shorten(str(source))
     if absent(path):
-        known = (*example_names(), *example_names(LINES))
+        known = every_example()
         if str(source) in known:
             return None
         near = suggestion(str(source), known) if not path.suffix else "give a path"

@@ -6,15 +6,16 @@ import contextlib
 import io
 import itertools
 import json
+import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from symnn.data.datasets import Dataset, load_data, split
+from symnn.data.datasets import BUILTIN, Dataset, count_columns, load_data, split
 from symnn.derivation.lines import Lines
 from symnn.derivation.network import Network
 from symnn.io.errors import Problem, SpecError, UserError
@@ -33,7 +34,7 @@ from symnn.io.npz import LIMIT, read_headers, read_weights
 from symnn.nn.losses import LOSSES
 from symnn.targets.in_memory import live_in_memory
 from symnn.targets.registry import TARGETS, generate_files, live, target_of
-from symnn.training.scores import Scores, doubts, scores
+from symnn.training.scores import Scores, doubts, numbers, scores
 
 Arrays: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, float], None]
@@ -241,7 +242,7 @@ def train(
         raise output_error(Path(error.filename or files.module), error) from None
     losses = [float(v) for v in history]
     fitted, tested = samples.scores(params)
-    if not all(np.isfinite(value).all() for value in (*fitted.values(), *tested.values())):
+    if not all(np.isfinite(value).all() for value in (*numbers(fitted), *numbers(tested))):
         write(params, losses)
         message = "training diverged: the errors of the outputs after the last epoch overflow"
         raise Diverged(message, f"a smaller learning rate may help; weights: {files.weights}")
@@ -259,8 +260,8 @@ def train(
 def _samples(
     network: Network, module: Any, params: Arrays, fit: Dataset, held: Dataset
 ) -> _Samples:
-    """Those of a network of layers; SpecError where a module does not take them."""
-    spec = network.spec
+    """Those of a chain of layers; SpecError where a module does not take them."""
+    spec, kind = network.spec, LOSSES[network.spec.loss.name].targets
     for part in (fit, held) if len(held.x) else (fit,):
         try:
             x = module._features(params, part.x)
@@ -269,30 +270,101 @@ def _samples(
             raise _unfit(network, f"{error} of {spec.model.dtype}") from None
 
     def scored(params: Arrays) -> tuple[Scores, Scores]:
-        fitted = scores(network, module.predict(params, fit.x), fit.y)
-        return fitted, scores(network, module.predict(params, held.x), held.y) if len(
-            held.x
-        ) else {}
+        parts = [part for part in (fit, held) if len(part.x)]
+        found = [scores(kind, module.predict(params, part.x), part.y) for part in parts]
+        return found[0], (found[1] if len(found) > 1 else {})
 
     def doubted(losses: list[float], fitted: Scores) -> tuple[str, ...]:
-        return doubts(network, losses, fitted, fit.y)
+        return doubts(kind, losses, fitted, fit.y)
 
     return _Samples(fit.x, fit.y, (len(fit.x), len(held.x)), scored, doubted)
 
 
 def _samples_of_lines(lines: Lines, module: Any, params: Arrays) -> _Samples:
-    """Those of lines, by the reader of their module; scores are the lines' own affair."""
-    path = (lines.spec.folder or Path()) / str(lines.spec.train.data)
+    """Those of lines, by the reader of their module.
+
+    There are scores where a loss with a name compares a layer and a target; what other lines say
+    is their own affair.
+    """
+    spec = lines.spec
+    path = (spec.folder or Path()) / str(spec.train.data)
+    try:
+        x, y = _builtin(lines, module) if spec.train.data in BUILTIN else _file(path, module)
+        data = module._data(params, x, y, (*module.INPUTS, *module.TARGETS))
+    except ValueError as error:
+        raise _unfit(lines, str(error).removeprefix(f"{path}: ")) from None
+    parts = [data]
+    if spec.train.test_fraction:
+        if "N" not in module._sizes(data):
+            hint = "leave test_fraction out"
+            raise SpecError([spec.problem("train.test_fraction", "there are no samples", hint)])
+        count = module._count(data)
+        rows = split(str(spec.train.data), count, spec.train.test_fraction, spec.model.seed)
+        parts = [module._rows(data, part) for part in rows if len(part)]
+    compared = spec.written.compared if spec.written else ()
+
+    def of(part: Arrays, names: Iterable[str]) -> Arrays:
+        return {name: part[name] for name in names}
+
+    def scored(params: Arrays) -> tuple[Scores, Scores]:
+        found = [_scores_of_lines(compared, module, params, part) for part in parts]
+        return found[0], (found[1] if len(found) > 1 else {})
+
+    def doubted(losses: list[float], fitted: Scores) -> tuple[str, ...]:
+        if len(compared) != 1:
+            return doubts("numbers", losses, {}, None)
+        [(_, target, kind)] = compared
+        return doubts(kind, losses, fitted, parts[0][target])
+
+    counts = [module._count(part) for part in parts]
+    x, y = of(parts[0], module.INPUTS), of(parts[0], module.TARGETS)
+    return _Samples(x, y, (counts[0], sum(counts[1:])), scored, doubted)
+
+
+def _file(path: Path, module: Any) -> Any:
+    """x and y of a file."""
     if path.suffix == ".npz":
         read_headers(path)
     else:
         check_readable(path, LIMIT)
-    try:
-        x, y = module._read(str(path), True)
-        found = module._data(params, x, y, (*module.INPUTS, *module.TARGETS))
-    except ValueError as error:
-        raise _unfit(lines, str(error).removeprefix(f"{path}: ")) from None
-    return _Samples(x, y, (module._count(found), 0), lambda _: ({}, {}), lambda *_: ())
+    return module._read(str(path), True)
+
+
+def _builtin(lines: Lines, module: Any) -> tuple[Arrays, Arrays]:
+    """x and y of data that are built in, in the shapes that lines give them; ValueError."""
+    name = str(lines.spec.train.data)
+    inputs = [*module.INPUTS.items()]
+    targets = [(k, shape) for k, shape in module.TARGETS.items() if k not in module.WEIGHTS]
+    if len(inputs) != 1 or len(targets) > 1:
+        raise ValueError(f"{name} has one input and one target, and these lines have others")
+    for leaf, shape in (*inputs, *targets):
+        if not all(isinstance(size, int) for size in shape[1:]):
+            raise ValueError(f"{name} does not say the sizes that {leaf} leaves open")
+    x, shape = inputs[0]
+    kind = "distribution" if any(y in module.CHOICES for y, _ in targets) else "numbers"
+    # without a target what is to be predicted is left out
+    outputs = math.prod(targets[0][1][1:]) if targets else 1
+    features, taken = math.prod(shape[1:]), 1 if kind == "distribution" else outputs
+    if (width := count_columns(name)) != features + taken:
+        text = f"{name} has {width} columns; {x} takes {features}, what is to be predicted {taken}"
+        raise ValueError(text)
+    found = load_data(name, inputs=features, outputs=outputs, kind=kind)
+    y_by_name = {y: found.y.reshape(-1, *wanted[1:]) for y, wanted in targets}
+    return {x: found.x.reshape(-1, *shape[1:])}, y_by_name
+
+
+def _scores_of_lines(
+    compared: Sequence[tuple[str, str, str]], module: Any, params: Arrays, data: Arrays
+) -> Scores:
+    """The scores of what losses compare; of several, by the names of the layers."""
+    if not compared:
+        return {}
+    given = module.predict(params, {name: data[name] for name in module.PREDICTED_FROM})
+    found = {
+        layer: scores(kind, given[layer] if isinstance(given, dict) else given, data[target])
+        for layer, target, kind in compared
+    }
+    return found if len(found) > 1 else next(iter(found.values()))
 
 
 def _unfit(network: Network | Lines, message: str) -> SpecError:
@@ -319,7 +391,8 @@ def _parts(whole: Dataset, network: Network) -> tuple[Dataset, Dataset]:
     spec = network.spec
     if not spec.train.test_fraction:
         return whole, whole.rows(np.arange(0))
-    return split(whole, spec.train.test_fraction, spec.model.seed)
+    fit, held = split(whole.name, len(whole.x), spec.train.test_fraction, spec.model.seed)
+    return whole.rows(fit), whole.rows(held)
 
 
 def _start(network: Network | Lines, module: Any) -> Arrays:

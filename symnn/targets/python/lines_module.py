@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import keyword
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from symnn.engine.ir import (
     Scan,
     Size,
     Tensor,
+    lines_of,
     name_of,
     needed,
 )
@@ -44,7 +46,7 @@ RUNTIME = (
     *("lines_initial", "lines_noise", "endings", "settings", "lines_data", "numbers", "flat"),
     *("stopping", "files", "lines_samples", "check", "lines_reading", "main"),
 )
-FURTHER = {"numpy": (), "c": ("c_library", "c_lines"), "jax": ("jax_arrays",)}
+FURTHER = {"numpy": ("threads",), "c": ("c_library", "c_lines"), "jax": ("jax_arrays",)}
 KEPT = ("checkpoints", "saved")
 SPECIMENS = ("lines_constants", "lines_model", "lines_train")
 CONSTANTS = (
@@ -118,6 +120,7 @@ class _Module:
         """What modules of all targets say."""
         spec, text = self.lines.spec, self.lines.text
         layers = spec.written.outputs if spec.written else {}
+        compared = spec.written.compared if spec.written else ()
         leaves = self.lines.program.leaves_of
         weights = self.lines.weights
         targets = sorted(leaves("target"), key=lambda t: t.name in weights)
@@ -131,6 +134,13 @@ class _Module:
             "weights": _names(weights),
             "whole": json.dumps(dict(text.whole)),
             "choices": _names(self.lines.choices),
+            "hold": json.dumps(
+                {
+                    target: kind
+                    for _, target, kind in compared
+                    if kind in ("unit", "signs", "counts")
+                }
+            ),
             "parameters": self._constants(
                 {t.name: _shape(t) for t in (*leaves("parameter"), *leaves("state"))}
             ),
@@ -164,8 +174,18 @@ class _Module:
             "digest": self._digest(),
             "runtime": parts(self.used),
             "rest": self.used,
+            "operations": self._operations(),
             "imports": imports((*self.used, *SPECIMENS)),
         }
+
+    def _operations(self) -> int:
+        """Of a step, for each sample: 2 for each product that is summed, where sizes are known."""
+        total = 0
+        for line in lines_of(self.program.items):
+            for term in (t for t in line.terms if t.over):
+                axes = {a for a in (*line.lhs.axes, *term.over) if not a.samples}
+                total += 2 * math.prod(a.size for a in axes if isinstance(a.size, int))
+        return total
 
     def computed(self) -> dict[str, Any]:
         """The statements, and what they call."""

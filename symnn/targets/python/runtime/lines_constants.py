@@ -18,6 +18,7 @@ TARGETS: dict[str, Shape] = {
 WHOLE: dict[str, int] = {}  # whole numbers from 0, and how many there are
 CHOICES: tuple[str, ...] = ()  # targets that sum to 1: whole numbers will do
 WEIGHTS: tuple[str, ...] = ()  # targets that are 1 where they are not given
+HOLD: dict[str, str] = {}  # what targets may hold, if not all numbers
 PREDICTED_FROM: tuple[str, ...] = ("x",)
 PARAMETERS: dict[str, tuple[int, ...]] = {
     "A": (2, 3),
@@ -30,6 +31,7 @@ INITIAL: dict[str, tuple[str, float]] = {
 NOISE: dict[str, tuple[Shape, float]] = {
     "m": (("N", 3), 0.75),
 }
+OPERATIONS = 52  # of a step, for each sample
 EPOCHS = 100
 BATCH_SIZE: int | None = None
 LEARNING_RATE = 0.1

@@ -6,6 +6,7 @@ import numpy as np
 
 from symnn.targets.python.runtime.lines_constants import (
     CHOICES,
+    HOLD,
     INPUTS,
     PARAMETERS,
     TARGETS,
@@ -105,7 +106,32 @@ def _fitting(
             text = "must sum to 1 along its last axis, and hold nothing below 0"
             raise ValueError(f"{name} {text}")
     # of a number, which has no axis, the check makes an array of one
-    return _finite(name, values, dtype).reshape(values.shape)
+    values = _finite(name, values, dtype).reshape(values.shape)
+    if name in HOLD:
+        _held(name, values, HOLD[name])
+    return values
+
+
+def _held(name: str, values: np.ndarray, kind: str) -> None:
+    """ValueError for numbers that are no yes or no ("unit"), no "signs" and no "counts"."""
+    fine, text, hint = {
+        "unit": (
+            (values >= 0) & (values <= 1),
+            "is not in 0..1",
+            "; for labels -1 and 1 write (y + 1)/2",
+        ),
+        "signs": (
+            abs(values) == 1,
+            "is not -1 or 1",
+            "; for labels 0 and 1 write 2*y - 1",
+        ),
+        "counts": (values >= 0, "is below 0", ""),
+    }[kind]
+    if not fine.all():
+        labels = abs(values * 2 - 1) == 1 if kind == "signs" else abs(values) == 1
+        wrong = values[~fine].flat[0].item()
+        text = f"{name} holds {wrong!r}, which {text}"
+        raise ValueError(text + hint * bool(labels.all()))
 
 
 def _whole(name: str, values: np.ndarray, count: int) -> np.ndarray:

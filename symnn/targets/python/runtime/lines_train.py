@@ -16,6 +16,7 @@ from symnn.targets.python.runtime.lines_constants import (
     EPOCHS,
     INPUTS,
     LEARNING_RATE,
+    OPERATIONS,
     PARAMETERS,
     SEED,
     SHUFFLE,
@@ -31,6 +32,7 @@ from symnn.targets.python.runtime.lines_noise import _noise
 from symnn.targets.python.runtime.saved import _Saved
 from symnn.targets.python.runtime.settings import _check_settings
 from symnn.targets.python.runtime.stopping import _interruptible
+from symnn.targets.python.runtime.threads import _threads
 
 
 def train(
@@ -74,7 +76,13 @@ def train(
     run = theta, state, rng, history, stop
     saved = _Saved(*run, settings, params, [np.zeros(count), *data.values()])
     keeper = _Keeper(saved, checkpoint, every, epochs)
-    with keeper.running(resume), _interruptible(stop), np.errstate(all="ignore"):
+    threads = _threads(OPERATIONS * rows)
+    with (
+        keeper.running(resume),
+        _interruptible(stop),
+        threads,
+        np.errstate(all="ignore"),
+    ):
         t, state = saved.t, saved.state
         for epoch in range(len(history) + 1, epochs + 1):
             saved.start()
