@@ -165,6 +165,15 @@ class Graphs:
         return {"inputs": self.inputs, "layers": rows, "loss": {"name": loss, "l2": l2}}
 
 
+def held(kind: str, values: Any) -> Any:
+    """Numbers as targets of a loss hold them."""
+    return {
+        "unit": lambda: np.abs(values) % 1.0,
+        "signs": lambda: np.where(values < 0.6, -1.0, 1.0),
+        "counts": lambda: np.abs(values),
+    }.get(kind, lambda: values)()
+
+
 def leaves_of(lines: Lines, seed: int) -> dict[str, Any]:
     """Arrays for all leaves but numbers, away from where a gain or a bias is special."""
     rng = np.random.default_rng(seed)
@@ -173,6 +182,8 @@ def leaves_of(lines: Lines, seed: int) -> dict[str, Any]:
         values[name] = rng.integers(count, size=values[name].shape)
     for t in lines.program.leaves_of("state"):
         values[t.name] = np.abs(values[t.name])
+    for _, target, kind in lines.spec.written.compared if lines.spec.written else ():
+        values[target] = held(kind, values[target])
     numbers = {t.name for t in lines.program.leaves_of("hyperparameter")}
     return {name: value for name, value in values.items() if name not in numbers}
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from symnn.io.templating import render
 from symnn.nn.optimizers import optimizer, update_lines
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
 from symnn.targets.c.module import PREFIX, ROWS, WIDTH, wrong_prefix
-from symnn.targets.c.nests import Nests, count, dimensions, extent, lane_of
+from symnn.targets.c.nests import Nests, dimensions, extent, lane_of
 from symnn.targets.c.scalars import FUNCTIONS, Constants
 from symnn.targets.c.statements import update
 from symnn.targets.starting import initial
@@ -54,6 +56,7 @@ TAKEN = frozenset(
         *(f"{letter}{k}" for letter in "ctf" for k in range(400)),
     }
 )
+PART = 16  # lines of the derivation in one function
 TYPES = {False: "net_real", True: "net_index"}
 
 
@@ -117,7 +120,7 @@ class _Module:
             {
                 "name": name,
                 "variable": self.variables[name],
-                "source": self.variables[name],
+                "source": predict["where"][name],
                 "count": _inner(self.tensors[name]),
                 "lane": lane_of(self.tensors[name]) is not None,
             }
@@ -144,7 +147,7 @@ class _Module:
             "gradient": forward,
             "update_c": changes,
             "scaled": scaled,
-            "loss_c": self.variables[of],
+            "loss_c": forward["where"][of],
             "states_c": "".join(f"net_real *{s}, " for s in row.states),
             "libm": [f for f in functions if f not in TEXTS],
             "vectors": [f for f in functions if f in VECTORS],
@@ -208,60 +211,63 @@ class _Module:
     def function(
         self, items: Sequence[Item], wanted: Iterable[str], gradients: Mapping[str, str]
     ) -> dict[str, Any]:
-        """The body of a function.  gradients: parameter -> its gradient, if there are any."""
+        """The body of a function, in parts that a compiler is done with in a short time.
+
+        gradients: parameter -> its gradient, if there are any.
+        """
+        places, taken = dict(self._vectors(gradients)), Counter[str]()
+        for t in (line.lhs for line in lines_of(items)):
+            if t.name not in places:
+                places[t.name] = f"place + {_sum(taken)}" if taken else "place"
+                taken.update(_size(t))
+        parts = [self._part(own, places, bool(gradients)) for own in _parts(items)]
+        read = set[str]().union(*(part["read"] for part in parts))
+        return {
+            "parts": parts,
+            "where": places,
+            "places": _sum(taken).replace("ld", "PADDED(rows)"),
+            "calls": set[str]().union(*(part["calls"] for part in parts)),
+            "read": {t.name for t in self.given if t.name in read},
+        }
+
+    def _vectors(self, gradients: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Where parameters, gradients and states are in the vectors that hold them."""
+        start, end = 0, 0
+        for t in self.trained:
+            yield t.name, f"theta + {start}" if start else "theta"
+            if t.name in gradients:
+                yield gradients[t.name], f"gradient + {start}" if start else "gradient"
+            start += _total(t)
+        for t in self.leaves("state") if gradients else ():
+            yield f"{t.name}_next", f"kept + {end}" if end else "kept"
+            end += _total(t)
+
+    def _part(
+        self, items: Sequence[Item], places: Mapping[str, str], gradient: bool
+    ) -> dict[str, Any]:
+        """Some of the statements, and what they need."""
         constants = Constants(self.numbers)
         whole = {t.name for t in self.given if t.name in self.lines.text.whole}
         nests = Nests(self.tensors, self.variables, whole, constants)
-        if not gradients:
+        if not gradient:
             masks = self.leaves("mask")
             nests.fixed = {t.name: sp.Integer(t.kind != "noise") for t in masks}
-        rows = nests.items(items)
-        places, declared = list[str](), list[str]()
-        start, end = 0, 0
-        for t in self.trained:
-            self._placed(declared, nests, t.name, "const net_real", "theta", start)
-            if t.name in gradients:
-                self._placed(declared, nests, gradients[t.name], "net_real", "gradient", start)
-            start += _total(t)
-        for t in self.leaves("state") if gradients else ():
-            self._placed(declared, nests, f"{t.name}_next", "net_real", "kept", end)
-            end += _total(t)
-        elsewhere = {*gradients.values(), *(f"{t.name}_next" for t in self.leaves("state"))}
-        mine = {t.name for t in self.leaves("parameter")}
-        apart = {gradients[name] for name in gradients if name in mine}
-        apart |= elsewhere - {*gradients.values()} if gradients else set()
-        for line in lines_of(items):
-            name = line.lhs.name
-            if name in apart:
-                continue
-            size = count(line.lhs)
-            if lane_of(line.lhs) is None:
-                size = f"PADDED({size})"
-            places.append(size)
-            variable = self.variables[name]
-            declared += [f"net_real *{variable} = place;", f"place += {size};"]
-        given = [t for t in self.given if t.name in nests.read]
+        rows, trained = nests.items(items), {t.name for t in self.trained}
+        lines = [*lines_of(items)]
+        used = nests.read | {line.lhs.name for line in lines}
         return {
             "rows": rows,
-            "declared": declared,
+            "declared": [
+                f"{'const ' * (name in trained)}net_real *{self.variables[name]} = {where};"
+                for name, where in places.items()
+                if name in used
+            ],
             "constants": constants.rows(),
             "counts": constants.reads,
-            "places": _sum(places),
             "calls": nests.calls,
-            "read": {t.name for t in given},
-            "unread": [self.variables[t.name] for t in self.given if t.name not in nests.read]
-            if gradients
-            else [],
-            "theta": any(t.name in nests.read for t in self.trained),
+            "read": nests.read,
+            "says": f"{lines[0].lhs.name} to {lines[-1].lhs.name}",
         }
-
-    def _placed(
-        self, declared: list[str], nests: Nests, name: str, kind: str, base: str, at: int
-    ) -> None:
-        """Declare where something is in a vector, if it is read or written."""
-        if name in nests.read:
-            where = f"{base} + {at}" if at else base
-            declared.append(f"{kind} *{self.variables[name]} = {where};")
 
     def _data(self, t: Tensor) -> dict[str, Any]:
         whole = t.name in self.lines.text.whole
@@ -344,19 +350,26 @@ def _total(t: Tensor) -> int:
     return int(np.prod([a.size for a in t.axes], dtype=int))
 
 
-def _sum(sizes: Sequence[str]) -> str:
-    """Numbers of memory in all, for a macro of ``rows``."""
-    columns, others = 0, list[str]()
-    for size in sizes:
-        head, _, tail = size.rpartition(" * ")
-        if tail == "ld" and (head.isdigit() or not head):
-            columns += int(head or 1)
-        elif size == "ld":
-            columns += 1
-        else:
-            others.append(size.replace("ld", "PADDED(rows)"))
-    parts = [f"{columns} * PADDED(rows)"] * bool(columns)
-    for text in dict.fromkeys(others):
-        many = others.count(text)
-        parts.append(f"{many} * {text}" if many > 1 else text)
+def _size(t: Tensor) -> dict[str, int]:
+    """The numbers that a tensor takes of memory: a unit, and how many."""
+    known = math.prod(a.size for a in dimensions(t) if isinstance(a.size, int))
+    other = [extent(a.size) for a in dimensions(t) if not isinstance(a.size, int)]
+    return {" * ".join([*other, "ld"]): known} if lane_of(t) else {f"PADDED({known})": 1}
+
+
+def _sum(sizes: Mapping[str, int]) -> str:
+    """Numbers of memory in all."""
+    parts = (unit if many == 1 else f"{many} * {unit}" for unit, many in sizes.items())
     return " + ".join(parts) or "1"
+
+
+def _parts(items: Sequence[Item]) -> list[list[Item]]:
+    """Items that stand in one function, of about PART lines: what compilers do in a function
+    takes longer than its length.
+    """
+    out: list[list[Item]] = [[]]
+    for item in items:
+        if len([*lines_of(out[-1])]) >= PART:
+            out.append([])
+        out[-1].append(item)
+    return out

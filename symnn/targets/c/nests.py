@@ -101,12 +101,14 @@ class _Product:
     """coefficient * entries, summed, times what is outside of the sum.
 
     coefficient: of numbers alone.  fixed: the indices on which the loops of the sum depend.
+    unless: conditions under which there is nothing to sum, whatever the indices of all loops are.
     """
 
     coefficient: sp.Expr
     entries: tuple[sp.Expr, ...]
     outside: sp.Expr
     fixed: frozenset[sp.Symbol]
+    unless: tuple[str, ...] = ()
 
 
 class Nests:
@@ -165,7 +167,14 @@ class Nests:
             if term.reduce == "first":
                 out += self._first(line.lhs, own, lane, term)
             elif product is not None and (product.outside == 1 or not started):
-                out += self._tiled(line.lhs, own, lane, nest, product, sign)
+                if product.unless and not started:
+                    out += self._filled(line.lhs, own, lane, "R(0.0)")
+                    sign = "+="
+                nest.skip = [c for c in nest.skip if c[0] not in product.unless]
+                rows = self._tiled(line.lhs, own, lane, nest, product, sign)
+                for condition in product.unless:
+                    rows = _block(f"if (!({condition}))", rows)
+                out += rows
                 if product.outside != 1:
                     target = self.address(line.lhs, [a.symbol for a in line.lhs.axes])
                     rows = self._value(product.outside, target, " *=")
@@ -381,14 +390,15 @@ class Nests:
         said = [(s, value.free_symbols) for s, value in nest.let.items()]
         if not found or any(s in outer or nest.column in free for s, free in said):
             return None
+        unless = tuple(text for text, free in nest.skip if not free & (summed | outer))
         # what does not move with the sum would leave a loop before the result is written
-        moves = [free for _, free in (*said, *nest.skip)]
+        moves = [free for text, free in (*said, *nest.skip) if text not in unless]
         if any(not free & summed for free in moves) or outer & nest.low.keys():
             return None
         fixed = set().union(*moves, *(i.free_symbols for v in nest.low.values() for i in v))
         coefficient = sp.Mul(*(g for g in outside if not self._varies(g)))
         rest = sp.Mul(*(g for g in outside if self._varies(g)))
-        return _Product(coefficient, tuple(found), rest, frozenset(fixed))
+        return _Product(coefficient, tuple(found), rest, frozenset(fixed), unless)
 
     def _varies(self, g: sp.Expr) -> bool:
         """Whether a factor differs from entry to entry, or is read from memory."""

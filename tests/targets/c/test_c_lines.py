@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from nn.layer_cases import CASES
 from support.programs import PROGRAMS
-from support.random_graphs import Graphs, network
+from support.random_graphs import Graphs, held, network
 
 import symnn
 from symnn.api import Lines
@@ -57,6 +57,7 @@ def drawn(module: Any, rng: np.random.Generator, count: int) -> Iterator[dict[st
                 found[name] = rng.integers(0, module.WHOLE[name], sizes)
             elif name in module.CHOICES:
                 found[name] = found[name] / found[name].sum(axis=-1, keepdims=True)
+            found[name] = held(module.HOLD.get(name, ""), found[name])
         yield found
 
 
