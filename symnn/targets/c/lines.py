@@ -38,7 +38,7 @@ TAKEN = frozenset(
         *("R", "EACH", "TILE", "LANES", "VECTOR", "PADDED", "ALIGNED", "INLINE", "LARGER", "NAN"),
         *("SMALLER", "INFINITY", "INDEPENDENT", "UNROLLED", "NULL", "NET_BITS", "NET_MAX"),
         *("NET_SIZE", "NET_ROWS", "FLT_MAX", "DBL_MAX", "FLT_MIN", "DBL_MIN", "EOF"),
-        *("rows", "ld", "N", "place", "total", "value", "best", "place_of", "theta", "gradient"),
+        *("rows", "ld", "N", "place", "total", "value", "best", "left", "here", "theta", "gradient"),
         *("kept", "output", "vector", "given", "i", "p", "state", "drawn", "normal", "steps"),
         *(
             "sum",

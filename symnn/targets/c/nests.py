@@ -568,44 +568,54 @@ class Nests:
 
     def _first(self, lhs: Tensor, own: Sequence[Axis], lane: Axis | None, term: Term) -> list[str]:
         """1 at the first of the largest values along some axes, else 0."""
-        along = [a for a in own if a.symbol in {b.symbol for b in term.over}]
-        if lane is not None and lane.symbol in {b.symbol for b in term.over}:
-            along.append(lane)
+        summed = {b.symbol for b in term.over}
+        along = [a for a in (*own, *([lane] if lane else [])) if a.symbol in summed]
         others = [a for a in own if a not in along]
+        free = lane is not None and lane not in along
         target = self.address(lhs, [a.symbol for a in lhs.axes])
-        place = "place_of"
-        flat = ""
-        for a in along:
-            v = self.index(a.symbol)
-            flat = v if not flat else f"({flat}) * {extent(a.size)} + {v}"
+        n = self.index(lane.symbol) if lane is not None else ""
+        at, size = (f"[{n} - first_{n}]", "[LANES]") if free else ("", "")
         outside = [
             self._outside(i, a)
             for e in entries(term.f)
             for i, a in zip(indices_of(e), self.tensors[name_of(e)].axes, strict=True)
             if i.free_symbols & {b.symbol for b in along} and not self._inside(i, a)
         ]
-        look = [f"if ({text})\n    continue;" for text in dict.fromkeys(outside)]
-        look = [row for text in look for row in text.split("\n")]
-        look += self._value(term.f, "const net_real value", " =")
-        look += [
-            f"if ({place} < 0 || value > best) {{",
-            "    best = value;",
-            f"    {place} = {flat};",
-            "}",
+        where = " || ".join(dict.fromkeys(outside))
+
+        def columns(rows: list[str]) -> list[str]:
+            head = f"INDEPENDENT for (ptrdiff_t {n} = first_{n}; {n} < first_{n} + LANES; {n}++)"
+            return _block(head, rows) if free else rows
+
+        def each(rows: list[str], instead: list[str]) -> list[str]:
+            """For every place, and what is done at those that are outside."""
+            if where:
+                rows = [*_block(f"if ({where})", [*instead, "continue;"]), *rows]
+            for a in reversed(along):
+                v = self.index(a.symbol)
+                rows = _block(f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)", rows)
+            return rows
+
+        value = self._value(term.f, "const net_real value", " =")
+        look = [*value, f"best{at} = LARGER(value, best{at});"]
+        put = [
+            *value,
+            f"const net_real here = value == best{at} ? left{at} : R(0.0);",
+            f"{target} = here;",
+            f"left{at} -= here;",
         ]
-        put = [f"{target} = {flat} == {place} ? R(1.0) : R(0.0);"]
-        for a in reversed(along):
-            v = self.index(a.symbol)
-            head = f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)"
-            look, put = _block(head, look), _block(head, put)
-        rows = ["net_real best = -INFINITY;", f"ptrdiff_t {place} = -1;", *look, *put]
-        if lane is not None and lane not in along:
-            v = self.index(lane.symbol)
-            rows = _block(f"for (ptrdiff_t {v} = 0; {v} < ld; {v}++)", rows)
+        rows = [
+            f"net_real best{size}, left{size};",
+            *columns([f"best{at} = -INFINITY;", f"left{at} = R(1.0);"]),
+            *each(columns(look), []),
+            *each(columns(put), columns([f"{target} = R(0.0);"])),
+        ]
+        if free:
+            rows = _block(f"for (ptrdiff_t first_{n} = 0; first_{n} < ld; first_{n} += LANES)", rows)
         for a in reversed(others):
             v = self.index(a.symbol)
             rows = _block(f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)", rows)
-        return rows if others or lane is not None else ["{", *indented(rows), "}"]
+        return rows if others or free else ["{", *indented(rows), "}"]
 
     # --- scalars
 
