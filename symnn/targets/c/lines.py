@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,18 @@ import numpy as np
 import sympy as sp
 
 from symnn.derivation.lines import Lines, LinesDerivation
-from symnn.engine.ir import Item, Scan, Tensor, axis, lines_of, needed
+from symnn.engine.ir import (
+    Item,
+    Program,
+    Scan,
+    Tensor,
+    axis,
+    entries,
+    indices_of,
+    lines_of,
+    name_of,
+    needed,
+)
 from symnn.io.arrays import named_arrays
 from symnn.io.errors import Problem, SpecError, quoted, shorten
 from symnn.io.fields import Field, check_argument
@@ -20,7 +30,7 @@ from symnn.io.templating import render
 from symnn.nn.optimizers import optimizer, update_lines
 from symnn.targets.c.functions import TEXTS, VECTORS, vector_texts
 from symnn.targets.c.module import PREFIX, ROWS, WIDTH, wrong_prefix
-from symnn.targets.c.nests import Nests, dimensions, extent, lane_of
+from symnn.targets.c.nests import Nests, count, dimensions, extent, lane_of
 from symnn.targets.c.scalars import FUNCTIONS, Constants
 from symnn.targets.c.statements import update
 from symnn.targets.starting import initial
@@ -38,7 +48,8 @@ TAKEN = frozenset(
         *("R", "EACH", "TILE", "LANES", "VECTOR", "PADDED", "ALIGNED", "INLINE", "LARGER", "NAN"),
         *("SMALLER", "INFINITY", "INDEPENDENT", "UNROLLED", "NULL", "NET_BITS", "NET_MAX"),
         *("NET_SIZE", "NET_ROWS", "FLT_MAX", "DBL_MAX", "FLT_MIN", "DBL_MIN", "EOF"),
-        *("rows", "ld", "N", "place", "total", "value", "best", "left", "here", "theta", "gradient"),
+        *("rows", "ld", "N", "place", "total", "value", "best", "left", "here", "theta"),
+        "gradient",
         *("kept", "output", "vector", "given", "i", "p", "state", "drawn", "normal", "steps"),
         *(
             "sum",
@@ -103,6 +114,15 @@ class _Module:
         )
         wishes = {a.name: a.name for a in every} | {name: name for name in self.tensors}
         self.variables = variables(wishes, TAKEN)
+        stepped = {
+            name
+            for item in (*self.predicted, *self.program.items)
+            if isinstance(item, Scan)
+            for line in item.lines
+            for name in (line.lhs.name, *map(name_of, line.reads))
+        }
+        self.channels_first = _meeting(self.program) - stepped - {*self.lines.outputs}
+        self.channels_first -= {t.name for t in self.given}
         self.numbers = {name: float(v) for name, v in self.lines.text.numbers.items()}
 
     def values(self, weights: Mapping[str, Any] | None, training: bool) -> dict[str, Any]:
@@ -219,7 +239,7 @@ class _Module:
         for t in (line.lhs for line in lines_of(items)):
             if t.name not in places:
                 places[t.name] = f"place + {_sum(taken)}" if taken else "place"
-                taken.update(_size(t))
+                taken.update(self._size(t))
         parts = [self._part(own, places, bool(gradients)) for own in _parts(items)]
         read = set[str]().union(*(part["read"] for part in parts))
         return {
@@ -229,6 +249,11 @@ class _Module:
             "calls": set[str]().union(*(part["calls"] for part in parts)),
             "read": {t.name for t in self.given if t.name in read},
         }
+
+    def _size(self, t: Tensor) -> dict[str, int]:
+        """The numbers that a tensor takes of memory: a unit, and how many."""
+        known, other = count(t, t.name in self.channels_first)
+        return {" * ".join([*other, "ld"]): known} if lane_of(t) else {f"PADDED({known})": 1}
 
     def _vectors(self, gradients: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         """Where parameters, gradients and states are in the vectors that hold them."""
@@ -249,6 +274,7 @@ class _Module:
         constants = Constants(self.numbers)
         whole = {t.name for t in self.given if t.name in self.lines.text.whole}
         nests = Nests(self.tensors, self.variables, whole, constants)
+        nests.channels_first = self.channels_first
         if not gradient:
             masks = self.leaves("mask")
             nests.fixed = {t.name: sp.Integer(t.kind != "noise") for t in masks}
@@ -350,17 +376,34 @@ def _total(t: Tensor) -> int:
     return int(np.prod([a.size for a in t.axes], dtype=int))
 
 
-def _size(t: Tensor) -> dict[str, int]:
-    """The numbers that a tensor takes of memory: a unit, and how many."""
-    known = math.prod(a.size for a in dimensions(t) if isinstance(a.size, int))
-    other = [extent(a.size) for a in dimensions(t) if not isinstance(a.size, int)]
-    return {" * ".join([*other, "ld"]): known} if lane_of(t) else {f"PADDED({known})": 1}
-
-
 def _sum(sizes: Mapping[str, int]) -> str:
     """Numbers of memory in all."""
     parts = (unit if many == 1 else f"{many} * {unit}" for unit, many in sizes.items())
     return " + ".join(parts) or "1"
+
+
+def _meeting(program: Program) -> set[str]:
+    """The tensors that are summed over samples and places, channel by channel, in one product.
+
+    Their channels come first in memory, so that such a sum, the gradient of a weight, reads what
+    lies side by side.
+    """
+    found = set[str]()
+    for line in lines_of(program.items):
+        for term in line.terms:
+            over = {*term.over}
+            if term.reduce != "sum" or not any(a.samples for a in over):
+                continue
+            for e in entries(term.f):
+                t = program.tensors.get(name_of(e))
+                if t is None or lane_of(t) is None or len(t.axes) < 3:
+                    continue
+                *where, channel = (i.free_symbols for i in indices_of(e))
+                summed = {a.symbol for a in over}
+                known = all(isinstance(a.size, int) for a in dimensions(t))
+                if known and not channel & summed and set().union(*where) & summed:
+                    found.add(t.name)
+    return found
 
 
 def _parts(items: Sequence[Item]) -> list[list[Item]]:

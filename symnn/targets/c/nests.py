@@ -15,7 +15,7 @@ import itertools
 import textwrap
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, prod
 
 import sympy as sp
 
@@ -56,14 +56,21 @@ def dimensions(t: Tensor) -> list[Axis]:
     return [a for a in t.axes if a is not lane]
 
 
-def count(t: Tensor, columns: str = "ld") -> str:
-    """How many numbers a tensor has in memory; columns: those of one that has samples."""
-    sizes = [extent(a.size) for a in dimensions(t)]
-    known = [int(size) for size in sizes if size.isdigit()]
-    other = [size for size in sizes if not size.isdigit()]
-    product = sp.prod(known)
-    parts = [str(product)] * (product != 1 or not (other or lane_of(t))) + other
-    return " * ".join([*parts, *([columns] if lane_of(t) else [])])
+def places(t: Tensor) -> int:
+    """The places for each channel of a tensor whose channels come first.  Rows of memory that are
+    multiples of eight vectors apart would fall into the same lines of a cache.
+    """
+    known = prod(int(a.size) for a in dimensions(t)[:-1])
+    return known + (known % 8 == 0)
+
+
+def count(t: Tensor, channels_first: bool) -> tuple[int, list[str]]:
+    """Of so many columns a tensor has in memory these numbers, times sizes that are open."""
+    axes = dimensions(t)
+    if channels_first:
+        return int(axes[-1].size) * places(t), []
+    other = [extent(a.size) for a in axes if not isinstance(a.size, int)]
+    return prod(a.size for a in axes if isinstance(a.size, int)), other
 
 
 def extent(size: Size) -> str:
@@ -116,7 +123,8 @@ class Nests:
 
     tensors: all that they name.  variables: tensor, or letter of an axis -> what C calls it.
     whole: tensors of whole numbers.  constants: numbers that are computed once.  fixed: tensors
-    that are one number.  calls, read: the functions, and the tensors, that the statements name.
+    that are one number.  channels_first: those whose last axis comes first in memory.  calls, read:
+    the functions, and the tensors, that the statements name.
     """
 
     def __init__(
@@ -129,6 +137,7 @@ class Nests:
         self.tensors, self.variables, self.whole = tensors, variables, whole
         self.constants = constants
         self.fixed: Mapping[str, sp.Expr] = {}
+        self.channels_first: Collection[str] = ()
         self.calls: set[str] = set()
         self.read: set[str] = set()
         self.sizes: dict[sp.Symbol, Size] = {}  # of the indices that are in scope
@@ -153,9 +162,8 @@ class Nests:
         self.sizes = {a.symbol: a.size for a in line.axes} | (
             {} if step is None else {step.symbol: step.size}
         )
-        own = [a for a in line.lhs.axes if step is None or a.symbol != step.symbol]
-        lane = next((a for a in own if a is lane_of(line.lhs)), None)
-        own = [a for a in own if a is not lane]
+        lane = lane_of(line.lhs)
+        own = [a for a in self.stored(line.lhs) if step is None or a.symbol != step.symbol]
         out, started = _comment(line), False
         parts = list[tuple[Term, _Nest, _Product | None]]()
         for term in line.terms:
@@ -553,7 +561,9 @@ class Nests:
             return [f"{self.address(lhs, [a.symbol for a in lhs.axes])} = {value};"]
         self.read.add(lhs.name)
         if len(own) + (lane is not None) == len(lhs.axes):
-            return [f"EACH(i, {count(lhs)})", f"    {self.variables[lhs.name]}[i] = {value};"]
+            known, other = count(lhs, lhs.name in self.channels_first)
+            size = " * ".join([str(known), *other, *(["ld"] if lane_of(lhs) else [])])
+            return [f"EACH(i, {size})", f"    {self.variables[lhs.name]}[i] = {value};"]
         target = self.address(lhs, [a.symbol for a in lhs.axes])
         return self._everywhere(own, lane, [f"{target} = {value};"])
 
@@ -611,7 +621,8 @@ class Nests:
             *each(columns(put), columns([f"{target} = R(0.0);"])),
         ]
         if free:
-            rows = _block(f"for (ptrdiff_t first_{n} = 0; first_{n} < ld; first_{n} += LANES)", rows)
+            head = f"for (ptrdiff_t first_{n} = 0; first_{n} < ld; first_{n} += LANES)"
+            rows = _block(head, rows)
         for a in reversed(others):
             v = self.index(a.symbol)
             rows = _block(f"for (ptrdiff_t {v} = 0; {v} < {extent(a.size)}; {v}++)", rows)
@@ -643,17 +654,24 @@ class Nests:
 
     def address(self, t: Tensor, indices: Sequence[sp.Expr]) -> str:
         """The code of an entry at these indices, which are inside."""
-        lane, text, column = lane_of(t), "", ""
+        lane = lane_of(t)
         self.read.add(t.name)
-        for i, a in zip(indices, t.axes, strict=True):
-            own = self.index(i)
-            if a is lane:
-                column = own
-                continue
-            text = own if not text else f"{_factor(text)} * {extent(a.size)} + {own}"
+        of = {a: self.index(i) for i, a in zip(indices, t.axes, strict=True)}
+        axes = self.stored(t)
+        sizes = [extent(a.size) for a in axes]
+        if t.name in self.channels_first:  # all places of a channel are one axis
+            text = _place([of[a] for a in axes[1:]], sizes[1:])
+            text = _place([of[axes[0]], text], ["", str(places(t))])
+        else:
+            text = _place([of[a] for a in axes], sizes)
         if lane is not None:
-            text = f"{_factor(text)} * ld + {column}" if text else column
+            text = f"{_factor(text)} * ld + {of[lane]}" if text else of[lane]
         return f"{self.variables[t.name]}[{text or '0'}]"
+
+    def stored(self, t: Tensor) -> list[Axis]:
+        """The axes but the samples, in the order of memory."""
+        axes = dimensions(t)
+        return [*axes[-1:], *axes[:-1]] if t.name in self.channels_first else axes
 
     def index(self, i: sp.Expr) -> str:
         """An index as C."""
@@ -748,6 +766,14 @@ def _comment(line: Line) -> list[str]:
     first, *rest = textwrap.wrap(str(line), WIDTH - 8, break_long_words=False)
     rows = [f"/* {first}", *(f"       {row}" for row in rest)]
     return [*rows[:-1], f"{rows[-1]} */"]
+
+
+def _place(indices: Sequence[str], sizes: Sequence[str]) -> str:
+    """The place of an entry in an array whose last index runs first."""
+    text = ""
+    for i, size in zip(indices, sizes, strict=True):
+        text = i if not text else f"{_factor(text)} * {size} + {i}"
+    return text
 
 
 def _order(part: tuple[Term, _Nest, _Product | None]) -> tuple[int, ...]:

@@ -121,6 +121,16 @@ def test_layers(kind: str, fields: dict[str, Any], shape: tuple[int, ...]) -> No
     assert compared(with_layer(kind, fields, shape)) < BOUND["float64"]
 
 
+def test_places_that_are_multiples_of_eight() -> None:
+    """Of them there is one more in memory for each channel."""
+    for kind, fields, shape in (
+        ("conv2d", {"filters": 3, "kernel": 3, "padding": 1}, (4, 4, 2)),
+        ("max_pool1d", {"size": 2}, (16, 3)),
+        ("transformer_block", {"heads": 2}, (8, 8)),
+    ):
+        assert compared(with_layer(kind, fields, shape)) < BOUND["float64"], kind
+
+
 def test_random_graphs(sampled_seed: int) -> None:
     lines = Lines(network(Graphs(sampled_seed).spec))
     if not lines.parameters:
