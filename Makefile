@@ -5,7 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
 LOWER := tests/engine tests/spec tests/io tests/data tests/notation tests/test_project.py
-EXAMPLES := $(basename $(notdir $(wildcard symnn/examples/*.toml)))
+EXAMPLES := $(basename $(notdir $(wildcard symnn/examples/*.toml symnn/examples/graphs/*.toml)))
 
 .PHONY: demo test quick oldest oracles golden lint generated clean
 

@@ -18,7 +18,7 @@ from symnn.formats.latex import document
 from symnn.formats.markdown import github
 from symnn.io.marks import marked_text
 from symnn.notes.options import NotesOptions
-from symnn.spec.sources import LINES, example_names, example_path
+from symnn.spec.sources import GRAPHS, every_example, example_names
 
 ROOT = Path(__file__).parents[1]
 GENERATED = ROOT / "generated"
@@ -63,13 +63,12 @@ def test_the_committed_notes_are_what_is_derived(name: str) -> None:
     compare(GENERATED / f"{name}.tex", marked_text(text, ".tex"))
 
 
-def test_the_committed_example_of_lines_is_what_is_written() -> None:
-    source = example_path("attention", LINES)
-    lines = symnn.lines(source.read_text(encoding="utf-8"), name="attention")
-    compare(GENERATED / "attention.py", lines.generate())
-    compare(
-        GENERATED / "attention.tex", marked_text(document(lines.derive(), NotesOptions()), ".tex")
-    )
+@pytest.mark.parametrize("name", [*example_names(folder=GRAPHS), "attention"])
+def test_the_committed_outputs_of_any_network_are_what_is_written(name: str) -> None:
+    lines = symnn.lines(Path(name))
+    compare(GENERATED / f"{name}.py", lines.generate())
+    text = marked_text(document(lines.derive(), NotesOptions()), ".tex")
+    compare(GENERATED / f"{name}.tex", text)
 
 
 @pytest.mark.parametrize("name", ["xor.zh.tex", "xor.md", "xor.zh.md"])
@@ -94,7 +93,7 @@ def test_the_committed_page_is_one_of_the_committed_notes() -> None:
 
 
 def test_nothing_else_is_committed_there() -> None:
-    names = (*example_names(), "attention")
+    names = (*example_names(), *example_names(folder=GRAPHS), "attention")
     known = {f"{name}{suffix}" for name in names for suffix in (".py", ".tex")}
     known |= {"xor.svg", "xor.zh.tex", "xor.md", "xor.zh.md", "xor_page.png"}
     known |= {"xor_fast.py", "xor_jax.py"}
@@ -178,3 +177,8 @@ def test_what_the_readme_says_of_matrices_in_sympy_is_so() -> None:
     a, x, b = sp.MatrixSymbol("A", 3, 2), sp.MatrixSymbol("x", 2, 1), sp.MatrixSymbol("b", 3, 1)
     entry = (a * x + b)[0, 0]
     assert entry.diff(a) == sp.ZeroMatrix(3, 2) and entry.diff(a[0, 1]) == x[1, 0]
+
+
+def test_the_guide_lists_every_example() -> None:
+    page = (ROOT / "symnn" / "guide" / "examples.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.M)) == sorted(every_example())

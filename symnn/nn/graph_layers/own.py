@@ -16,7 +16,7 @@ from symnn.io.fields import Field
 from symnn.nn.calls import Called
 from symnn.nn.graph import SAMPLES, Graph, Index, ShapeError, Value, declaration
 from symnn.nn.graph_layers.fields import Fields
-from symnn.nn.own_lines import defined, fitted, letters_of
+from symnn.nn.own_lines import column_of, defined, fitted, letters_of
 
 ROLES = ("parameter", "state", "mask", "hyperparameter")  # that a layer may declare
 
@@ -47,8 +47,8 @@ class Lines(Called):
         read = {f"x_{k}": value for k, value in enumerate(values, 1)}
         if len(values) == 1:
             read = {"x": values[0]}
+        lines = textwrap.dedent(self.lines)
         try:
-            lines = textwrap.dedent(self.lines)
             declared, computed = defined(lines)
             if not computed:
                 raise ShapeError("no equation computes what goes out")
@@ -58,19 +58,38 @@ class Lines(Called):
             names = {name: called(name) for name in declared}
             names |= {name: _next(name, computed, names) or net.name(name) for name in computed}
             rows = fitted(net, lines, read, names)
-            try:
-                text = _parsed(net, {value.name: value for value in values}, rows)
-            except TextError:
-                _parsed(net, read, lines.splitlines())  # tells the same in the user's words
-                raise
         except TextError as error:
-            place = f"line {error.token.line - len(read)}: {error.message}"
-            raise ShapeError("; ".join(filter(None, (place, error.hint)))) from None
+            raise self._mistake(error, error.token.line, error.token.column) from None
+        try:
+            text = _parsed(net, {value.name: value for value in values}, rows)
+        except TextError as error:
+            raise self._told(net, read, rows, error) from None
         self._keep(net, text, {value.name for value in values}, rows)
         out = text.program.tensors[names[computed[-1]]]
         if not out.axes or not out.axes[0].samples:
             raise ShapeError(f"what goes out has the samples n first, and {computed[-1]} has not")
         return Value(out.name, _axes(out)[1:])
+
+    def _told(
+        self, net: Graph, read: Mapping[str, Value], rows: Sequence[str], error: TextError
+    ) -> ShapeError:
+        """A mistake in the rows, in the user's words where these have it too."""
+        own = textwrap.dedent(self.lines).splitlines()
+        line = error.token.line - len(read)
+        try:
+            _parsed(net, read, own)
+        except TextError as same:
+            return self._mistake(same, same.token.line - len(read), same.token.column)
+        return self._mistake(
+            error, line, column_of(error.token.column, own[line - 1], rows[line - 1])
+        )
+
+    def _mistake(self, error: TextError, line: int, column: int | None) -> ShapeError:
+        """A mistake with its line, and its column where that is known."""
+        given, row = (t.splitlines()[line - 1] for t in (self.lines, textwrap.dedent(self.lines)))
+        at = f", column {column + len(given) - len(row)}" if column else ""
+        place = f"line {line}{at}: {error.message}"
+        return ShapeError("; ".join(filter(None, (place, error.hint))))
 
     def _keep(self, net: Graph, text: Text, read: set[str], rows: list[str]) -> None:
         """Write the rows; where it shares its parameters, all but their declarations."""
