@@ -26,6 +26,8 @@ def check(
     seed: int,
     against: str | None,
     rtol: float | None,
+    loss_scale: str | None,
+    strict: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
@@ -33,7 +35,8 @@ def check(
     """Verify derivations and modules."""
     models = [model(source) for source in specs]
     if against is not None:
-        return _against(specs, models, Path(against), rtol, as_json, quiet)
+        options = {"rtol": rtol, "loss_scale": loss_scale, "strict": strict}
+        return _against(specs, models, Path(against), options, as_json, quiet)
     code, objects = FINE, []
     for name, own in zip(specs, models, strict=True):
         if isinstance(own, Lines):
@@ -109,7 +112,7 @@ def _against(
     specs: tuple[str, ...],
     models: list[Network | Lines],
     path: Path,
-    rtol: float | None,
+    options: dict[str, Any],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -119,7 +122,7 @@ def _against(
     network = models[0]
     if isinstance(network, Lines):
         raise mistake("--against", "takes a spec, not lines")
-    found = compare_file(network, path, rtol)
+    found = compare_file(network, path, **options)
     first = found.first.quantity if found.first else None
     row = {
         "spec": specs[0],

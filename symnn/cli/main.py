@@ -252,6 +252,10 @@ def train(**options: Any) -> int:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what is drawn.")
 @click.option("--against", metavar="FILE.npz", type=NPZ, help="Gradients of your own, compared.")
 @click.option("--rtol", type=click.FloatRange(0), help="Of --against: the largest relative error.")
+@click.option(
+    "--loss-scale", metavar="C", help="Of --against: its loss over the spec's, as N or 1/2."
+)
+@click.option("--strict", is_flag=True, help="Of --against: the spec's notation alone is right.")
 @_common
 def check(**options: Any) -> int:
     """Verify the derivation, the generated module and its gradients.
@@ -259,8 +263,9 @@ def check(**options: Any) -> int:
     Large networks are evaluated with fewer inputs and units, deep ones in parts, which the report
     says; so a check takes at most 2 GiB of memory, whatever the spec.
     """
-    if options["rtol"] is not None and options["against"] is None:
-        raise click.UsageError("--rtol needs --against FILE.npz")
+    for name in ("rtol", "loss_scale", "strict"):
+        if options[name] not in (None, False) and options["against"] is None:
+            raise click.UsageError(f"--{name.replace('_', '-')} needs --against FILE.npz")
     _look(options["specs"], options["against"])
     from symnn.cli.check import check
 

@@ -1,0 +1,253 @@
+"""A reverse sweep on numbers: from right values, from what was handed in, and with lines changed.
+
+Values are shared.  After a line has changed only what follows from it is computed again, as far as
+the gradients that are asked for.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from symnn.derivation.sweeps import Sweep
+from symnn.engine.evaluate import Array, Evaluator
+from symnn.engine.ir import Item, Line, Scan, lines_of
+
+RTOL = 1e-6
+
+
+def largest(right: Array) -> float:
+    """The size of the largest entry, 1 if all are 0."""
+    return float(np.abs(right).max(initial=0.0)) or 1.0
+
+
+def misfit(found: Array, right: Array) -> float:
+    """The largest difference, over the largest right entry (over 1 if all are 0)."""
+    if found.shape != right.shape or not (np.isfinite(right).all() and np.isfinite(found).all()):
+        return float("inf")
+    return float(np.abs(found - right).max(initial=0.0)) / largest(right)
+
+
+class ReversePass:
+    """The lines of a sweep on numbers.  Everything is known by the names that lines compute.
+
+    leaves: the forward leaves by name.  lines: name -> the line, forward or as the rule wrote it.
+    names: of the gradients, from the loss to the inputs; tensor -> its gradient's.  right: the
+    right gradients.  given: those handed in.  expected: the gradients that follow, without a
+    further mistake, from what was handed in for those above them.  outputs: how many components
+    the network's output has.  rounding: name -> the misfit that rounding explains.
+    """
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        leaves: Mapping[str, Array],
+        sizes: Mapping[str, int],
+        outputs: int,
+        rtol: float = RTOL,
+    ) -> None:
+        self.sweep, self.rtol, self.outputs = sweep, rtol, outputs
+        self.leaves, self.sizes = dict(leaves), dict(sizes)
+        self.count = self.sizes.get("N", 1)
+        self.names = {t: name for t, name in sweep.names.items() if t != sweep.of}
+        self.tensors = {name: t for t, name in sweep.names.items()}
+        self.items: tuple[Item, ...] = (*sweep.forward.items, *sweep.raw)
+        self.lines = {line.lhs.name: line for line in lines_of(self.items)}
+        self.final = {self.lines[sweep.names[t]].lhs.name: f for t, f in sweep.final.items()}
+        self.rounding: dict[str, float] = {}
+        self.given: dict[str, Array] = {}
+        self.changed: dict[str, Line] = {}
+        self.extra: dict[str, Array] = {}
+        self._forward: dict[str, Array] = {}
+        self.give({})
+        self.right, self.values = self.expected, dict(self.evaluator.arrays)
+        names = [line.lhs.name for line in sweep.forward.lines]
+        self._forward = {name: self.values[name] for name in names}
+
+    # values -------------------------------------------------------------------------------
+
+    def give(self, given: Mapping[str, Array]) -> None:
+        """Take gradients that were handed in, and no changes of lines."""
+        self.given = dict(given)
+        self.changed, self.extra = {}, {}
+        self._compute()
+
+    def change(self, lines: Mapping[str, Line], extra: Mapping[str, Array]) -> None:
+        """Let these lines stand in place of their own.  extra: arrays that they read beside."""
+        self.changed, self.extra = {**self.changed, **lines}, {**self.extra, **extra}
+        self._compute()
+
+    def _compute(self) -> None:
+        self.evaluator = Evaluator(self.sweep.forward.leaves, self.leaves, self.sizes)
+        self.evaluator.arrays |= {name: array[None] for name, array in self.extra.items()}
+        if not self.changed and self._forward:
+            self.evaluator.arrays |= self._forward
+        else:
+            for item in self.sweep.forward.items:
+                self._run(self.evaluator, item, self.changed)
+        self.expected = self.gradients(self.evaluator, self.given)
+        self._paths: dict[tuple[frozenset[str], frozenset[str]], list[Item]] = {}
+
+    def gradients(self, evaluator: Evaluator, given: Mapping[str, Array]) -> dict[str, Array]:
+        """Every gradient, each from those above it; from what was handed in, if that is given.
+
+        Where nothing above was handed in or changed, by the simplified line: it loses less to
+        rounding.
+        """
+        found: dict[str, Array] = {}
+        moved = set(given) | set(self.changed)
+        for item in self.sweep.raw:
+            names = [line.lhs.name for line in lines_of([item])]
+            own = isinstance(item, Scan) or _reads(item) & moved or moved.intersection(names)
+            simple = item if own else self.final.get(names[0], item)
+            found |= self._run(evaluator, simple, self.changed)
+            if own:
+                moved.update(names)
+            for name in given.keys() & set(names):
+                evaluator.arrays[name] = given[name][None]
+        return found
+
+    def _run(
+        self, evaluator: Evaluator, item: Item, changes: Mapping[str, Line]
+    ) -> dict[str, Array]:
+        """Compute an item with changed lines, and keep its values."""
+        if isinstance(item, Scan):
+            lines = tuple(changes.get(line.lhs.name, line) for line in item.lines)
+            evaluator.run([replace(item, lines=lines)])
+        else:
+            line = changes.get(item.lhs.name, item)
+            shape = tuple(evaluator.size(a) for a in line.lhs.axes)
+            evaluator.arrays[item.lhs.name] = np.broadcast_to(evaluator.line(line), (1, *shape))
+        names = [line.lhs.name for line in lines_of([item])]
+        return {name: evaluator.arrays[name][0] for name in names}
+
+    def rerun(
+        self,
+        lines: Mapping[str, Line],
+        wanted: Iterable[str],
+        extra: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """The gradients ``wanted`` with these lines changed too; what they do not reach stays.
+
+        extra: other arrays, by name, for those that lines read.
+        """
+        arrays = self.started(lines, wanted, extra)
+        return {name: arrays.get(name, self.expected[name]) for name in wanted}
+
+    def started(
+        self,
+        lines: Mapping[str, Line],
+        wanted: Iterable[str],
+        extra: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """What is computed again on the way to the gradients ``wanted``, and ``extra``."""
+        evaluator = copy.copy(self.evaluator)
+        evaluator.arrays = dict(self.evaluator.arrays)
+        evaluator.arrays |= {name: array[None] for name, array in (extra or {}).items()}
+        changes, found = {**self.changed, **lines}, dict(extra or {})
+        for item in self._path(frozenset(lines), frozenset(wanted)):
+            for name, value in self._run(evaluator, item, changes).items():
+                found[name] = value
+                if name in self.given:
+                    evaluator.arrays[name] = self.given[name][None]
+        return found
+
+    # what follows from what ---------------------------------------------------------------
+
+    def _path(self, changed: frozenset[str], wanted: frozenset[str]) -> list[Item]:
+        """The items from changed lines to wanted gradients, past none that was handed in."""
+        key = changed, wanted
+        if key not in self._paths:
+            after = self.after(changed)
+            before = self.before(wanted)
+            self._paths[key] = [
+                item
+                for item in self.items
+                if any(line.lhs.name in after & before for line in lines_of([item]))
+            ]
+        return self._paths[key]
+
+    def after(self, names: Iterable[str]) -> set[str]:
+        """What follows from these, themselves among it; what was handed in ends it."""
+        found = set(names)
+        for item in self.items:
+            if _reads(item) & (found - self.given.keys()):
+                found.update(line.lhs.name for line in lines_of([item]))
+        return found
+
+    def before(self, names: Iterable[str]) -> set[str]:
+        """What these follow from, themselves among it; what was handed in ends it."""
+        found = set(names)
+        for item in reversed(self.items):
+            own = {line.lhs.name for line in lines_of([item])}
+            if own & found:
+                found |= own | ((_reads(item) & self.lines.keys()) - self.given.keys())
+        return found
+
+    def above(self, name: str) -> list[str]:
+        """Those handed in that a gradient follows from, through none that was handed in."""
+        between = self.before([name])
+        read = {n for other in between for n in self.lines[other].read}
+        return [n for n in self.given if n in read and n != name]
+
+    def whole(self, tensor: str) -> str:
+        """The first tensor of the same axes through which alone a tensor acts, not by component.
+
+        "" where there is none.  For z it is a, if a is the softmax of z by several lines.
+        """
+        forward = self.sweep.forward
+        reached, ends, plain = {tensor}, {tensor}, True
+        for k, line in enumerate(forward.lines):
+            if not line.read & reached:
+                continue
+            plain = plain and line.elementwise and line.read & reached == ends
+            reached.add(line.lhs.name)
+            later = {name for other in forward.lines[k + 1 :] for name in other.read}
+            ends = {name for name in ends if name in later} | {line.lhs.name}
+            if len(ends) == 1 and line.lhs.axes == forward.tensors[tensor].axes and not plain:
+                return line.lhs.name
+        return ""
+
+    def diagonal(self, tensor: str, by: str) -> Array:
+        """Of the Jacobian of a tensor by another of the same axes, along the last of them."""
+        top, bottom = self.sweep.names[tensor], self.sweep.names[by]
+        shape = self.evaluator.arrays[tensor].shape[1:]
+        found = np.zeros(shape)
+        evaluator = copy.copy(self.evaluator)
+        evaluator.arrays = dict(self.evaluator.arrays)
+        between = self.after([top]) & self.before([bottom])
+        for k in range(shape[-1]):
+            evaluator.arrays[top] = np.zeros((1, *shape))
+            evaluator.arrays[top][..., k] = 1.0
+            for item in self.sweep.raw:
+                names = {line.lhs.name for line in lines_of([item])}
+                if names & between and top not in names:
+                    self._run(evaluator, item, {})
+            found[..., k] = evaluator.arrays[bottom][0, ..., k]
+        return found
+
+    def of_samples(self, name: str) -> bool:
+        """Whether each sample has a gradient of this name of its own."""
+        return any(a.samples for a in self.lines[name].lhs.axes)
+
+    # verdicts ------------------------------------------------------------------------------
+
+    def tolerance(self, name: str) -> float:
+        """The misfit at which a gradient is still right."""
+        return max(self.rtol, self.rounding.get(name, 0.0))
+
+    def fits(self, name: str, found: Array, right: Array) -> bool:
+        """Whether two values of a gradient agree."""
+        return misfit(found, right) <= self.tolerance(name)
+
+    def wrong(self, against: Mapping[str, Array]) -> list[str]:
+        """The gradients handed in that are others than these, in the order of the sweep."""
+        names = [name for name in self.names.values() if name in self.given]
+        return [n for n in names if not self.fits(n, self.given[n], against[n])]
+
+
+def _reads(item: Item) -> set[str]:
+    return {name for line in lines_of([item]) for name in line.read}
