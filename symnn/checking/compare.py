@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from symnn.checking.causes import causes_of
-from symnn.checking.conventions import Convention, conventions, is_mean, number, of_notation, over
+from symnn.checking.conventions import Convention, conventions, is_mean, number, of_notation
 from symnn.checking.handed_in import (
     TRANSPOSED,
     UNSUMMED,
@@ -29,7 +29,7 @@ from symnn.checking.handed_in import (
     readings,
     shaped,
 )
-from symnn.checking.reverse import RTOL, ReversePass, largest, misfit
+from symnn.checking.reverse import RTOL, ReversePass, largest, misfit, over
 from symnn.checking.rounding import coarsest, deviations
 from symnn.derivation.derivation import derive
 from symnn.engine.evaluate import Array
@@ -230,7 +230,9 @@ def _readings(
 
 
 def _ordered(reading: Reading) -> list[str]:
-    return [name for name in reading.reverse.names.values() if name in reading.values]
+    others = {name: same for same, name in reading.reverse.same.items()}
+    names = [n for name in reading.reverse.names.values() for n in (others.get(name), name)]
+    return [name for name in names if name in reading.values]
 
 
 def _scales(

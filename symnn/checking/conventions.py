@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from symnn.checking.reverse import ReversePass
+from symnn.checking.reverse import ReversePass, over
 from symnn.derivation.network import Network
 from symnn.engine.evaluate import Array
 from symnn.engine.ir import SAMPLES
@@ -72,13 +72,9 @@ class Convention:
 
     def seen(self, reverse: ReversePass, name: str) -> str:
         """The gradient of the derivation that is called by this name."""
+        name = reverse.same.get(name, name)
         tensor = reverse.tensors[name]
         return reverse.names[scores_of(reverse)[tensor]] if tensor == self.fused else name
-
-
-def over(word: str) -> str:
-    """1/N, or 1/(N m)."""
-    return f"1/({word})" if " " in word or "/" in word else f"1/{word}"
 
 
 def number(c: float) -> str:
@@ -116,7 +112,8 @@ def conventions(
     of what was handed in, which may leave no choice.
     """
     n, m = reverse.count, reverse.outputs
-    each = any(name in handed and reverse.of_samples(name) for name in reverse.names.values())
+    names = (*reverse.names.values(), *reverse.same)
+    each = any(name in handed and reverse.of_samples(name) for name in names)
     means = {1.0: ""}
     if each and is_mean(reverse):
         for word, c in {"N": n, "N m": n * m, "N m/2": n * m / 2}.items():

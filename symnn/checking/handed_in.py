@@ -127,7 +127,8 @@ def gradients(grads: Mapping[str, Any], reverse: ReversePass) -> dict[str, Array
     SpecError for one that is unknown, missing or given twice, or that holds no finite numbers.
     """
     known = {t: name for t, name in reverse.names.items()}
-    known |= {name: name for name in reverse.names.values()}
+    known |= {name: name for name in (*reverse.names.values(), *reverse.same)}
+    known |= {name.removeprefix("d"): name for name in reverse.same}
     found: dict[str, Array] = {}
     for key, value in grads.items():
         place = f"grads[{quoted(str(key))}]"
@@ -139,7 +140,7 @@ def gradients(grads: Mapping[str, Any], reverse: ReversePass) -> dict[str, Array
         array = real_array("compare", place, value)
         if name == "L" and array.size != 1:
             raise fail(place, f"has the shape {array.shape}; the loss is one number")
-        if name != "L" and not np.isfinite(reverse.right[name]).all():
+        if name != "L" and not np.isfinite(reverse.right[reverse.same.get(name, name)]).all():
             raise fail(place, "the derivation itself overflows at these parameters")
         found[name] = array.reshape(()) if name == "L" else array
     for t in reverse.sweep.forward.leaves_of("parameter"):
@@ -192,7 +193,7 @@ def every_shape(
             continue
         found = shaped(array, name, reverse, convention)
         if found is None:
-            shape = reverse.right[name].shape
+            shape = reverse.right[reverse.same.get(name, name)].shape
             message = f"has the shape {array.shape}, expected {shape}"
             raise fail(f"grads[{quoted(name)}]", message)
         yield name, *found

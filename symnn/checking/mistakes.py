@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import sympy as sp
 
-from symnn.checking.reverse import ReversePass
+from symnn.checking.reverse import ReversePass, over
 from symnn.engine.evaluate import Array
 from symnn.engine.functions import (
     ACTIVATIONS,
@@ -91,14 +91,15 @@ class Place:
         return tuple(map(self.size, t.axes))
 
     def alike(self, name: str) -> list[Tensor]:
-        """The other tensors of the same shape, parameters and masks left out."""
+        """The other tensors of the same shape; masks are left out, and vectors of parameters."""
         own = self.tensors[name]
         return [
             t
             for t in self.tensors.values()
             if t.name not in (name, self.name)
             and t.axes
-            and t.role not in ("parameter", "mask", "hyperparameter")
+            and t.role != "mask"
+            and not (t.role == "parameter" and len(t.axes) < 2)
             and self.shape(t) == self.shape(own)
         ]
 
@@ -197,7 +198,8 @@ def factors(place: Place) -> Iterator[Change]:
     for c, words in constants(place.reverse).items():
         much = " or ".join(f"a factor {word} too much" for word in words)
         less = " or ".join(
-            f"a factor {word} is missing (1/{word.partition(' =')[0]} too much)" for word in words
+            f"a factor {word} is missing ({over(word.partition(' =')[0])} too much)"
+            for word in words
         )
         yield Change(_times(place.line, sp.Integer(c)), much, ("times", c))
         yield Change(_times(place.line, sp.Rational(1, c)), less, ("over", c))

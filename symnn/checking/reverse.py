@@ -31,6 +31,11 @@ def misfit(found: Array, right: Array) -> float:
     return float(np.abs(found - right).max(initial=0.0)) / largest(right)
 
 
+def over(word: str) -> str:
+    """1/N, or 1/(N m)."""
+    return f"1/({word})" if " " in word or "/" in word else f"1/{word}"
+
+
 class ReversePass:
     """The lines of a sweep on numbers.  Everything is known by the names that lines compute.
 
@@ -38,7 +43,8 @@ class ReversePass:
     names: of the gradients, from the loss to the inputs; tensor -> its gradient's.  right: the
     right gradients.  given: those handed in.  expected: the gradients that follow, without a
     further mistake, from what was handed in for those above them.  outputs: how many components
-    the network's output has.  rounding: name -> the misfit that rounding explains.
+    the network's output has.  same: other names of gradients: da of a layer without an activation,
+    whose a is its z.  rounding: name -> the misfit that rounding explains.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class ReversePass:
         self.items: tuple[Item, ...] = (*sweep.forward.items, *sweep.raw)
         self.lines = {line.lhs.name: line for line in lines_of(self.items)}
         self.final = {self.lines[sweep.names[t]].lhs.name: f for t, f in sweep.final.items()}
+        self.same = _same(sweep)
         self.rounding: dict[str, float] = {}
         self.given: dict[str, Array] = {}
         self.changed: dict[str, Line] = {}
@@ -231,7 +238,7 @@ class ReversePass:
 
     def of_samples(self, name: str) -> bool:
         """Whether each sample has a gradient of this name of its own."""
-        return any(a.samples for a in self.lines[name].lhs.axes)
+        return any(a.samples for a in self.lines[self.same.get(name, name)].lhs.axes)
 
     # verdicts ------------------------------------------------------------------------------
 
@@ -247,6 +254,13 @@ class ReversePass:
         """The gradients handed in that are others than these, in the order of the sweep."""
         names = [name for name in self.names.values() if name in self.given]
         return [n for n in names if not self.fits(n, self.given[n], against[n])]
+
+
+def _same(sweep: Sweep) -> dict[str, str]:
+    forward = sweep.forward.tensors.values()
+    active = {t.layer for t in forward if t.kind == "activation"}
+    scores = [t for t in forward if t.kind == "pre-activation" and t.layer not in active]
+    return {f"da_{t.layer}": sweep.names[t.name] for t in scores if t.name in sweep.names}
 
 
 def _reads(item: Item) -> set[str]:

@@ -18,6 +18,10 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "sigmoid": lambda z: 1 / (1 + np.exp(-z)),
     "relu": lambda z: np.maximum(z, 0),
     "linear": lambda z: z,
+    "leaky_relu": lambda z: np.where(z > 0, z, z / z.dtype.type(100)),
+    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
+    "softplus": lambda z: np.log1p(np.exp(z)),
+    "sin": np.sin,
     "softmax": lambda z: (
         np.exp(z - z.max(1, keepdims=True))
         / np.exp(z - z.max(1, keepdims=True)).sum(1, keepdims=True)
@@ -28,6 +32,10 @@ PRIMES: dict[str, Callable[[Any], Any]] = {
     "sigmoid": lambda z: FUNCTIONS["sigmoid"](z) * (1 - FUNCTIONS["sigmoid"](z)),
     "relu": lambda z: (z > 0).astype(z.dtype),
     "linear": np.ones_like,
+    "leaky_relu": lambda z: np.where(z > 0, z.dtype.type(1), z.dtype.type(0.01)),
+    "elu": lambda z: np.where(z > 0, z.dtype.type(1), np.exp(np.minimum(z, 0))),
+    "softplus": lambda z: FUNCTIONS["sigmoid"](z),
+    "sin": np.cos,
 }
 
 
@@ -88,11 +96,15 @@ class Own:
 
     def errors(self, k: int) -> Any:
         """dz of the output."""
-        plain = (self.a[k] - self.y) / self.mean()
+        plain = self.a[k] - self.y
         if self.loss in ("cross_entropy", "binary_cross_entropy"):
-            return plain
-        plain = 2 * plain if self.loss == "mse" else plain
-        return plain * self._hook("prime", k, lambda: self.prime(k))
+            return plain / self.mean()
+        slope = {"mse": 2 * plain, "mae": np.sign(plain), "huber": np.clip(plain, -1, 1)}
+        return (
+            slope.get(self.loss, plain)
+            / self.mean()
+            * self._hook("prime", k, lambda: self.prime(k))
+        )
 
     def compared(self, names: str = "", **options: Any) -> symnn.Comparison:
         """What compare says; names: "parameters" for their gradients alone."""
@@ -133,6 +145,8 @@ def own(
 ENDS = {
     "sse": ("linear", "tanh", "sigmoid"),
     "mse": ("linear", "tanh", "sigmoid"),
+    "mae": ("linear", "softplus"),
+    "huber": ("linear", "sin"),
     "binary_cross_entropy": ("sigmoid",),
     "cross_entropy": ("softmax",),
 }
@@ -155,7 +169,7 @@ def right(seed: int) -> Written:
     size = int(rng.integers(2, 5))
     units = [size if square else int(rng.integers(1, 6)) for _ in range(rng.integers(1, 6))]
     units[-1] = max(2, units[-1]) if loss == "cross_entropy" else units[-1]
-    hidden = [str(f) for f in rng.choice(["tanh", "sigmoid", "relu", "linear"], len(units))]
+    hidden = [str(f) for f in rng.choice(sorted(PRIMES), len(units))]
     hidden[-1] = str(rng.choice(ENDS[loss]))
     dtype = np.float32 if rng.integers(2) else np.float64
     made = own(
@@ -172,9 +186,9 @@ def right(seed: int) -> Written:
 
 def written(made: Own, rng: np.random.Generator) -> Written:
     """A backward pass in a convention that is drawn."""
-    columns, turned, parameters_only = rng.integers(2, size=3)
+    columns, turned, parameters_only, labels = map(bool, rng.integers(2, size=4))
     count, mean = len(made.x), made.loss != "sse"
-    each = bool(rng.integers(2)) and mean and not parameters_only and count > 1
+    scale = float(rng.choice([1.0, count, made.y.size])) if mean and not parameters_only else 1.0
     logits = bool(rng.integers(2)) and made.loss.endswith("cross_entropy")
     bias = rng.integers(3)
 
@@ -191,9 +205,17 @@ def written(made: Own, rng: np.random.Generator) -> Written:
         if name[1] in "Ab":
             grads[name] = parameter(name[1:], array)
         elif not parameters_only:
-            grads[name] = value(array * array.dtype.type(count) if each else array)
+            grads[name] = value(array * array.dtype.type(scale))
     if logits and not parameters_only:
         grads[f"da_{made.last}"] = grads.pop(f"dz_{made.last}")
     params = {name: parameter(name, array) for name, array in made.params.items()}
-    words = f"columns={columns} turned={turned} each={each} logits={logits} bias={bias}"
-    return Written(made.net, (grads, params, value(made.x), value(made.y)), words)
+    y = made.y.argmax(1) if labels and made.loss == "cross_entropy" else value(made.y)
+    x = value(made.x)
+    if columns and rng.integers(2):  # the data may come in rows nevertheless
+        x, y = made.x, y if y.ndim == 1 else made.y
+    if rng.integers(2):
+        loss = float(made.net.compile().loss_and_gradients(made.params, made.x, made.y)[0])
+        other = float(rng.choice([1.0, 2.0, 0.5, count]))
+        grads = {n: g * g.dtype.type(other) for n, g in grads.items()} | {"L": other * loss}
+    words = f"columns={columns} turned={turned} errors={scale} logits={logits} bias={bias}"
+    return Written(made.net, (grads, params, x, y), words)
