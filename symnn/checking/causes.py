@@ -11,10 +11,9 @@ one line before all lines of a kind, the gradient's own line before those above 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -24,7 +23,7 @@ from symnn.checking.reverse import ReversePass
 from symnn.engine.evaluate import Array
 from symnn.engine.ir import Line
 
-PAIRS = 1_500  # how often changes of two lines are evaluated for one gradient, the simplest first
+SIMPLEST = 64  # of the changes of two lines, each with each is tried
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,26 @@ def causes_of(reverse: ReversePass) -> dict[str, str]:
     return texts
 
 
+class Trials(NamedTuple):
+    """The changes of a line, and what each gives there, one after the other."""
+
+    mistakes: list[Mistake]
+    values: Array
+
+    def simplest(self) -> Trials:
+        """Some of those without an unknown number."""
+        kept = [k for k, m in enumerate(self.mistakes) if m.change.along is None][:SIMPLEST]
+        return Trials([self.mistakes[k] for k in kept], self.values[kept])
+
+
 class Search:
     """The causes at one point, found one after the other."""
 
     def __init__(self, reverse: ReversePass) -> None:
         self.reverse = reverse
+        # what is known of lines, and of their values until one is changed
         self._changes: dict[str, list[Mistake]] = {}
+        self._tried_at: dict[str, Trials] = {}
         self._unknown = False
 
     def changes(self, name: str) -> list[Mistake]:
@@ -89,7 +102,10 @@ class Search:
             for name in best.fixed:
                 texts[name] = " or ".join(dict.fromkeys(self._said(cause, name) for cause in found))
             reverse.change(best.lines, best.extra)
-            self._changes.clear()
+            for site, known in list(self._changes.items()):
+                if any(m.change.extra for m in known):  # arrays of other values
+                    del self._changes[site]
+            self._tried_at.clear()
         return texts
 
     def _said(self, cause: Cause, name: str) -> str:
@@ -108,80 +124,108 @@ class Search:
         what = mistake.change.what
         if mistake.site == name:
             return what
-        forward = mistake.site not in self.reverse.tensors
-        where = f"in the forward pass, {mistake.site}" if forward else mistake.site
-        return f"inherited from {where}: {what}"
+        if mistake.site not in self.reverse.tensors:
+            return f"in the forward pass, {mistake.site}: {what}"
+        return f"inherited from {mistake.site}: {what}"
 
     # one gradient ----------------------------------------------------------------------------
 
     def _best(self, name: str, left: Sequence[str]) -> list[Cause]:
         """The causes of a wrong gradient that explain the most; none, if none explains it."""
         backward = self._sites(name, left, forward=False)
+        forward = [] if self._unknown else self._sites(name, left, forward=True)
         for candidates in (
-            self._single(name, backward),
-            self._single(name, self._sites(name, left, forward=True)),
-            self._scaled(name, backward),
-            self._in_terms(name, backward),
-            self._in_lines(name, backward, left),
+            self._single(name, left, backward),
+            self._forward(name, left, forward),
+            self._scaled(name, left, backward),
+            self._in_terms(name, left),
+            self._in_lines(name, left, backward),
         ):
-            hits = [cause for m in candidates for cause in self._tried(m, name, left)]
+            hits = sorted(candidates, key=lambda cause: cause.order)
             if hits:
-                hits.sort(key=lambda cause: cause.order)
-                best = hits[0]
-                return [
-                    c
-                    for c in hits
-                    if c.order == best.order and c.mistakes[0].site == best.mistakes[0].site
-                ][:3]
+                first = hits[0].order, hits[0].mistakes[0].site
+                return [c for c in hits if (c.order, c.mistakes[0].site) == first][:3]
         return []
 
     def _sites(self, name: str, left: Sequence[str], forward: bool) -> list[str]:
         """The lines that may hold a mistake: those that explain the gradient and no right one."""
         reverse = self.reverse
-        right = [n for n in reverse.given if n not in left and n != name]
-        found = []
-        for site in reversed(list(reverse.lines)):
-            if (site in reverse.tensors) == forward or site not in reverse.before([name]):
-                continue
-            reached = reverse.after([site])
-            if site == name or not any(n in reached and n != name for n in right):
-                found.append(site)
-        return found
+        right = {n for n in reverse.given if n not in left and n != name}
+        before = reverse.before([name])
+        return [
+            site
+            for site in reversed(list(reverse.lines))
+            if site in before
+            and (site not in reverse.tensors) == forward
+            and (site == name or not right & (reverse.after([site]) - {name}))
+        ]
 
-    def _single(self, name: str, sites: Sequence[str]) -> Iterator[Mistake]:
-        """The changes at these lines that give a gradient as it was handed in."""
+    def _trials(self, site: str) -> Trials:
+        """The changes of a line, and what each gives there."""
+        if site not in self._tried_at:
+            found = self.changes(site)
+            values = [self.reverse.value(m.change.line, m.change.extra) for m in found]
+            self._tried_at[site] = Trials(found, np.array(values))
+        return self._tried_at[site]
+
+    def _single(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
+        """One change, or the same in all lines of the kind."""
+        reverse = self.reverse
         for site in sites:
-            for mistake in self.changes(site):
-                fitted = self._fitted(mistake, name)
-                if fitted is not None:
-                    yield fitted
+            trials = self._trials(site)
+            values = reverse.follow(site, trials.values, [name])[name]
+            for k in reverse.fitting(name, values):
+                if trials.mistakes[k].change.along is None:
+                    yield from self._and_everywhere(trials.mistakes[k], name, left)
+            for k, mistake in enumerate(trials.mistakes):
+                if mistake.change.along is not None:
+                    number = self._number(mistake, trials.values[k], name)
+                    if number is not None:
+                        known = replace(mistake, change=_with_number(mistake.change, number))
+                        yield from self._and_everywhere(known, name, left)
 
-    def _values(self, mistake: Mistake, name: str) -> Array:
-        change = mistake.change
-        return self.reverse.rerun({mistake.site: change.line}, [name], change.extra)[name]
-
-    def _fitted(self, mistake: Mistake, name: str) -> Mistake | None:
-        """The mistake with its unknown number, if it gives the gradient; else None."""
-        reverse, change = self.reverse, mistake.change
-        given = reverse.given[name]
-        value = self._values(mistake, name)
-        if change.along is None:
-            return mistake if reverse.fits(name, given, value) else None
-        line = replace(change.line, terms=(*change.line.terms, *change.along.terms))
-        step = self._values(replace(mistake, change=change._replace(line=line)), name) - value
-        size = float((step**2).sum())
+    def _number(self, mistake: Mistake, value: Array, name: str) -> float | None:
+        """The unknown number with which a change gives a gradient, which is linear in it."""
+        reverse, change, given = self.reverse, mistake.change, self.reverse.given[name]
+        step = reverse.value(change.along) if change.along else value
+        values = reverse.follow(mistake.site, np.array([value, value + step]), [name])[name]
+        along = values[-1] - values[0]
+        size = float((along**2).sum())
         if given.size < 2 or not size or not np.isfinite(size):
             return None
-        c = float(((given - value) * step).sum()) / size
-        if abs(c) < 1e-9 or not reverse.fits(name, given, value + c * step):
-            return None
-        return replace(mistake, change=_with_number(change, c))
+        c = float(((given - values[0]) * along).sum()) / size
+        return c if abs(c) > 1e-9 and reverse.fitting(name, (values[0] + c * along)[None]) else None
 
-    def _tried(self, mistake: Mistake | Cause, name: str, left: Sequence[str]) -> Iterator[Cause]:
+    def _forward(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
+        """One change of the forward pass, or the same in all lines of the kind.
+
+        What follows is computed by the lines of the rule, or by the simplified ones.
+        """
+        reverse = self.reverse
+        for lines in ({}, reverse.final) if sites else ():
+            groups: dict[Hashable, list[Mistake]] = {}
+            for site in sites:
+                trials = self._trials(site)
+                values = reverse.follow(site, trials.values, [name], lines)[name]
+                for k in reverse.fitting(name, values):
+                    cause = self._explained((trials.mistakes[k],), left, lines)
+                    if cause:
+                        yield cause
+                for mistake in trials.mistakes:
+                    if mistake.change.along is None:
+                        key = self._kind(site), mistake.change.key
+                        groups.setdefault(key, []).append(mistake)
+            for group in groups.values():
+                if len({m.site for m in group}) == len(group) > 1:
+                    changed = {**lines, **{m.site: m.change.line for m in group}}
+                    value = reverse.rerun(changed, wanted=[name])[name]
+                    if reverse.fitting(name, value[None]):
+                        cause = self._explained(tuple(group), left, lines)
+                        if cause:
+                            yield replace(cause, every=True)
+
+    def _and_everywhere(self, mistake: Mistake, name: str, left: Sequence[str]) -> Iterator[Cause]:
         """The cause of one mistake, and of the same mistake in all lines of its kind."""
-        if isinstance(mistake, Cause):
-            yield mistake
-            return
         one = self._explained((mistake,), left)
         if one:
             yield one
@@ -219,79 +263,79 @@ class Search:
         t = self.reverse.sweep.forward.tensors[tensor]
         return t.kind or t.letter or t.name
 
-    def _explained(self, found: tuple[Mistake, ...], left: Sequence[str]) -> Cause | None:
-        """The cause of mistakes; None if they put nothing right, or a right gradient wrong."""
+    def _explained(
+        self,
+        found: tuple[Mistake, ...],
+        left: Sequence[str],
+        lines: Mapping[str, Line] | None = None,
+    ) -> Cause | None:
+        """The cause of mistakes; None if they put nothing right, or a right gradient wrong.
+
+        lines: other forms in which lines below are computed.
+        """
         reverse = self.reverse
-        lines = {m.site: m.change.line for m in found}
+        changed = {**(lines or {}), **{m.site: m.change.line for m in found}}
         extra = {n: a for m in found for n, a in m.change.extra.items()}
-        values = reverse.rerun(lines, reverse.given, extra)
+        values = reverse.rerun(changed, extra)
         fits = {n for n, u in reverse.given.items() if reverse.fits(n, u, values[n])}
         had = {n for n, u in reverse.given.items() if reverse.fits(n, u, reverse.expected[n])}
         fixed = frozenset(fits - had) & set(left)
         if not fixed or had - fits:
             return None
-        return Cause(found, fixed, lines=lines, extra=extra)
+        return Cause(found, fixed, lines=changed, extra=extra)
 
     # two at once -------------------------------------------------------------------------------
 
-    def _pool(self, site: str) -> list[Mistake]:
-        """The changes of a line with no unknown number."""
-        return [m for m in self.changes(site) if m.change.along is None]
-
-    def _scaled(self, name: str, sites: Sequence[str]) -> Iterator[Mistake]:
+    def _scaled(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
         """Any change, and a factor or a sign on its line."""
-        reverse, given = self.reverse, self.reverse.given[name]
+        reverse = self.reverse
         scales: dict[str, float] = {"opposite sign": -1.0}
         for c, words in constants(reverse).items():
             scales[f"a factor {words[0]} too much"] = c
             scales[f"a factor {words[0]} is missing"] = 1 / c
         for site in sites:
-            for mistake in self._pool(site):
-                value = self._values(mistake, name)
-                for word, scale in scales.items():
-                    if reverse.fits(name, given, scale * value):
-                        yield _times(mistake, scale, word)
+            trials = self._trials(site)
+            values = reverse.follow(site, trials.values, [name])[name]
+            for word, scale in scales.items():
+                for k in reverse.fitting(name, scale * values):
+                    if trials.mistakes[k].change.along is None:
+                        cause = self._explained((_times(trials.mistakes[k], scale, word),), left)
+                        if cause:
+                            yield cause
 
-    def _in_terms(self, name: str, sites: Sequence[str]) -> Iterator[Mistake]:
-        """Two changes of different terms of a line."""
-        for site in sites if not self._unknown else ():
-            own = forms(self.reverse, site)[0]
-            pool = [(_changed_terms(m.change.line, own), m) for m in self._pool(site)]
-            for (i, one), (j, two) in itertools.combinations([p for p in pool if p[0]], 2):
-                if i & j:
-                    continue
-                terms = [
-                    two.change.line.terms[k] if k in j else t
-                    for k, t in enumerate(one.change.line.terms)
-                ]
-                change = Change(
-                    replace(own, terms=tuple(terms)),
-                    f"{one.change.what}, and {two.change.what}",
-                    (one.change.key, two.change.key),
-                    extra={**one.change.extra, **two.change.extra},
-                )
-                both = replace(one, change=change)
-                if self.reverse.fits(name, self.reverse.given[name], self._values(both, name)):
-                    yield both
+    def _in_terms(self, name: str, left: Sequence[str]) -> Iterator[Cause]:
+        """Two changes of different terms of the gradient's own line."""
+        own = forms(self.reverse, name)[0]
+        if self._unknown or len(own.terms) < 2:
+            return
+        trials = self._trials(name)
+        terms = [_changed_terms(m.change.line, own) for m in trials.mistakes]
+        steps = trials.values - self.reverse.value(own)
+        for i, one in enumerate(trials.mistakes):
+            others = [j for j in range(i + 1, len(terms)) if terms[i] and not terms[i] & terms[j]]
+            for k in self.reverse.fitting(name, trials.values[i] + steps[others]):
+                if terms[others[k]]:
+                    both = _both(one, trials.mistakes[others[k]], terms[others[k]])
+                    cause = self._explained((both,), left)
+                    if cause:
+                        yield cause
 
-    def _in_lines(self, name: str, sites: Sequence[str], left: Sequence[str]) -> Iterator[Cause]:
+    def _in_lines(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
         """Two simple changes of two lines.
 
         Not where nothing explains a gradient above: then more mistakes than two are likelier.
         """
-        reverse, given = self.reverse, self.reverse.given[name]
-        pairs = [] if self._unknown else list(itertools.combinations(reversed(sites), 2))
-        each = math.isqrt(PAIRS // max(1, len(pairs)))
-        for above, below in pairs:
-            for first in self._pool(above)[:each]:
-                lines, extra = {above: first.change.line}, first.change.extra
-                path = reverse.started(lines, [name], extra)
-                path = {n: array for n, array in path.items() if n not in reverse.given}
-                for second in self._pool(below)[:each]:
-                    extra = {**path, **second.change.extra}
-                    value = reverse.rerun({below: second.change.line}, [name], extra)[name]
-                    if reverse.fits(name, given, value):
-                        cause = self._explained((first, second), left)
+        reverse = self.reverse
+        for above, below in itertools.combinations(reversed(sites if not self._unknown else ()), 2):
+            upper, lower = (self._trials(site).simplest() for site in (above, below))
+            arrays = reverse.follow(above, upper.values, [below, name])
+            arrays = {n: a for n, a in arrays.items() if n not in reverse.given}
+            for second in lower.mistakes:
+                values = reverse.values_of(second.change.line, {**arrays, **_added(second)})
+                values = reverse.follow(below, values, [name], arrays=arrays)[name]
+                for k in reverse.fitting(name, values):
+                    if k < len(upper.mistakes):
+                        cause = self._explained((upper.mistakes[k], second), left)
                         if cause:
                             yield cause
 
@@ -303,6 +347,24 @@ def _changed_terms(line: Line, own: Line) -> frozenset[int]:
     return frozenset(
         k for k, (a, b) in enumerate(zip(line.terms, own.terms, strict=True)) if a != b
     )
+
+
+def _both(one: Mistake, two: Mistake, places: frozenset[int]) -> Mistake:
+    """Two changes of different terms of a line, the second of these."""
+    terms = [
+        two.change.line.terms[k] if k in places else t for k, t in enumerate(one.change.line.terms)
+    ]
+    change = one.change._replace(
+        line=replace(one.change.line, terms=tuple(terms)),
+        what=f"{one.change.what}, and {two.change.what}",
+        key=(one.change.key, two.change.key),
+        extra={**one.change.extra, **two.change.extra},
+    )
+    return replace(one, change=change)
+
+
+def _added(mistake: Mistake) -> dict[str, Array]:
+    return {n: a[None] for n, a in mistake.change.extra.items()}
 
 
 def _with_number(change: Change, c: float) -> Change:

@@ -6,15 +6,16 @@ the gradients that are asked for.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symnn.derivation.sweeps import Sweep
 from symnn.engine.evaluate import Array, Evaluator
-from symnn.engine.ir import Item, Line, Scan, lines_of
+from symnn.engine.ir import Axis, Item, Line, Scan, lines_of
 
 RTOL = 1e-6
 
@@ -34,6 +35,27 @@ def misfit(found: Array, right: Array) -> float:
 def over(word: str) -> str:
     """1/N, or 1/(N m)."""
     return f"1/({word})" if " " in word or "/" in word else f"1/{word}"
+
+
+class Shared(Evaluator):
+    """An evaluator whose arrays stay, so that what lines have in common is computed once."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.known: dict[tuple[sp.Expr, tuple[Axis, ...]], Array] = {}
+
+    def value(self, f: sp.Expr, grid: tuple[Axis, ...]) -> Array:
+        """As the base's."""
+        if (f, grid) not in self.known:
+            self.known[f, grid] = super().value(f, grid)
+        return self.known[f, grid]
+
+
+def _line(evaluator: Evaluator, line: Line) -> Array:
+    """The value of a line, with all its axes."""
+    value = evaluator.line(line)
+    shape = tuple(evaluator.size(a) for a in line.lhs.axes)
+    return np.broadcast_to(value, (len(value), *shape))
 
 
 class ReversePass:
@@ -88,7 +110,7 @@ class ReversePass:
         self._compute()
 
     def _compute(self) -> None:
-        self.evaluator = Evaluator(self.sweep.forward.leaves, self.leaves, self.sizes)
+        self.evaluator = Shared(self.sweep.forward.leaves, self.leaves, self.sizes)
         self.evaluator.arrays |= {name: array[None] for name, array in self.extra.items()}
         if not self.changed and self._forward:
             self.evaluator.arrays |= self._forward
@@ -110,7 +132,7 @@ class ReversePass:
             names = [line.lhs.name for line in lines_of([item])]
             own = isinstance(item, Scan) or _reads(item) & moved or moved.intersection(names)
             simple = item if own else self.final.get(names[0], item)
-            found |= self._run(evaluator, simple, self.changed)
+            found |= {n: a[0] for n, a in self._run(evaluator, simple, self.changed).items()}
             if own:
                 moved.update(names)
             for name in given.keys() & set(names):
@@ -126,41 +148,71 @@ class ReversePass:
             evaluator.run([replace(item, lines=lines)])
         else:
             line = changes.get(item.lhs.name, item)
-            shape = tuple(evaluator.size(a) for a in line.lhs.axes)
-            evaluator.arrays[item.lhs.name] = np.broadcast_to(evaluator.line(line), (1, *shape))
+            evaluator.arrays[item.lhs.name] = _line(evaluator, line)
         names = [line.lhs.name for line in lines_of([item])]
-        return {name: evaluator.arrays[name][0] for name in names}
+        return {name: evaluator.arrays[name] for name in names}
+
+    def value(self, line: Line, extra: Mapping[str, Array] | None = None) -> Array:
+        """What a line gives at the values that are there.  extra: arrays that it reads beside."""
+        arrays = {n: a[None] for n, a in (extra or {}).items()}
+        found: Array = _line(self._fresh(arrays) if extra else self.evaluator, line)[0]
+        return found
+
+    def values_of(self, line: Line, arrays: Mapping[str, Array]) -> Array:
+        """What a line gives at several values of what it reads, as ``follow`` returns them."""
+        return _line(self._fresh(arrays), line)
+
+    def follow(
+        self,
+        site: str,
+        values: Array,
+        wanted: Iterable[str],
+        lines: Mapping[str, Line] | None = None,
+        arrays: Mapping[str, Array] | None = None,
+    ) -> dict[str, Array]:
+        """What follows, on the way to ``wanted``, from each of several values of a line.
+
+        values, and all that is returned: one value after the other along a first axis, which is
+        of length 1 where they make no difference.  lines: that stand in place of their own.
+        arrays: others than those that are there, of the same form.
+        """
+        wanted = list(wanted)
+        evaluator = self._fresh({**(arrays or {}), site: values})
+        found = {site: values}
+        for item in self._path(frozenset([site]), frozenset(wanted)):
+            if site not in {line.lhs.name for line in lines_of([item])}:
+                found |= self._run(evaluator, item, {**self.changed, **(lines or {})})
+                for line in lines_of([item]):
+                    if line.lhs.name in self.given:
+                        evaluator.arrays[line.lhs.name] = self.given[line.lhs.name][None]
+        return {n: self.expected[n][None] for n in wanted if n not in found} | found
 
     def rerun(
         self,
         lines: Mapping[str, Line],
-        wanted: Iterable[str],
         extra: Mapping[str, Array] | None = None,
+        wanted: Iterable[str] | None = None,
     ) -> dict[str, Array]:
-        """The gradients ``wanted`` with these lines changed too; what they do not reach stays.
+        """Gradients that were handed in, if these lines stood in place of their own.
 
-        extra: other arrays, by name, for those that lines read.
+        extra: other arrays, by name, for those that lines read.  wanted: which; None: all.
         """
-        arrays = self.started(lines, wanted, extra)
-        return {name: arrays.get(name, self.expected[name]) for name in wanted}
-
-    def started(
-        self,
-        lines: Mapping[str, Line],
-        wanted: Iterable[str],
-        extra: Mapping[str, Array] | None = None,
-    ) -> dict[str, Array]:
-        """What is computed again on the way to the gradients ``wanted``, and ``extra``."""
-        evaluator = copy.copy(self.evaluator)
-        evaluator.arrays = dict(self.evaluator.arrays)
-        evaluator.arrays |= {name: array[None] for name, array in (extra or {}).items()}
-        changes, found = {**self.changed, **lines}, dict(extra or {})
+        wanted = set(self.given if wanted is None else wanted)
+        evaluator = self._fresh({name: array[None] for name, array in (extra or {}).items()})
+        found = {name: self.expected[name] for name in wanted}
         for item in self._path(frozenset(lines), frozenset(wanted)):
-            for name, value in self._run(evaluator, item, changes).items():
-                found[name] = value
+            for name, value in self._run(evaluator, item, {**self.changed, **lines}).items():
+                if name in wanted:
+                    found[name] = value[0]
                 if name in self.given:
                     evaluator.arrays[name] = self.given[name][None]
         return found
+
+    def _fresh(self, arrays: Mapping[str, Array]) -> Evaluator:
+        """An evaluator at the values that are there, but for these."""
+        evaluator = Evaluator([], {}, self.sizes)
+        evaluator.arrays = {**self.evaluator.arrays, **arrays}
+        return evaluator
 
     # what follows from what ---------------------------------------------------------------
 
@@ -223,8 +275,7 @@ class ReversePass:
         top, bottom = self.sweep.names[tensor], self.sweep.names[by]
         shape = self.evaluator.arrays[tensor].shape[1:]
         found = np.zeros(shape)
-        evaluator = copy.copy(self.evaluator)
-        evaluator.arrays = dict(self.evaluator.arrays)
+        evaluator = self._fresh({})
         between = self.after([top]) & self.before([bottom])
         for k in range(shape[-1]):
             evaluator.arrays[top] = np.zeros((1, *shape))
@@ -249,6 +300,16 @@ class ReversePass:
     def fits(self, name: str, found: Array, right: Array) -> bool:
         """Whether two values of a gradient agree."""
         return misfit(found, right) <= self.tolerance(name)
+
+    def fitting(self, name: str, values: Array) -> list[int]:
+        """Which of several values of a gradient are as it was handed in."""
+        if not len(values) or values.shape[1:] != self.given[name].shape:
+            return []
+        flat = values.reshape(len(values), -1)
+        largest = np.abs(flat).max(axis=1, initial=0.0)
+        error = np.abs(flat - self.given[name].reshape(-1)).max(axis=1, initial=0.0)
+        near = error <= self.tolerance(name) * np.where(largest == 0, 1.0, largest)
+        return [int(k) for k in np.flatnonzero(near & np.isfinite(largest))]
 
     def wrong(self, against: Mapping[str, Array]) -> list[str]:
         """The gradients handed in that are others than these, in the order of the sweep."""
