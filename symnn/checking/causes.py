@@ -28,11 +28,15 @@ SIMPLEST = 64  # of the changes of two lines, each with each is tried
 
 @dataclass(frozen=True)
 class Cause:
-    """Mistakes that explain gradients: those they put right, and what they are at each line."""
+    """Mistakes that explain gradients: fixed, those they put right.
+
+    every: where one mistake was made several times, in words; else "".  lines, extra: what stands
+    in place of the lines, and the arrays that these read beside.
+    """
 
     mistakes: tuple[Mistake, ...]
     fixed: frozenset[str]
-    every: bool = False
+    every: str = ""
     lines: Mapping[str, Line] = field(default_factory=dict)
     extra: Mapping[str, Array] = field(default_factory=dict)
 
@@ -118,7 +122,7 @@ class Search:
             said = [self._placed(m, name) for m in sites]
             return ", and ".join(dict.fromkeys(said))
         nearest = max(sites, key=lambda m: order.index(m.site))
-        return f"{self._placed(nearest, name)} (in every layer)"
+        return f"{self._placed(nearest, name)} ({cause.every})"
 
     def _placed(self, mistake: Mistake, name: str) -> str:
         what = mistake.change.what
@@ -222,7 +226,7 @@ class Search:
                     if reverse.fitting(name, value[None]):
                         cause = self._explained(tuple(group), left, lines)
                         if cause:
-                            yield replace(cause, every=True)
+                            yield replace(cause, every="in every layer")
 
     def _and_everywhere(self, mistake: Mistake, name: str, left: Sequence[str]) -> Iterator[Cause]:
         """The cause of one mistake, and of the same mistake in all lines of its kind."""
@@ -234,10 +238,13 @@ class Search:
         everywhere = self._everywhere(mistake)
         order = list(self.reverse.lines)
         below = [m for m in everywhere if order.index(m.site) >= order.index(mistake.site)]
-        for group in (everywhere, below):
+        for group, words in (
+            (everywhere, "in every layer"),
+            (below, "here and in every layer before it"),
+        ):
             every = self._explained(tuple(group), left) if len(group) > 1 else None
             if every and name in every.fixed and (not one or len(every.fixed) > len(one.fixed)):
-                yield replace(every, every=True)
+                yield replace(every, every=words)
                 return
 
     def _everywhere(self, mistake: Mistake) -> list[Mistake]:

@@ -327,6 +327,42 @@ def _earlier(place: Place) -> list[str]:
     return names[: names.index(place.reverse.tensors[place.name])]
 
 
+def other_sum(place: Place) -> Iterator[Change]:
+    """A sum that runs over an axis too many, and one over the other axes where it is read.
+
+    The sum of a softmax over the whole batch, or over the samples instead of the classes.
+    """
+    for k, term in enumerate(place.line.terms):
+        for a in place.line.lhs.axes if term.over and term.reduce == "sum" else ():
+            every = replace(a, symbol=sp.Symbol(f"every_{a.name}", integer=True))
+            wide = Term(term.f.xreplace({a.symbol: every.symbol}), (*term.over, every))
+            where = "the samples" if a.samples else a.name
+            yield Change(_with_term(place.line, k, wide), f"the sum runs over {where} too", "wide")
+    for e in place.line.reads:
+        line = place.reverse.lines.get(name_of(e))
+        if line is None or len(line.terms) != 1 or line.terms[0].reduce != "sum":
+            continue
+        term, axes = line.terms[0], line.lhs.axes
+        if term.over and axes and set(term.over) <= set(place.line.lhs.axes):
+            other = Tensor(f"other_{line.lhs.name}", term.over)
+            extra = {other.name: place.reverse.value(Line(other, (Term(term.f, axes),)))}
+            swapped = _mapped(place.line, operator.methodcaller("xreplace", {e: other.entry}))
+            over = ("the samples" if a.samples else a.name for a in axes)
+            what = f"{line.lhs.name} is summed over {' and '.join(over)}"
+            yield Change(swapped, what, ("other sum", place.relative(line.lhs.name)), extra=extra)
+
+
+def one_function(place: Place) -> Iterator[Change]:
+    """A function of each component where several lines stand: sigmoid for softmax."""
+    forward = place.reverse.sweep.forward
+    before = [n for n in place.tensors if place.reverse.whole(n) == place.name]
+    for name in before[:1] if place.name in forward.definitions else ():
+        for word in ("linear", *WELL_KNOWN):
+            f = function_class(TABLE[word])(place.tensors[name].entry)
+            what = f"{word} of {name} in its place"
+            yield Change(replace(place.line, terms=(Term(f),)), what, ("function", word))
+
+
 def multiple(place: Place) -> Iterator[Change]:
     """Any constant."""
     nothing = replace(place.line, terms=())
@@ -445,7 +481,7 @@ def dropped(place: Place, f: sp.Expr) -> Iterator[Part]:
             yield Part(rest, f"the term {place.words(g)} is missing", ("term", place.key(g)))
     elif isinstance(f, sp.Pow) and f.exp.is_Integer and f.exp not in (1, -1):
         key = "power", place.key(f)
-        yield Part(f.base, f"the power of {place.words(f)} is missing", key)
+        yield Part(f.base, f"{place.words(f.base)} instead of {place.words(f)}", key)
 
 
 def _missing(place: Place, g: sp.Expr) -> str:
@@ -466,6 +502,14 @@ def sign_within(place: Place, f: sp.Expr) -> Iterator[Part]:
     elif isinstance(f, sp.Pow) and f.exp == -1:
         text = f"{place.words(f.base)} multiplies where it should divide"
         yield Part(f.base, text, ("quotient", place.key(f.base)))
+
+
+def residual(place: Place, f: sp.Expr) -> Iterator[Part]:
+    """A difference squared, and its absolute value."""
+    if isinstance(f, sp.Add) and entries(f):
+        words, absolute = place.words(f), function_class(TABLE["absolute"])
+        yield Part(f**2, f"{words} is squared", ("squared", place.key(f)))
+        yield Part(absolute(f), f"|{words}| instead of {words}", ("absolute", place.key(f)))
 
 
 def sum_for_product(place: Place, f: sp.Expr) -> Iterator[Part]:
@@ -513,8 +557,11 @@ OPERATORS: tuple[Operator, ...] = (
     within(swapped_here),
     within(derivative_wrong),
     within(sign_within),
+    within(residual),
     within(sum_for_product),
     within(function_wrong),
+    one_function,
+    other_sum,
     multiple,
 )
 
