@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # what only some of the methods need
 compare: Callable[..., Comparison] = deferred("symnn.checking.compare:compare")
+compare_lines: Callable[..., Comparison] = deferred("symnn.checking.compare:compare_lines")
 verify: Callable[..., Report] = deferred("symnn.checking.verify:verify")
 verify_lines: Callable[..., Report] = deferred("symnn.checking.verify:verify_lines")
 fragment: Callable[..., str] = deferred("symnn.formats.latex:fragment")
@@ -174,6 +175,20 @@ class Derivation(_Printed, derivation.Derivation):
 
 class Lines(own_lines.Lines):
     __doc__ = own_lines.Lines.__doc__
+
+    def compare(
+        self,
+        grads: Mapping[str, Any],
+        given: Mapping[str, Any],
+        rtol: float | None = None,
+        loss_scale: float | str | None = None,
+    ) -> Comparison:
+        """Compare a backpropagation of your own with the derivation, as of a :class:`Network`.
+
+        grads: the gradient of every parameter, and of any other tensors, by the tensor's name
+        ("W") or the gradient's ("dW").  given: inputs, targets and parameters by name.
+        """
+        return compare_lines(self, grads, given, rtol, loss_scale)
 
     def derive(self, of: str = "L", wrt: Sequence[str] | None = None) -> LinesDerivation:
         """The derivatives of a scalar, the loss L unless another one is named.

@@ -23,6 +23,7 @@ from symnn.checking.reverse import ReversePass
 from symnn.engine.evaluate import Array
 from symnn.engine.ir import Line
 
+STEPS = 40_000  # of scans that are computed again, each for one line
 SIMPLEST = 64  # of the changes of two lines, each with each is tried
 
 
@@ -51,7 +52,7 @@ def causes_of(reverse: ReversePass) -> dict[str, str]:
     search = Search(reverse)
     wrong = reverse.wrong(reverse.right)
     follows = [n for n in wrong if reverse.fits(n, reverse.given[n], reverse.expected[n])]
-    origins = {n: [o for o in reverse.above(n) if o in wrong] for n in wrong}
+    origins = {n: [o for o in reverse.above(n) if o in wrong[: wrong.index(n)]] for n in wrong}
     own = [n for n in wrong if n not in follows]
     found = search.run(own)
     texts = {}
@@ -84,7 +85,7 @@ class Search:
         # what is known of lines, and of their values until one is changed
         self._changes: dict[str, list[Mistake]] = {}
         self._tried_at: dict[str, Trials] = {}
-        self._unknown = False
+        self._unknown, self._steps = False, 0
 
     def changes(self, name: str) -> list[Mistake]:
         """All changes of a line."""
@@ -172,18 +173,31 @@ class Search:
             self._tried_at[site] = Trials(found, np.array(values))
         return self._tried_at[site]
 
+    def _results(
+        self, site: str, name: str, lines: Mapping[str, Line] | None = None
+    ) -> tuple[list[Mistake], Array]:
+        """The changes of a line, and the gradient that each gives; lines: as of ``follow``."""
+        reverse = self.reverse
+        if not reverse.scanned(site):
+            trials = self._trials(site)
+            return trials.mistakes, reverse.follow(site, trials.values, [name], lines)[name]
+        found = [m for m in self.changes(site) if m.change.along is None]
+        found = found[: max(0, STEPS - self._steps) // reverse.steps(site, name)]
+        self._steps += len(found) * reverse.steps(site, name)
+        changes = [{**(lines or {}), site: m.change.line} for m in found]
+        return found, np.array([reverse.rerun(c, wanted=[name])[name] for c in changes])
+
     def _single(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
         """One change, or the same in all lines of the kind."""
         reverse = self.reverse
         for site in sites:
-            trials = self._trials(site)
-            values = reverse.follow(site, trials.values, [name])[name]
+            found, values = self._results(site, name)
             for k in reverse.fitting(name, values):
-                if trials.mistakes[k].change.along is None:
-                    yield from self._and_everywhere(trials.mistakes[k], name, left)
-            for k, mistake in enumerate(trials.mistakes):
+                if found[k].change.along is None:
+                    yield from self._and_everywhere(found[k], name, left)
+            for k, mistake in enumerate(found):
                 if mistake.change.along is not None:
-                    number = self._number(mistake, trials.values[k], name)
+                    number = self._number(mistake, self._trials(site).values[k], name)
                     if number is not None:
                         known = replace(mistake, change=_with_number(mistake.change, number))
                         yield from self._and_everywhere(known, name, left)
@@ -209,13 +223,12 @@ class Search:
         for lines in ({}, reverse.final) if sites else ():
             groups: dict[Hashable, list[Mistake]] = {}
             for site in sites:
-                trials = self._trials(site)
-                values = reverse.follow(site, trials.values, [name], lines)[name]
+                found, values = self._results(site, name, lines)
                 for k in reverse.fitting(name, values):
-                    cause = self._explained((trials.mistakes[k],), left, lines)
+                    cause = self._explained((found[k],), left, lines)
                     if cause:
                         yield cause
-                for mistake in trials.mistakes:
+                for mistake in found:
                     if mistake.change.along is None:
                         key = self._kind(site), mistake.change.key
                         groups.setdefault(key, []).append(mistake)
@@ -301,19 +314,18 @@ class Search:
             scales[f"a factor {words[0]} too much"] = c
             scales[f"a factor {words[0]} is missing"] = 1 / c
         for site in sites:
-            trials = self._trials(site)
-            values = reverse.follow(site, trials.values, [name])[name]
+            found, values = self._results(site, name)
             for word, scale in scales.items():
                 for k in reverse.fitting(name, scale * values):
-                    if trials.mistakes[k].change.along is None:
-                        cause = self._explained((_times(trials.mistakes[k], scale, word),), left)
+                    if found[k].change.along is None:
+                        cause = self._explained((_times(found[k], scale, word),), left)
                         if cause:
                             yield cause
 
     def _in_terms(self, name: str, left: Sequence[str]) -> Iterator[Cause]:
         """Two changes of different terms of the gradient's own line."""
         own = forms(self.reverse, name)[0]
-        if self._unknown or len(own.terms) < 2:
+        if self._unknown or len(own.terms) < 2 or self.reverse.scanned(name):
             return
         trials = self._trials(name)
         terms = [_changed_terms(m.change.line, own) for m in trials.mistakes]
@@ -333,7 +345,8 @@ class Search:
         Not where nothing explains a gradient above: then more mistakes than two are likelier.
         """
         reverse = self.reverse
-        for above, below in itertools.combinations(reversed(sites if not self._unknown else ()), 2):
+        alone = [site for site in reversed(sites) if not reverse.scanned(site)]
+        for above, below in itertools.combinations(alone if not self._unknown else (), 2):
             upper, lower = (self._trials(site).simplest() for site in (above, below))
             arrays = reverse.follow(above, upper.values, [below, name])
             arrays = {n: a for n, a in arrays.items() if n not in reverse.given}

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,13 +32,12 @@ from symnn.checking.handed_in import (
 from symnn.checking.reverse import RTOL, ReversePass, largest, misfit, over
 from symnn.checking.rounding import coarsest, deviations
 from symnn.derivation.derivation import derive
-from symnn.engine.evaluate import Array
+from symnn.derivation.lines import Lines, LinesDerivation
+from symnn.derivation.network import Network
+from symnn.engine.evaluate import Array, Evaluator
 from symnn.io.errors import Problem, SpecError, quoted, shorten
 from symnn.io.fields import Field, check_argument
 from symnn.io.npz import NpzError, read_npz
-
-if TYPE_CHECKING:
-    from symnn.derivation.network import Network
 
 
 @dataclass(frozen=True)
@@ -174,19 +173,50 @@ def compare(
     strict: bool = False,
 ) -> Comparison:
     """See ``Network.compare``."""
+    sweep = derive(network).batch
+    passes = [
+        (told, ReversePass(sweep, leaves, {"N": len(leaves["x"])}, network.outputs))
+        for told, leaves in readings(network, params, x, y)
+    ]
+    arrays = [*params.values(), x, y]
+    return _compared(passes, grads, arrays, rtol, loss_scale, network if strict else None)
+
+
+def compare_lines(
+    lines: Lines,
+    grads: Mapping[str, Any],
+    given: Mapping[str, Any],
+    rtol: float | None = None,
+    loss_scale: float | str | None = None,
+) -> Comparison:
+    """See ``Lines.compare``."""
+    sweep, leaves = LinesDerivation(lines).batch, lines.leaves(given)
+    sizes = Evaluator(lines.program.leaves, leaves).sizes
+    targets = lines.program.leaves_of("target")
+    outputs = leaves[targets[0].name].shape[-1] if targets and targets[0].axes else 1
+    passes = [(Convention(), ReversePass(sweep, leaves, sizes, outputs))]
+    return _compared(passes, grads, list(given.values()), rtol, loss_scale, None)
+
+
+def _compared(
+    passes: Sequence[tuple[Convention, ReversePass]],
+    grads: Mapping[str, Any],
+    arrays: Sequence[Any],
+    rtol: float | None,
+    loss_scale: float | str | None,
+    strict: Network | None,
+) -> Comparison:
+    """The comparison at a point, which is read in one convention or more."""
     if not isinstance(grads, Mapping):
         raise fail("grads", "must be a mapping of names to arrays")
     if rtol is not None:
         check_argument("compare", "rtol", Field("number", minimum=0), rtol)
-    sweep = derive(network).batch
+    kind = coarsest([*grads.values(), *arrays])
     with np.errstate(all="ignore"):
-        passes = []
-        for told, leaves in readings(network, params, x, y):
-            sizes, bound = {"N": len(leaves["x"])}, RTOL if rtol is None else rtol
-            passes.append((told, ReversePass(sweep, leaves, sizes, network.outputs, bound)))
+        for _, reverse in passes:
+            reverse.rtol = RTOL if rtol is None else rtol
         given = gradients(grads, passes[0][1])
-        kind = coarsest([*grads.values(), *params.values(), x, y])
-        tried = functools.partial(_readings, passes, given, loss_scale, network if strict else None)
+        tried = functools.partial(_readings, passes, given, loss_scale, strict)
         best = _best(tried())
         if rtol is None and kind != np.float64 and (best.wrong or "L" in given):
             for _, reverse in passes:
@@ -410,25 +440,32 @@ def _rows(reading: Reading, causes: Mapping[str, str]) -> Iterator[Compared]:
 # a file --------------------------------------------------------------------------------------
 
 
-def compare_file(network: Network, path: Path, **options: Any) -> Comparison:
-    """The same from an .npz file: A_1, b_1, … are parameters, dA_1, dz_1, … gradients, x, y.
+def compare_file(model: Network | Lines, path: Path, **options: Any) -> Comparison:
+    """The same from an .npz file, for a network or for lines.
 
-    L, the loss, may be there.
+    Inputs, targets and parameters stand under their names, x, y, A_1, b_1, …; gradients are
+    called dA_1, dz_1, …, and the loss, which may be there, L.
     """
     try:
         arrays = read_npz(path)
     except NpzError as error:
         raise _file(path, error.array, error.message) from None
-    for name in ("x", "y", *network.parameters):
-        if name not in arrays:
-            raise _file(path, name, "missing", "x, y and every parameter must be there")
-    params = {name: arrays.pop(name) for name in network.parameters}
-    x, y = arrays.pop("x"), arrays.pop("y")
+    leaves = {t.name: t.role for t in model.program.leaves}
+    for name, role in leaves.items():
+        if name not in arrays and (role == "parameter" or name in ("x", "y")):
+            hint = "inputs, targets and every parameter must be there"
+            raise _file(path, name, "missing", hint)
+    own = {name: arrays.pop(name) for name in leaves if name in arrays}
     for name in arrays:
         if not name.startswith("d") and name != "L":
             raise _file(path, shorten(name), "unexpected", "gradients are called dA_1, dz_1, …")
     try:
-        return compare(network, arrays, params, x, y, **options)
+        if isinstance(model, Network):
+            params = {name: own[name] for name in model.parameters}
+            return compare(model, arrays, params, own["x"], own["y"], **options)
+        if options.pop("strict", False):
+            raise fail("strict", "is for networks, which have a notation; leave it out")
+        return compare_lines(model, arrays, own, **options)
     except SpecError as error:
         raise SpecError([p._replace(file=shorten(str(path))) for p in error.errors]) from None
 

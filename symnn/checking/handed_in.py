@@ -176,7 +176,7 @@ def shaped(
         own = np.moveaxis(array, -1, 0) if way and array.ndim > 1 else array
         fitted = vector(own, right.shape)
         if fitted is not None:
-            return np.ascontiguousarray(fitted), remark if right.ndim > 1 else ""
+            return fitted.copy(), remark if right.ndim > 1 else ""
     if not samples and reverse.count > 1:
         for own in (array, np.moveaxis(array, -1, 0)) if array.ndim > 1 else ():
             if own.shape == (reverse.count, *right.shape):

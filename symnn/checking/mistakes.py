@@ -31,7 +31,19 @@ from symnn.engine.functions import (
     found_derivative,
     function_class,
 )
-from symnn.engine.ir import Axis, Line, Tensor, Term, entries, indices_of, is_entry, name_of, show
+from symnn.engine.ir import (
+    Axis,
+    Line,
+    Scan,
+    Tensor,
+    Term,
+    entries,
+    indices_of,
+    is_entry,
+    lines_of,
+    name_of,
+    show,
+)
 
 WELL_KNOWN = ("sigmoid", "tanh")  # whose derivatives are known by heart, in the value
 
@@ -301,7 +313,8 @@ def swapped(place: Place) -> Iterator[Change]:
 def jacobian(place: Place) -> Iterator[Change]:
     """The diagonal of a Jacobian alone, or left out, or once too often; the Jacobian left out."""
     tensors, names, line = place.reverse.tensors, place.reverse.names, place.line
-    whole = place.reverse.whole(tensors[place.name]) if place.name in tensors else ""
+    of_axes = place.name in tensors and line.lhs.axes
+    whole = place.reverse.whole(tensors[place.name]) if of_axes else ""
     if not whole or any(place.reverse.whole(name) == whole for name in _earlier(place)):
         return
     diagonal = Tensor(f"diagonal_{whole}", line.lhs.axes)
@@ -324,7 +337,8 @@ def jacobian(place: Place) -> Iterator[Change]:
 def _earlier(place: Place) -> list[str]:
     """The values computed before the tensor by which the gradient of the line is taken."""
     names = [line.lhs.name for line in place.reverse.sweep.forward.lines]
-    return names[: names.index(place.reverse.tensors[place.name])]
+    own = place.reverse.tensors[place.name]
+    return names[: names.index(own)] if own in names else []
 
 
 def other_sum(place: Place) -> Iterator[Change]:
@@ -504,6 +518,35 @@ def sign_within(place: Place, f: sp.Expr) -> Iterator[Part]:
         yield Part(f.base, text, ("quotient", place.key(f.base)))
 
 
+def index_wrong(place: Place, f: sp.Expr) -> Iterator[Part]:
+    """A filter that is not flipped, zeros around that are forgotten, a step too early or late."""
+    if not is_entry(f):
+        return
+    sizes = {a.symbol: place.size(a) for a in place.line.axes}
+    indices = (i for e in place.line.reads for i in indices_of(e))
+    affine = {s for i in indices if i.is_Add for s in i.free_symbols}
+    for k, index in enumerate(indices_of(f)):
+        name, symbols = name_of(f), sorted(index.free_symbols, key=str)
+
+        def at(wrong: sp.Expr, k: int = k) -> sp.Expr:
+            return f.func(f.args[0], *indices_of(f)[:k], wrong, *indices_of(f)[k + 1 :])
+
+        shown = show(index)
+        if index in affine and index in sizes:
+            wrong = sizes[index] - 1 - index
+            yield Part(at(wrong), f"{name} is read in the reverse order", "reverse")
+        if index.is_Symbol or not symbols or any(s not in sizes for s in symbols):
+            continue
+        for s in symbols if len(symbols) > 1 else ():
+            wrong = index.xreplace({s: -s})
+            yield Part(at(wrong), f"{name} is read at {show(wrong)} instead of {shown}", "flip")
+        rest = index.as_coeff_Add()[0]
+        for shift in sorted({-rest, sp.S.One, sp.S.NegativeOne} - {sp.S.Zero}):
+            wrong = index + shift
+            text = f"{name} is read at {show(wrong)} instead of {shown}"
+            yield Part(at(wrong), text, ("shift", shift))
+
+
 def residual(place: Place, f: sp.Expr) -> Iterator[Part]:
     """A difference squared, and its absolute value."""
     if isinstance(f, sp.Add) and entries(f):
@@ -557,6 +600,7 @@ OPERATORS: tuple[Operator, ...] = (
     within(swapped_here),
     within(derivative_wrong),
     within(sign_within),
+    within(index_wrong),
     within(residual),
     within(sum_for_product),
     within(function_wrong),
@@ -594,15 +638,16 @@ def mistakes(reverse: ReversePass, name: str) -> Iterator[Mistake]:
 
 def _other(line: Line, own: set[tuple[Term, ...]]) -> bool:
     """Whether a line is none of these, and a number."""
-    odd = (sp.I, sp.oo, -sp.oo, sp.zoo, sp.nan)
+    odd = (sp.I, sp.oo, -sp.oo, sp.zoo, sp.nan, sp.Abs)
     return line.terms not in own and not any(t.f.has(*odd) for t in line.terms)
 
 
 def _before(reverse: ReversePass, name: str) -> dict[str, Tensor]:
-    """The tensors that are there when a line is computed."""
+    """The tensors that are there when a line is computed; in a scan the others of it too."""
     found = {t.name: t for t in reverse.sweep.forward.leaves}
-    for other, line in reverse.lines.items():
-        if other == name:
-            break
-        found[other] = line.lhs
+    for item in reverse.items:
+        lines = {line.lhs.name: line.lhs for line in lines_of([item])}
+        if name in lines:
+            return found | (lines if isinstance(item, Scan) else {})
+        found |= lines
     return found

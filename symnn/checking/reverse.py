@@ -45,7 +45,9 @@ class Shared(Evaluator):
         self.known: dict[tuple[sp.Expr, tuple[Axis, ...]], Array] = {}
 
     def value(self, f: sp.Expr, grid: tuple[Axis, ...]) -> Array:
-        """As the base's."""
+        """As the base's; within a scan a value is that of a step."""
+        if self.fixed:
+            return super().value(f, grid)
         if (f, grid) not in self.known:
             self.known[f, grid] = super().value(f, grid)
         return self.known[f, grid]
@@ -151,6 +153,18 @@ class ReversePass:
             evaluator.arrays[item.lhs.name] = _line(evaluator, line)
         names = [line.lhs.name for line in lines_of([item])]
         return {name: evaluator.arrays[name] for name in names}
+
+    def scanned(self, name: str) -> bool:
+        """Whether a line stands in a scan, whose lines are computed together."""
+        return any(
+            isinstance(item, Scan) and any(line.lhs.name == name for line in item.lines)
+            for item in self.items
+        )
+
+    def steps(self, site: str, name: str) -> int:
+        """How many steps the scans between a line and a gradient have, each for every line."""
+        scans = (i for i in self._path(frozenset([site]), frozenset([name])) if isinstance(i, Scan))
+        return sum(self.evaluator.size(scan.axis) * len(scan.lines) for scan in scans)
 
     def value(self, line: Line, extra: Mapping[str, Array] | None = None) -> Array:
         """What a line gives at the values that are there.  extra: arrays that it reads beside."""
@@ -258,6 +272,8 @@ class ReversePass:
         "" where there is none.  For z it is a, if a is the softmax of z by several lines.
         """
         forward = self.sweep.forward
+        if len(forward.lines) > len(forward.items):  # of a scan no line stands alone
+            return ""
         reached, ends, plain = {tensor}, {tensor}, True
         for k, line in enumerate(forward.lines):
             if not line.read & reached:
