@@ -193,3 +193,34 @@ def test_the_command_states_the_scale(tmp_path: Path, capsys: pytest.CaptureFixt
     assert run([*words, "--loss-scale", "x"]) == 2
     assert run([*words[:2], "--strict"]) == 2
     assert "--strict needs --against" in capsys.readouterr().err
+
+
+def test_the_command_compares_a_class(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = own(TWO, "mse")
+    layers = [{"type": "dense", "units": u, "activation": f} for u, f in TWO]
+    spec = {"model": {"inputs": 3}, "layers": layers, "loss": {"name": "mse"}}
+    (tmp_path / "own.json").write_text(json.dumps(spec))
+    same = {"x": made.x, "y": made.y, **made.params, **made.grads}
+    names = {n: str(tmp_path / f"{n}.npz") for n in ("ada", "bob", "eve")}
+    np.savez(names["ada"], **same)
+    np.savez(names["bob"], **same | {"dA_1": -made.grads["dA_1"]})
+    np.savez(names["eve"], **{n: a for n, a in same.items() if n != "dA_1"})
+    words = ["check", str(tmp_path / "own.json"), "--against", names["ada"], names["bob"]]
+    assert run([*words, "--csv"]) == 4
+    assert capsys.readouterr().out.splitlines() == [
+        "file,ok,first,cause,convention,error",
+        f"{names['ada']},yes,,,,",
+        f"{names['bob']},no,dA_1,opposite sign,,",
+    ]
+    assert run(words) == 4
+    assert capsys.readouterr().out.splitlines() == [
+        f"{names['ada']}: all 7 quantities are right",
+        f"{names['bob']}: first wrong: dA_1; likely cause: opposite sign",
+    ]
+    assert run([*words, "--against", names["eve"], "--json"]) == 2
+    rows = {row["file"]: row for row in json.loads(capsys.readouterr().out)["comparisons"]}
+    assert "missing" in rows[names["eve"]]["error"] and rows[names["ada"]]["ok"]
+    assert (rows[names["bob"]]["first"], rows[names["bob"]]["cause"]) == ("dA_1", "opposite sign")
+    assert run(["check", "--against", names["ada"], names["bob"]]) == 2
+    assert "Missing argument" in capsys.readouterr().err
+    assert run([*words[:2], "--csv"]) == 2
