@@ -11,7 +11,7 @@ one line before all lines of a kind, the gradient's own line before those above 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ from symnn.checking.reverse import ReversePass
 from symnn.engine.evaluate import Array
 from symnn.engine.ir import Line
 
+ENTRIES = 2**23  # of the values that the changes of a line give at once
 STEPS = 40_000  # of scans that are computed again, each for one line
 SIMPLEST = 64  # of the changes of two lines, each with each is tried
 
@@ -165,42 +166,56 @@ class Search:
             and (site == name or not right & (reverse.after([site]) - {name}))
         ]
 
-    def _trials(self, site: str) -> Trials:
-        """The changes of a line, and what each gives there."""
-        if site not in self._tried_at:
-            found = self.changes(site)
-            values = [self.reverse.value(m.change.line, m.change.extra) for m in found]
-            self._tried_at[site] = Trials(found, np.array(values))
-        return self._tried_at[site]
+    def _trials(self, site: str) -> Iterator[Trials]:
+        """The changes of a line, and what each gives there; so many at once as memory holds."""
+        found, reverse = self.changes(site), self.reverse
+        many = max(1, ENTRIES // reverse.entries)
+        if site in self._tried_at:
+            yield self._tried_at[site]
+            return
+        for start in range(0, len(found), many):
+            some = found[start : start + many]
+            values = [reverse.value(m.change.line, m.change.extra) for m in some]
+            trials = Trials(some, np.array(values))
+            if len(some) == len(found):
+                self._tried_at[site] = trials
+            yield trials
 
     def _results(
         self, site: str, name: str, lines: Mapping[str, Line] | None = None
-    ) -> tuple[list[Mistake], Array]:
-        """The changes of a line, and the gradient that each gives; lines: as of ``follow``."""
+    ) -> Iterator[tuple[Trials, Array]]:
+        """The changes of a line, and the gradient that each gives; lines: as of ``follow``.
+
+        Of a line in a scan without values there, and none with an unknown number.
+        """
         reverse = self.reverse
         if not reverse.scanned(site):
-            trials = self._trials(site)
-            return trials.mistakes, reverse.follow(site, trials.values, [name], lines)[name]
+            for trials in self._trials(site):
+                values = reverse.follow(site, trials.values, [name], lines)[name]
+                yield trials, np.broadcast_to(values, (len(trials.mistakes), *values.shape[1:]))
+            return
         found = [m for m in self.changes(site) if m.change.along is None]
         found = found[: max(0, STEPS - self._steps) // reverse.steps(site, name)]
         self._steps += len(found) * reverse.steps(site, name)
-        changes = [{**(lines or {}), site: m.change.line} for m in found]
-        return found, np.array([reverse.rerun(c, wanted=[name])[name] for c in changes])
+        for m in found:
+            changed = {**(lines or {}), site: m.change.line}
+            value = reverse.rerun(changed, m.change.extra, [name])[name][None]
+            yield Trials([m], value), value
 
     def _single(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
         """One change, or the same in all lines of the kind."""
         reverse = self.reverse
         for site in sites:
-            found, values = self._results(site, name)
-            for k in reverse.fitting(name, values):
-                if found[k].change.along is None:
-                    yield from self._and_everywhere(found[k], name, left)
-            for k, mistake in enumerate(found):
-                if mistake.change.along is not None:
-                    number = self._number(mistake, self._trials(site).values[k], name)
-                    if number is not None:
-                        known = replace(mistake, change=_with_number(mistake.change, number))
-                        yield from self._and_everywhere(known, name, left)
+            for trials, values in self._results(site, name):
+                for k in reverse.fitting(name, values):
+                    if trials.mistakes[k].change.along is None:
+                        yield from self._and_everywhere(trials.mistakes[k], name, left)
+                for k, mistake in enumerate(trials.mistakes):
+                    if mistake.change.along is not None:
+                        number = self._number(mistake, trials.values[k], name)
+                        if number is not None:
+                            known = replace(mistake, change=_with_number(mistake.change, number))
+                            yield from self._and_everywhere(known, name, left)
 
     def _number(self, mistake: Mistake, value: Array, name: str) -> float | None:
         """The unknown number with which a change gives a gradient, which is linear in it."""
@@ -223,12 +238,12 @@ class Search:
         for lines in ({}, reverse.final) if sites else ():
             groups: dict[Hashable, list[Mistake]] = {}
             for site in sites:
-                found, values = self._results(site, name, lines)
-                for k in reverse.fitting(name, values):
-                    cause = self._explained((found[k],), left, lines)
-                    if cause:
-                        yield cause
-                for mistake in found:
+                for trials, values in self._results(site, name, lines):
+                    for k in reverse.fitting(name, values):
+                        cause = self._explained((trials.mistakes[k],), left, lines)
+                        if cause:
+                            yield cause
+                for mistake in self.changes(site):
                     if mistake.change.along is None:
                         key = self._kind(site), mistake.change.key
                         groups.setdefault(key, []).append(mistake)
@@ -251,9 +266,10 @@ class Search:
         everywhere = self._everywhere(mistake)
         order = list(self.reverse.lines)
         below = [m for m in everywhere if order.index(m.site) >= order.index(mistake.site)]
+        kind = "layer" if self.reverse.lines[mistake.site].lhs.layer else "line of the kind"
         for group, words in (
-            (everywhere, "in every layer"),
-            (below, "here and in every layer before it"),
+            (everywhere, f"in every {kind}"),
+            (below, f"here and in every {kind} before it"),
         ):
             every = self._explained(tuple(group), left) if len(group) > 1 else None
             if every and name in every.fixed and (not one or len(every.fixed) > len(one.fixed)):
@@ -306,6 +322,14 @@ class Search:
 
     # two at once -------------------------------------------------------------------------------
 
+    def _simple(self, sites: Iterable[str]) -> list[str]:
+        """The lines of which two are tried at once: those whose changes memory holds together.
+
+        None, once nothing explains a gradient: then more mistakes than two are likelier.
+        """
+        small = ENTRIES // self.reverse.entries >= SIMPLEST**2
+        return [s for s in sites if s in self._tried_at and small and not self._unknown]
+
     def _scaled(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
         """Any change, and a factor or a sign on its line."""
         reverse = self.reverse
@@ -314,20 +338,21 @@ class Search:
             scales[f"a factor {words[0]} too much"] = c
             scales[f"a factor {words[0]} is missing"] = 1 / c
         for site in sites:
-            found, values = self._results(site, name)
-            for word, scale in scales.items():
-                for k in reverse.fitting(name, scale * values):
-                    if found[k].change.along is None:
-                        cause = self._explained((_times(found[k], scale, word),), left)
-                        if cause:
-                            yield cause
+            for trials, values in self._results(site, name):
+                for word, scale in scales.items():
+                    for k in reverse.fitting(name, scale * values):
+                        mistake = trials.mistakes[k]
+                        if mistake.change.along is None:
+                            cause = self._explained((_times(mistake, scale, word),), left)
+                            if cause:
+                                yield cause
 
     def _in_terms(self, name: str, left: Sequence[str]) -> Iterator[Cause]:
         """Two changes of different terms of the gradient's own line."""
         own = forms(self.reverse, name)[0]
-        if self._unknown or len(own.terms) < 2 or self.reverse.scanned(name):
+        if len(own.terms) < 2 or not self._simple([name]):
             return
-        trials = self._trials(name)
+        trials = self._tried_at[name]
         terms = [_changed_terms(m.change.line, own) for m in trials.mistakes]
         steps = trials.values - self.reverse.value(own)
         for i, one in enumerate(trials.mistakes):
@@ -340,14 +365,10 @@ class Search:
                         yield cause
 
     def _in_lines(self, name: str, left: Sequence[str], sites: Sequence[str]) -> Iterator[Cause]:
-        """Two simple changes of two lines.
-
-        Not where nothing explains a gradient above: then more mistakes than two are likelier.
-        """
+        """Two simple changes of two lines."""
         reverse = self.reverse
-        alone = [site for site in reversed(sites) if not reverse.scanned(site)]
-        for above, below in itertools.combinations(alone if not self._unknown else (), 2):
-            upper, lower = (self._trials(site).simplest() for site in (above, below))
+        for above, below in itertools.combinations(self._simple(reversed(sites)), 2):
+            upper, lower = (self._tried_at[site].simplest() for site in (above, below))
             arrays = reverse.follow(above, upper.values, [below, name])
             arrays = {n: a for n, a in arrays.items() if n not in reverse.given}
             for second in lower.mistakes:

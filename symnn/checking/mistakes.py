@@ -1,9 +1,9 @@
 """Mistakes, generated: operators that change a line of the derivation.
 
 An operator takes a :class:`Place`, a line of the derivation in one of its forms, and yields changes
-of it.  It knows no network, no layer and no loss: what it may put in is found by its shape.  No
-number is computed here.  To add a kind of mistake, write its operator, or a rule for a part of an
-expression, wherever that stands, and list it in OPERATORS.
+of it.  It knows no network, no layer and no loss: what it may put in is found by its shape.  To add
+a kind of mistake, write its operator, or a rule for a part of an expression, wherever that stands,
+and list it in OPERATORS.
 
 The order of OPERATORS is the stated one: of two mistakes that give the same numbers, the one that
 stands first is the simpler.
@@ -76,7 +76,7 @@ class Part(NamedTuple):
 class Place:
     """A form of a line, and what may stand in it.
 
-    tensors: all that is computed before it, by name.  last: the number of outputs.
+    tensors: all that is there when it is computed, by name.
     """
 
     line: Line

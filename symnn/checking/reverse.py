@@ -6,7 +6,7 @@ the gradients that are asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,10 +14,11 @@ import numpy as np
 import sympy as sp
 
 from symnn.derivation.sweeps import Sweep
-from symnn.engine.evaluate import Array, Evaluator
+from symnn.engine.evaluate import LARGE, Array, Evaluator
 from symnn.engine.ir import Axis, Item, Line, Scan, lines_of
 
 RTOL = 1e-6
+SMALL = 2**15  # entries of a value that is kept
 
 
 def largest(right: Array) -> float:
@@ -37,7 +38,16 @@ def over(word: str) -> str:
     return f"1/({word})" if " " in word or "/" in word else f"1/{word}"
 
 
-class Shared(Evaluator):
+class Products(Evaluator):
+    """An evaluator of large products by BLAS."""
+
+    def contract(self, subscripts: str, operands: Sequence[Array]) -> Array:
+        """As the base's."""
+        large = len(operands) > 2 or any(o.size > LARGE for o in operands)
+        return np.asarray(np.einsum(subscripts, *operands, optimize=large))
+
+
+class Shared(Products):
     """An evaluator whose arrays stay, so that what lines have in common is computed once."""
 
     def __init__(self, *given: Any) -> None:
@@ -46,11 +56,13 @@ class Shared(Evaluator):
 
     def value(self, f: sp.Expr, grid: tuple[Axis, ...]) -> Array:
         """As the base's; within a scan a value is that of a step."""
-        if self.fixed:
-            return super().value(f, grid)
-        if (f, grid) not in self.known:
-            self.known[f, grid] = super().value(f, grid)
-        return self.known[f, grid]
+        known = None if self.fixed else self.known.get((f, grid))
+        if known is not None:
+            return known
+        found = super().value(f, grid)
+        if not self.fixed and found.size <= SMALL:
+            self.known[f, grid] = found
+        return found
 
 
 def _line(evaluator: Evaluator, line: Line) -> Array:
@@ -164,7 +176,12 @@ class ReversePass:
     def steps(self, site: str, name: str) -> int:
         """How many steps the scans between a line and a gradient have, each for every line."""
         scans = (i for i in self._path(frozenset([site]), frozenset([name])) if isinstance(i, Scan))
-        return sum(self.evaluator.size(scan.axis) * len(scan.lines) for scan in scans)
+        return max(1, sum(self.evaluator.size(scan.axis) * len(scan.lines) for scan in scans))
+
+    @property
+    def entries(self) -> int:
+        """The entries of the largest value."""
+        return max(array.size for array in self.evaluator.arrays.values())
 
     def value(self, line: Line, extra: Mapping[str, Array] | None = None) -> Array:
         """What a line gives at the values that are there.  extra: arrays that it reads beside."""
@@ -224,7 +241,7 @@ class ReversePass:
 
     def _fresh(self, arrays: Mapping[str, Array]) -> Evaluator:
         """An evaluator at the values that are there, but for these."""
-        evaluator = Evaluator([], {}, self.sizes)
+        evaluator = Products([], {}, self.sizes)
         evaluator.arrays = {**self.evaluator.arrays, **arrays}
         return evaluator
 
@@ -322,10 +339,10 @@ class ReversePass:
         if not len(values) or values.shape[1:] != self.given[name].shape:
             return []
         flat = values.reshape(len(values), -1)
-        largest = np.abs(flat).max(axis=1, initial=0.0)
+        scale = np.abs(flat).max(axis=1, initial=0.0)
         error = np.abs(flat - self.given[name].reshape(-1)).max(axis=1, initial=0.0)
-        near = error <= self.tolerance(name) * np.where(largest == 0, 1.0, largest)
-        return [int(k) for k in np.flatnonzero(near & np.isfinite(largest))]
+        near = error <= self.tolerance(name) * np.where(scale == 0, 1.0, scale)
+        return [int(k) for k in np.flatnonzero(near & np.isfinite(scale))]
 
     def wrong(self, against: Mapping[str, Array]) -> list[str]:
         """The gradients handed in that are others than these, in the order of the sweep."""
@@ -334,6 +351,7 @@ class ReversePass:
 
 
 def _same(sweep: Sweep) -> dict[str, str]:
+    """The name of the gradient by a, in layers without an activation -> that by z."""
     forward = sweep.forward.tensors.values()
     active = {t.layer for t in forward if t.kind == "activation"}
     scores = [t for t in forward if t.kind == "pre-activation" and t.layer not in active]
