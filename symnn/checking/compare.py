@@ -173,6 +173,7 @@ def compare(
     strict: bool = False,
 ) -> Comparison:
     """See ``Network.compare``."""
+    _check(grads, rtol)
     sweep = derive(network).batch
     passes = [
         (told, ReversePass(sweep, leaves, {"N": len(leaves["x"])}, network.outputs))
@@ -190,12 +191,22 @@ def compare_lines(
     loss_scale: float | str | None = None,
 ) -> Comparison:
     """See ``Lines.compare``."""
+    _check(grads, rtol)
+    if not isinstance(given, Mapping):
+        raise fail("given", "must be a mapping of names to arrays")
     sweep, leaves = LinesDerivation(lines).batch, lines.leaves(given)
     sizes = Evaluator(lines.program.leaves, leaves).sizes
     targets = lines.program.leaves_of("target")
     outputs = leaves[targets[0].name].shape[-1] if targets and targets[0].axes else 1
     passes = [(Convention(), ReversePass(sweep, leaves, sizes, outputs))]
     return _compared(passes, grads, list(given.values()), rtol, loss_scale, None)
+
+
+def _check(grads: Any, rtol: Any) -> None:
+    if not isinstance(grads, Mapping):
+        raise fail("grads", "must be a mapping of names to arrays")
+    if rtol is not None:
+        check_argument("compare", "rtol", Field("number", minimum=0), rtol)
 
 
 def _compared(
@@ -207,10 +218,6 @@ def _compared(
     strict: Network | None,
 ) -> Comparison:
     """The comparison at a point, which is read in one convention or more."""
-    if not isinstance(grads, Mapping):
-        raise fail("grads", "must be a mapping of names to arrays")
-    if rtol is not None:
-        check_argument("compare", "rtol", Field("number", minimum=0), rtol)
     kind = coarsest([*grads.values(), *arrays])
     with np.errstate(all="ignore"):
         for _, reverse in passes:
