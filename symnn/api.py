@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 # what only some of the methods need
 compare: Callable[..., Comparison] = deferred("symnn.checking.compare:compare")
+compare_lines: Callable[..., Comparison] = deferred("symnn.checking.compare:compare_lines")
 verify: Callable[..., Report] = deferred("symnn.checking.verify:verify")
 verify_lines: Callable[..., Report] = deferred("symnn.checking.verify:verify_lines")
 fragment: Callable[..., str] = deferred("symnn.formats.latex:fragment")
@@ -63,17 +64,24 @@ class Network(own_network.Network):
         x: Any,
         y: Any,
         rtol: float | None = None,
+        loss_scale: float | str | None = None,
+        strict: bool = False,
     ) -> Comparison:
         """Compare a backpropagation of your own with the derivation, at one batch.
 
         grads: the gradient of every parameter, and of any other tensors, by the tensor's name
         ("A_1", "z_2") or the gradient's ("dA_1", "dz_2").  Dropout is off.  rtol: the largest error
         over the largest entry that counts as right; None: 1e-6, or what rounding in the coarsest
-        type of the arrays explains, where that is more.  The gradients of the samples' values may
-        be those of each sample's own loss, if all of them are.  SpecError for unknown or missing
-        names, shapes and numbers that are not finite.
+        type of the arrays explains, where that is more.
+
+        Right is what is right in one convention for all: samples as rows or columns, weights
+        (out, in) or (in, out), 1/N in the errors or in the gradients of the parameters, the
+        gradient of the output by its logits.  loss_scale: your loss over that of the spec:
+        2 for twice it, "N" for a sum in place of the mean; None: 1, or what grads["L"] tells.
+        strict: only the notation of the spec is right.
+        SpecError for unknown or missing names, shapes and numbers that are not finite.
         """
-        return compare(self, grads, params, x, y, rtol)
+        return compare(self, grads, params, x, y, rtol, loss_scale, strict)
 
     def generate(self, target: str | None = None, **options: Any) -> str:
         """The text of the standalone training module.
@@ -167,6 +175,20 @@ class Derivation(_Printed, derivation.Derivation):
 
 class Lines(own_lines.Lines):
     __doc__ = own_lines.Lines.__doc__
+
+    def compare(
+        self,
+        grads: Mapping[str, Any],
+        given: Mapping[str, Any],
+        rtol: float | None = None,
+        loss_scale: float | str | None = None,
+    ) -> Comparison:
+        """Compare a backpropagation of your own with the derivation, as of a :class:`Network`.
+
+        grads: the gradient of every parameter, and of any other tensors, by the tensor's name
+        ("W") or the gradient's ("dW").  given: inputs, targets and parameters by name.
+        """
+        return compare_lines(self, grads, given, rtol, loss_scale)
 
     def derive(self, of: str = "L", wrt: Sequence[str] | None = None) -> LinesDerivation:
         """The derivatives of a scalar, the loss L unless another one is named.

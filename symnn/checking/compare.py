@@ -1,36 +1,43 @@
-"""Somebody's own backpropagation against the derivation, and the likely cause of a difference.
+"""Somebody's own backpropagation against the derivation, and the cause of a difference.
 
 The right values come from running the derivation's lines with :mod:`symnn.engine.evaluate`.
-A cause is never guessed: it is a mistake that was made on purpose, in mistakes.py, and gave the
-very numbers that were handed in.  What is right in a convention of conventions.py is right; what
-rounding in the type of the arrays explains, in rounding.py, is right too.
+What is right in a convention of conventions.py is right; what rounding in the type of the arrays
+explains, in rounding.py, is right too.  A cause is never guessed: causes.py finds the change of
+lines, of those that mistakes.py generates, that gives the very numbers that were handed in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from symnn.checking.conventions import CONVENTIONS, Convention
-from symnn.checking.mistakes import ReversePass, cause_of, largest, misfit
+from symnn.checking.causes import causes_of
+from symnn.checking.conventions import Convention, conventions, is_mean, number, of_notation
+from symnn.checking.handed_in import (
+    TRANSPOSED,
+    UNSUMMED,
+    every_shape,
+    fail,
+    gradients,
+    readings,
+    shaped,
+)
+from symnn.checking.reverse import RTOL, ReversePass, largest, misfit, over
 from symnn.checking.rounding import coarsest, deviations
 from symnn.derivation.derivation import derive
-from symnn.engine.evaluate import Array, evaluate
-from symnn.engine.ir import lines_of
-from symnn.io.arrays import named_arrays, real_array
-from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
+from symnn.derivation.lines import Lines, LinesDerivation
+from symnn.derivation.network import Network
+from symnn.engine.evaluate import Array, Evaluator
+from symnn.io.errors import Problem, SpecError, quoted, shorten
 from symnn.io.fields import Field, check_argument
 from symnn.io.npz import NpzError, read_npz
-from symnn.nn.losses import LOSSES
-
-if TYPE_CHECKING:
-    from symnn.derivation.network import Network
-
-RTOL = 1e-6
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,46 @@ class Comparison:
         return f"first wrong: {self.first.quantity}; likely cause: {self.first.cause}"
 
 
+class Reading(NamedTuple):
+    """What was handed in, read in a convention.
+
+    values, remarks: by name, in the derivation's order of axes.  wrong: what is not right.
+    """
+
+    reverse: ReversePass
+    convention: Convention
+    values: dict[str, Array]
+    remarks: dict[str, str]
+    wrong: list[str]
+
+    def seen(self, name: str) -> str:
+        """The gradient of the derivation that is called by this name."""
+        return self.convention.seen(self.reverse, name)
+
+    def fits(self, name: str, right: Mapping[str, Array]) -> bool:
+        """Whether a gradient is the one among these, and has its shape."""
+        seen = self.seen(name)
+        value = self.values[name]
+        return not self.remarks[name] and self.reverse.fits(seen, value, right[seen])
+
+    def give(self) -> None:
+        """Let the reverse pass go on from what was handed in."""
+        summed = {n: v for n, v in self.values.items() if self.remarks[n] != UNSUMMED}
+        self.reverse.give({self.seen(n): v for n, v in summed.items()} | self._own(summed))
+
+    def _own(self, summed: Mapping[str, Array]) -> dict[str, Array]:
+        return {n: v for n, v in summed.items() if self.seen(n) == n}
+
+    def turned(self) -> int:
+        """How many do not have the shape of the convention."""
+        return sum(map(bool, self.remarks.values()))
+
+    def own(self) -> list[str]:
+        """The gradients that are wrong for a reason of their own."""
+        self.give()
+        return [n for n in self.wrong if not self.fits(n, self.reverse.expected)]
+
+
 def compare(
     network: Network,
     grads: Mapping[str, Any],
@@ -122,209 +169,310 @@ def compare(
     x: Any,
     y: Any,
     rtol: float | None = None,
+    loss_scale: float | str | None = None,
+    strict: bool = False,
 ) -> Comparison:
     """See ``Network.compare``."""
+    _check(grads, rtol)
+    sweep = derive(network).batch
+    passes = [
+        (told, ReversePass(sweep, leaves, {"N": len(leaves["x"])}, network.outputs))
+        for told, leaves in readings(network, params, x, y)
+    ]
+    arrays = [*params.values(), x, y]
+    return _compared(passes, grads, arrays, rtol, loss_scale, network if strict else None)
+
+
+def compare_lines(
+    lines: Lines,
+    grads: Mapping[str, Any],
+    given: Mapping[str, Any],
+    rtol: float | None = None,
+    loss_scale: float | str | None = None,
+) -> Comparison:
+    """See ``Lines.compare``."""
+    _check(grads, rtol)
+    if not isinstance(given, Mapping):
+        raise fail("given", "must be a mapping of names to arrays")
+    sweep, leaves = LinesDerivation(lines).batch, lines.leaves(given)
+    sizes = Evaluator(lines.program.leaves, leaves).sizes
+    targets = lines.program.leaves_of("target")
+    outputs = leaves[targets[0].name].shape[-1] if targets and targets[0].axes else 1
+    passes = [(Convention(), ReversePass(sweep, leaves, sizes, outputs))]
+    return _compared(passes, grads, list(given.values()), rtol, loss_scale, None)
+
+
+def _check(grads: Any, rtol: Any) -> None:
     if not isinstance(grads, Mapping):
-        raise _fail("grads", "must be a mapping of names to arrays")
+        raise fail("grads", "must be a mapping of names to arrays")
     if rtol is not None:
         check_argument("compare", "rtol", Field("number", minimum=0), rtol)
-    sweep = derive(network).batch
-    leaves = _leaves(network, params, x, y)
+
+
+def _compared(
+    passes: Sequence[tuple[Convention, ReversePass]],
+    grads: Mapping[str, Any],
+    arrays: Sequence[Any],
+    rtol: float | None,
+    loss_scale: float | str | None,
+    strict: Network | None,
+) -> Comparison:
+    """The comparison at a point, which is read in one convention or more."""
+    kind = coarsest([*grads.values(), *arrays])
     with np.errstate(all="ignore"):
-        values = evaluate(sweep.forward, leaves, {"N": len(leaves["x"])})
-        raw = {line.lhs.name: line for line in lines_of(sweep.raw)}
-        lines = {t: sweep.final.get(t, raw[name]) for t, name in sweep.names.items()}
-        written = {t: raw[name] for t, name in sweep.names.items()}
-        reverse = ReversePass(network, values, written, lines, RTOL if rtol is None else rtol)
-        found = _given(grads, reverse, network)
-        given = {t: value for t, (value, _) in found.items()}
-        reverse.give(given)
-        kind = coarsest([*grads.values(), *params.values(), x, y])
-        if rtol is None and kind != np.float64 and _wrong(reverse):
-            reverse.rounding = _rounding(reverse, leaves, kind)
-        convention = _convention(reverse, given)
-        read = convention.reads(reverse, given)
-        reverse.give(read)
-        rows = [_row(reverse, t, read[t], found[t][1]) for t in reverse.names if t in found]
-        mixed = _mixed(reverse, convention, given)
-    rows = [replace(row, cause=mixed.get(row.quantity, row.cause)) for row in rows]
-    return Comparison(tuple(rows), convention.words.format(N=reverse.count), str(kind))
+        for _, reverse in passes:
+            reverse.rtol = RTOL if rtol is None else rtol
+        given = gradients(grads, passes[0][1])
+        tried = functools.partial(_readings, passes, given, loss_scale, strict)
+        best = _best(tried())
+        if rtol is None and kind != np.float64 and (best.wrong or "L" in given):
+            for _, reverse in passes:
+                reverse.rounding = _rounding(reverse, kind)
+            best = _best(tried())
+        causes = (_scale(tried()) or _causes(best, given)) if best.wrong else {}
+        rows = [*_loss(best, given), *_rows(best, causes)]
+        words = best.convention.words(best.reverse)
+    return Comparison(tuple(rows), words, str(kind))
 
 
-def _wrong(reverse: ReversePass) -> list[str]:
-    """The tensors whose gradient was handed in and is wrong."""
-    return [t for t, u in reverse.given.items() if not reverse.fits(t, u, reverse.right[t])]
+def _readings(
+    passes: Sequence[tuple[Convention, ReversePass]],
+    given: Mapping[str, Array],
+    loss_scale: float | str | None,
+    strict: Network | None,
+) -> Iterator[Reading]:
+    """What was handed in, in every convention in which it has a shape; see ``compare``."""
+    problems, fitted = [], False
+    for told, reverse in passes:
+        for scale in _scales(reverse, given, loss_scale):
+            for convention in conventions(reverse, replace(told, scale=scale), given):
+                if strict and not of_notation(strict, convention):
+                    continue
+                try:
+                    found = list(every_shape(given, reverse, convention))
+                except SpecError as problem:
+                    problems.append(problem)
+                    continue
+                remarks = {name: remark for name, _, remark in found}
+                values = {name: convention.read(reverse, name, v) for name, v, _ in found}
+                reading = Reading(reverse, convention, values, remarks, [])
+                wrong = [n for n in _ordered(reading) if not reading.fits(n, reverse.right)]
+                yield reading._replace(wrong=wrong)
+                fitted = True
+    if problems and not fitted:
+        raise problems[0]
+    if not fitted:
+        name = strict.spec.notes.notation.name if strict else ""
+        raise fail("params", f"are not in the notation {name} of the spec", "leave out strict")
 
 
-def _rounding(
-    reverse: ReversePass, leaves: Mapping[str, Array], kind: np.dtype[Any]
-) -> dict[str, float]:
-    """Tensor -> the misfit of its gradient that rounding in a type explains."""
-    program, sizes = reverse.network.program, {"N": reverse.count}
+def _ordered(reading: Reading) -> list[str]:
+    others = {name: same for same, name in reading.reverse.same.items()}
+    names = [n for name in reading.reverse.names.values() for n in (others.get(name), name)]
+    return [name for name in names if name in reading.values]
+
+
+def _scales(
+    reverse: ReversePass, given: Mapping[str, Array], stated: float | str | None
+) -> list[float]:
+    """The scale that is stated; else 1, and what the loss that was handed in tells."""
+    if stated is not None:
+        return [_stated(reverse, stated)]
+    own = float(reverse.values["L"][0])
+    ratio = float(given["L"]) / own if "L" in given and own else 1.0
+    near = [c for c in _names(reverse) if abs(ratio / c - 1.0) <= reverse.tolerance("L")]
+    told = near[0] if near else ratio
+    return [1.0] if told <= 0 or reverse.fits("L", np.asarray(ratio), np.ones(())) else [1.0, told]
+
+
+def _stated(reverse: ReversePass, stated: float | str) -> float:
+    """A number, a fraction, or N, m, N m, 1/N and so on; SpecError for anything else."""
+    words = {word: c for c, word in _names(reverse).items()}
+    text = " ".join(str(stated).replace("*", " ").split())
+    try:
+        c = words[text] if text in words else float(Fraction(text))
+    except (ValueError, ZeroDivisionError):
+        c = 0.0
+    if not 0 < c < math.inf:
+        hint = "a number, a fraction, or N, m, N m, 1/N, …"
+        raise fail("loss_scale", f"must be a positive number, not {quoted(str(stated))}", hint)
+    return c
+
+
+def _best(readings: Iterator[Reading]) -> Reading:
+    """The first reading in which all is right.
+
+    Else that in which the fewest are wrong for a reason of their own, of several that in which the
+    fewest are wrong at all, then the first.
+    """
+    found = []
+    for reading in readings:
+        if not reading.wrong:
+            return reading
+        found.append(reading)
+    best, fewest = found[0], (math.inf, math.inf)
+    for reading in sorted(found, key=Reading.turned):
+        if reading.turned() <= fewest[0]:
+            count = len(reading.own()), len(reading.wrong)
+            best, fewest = (reading, count) if count < fewest else (best, fewest)
+    return best
+
+
+def _rounding(reverse: ReversePass, kind: np.dtype[Any]) -> dict[str, float]:
+    """Name -> the misfit that rounding in a type explains, of the gradients and of L."""
+    right = reverse.right | {"L": reverse.values["L"][0]}
     found = deviations(
-        lambda evaluator: reverse.gradients(evaluator, {}),
-        reverse.right,
-        program,
-        leaves,
-        sizes,
+        lambda evaluator: reverse.gradients(evaluator, {}) | {"L": evaluator.arrays["L"][0]},
+        right,
+        reverse.sweep.forward,
+        reverse.leaves,
+        reverse.sizes,
         kind,
     )
-    return {t: error / largest(reverse.right[t]) for t, error in found.items()}
+    return {name: error / largest(right[name]) for name, error in found.items()}
 
 
-def _convention(reverse: ReversePass, given: Mapping[str, Array]) -> Convention:
-    """The convention in which the fewest gradients are wrong for a reason of their own.
-
-    Of several the one in which the fewest are wrong at all, then the first.
-    """
-
-    def mistakes(convention: Convention) -> tuple[int, int]:
-        reverse.give(convention.reads(reverse, given))
-        wrong = _wrong(reverse)
-        own = [t for t in wrong if not reverse.fits(t, reverse.given[t], reverse.expected[t])]
-        return len(own), len(wrong)
-
-    first, *others = CONVENTIONS
-    distinct = [c for c in others if any(c.differs(reverse, t) for t in given)]
-    return min([first, *distinct], key=mistakes) if distinct and _wrong(reverse) else first
+# what is said of it ------------------------------------------------------------------------
 
 
-def _mixed(reverse: ReversePass, chosen: Convention, given: Mapping[str, Array]) -> dict[str, str]:
-    """Quantity -> its cause, where it is right in another convention than the others are."""
-    wrong = _wrong(reverse)
-    if any(t in reverse.network.parameters for t in wrong):
-        return {}
-    causes = {}
-    for other in CONVENTIONS:
-        differing = [t for t in given if other.differs(reverse, t) or chosen.differs(reverse, t)]
-        beside = [reverse.names[t] for t in differing if t not in wrong]
-        where = f"{' and '.join(beside)} {'is' if len(beside) == 1 else 'are'} {chosen.name}"
-        for t in wrong if beside and other is not chosen else ():
-            if reverse.fits(t, other.reads(reverse, {t: given[t]})[t], reverse.right[t]):
-                causes[reverse.names[t]] = f"mixed conventions: {other.name}, where {where}"
-    return causes
-
-
-def _row(reverse: ReversePass, tensor: str, value: Array, remark: str) -> Compared:
-    name, right, tolerance = reverse.names[tensor], reverse.right[tensor], reverse.tolerance(tensor)
-    if remark == "unsummed":
-        cause = "the sum over the batch is missing"
-        if not reverse.fits(tensor, value.sum(axis=0), right):
-            cause += ", and the rows do not add up to the right value"
-        return Compared(name, value.shape, float("inf"), False, cause, tolerance)
-    if remark == "transposed":
-        cause = "transposed"
-        if not reverse.fits(tensor, value, right):
-            cause += f", and {cause_of(reverse, tensor, value)}"
-        return Compared(name, value.shape[::-1], float("inf"), False, cause, tolerance)
-    error = misfit(value, right)
-    ok = error <= tolerance
-    cause = "" if ok else cause_of(reverse, tensor, value)
-    return Compared(name, value.shape, error, ok, cause, tolerance)
-
-
-# what was handed in ------------------------------------------------------------------
-
-
-def _fail(place: str, message: str, hint: str = "") -> SpecError:
-    return SpecError([Problem("compare", None, place, message, hint)])
-
-
-def _array(place: str, value: Any) -> Array:
-    return real_array("compare", place, value)
-
-
-def _leaves(network: Network, params: Mapping[str, Any], x: Any, y: Any) -> dict[str, Array]:
-    shapes = network.parameters
-    arrays = named_arrays("compare", "params", params, shapes)
-    leaves = {name: _fit(f"params[{quoted(name)}]", arrays[name], shapes[name]) for name in shapes}
-    leaves["x"] = _array("x", x)
-    if leaves["x"].ndim != 2 or leaves["x"].shape[1] != network.inputs or not len(leaves["x"]):
-        raise _fail("x", f"has the shape {leaves['x'].shape}, expected (N, {network.inputs})")
-    leaves["y"] = _targets(network, _array("y", y), len(leaves["x"]))
-    for leaf in network.program.leaves_of("mask"):
-        leaves[leaf.name] = np.ones((len(leaves["x"]), int(leaf.axes[-1].size)))
-    known = network.hyperparameters
-    for leaf in network.program.leaves_of("hyperparameter"):
-        leaves[leaf.name] = np.asarray(float(known[leaf.name]))
-    return leaves
-
-
-def _targets(network: Network, y: Array, count: int) -> Array:
-    m, kind = network.outputs, LOSSES[network.spec.loss.name].targets
-    if kind == "distribution" and y.shape == (count,):
-        labels = y.astype(int)
-        if (labels != y).any() or labels.min() < 0 or labels.max() >= m:
-            raise _fail("y", f"labels must be whole numbers from 0 to {m - 1}")
-        return np.asarray(labels[:, None] == np.arange(m), dtype=float)
-    y = y[:, None] if y.shape == (count,) and m == 1 else y
-    if y.shape != (count, m):
-        raise _fail("y", f"has the shape {y.shape}, expected ({count}, {m})")
-    if kind != "numbers" and not ((y >= 0) & (y <= 1)).all():
-        hint = "for labels -1 and 1 write (y + 1)/2" if (np.abs(y) == 1).all() else ""
-        raise _fail("y", "the targets must lie in 0..1", hint)
-    if kind == "distribution" and (np.abs(y.sum(axis=1) - 1.0) > 1e-6).any():
-        raise _fail("y", "the targets of every sample must sum to 1")
-    return y
-
-
-def _fit(place: str, array: Array, shape: tuple[int, ...]) -> Array:
-    """The array in its shape; a vector may come as a row or a column."""
-    if array.shape == shape:
-        return array
-    if len(shape) == 1 and array.shape in ((1, *shape), (*shape, 1)):
-        return array.reshape(shape)
-    if len(shape) == 2 and shape[1] == 1 and array.shape == shape[:1]:
-        return array.reshape(shape)
-    raise _fail(place, f"has the shape {array.shape}, expected {shape}")
-
-
-def _given(
-    grads: Mapping[str, Any], reverse: ReversePass, network: Network
-) -> dict[str, tuple[Array, str]]:
-    """Tensor -> the value handed in for its gradient, and a remark on its shape."""
-    tensors = {t: t for t in reverse.names if t != "L"}
-    tensors |= {name: t for t, name in reverse.names.items() if t != "L"}
-    count = reverse.count
-    found: dict[str, tuple[Array, str]] = {}
-    for key, value in grads.items():
-        place = f"grads[{quoted(str(key))}]"
-        if key not in tensors:
-            raise _fail(place, "no such gradient", suggestion(str(key), tensors))
-        tensor = tensors[key]
-        if tensor in found:
-            raise _fail(place, f"the gradient {reverse.names[tensor]} is given twice")
-        array, right = _array(place, value), reverse.right[tensor]
-        if not np.isfinite(right).all():
-            raise _fail(place, "the derivation itself overflows at these parameters")
-        if array.shape == (count, *right.shape) and len(right.shape) == 1 and count > 1:
-            found[tensor] = array, "unsummed"
-        elif right.ndim == 2 and array.shape == right.shape[::-1] != right.shape:
-            found[tensor] = np.ascontiguousarray(array.T), "transposed"
-        else:
-            found[tensor] = _fit(place, array, right.shape), ""
-    for name in network.parameters:
-        if name not in found:
-            raise _fail(f"grads[{quoted(name)}]", "missing", f"give the gradient of {name}")
+def _names(reverse: ReversePass) -> dict[float, str]:
+    """The numbers by which a whole loss is taken otherwise, and what they are called."""
+    n, m = reverse.count, reverse.outputs
+    words = {"2": 2.0, "N": n, "m": m, "N m": n * m, "2 N": 2 * n, "2 N m": 2 * n * m}
+    words |= {"N/2": n / 2, "N m/2": n * m / 2}
+    found: dict[float, str] = {}
+    for word, c in words.items():
+        if c > 1:
+            found.setdefault(float(c), word)
+            found.setdefault(1.0 / c, over(word))
     return found
 
 
-def compare_file(network: Network, path: Path, rtol: float | None = None) -> Comparison:
-    """The same from an .npz file: A_1, b_1, … are parameters, dA_1, dz_1, … gradients, x, y."""
+def _scale(readings: Iterator[Reading]) -> dict[str, str]:
+    """The cause of all, if one number explains them: the gradients of another loss."""
+    for reading in readings:
+        reverse = reading.reverse
+        if any(reading.remarks.values()):
+            continue
+        right = {n: reverse.right[reading.seen(n)] for n in reading.values}
+        size = sum(float((r**2).sum()) for r in right.values())
+        along = sum(float((reading.values[n] * r).sum()) for n, r in right.items())
+        c = along / size if size else 0.0
+        named = [k for k in _names(reverse) if abs(k / c - 1.0) < 1e-3] if c > 0 else []
+        for k in (*named, c) if c > 0 else ():
+            scaled = {reading.seen(n): k * r for n, r in right.items()}
+            if all(reading.fits(n, scaled) for n in right):
+                text = _other_loss(reverse, k)
+                return dict.fromkeys(reading.values, text)
+    return {}
+
+
+def _other_loss(reverse: ReversePass, c: float) -> str:
+    """What is said where every gradient is c times the right one."""
+    word = _names(reverse).get(c, "")
+    if not word:
+        return f"every gradient is {number(c)} times; right for {number(c)} times the loss"
+    value = "" if word == number(c) else f" = {number(c)}"
+    loss = f"right for {word} times the loss"
+    if is_mean(reverse) and word in ("N", "N m"):
+        loss = f"right for the loss without {over(word)}"
+    return f"every gradient is {word}{value} times; {loss}"
+
+
+def _causes(reading: Reading, given: Mapping[str, Array]) -> dict[str, str]:
+    """Name -> why it is wrong."""
+    reading.give()
+    found = causes_of(reading.reverse)
+    causes = {}
+    for name in reading.wrong:
+        remark, value = reading.remarks[name], reading.values[name]
+        right = reading.reverse.right[reading.seen(name)]
+        cause = found.get(reading.seen(name), "unknown")
+        if remark == UNSUMMED:
+            cause = "the sum over the batch is missing"
+            if not reading.reverse.fits(name, value.sum(axis=0), right):
+                cause += ", and the rows do not add up to the right value"
+        elif remark == TRANSPOSED:
+            own = not reading.reverse.fits(name, value, right)
+            cause = "transposed" + (f", and {cause}" if own else "")
+        causes[name] = cause
+    return causes | _mixed(reading, given)
+
+
+def _mixed(reading: Reading, given: Mapping[str, Array]) -> dict[str, str]:
+    """Name -> its cause, where it is right in another convention than the others are."""
+    reverse, chosen = reading.reverse, reading.convention
+    if any(not reverse.of_samples(name) for name in reading.wrong):
+        return {}
+    causes = {}
+    for other in conventions(reverse, chosen, given):
+        apart = [c for c in ("samples", "errors") if getattr(other, c) != getattr(chosen, c)]
+        if len(apart) != 1 or other.fused != chosen.fused:
+            continue
+        beside = [n for n in _ordered(reading) if reverse.of_samples(n) and n not in reading.wrong]
+        are = f"{' and '.join(beside)} {'is' if len(beside) == 1 else 'are'}"
+        for name in reading.wrong if beside else ():
+            found = shaped(given[name], name, reverse, other)
+            if found and not found[1]:
+                value, seen = other.read(reverse, name, found[0]), other.seen(reverse, name)
+                if reverse.fits(seen, value, reverse.right[seen]):
+                    one, rest = (c.named(apart[0], reverse) for c in (other, chosen))
+                    causes[name] = f"mixed conventions: {one}, where {are} {rest}"
+    return causes
+
+
+def _loss(reading: Reading, given: Mapping[str, Array]) -> Iterator[Compared]:
+    """The row of the loss, if it was handed in."""
+    if "L" not in given:
+        return
+    reverse = reading.reverse
+    right = reverse.values["L"][0] * reading.convention.scale
+    error, tolerance = misfit(given["L"], right), reverse.tolerance("L")
+    ratio = float(given["L"] / right) if right else math.inf
+    cause = f"{number(ratio)} times the loss" if math.isfinite(ratio) else "unknown"
+    ok = error <= tolerance
+    yield Compared("L", (), error, ok, "" if ok else cause, tolerance)
+
+
+def _rows(reading: Reading, causes: Mapping[str, str]) -> Iterator[Compared]:
+    reverse = reading.reverse
+    for name in _ordered(reading):
+        value, remark, seen = reading.values[name], reading.remarks[name], reading.seen(name)
+        error = math.inf if remark else misfit(value, reverse.right[seen])
+        shape = value.shape[::-1] if remark == TRANSPOSED else value.shape
+        ok = name not in reading.wrong
+        yield Compared(name, shape, error, ok, causes.get(name, ""), reverse.tolerance(seen))
+
+
+# a file --------------------------------------------------------------------------------------
+
+
+def compare_file(model: Network | Lines, path: Path, **options: Any) -> Comparison:
+    """The same from an .npz file, for a network or for lines.
+
+    Inputs, targets and parameters stand under their names, x, y, A_1, b_1, …; gradients are
+    called dA_1, dz_1, …, and the loss, which may be there, L.
+    """
     try:
         arrays = read_npz(path)
     except NpzError as error:
         raise _file(path, error.array, error.message) from None
-    for name in ("x", "y", *network.parameters):
-        if name not in arrays:
-            raise _file(path, name, "missing", "x, y and every parameter must be there")
-    params = {name: arrays.pop(name) for name in network.parameters}
-    x, y = arrays.pop("x"), arrays.pop("y")
+    leaves = {t.name: t.role for t in model.program.leaves}
+    for name, role in leaves.items():
+        if name not in arrays and (role == "parameter" or name in ("x", "y")):
+            hint = "inputs, targets and every parameter must be there"
+            raise _file(path, name, "missing", hint)
+    own = {name: arrays.pop(name) for name in leaves if name in arrays}
     for name in arrays:
-        if not name.startswith("d"):
+        if not name.startswith("d") and name != "L":
             raise _file(path, shorten(name), "unexpected", "gradients are called dA_1, dz_1, …")
     try:
-        return compare(network, arrays, params, x, y, rtol)
+        if isinstance(model, Network):
+            params = {name: own[name] for name in model.parameters}
+            return compare(model, arrays, params, own["x"], own["y"], **options)
+        if options.pop("strict", False):
+            raise fail("strict", "is for networks, which have a notation; leave it out")
+        return compare_lines(model, arrays, own, **options)
     except SpecError as error:
         raise SpecError([p._replace(file=shorten(str(path))) for p in error.errors]) from None
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from symnn.checking.compare import compare_file
 from symnn.checking.verify import entries_of, verify, verify_lines
+from symnn.cli.against import compare_files
 from symnn.cli.models import model
 from symnn.cli.output import mistake, result
 from symnn.cli.streams import put, say
@@ -24,16 +23,23 @@ WORK = 2**27  # values that a module computes to be compared
 def check(
     specs: tuple[str, ...],
     seed: int,
-    against: str | None,
+    against: tuple[str, ...],
     rtol: float | None,
+    loss_scale: str | None,
+    strict: bool,
+    as_csv: bool,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> int:
     """Verify derivations and modules."""
     models = [model(source) for source in specs]
-    if against is not None:
-        return _against(specs, models, Path(against), rtol, as_json, quiet)
+    if against:
+        if len(models) > 1:
+            raise mistake("--against", "takes one spec")
+        options = {"rtol": rtol, "loss_scale": loss_scale, "strict": strict}
+        table = "json" if as_json else "csv" if as_csv else ""
+        return compare_files(specs[0], models[0], against, options, table, quiet)
     code, objects = FINE, []
     for name, own in zip(specs, models, strict=True):
         if isinstance(own, Lines):
@@ -103,34 +109,6 @@ def _module_error(
         return float(module.check(seed, **few)), None
     except ArithmeticError as problem:
         return None, str(problem)
-
-
-def _against(
-    specs: tuple[str, ...],
-    models: list[Network | Lines],
-    path: Path,
-    rtol: float | None,
-    as_json: bool,
-    quiet: bool,
-) -> int:
-    """Compare the gradients in a file with the derivation."""
-    if len(models) > 1:
-        raise mistake("--against", "takes one spec")
-    network = models[0]
-    if isinstance(network, Lines):
-        raise mistake("--against", "takes a spec, not lines")
-    found = compare_file(network, path, rtol)
-    first = found.first.quantity if found.first else None
-    row = {
-        "spec": specs[0],
-        "ok": found.ok,
-        "first": first,
-        "convention": found.convention,
-        "dtype": found.dtype,
-        "rows": found.objects(),
-    }
-    result({"comparisons": [row]}, str(found), as_json, quiet)
-    return FINE if found.ok else STALE
 
 
 def _failure(row: Any) -> str:

@@ -56,6 +56,8 @@ def _pages() -> Iterable[str]:
 
 
 SPEC, NPZ = File(SUFFIXES, _examples), File((".npz",))
+# the options of check that --against alone takes
+AGAINST = {"rtol": "--rtol", "loss_scale": "--loss-scale", "strict": "--strict", "as_csv": "--csv"}
 OUTPUT = click.Path(readable=False)  # which is looked at when it is written
 
 
@@ -252,8 +254,19 @@ def train(**options: Any) -> int:
 @cli.command()
 @_specs
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of what is drawn.")
-@click.option("--against", metavar="FILE.npz", type=NPZ, help="Gradients of your own, compared.")
+@click.option(
+    "--against",
+    metavar="FILE.npz...",
+    type=NPZ,
+    multiple=True,
+    help="Gradients of your own, or those of a class, compared.",
+)
 @click.option("--rtol", type=click.FloatRange(0), help="Of --against: the largest relative error.")
+@click.option(
+    "--loss-scale", metavar="C", help="Of --against: its loss over the spec's, as N or 1/2."
+)
+@click.option("--strict", is_flag=True, help="Of --against: the spec's notation alone is right.")
+@click.option("--csv", "as_csv", is_flag=True, help="Of --against: a table with one row a file.")
 @_common
 def check(**options: Any) -> int:
     """Verify the derivation, the generated module and its gradients.
@@ -261,9 +274,17 @@ def check(**options: Any) -> int:
     Large networks are evaluated with fewer inputs and units, deep ones in parts, which the report
     says; so a check takes at most 2 GiB of memory, whatever the spec.
     """
-    if options["rtol"] is not None and options["against"] is None:
-        raise click.UsageError("--rtol needs --against FILE.npz")
-    _look(options["specs"], options["against"])
+    for name, word in AGAINST.items():
+        if options[name] not in (None, False) and not options["against"]:
+            raise click.UsageError(f"{word} needs --against FILE.npz")
+    if options["against"]:  # what follows its first file is among the specs
+        more = tuple(spec for spec in options["specs"] if spec.endswith(".npz"))
+        options["specs"] = tuple(spec for spec in options["specs"] if spec not in more)
+        options["against"] += more
+        if not options["specs"]:
+            raise click.UsageError("Missing argument 'SPEC...'.")
+    files = options["against"]
+    _look(options["specs"], files[0] if len(files) == 1 else None)
     from symnn.cli.check import check
 
     return check(**options)

@@ -108,8 +108,8 @@ PLANTED = [
     ("softmax", "sign", "dz_2", "opposite sign"),
     ("tanh", "twice", "dz_2", "a factor 2 too much"),
     ("tanh", "half", "dz_2", "a factor 2 is missing"),
-    ("softmax", "no 1/N", "dz_2", "a factor N = 5 too much"),
-    ("softmax", "extra 1/N", "dz_2", "a factor N = 5 is missing"),
+    ("softmax", "no 1/N", "dz_2", "every gradient is N = 5 times; right for the loss without 1/N"),
+    ("softmax", "extra 1/N", "dz_2", "every gradient is 1/N = 1/5 times; right for 1/N times the"),
     ("tanh", "no 1/Nm", "dz_2", "a factor N m = 15 too much"),
     ("sigmoid", "constant", "dz_2", "0.37 times"),
     ("sigmoid", "no prime", "dz_1", "the derivative of sigmoid is missing"),
@@ -244,7 +244,7 @@ def test_a_sum_for_a_mean_is_no_convention() -> None:
     """All gradients are N times too large: the parameters' too, so 1/N is missing."""
     found = network("softmax").compare(backward("softmax", "no 1/N"), *point("softmax"))
     assert found.convention == "" and found.first is not None
-    assert found.first.cause == "a factor N = 5 too much"
+    assert found.first.cause == "every gradient is N = 5 times; right for the loss without 1/N"
 
 
 @pytest.mark.parametrize(
