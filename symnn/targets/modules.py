@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +14,7 @@ from symnn.data.datasets import column_names
 from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
-from symnn.engine.ir import SAMPLES, Program, name_of, needed
+from symnn.engine.ir import SAMPLES, Program, Tensor, name_of, needed
 from symnn.io.deferred import deferred
 from symnn.io.templating import render
 from symnn.nn.layers import Dropout
@@ -120,6 +120,7 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "target_columns": _names("TARGET", targets),
         "seed": spec.model.seed,
         "parameters": table({name: str(shape) for name, shape in names.items()}, tensors),
+        "layers": _layers(tensors),
         "size": sum(math.prod(shape) for shape in names.values()),
         "units": _counted([network.inputs, *units]),
         "masks": dropouts,
@@ -133,6 +134,7 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "shuffle": spec.train.shuffle,
         "standardize": spec.train.standardize,
         "kinds": "f",
+        "readable": target == "numpy",
         "mean": network.mean_loss,
         "decay": bool(spec.loss.l2),
         "kind": LOSSES[spec.loss.name].targets,
@@ -141,6 +143,18 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "inner_signature": _signature("_gradients", bool(dropouts)),
         "digest": _digest(derivation, target),
     }
+
+
+def _layers(tensors: Mapping[str, Tensor]) -> str:
+    """The constant that holds the name of the bias, if there is one, by that of the weights."""
+    biases = {t.layer: t for t in tensors.values() if t.kind == "bias"}
+    weights = [t for t in tensors.values() if t.kind == "weights"]
+    rows = table({t.name: biases.get(t.layer, "None") for t in weights}, tensors)
+    head, note = "LAYERS: dict[str, str | None] = {", "# weights: bias"
+    code = f"{head}{' '.join(rows).removesuffix(',')}}}  {note}"
+    if len(code) <= WIDTH and not any(row.startswith("**{") for row in rows):
+        return code
+    return "\n".join((f"{head}  {note}", *(f"    {row}" for row in rows), "}"))
 
 
 def _columns(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:

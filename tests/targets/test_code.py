@@ -25,6 +25,7 @@ from symnn.targets.code import (
 from symnn.targets.forms import Form, Nest, Passage, assigned, rolled, written
 from symnn.targets.python.expressions import JAX, Expressions
 from symnn.targets.python.statements import forward_and_backward
+from symnn.targets.wrapping import Assignment
 
 C = Language("/* {} */", "for (k = {}; k != {}; k++) {{", "for (k = {}; k != {}; k--) {{", ("}",))
 LISTED = Scope(lambda name: True)
@@ -128,6 +129,16 @@ def test_a_comment_stands_above_a_block_or_a_statement() -> None:
     )
 
 
+def test_an_assignment_is_broken_between_its_operands() -> None:
+    first, second = "f(" + "a + b" * 8 + ")", "- g(" + "c" * 40 + ")"
+    made = Assignment("L", (first, second), "float")
+    assert str(made) == f"L = float({first} {second})"
+    assert made.broken(8) == f"L = float(\n    {first}\n    {second}\n)"
+    assert Assignment("L", ("a", "+ b")).broken(4) == "L = a + b"
+    whole = Assignment("z", (" ".join([first, second]),)).broken(4)
+    assert whole.startswith("z = (\n") and whole.endswith("# fmt: skip")
+
+
 def test_the_helpers_of_a_module_are_those_that_its_statements_call() -> None:
     net = Network(
         inputs=2,
@@ -146,5 +157,5 @@ def test_the_helpers_of_a_module_are_those_that_its_statements_call() -> None:
 def test_a_dialect_is_printed_and_not_replaced() -> None:
     (z,) = (x for x in symnn.load("xor").derive().stable.lines if x.lhs.name == "z_1")
     f = Term(sp.exp(-z.lhs.entry) + Tensor("np", ()).entry)
-    printed = Expressions(JAX).line(Line(Tensor("e_1", z.lhs.axes), (f,)))
+    printed = str(Expressions(JAX).line(Line(Tensor("e_1", z.lhs.axes), (f,))))
     assert printed == "e_1 = np + jnp.exp(-z_1)"

@@ -32,6 +32,7 @@ from symnn.targets.plan.operations import Axes, Node
 from symnn.targets.plan.plan import Map, Plan, PlanError, Product, Reduction, Zero, loss_penalty
 from symnn.targets.plan.update import flat_lines, in_place
 from symnn.targets.update import PARAMETERS
+from symnn.targets.wrapping import Assignment
 
 WIDTH = 92
 SPACE = "\N{NO-BREAK SPACE}"  # where no row may end
@@ -428,6 +429,6 @@ def text(parts: Iterable[Part]) -> tuple[str, ...]:
     return rows(parts, LANGUAGE, WIDTH - 14, _broken)
 
 
-def _broken(code: str, indent: int) -> str:
+def _broken(code: str | Assignment, indent: int) -> str:
     """A statement over several rows if need be, none of which ends in an index."""
-    return "\n".join(textwrap.wrap(code, 78, subsequent_indent="    ")).replace(SPACE, " ")
+    return "\n".join(textwrap.wrap(str(code), 78, subsequent_indent="    ")).replace(SPACE, " ")

@@ -14,7 +14,7 @@ from symnn.engine.repeats import Repeat, around, blocks, general_names, named, r
 from symnn.targets.code import Name, Reference, Scope, Statement
 from symnn.targets.python.reads import Body, Names
 from symnn.targets.variables import variables
-from symnn.targets.wrapping import WIDTH
+from symnn.targets.wrapping import WIDTH, Assignment
 
 TOGETHER = 8  # dicts that are made in one row
 # what stands before and behind the number of a layer, and whether lines compute it
@@ -109,8 +109,8 @@ class Blocks:
         every = (self.references[line.lhs.name] for line in lines_of(flat))
         bases = list(dict.fromkeys(own.base for own in every if isinstance(own, Name)))
         groups = [bases[k : k + TOGETHER] for k in range(0, len(bases), TOGETHER)]
-        texts = (f"{', '.join(g)} = {', '.join(['{}'] * len(g))}" for g in groups)
-        return [Statement(text) for text in texts]
+        empty = "{}"
+        return [Statement(Assignment(", ".join(g), (", ".join([empty] * len(g)),))) for g in groups]
 
     def read(self, source: str, names: Sequence[str]) -> list[str]:
         """What a function reads from a dict of arrays by their names."""

@@ -106,9 +106,10 @@ def test_a_module_defines_each_name_once(name: str, target: str | tuple[str, ...
         match node:
             case ast.FunctionDef(defined) | ast.ClassDef(defined):
                 found[defined] += 1
-            case ast.Assign() | ast.AnnAssign():
-                stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-                found.update({n.id for n in stores if isinstance(n.ctx, ast.Store)})
+            case ast.Assign(targets=[*own]) | ast.AnnAssign(target=own):
+                targets = own if isinstance(own, list) else [own]
+                named = (n for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+                found.update({n.id for n in named})
     assert {defined: count for defined, count in found.items() if count > 1} == {}
 
 

@@ -15,6 +15,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
     "A_1": (2, 3),
     "b_1": (2,),
 }
+LAYERS: dict[str, str | None] = {"A_1": "b_1"}  # weights: bias
 MASKS: dict[str, tuple[int, float]] = {  # units, rate
     "mask_1": (3, 0.25),
 }

@@ -13,6 +13,7 @@ from symnn.targets.python.runtime.constants import (
     DECAY,
     FOLDED,
     INPUTS,
+    LAYERS,
     MEAN,
     OUTPUTS,
     PARAMETERS,
@@ -240,7 +241,8 @@ class _Run:
         # what the loss has without samples is the same in all of them, and counts once
         rest = 0.0
         if DECAY:
-            weights = [A for A in _views(self.theta).values() if A.ndim == 2]
+            views = _views(self.theta)
+            weights = [views[name] for name in LAYERS]
             rest = DECAY * sum(float(np.einsum("ij,ij", A, A)) for A in weights)
         self.vector[SIZE:] = (loss - rest) * (rows if MEAN else 1), rows
         reduce(self.vector)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from symnn.targets.python.runtime.constants import DECAY, MEAN, Arrays
+from symnn.targets.python.runtime.constants import DECAY, LAYERS, MEAN, Arrays
 
 
 def _summed(
@@ -18,7 +18,7 @@ def _summed(
 ) -> tuple[float, np.ndarray, float]:
     """The loss and the gradients over the samples of all processes, and their number."""
     # what the loss has without samples is the same in all of them, and counts once
-    decayed = [DECAY * v if v.ndim == 2 else 0.0 * v for v in params.values()]
+    decayed = [v * (DECAY if k in LAYERS else 0.0) for k, v in params.items()]
     slopes = 2 * np.concatenate(decayed, axis=None)
     rest = sum(
         float(np.vdot(a, v)) for a, v in zip(decayed, params.values(), strict=True)
