@@ -31,8 +31,11 @@ values_of_lines: Callable[..., dict[str, Any]] = deferred(
     "symnn.targets.python.lines_module:values"
 )
 # the files of runtime/ that are copied into the modules of a target
-_DATA = ("settings", "data", "numbers", "scaling")
-_ALL = ("endings", *_DATA, "initial", "files", "samples", "check", "reading", "main")
+_DATA = ("settings", "data", "targets", "numbers", "scaling")
+_ALL = (
+    *("endings", *_DATA, "initial", "files", "samples", "check"),
+    *("reading", "columns", "main"),
+)
 _PLANNED = (
     *("memory", "planned_train", "run", "vectors", "parts"),
     *("stopping", "processes", "checkpoints"),
@@ -40,7 +43,7 @@ _PLANNED = (
 RUNTIME = {
     "numpy": (
         *("initial", "endings", *_DATA, "flat", "stopping"),
-        *("files", "samples", "check", "reading", "main"),
+        *("files", "samples", "check", "reading", "columns", "main"),
     ),
     "numpy-fast": (*_ALL, *_PLANNED, "threads", "steps"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
@@ -66,11 +69,19 @@ def numpy(network: Network | Lines, include: str | Collection[str] = ()) -> File
     left_out = ("left_out",) if len(set(include)) < len(PARTS) else ()
     brought = [file for part, files in PARTS.items() if part in include for file in files]
     rest = [*RUNTIME["numpy"], *left_out, *brought]
+    scales = network.spec.train.standardize or "reduce" in include
+    if not scales:
+        rest.remove("scaling")
+    if LOSSES[network.spec.loss.name].targets == "numbers":
+        rest[rest.index("targets")] = "plain_targets"
+    if all(_columns(network)):
+        rest[rest.index("columns")] = "named_columns"
     values |= {
         **functions_of(derivation, NUMPY),
         **_update(derivation, NUMPY),
         **runtime(("masks", *rest), ("constants", "model", "train")),
         "rest": [name for name in rest if name != "memory"],
+        "scales": scales,
         "include": include,
         "left_out": left_out,
         "penalty": repr(float(network.spec.loss.l2)),
@@ -135,6 +146,7 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "standardize": spec.train.standardize,
         "kinds": "f",
         "readable": target == "numpy",
+        "scales": True,
         "mean": network.mean_loss,
         "decay": bool(spec.loss.l2),
         "kind": LOSSES[spec.loss.name].targets,
