@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from symnn.engine.ir import Line, Tensor
-from symnn.engine.repeats import Repeat, named, repeats, signature
+from symnn.engine.repeats import Repeat, named, rolled_layers, signature
 from symnn.targets.code import (
     Block,
     Item,
@@ -124,7 +124,7 @@ def rolled(
         lines = tuple(signature(x, layer, named(x, tensors)) for x in own.lines)
         return lines, tuple(draft.shape(layer) for draft in own.drafts)
 
-    return repeats(passages, lambda own: own.layer, shape)
+    return rolled_layers(passages, lambda own: own.layer, shape)
 
 
 def written(

@@ -21,7 +21,7 @@ from symnn.nn.layers import Dropout
 from symnn.nn.losses import LOSSES
 from symnn.targets.python.copying import imports, parts
 from symnn.targets.python.expressions import JAX, NUMPY, Dialect, functions, helpers
-from symnn.targets.python.statements import Readable, forward_and_backward, table
+from symnn.targets.python.statements import Readable, dict_rows, forward_and_backward
 from symnn.targets.target import Files
 from symnn.targets.update import common, constants
 from symnn.targets.wrapping import WIDTH, filled, literal
@@ -130,12 +130,14 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "columns": _names("COLUMNS", columns),
         "target_columns": _names("TARGET", targets),
         "seed": spec.model.seed,
-        "parameters": table({name: str(shape) for name, shape in names.items()}, tensors),
+        "parameters": dict_rows({name: str(shape) for name, shape in names.items()}, tensors),
         "layers": _layers(tensors),
         "size": sum(math.prod(shape) for shape in names.values()),
         "units": _counted([network.inputs, *units]),
         "masks": dropouts,
-        "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}, tensors),
+        "mask_table": dict_rows(
+            {m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}, tensors
+        ),
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants(network).items()],
         "states": network.optimizer.states,
         "states_tuple": _tuple(network.optimizer.states) or "()",
@@ -161,7 +163,7 @@ def _layers(tensors: Mapping[str, Tensor]) -> str:
     """The constant that holds the name of the bias, if there is one, by that of the weights."""
     biases = {t.layer: t for t in tensors.values() if t.kind == "bias"}
     weights = [t for t in tensors.values() if t.kind == "weights"]
-    rows = table({t.name: biases.get(t.layer, "None") for t in weights}, tensors)
+    rows = dict_rows({t.name: biases.get(t.layer, "None") for t in weights}, tensors)
     head, note = "LAYERS: dict[str, str | None] = {", "# weights: bias"
     code = f"{head}{' '.join(rows).removesuffix(',')}}}  {note}"
     if len(code) <= WIDTH and not any(row.startswith("**{") for row in rows):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import sympy as sp
 
 import symnn
 from symnn import Dense, Network
 from symnn.engine.ir import SAMPLES, Line, Tensor, Term, axis
-from symnn.engine.repeats import Repeat, general, named, repeats, signature
+from symnn.engine.repeats import Repeat, general, named, rolled_layers, signature
 from symnn.targets.code import (
     PYTHON,
     Block,
@@ -77,7 +79,11 @@ def test_a_sum_without_its_axis_has_its_size_in_its_shape() -> None:
 def test_repeats_hold_the_items_of_every_layer() -> None:
     lines = chain([4] * 6, ["tanh"] * 6)
     known = tensors(lines)
-    found = repeats(lines, lambda x: x.lhs.layer, lambda x, k: signature(x, k, named(x, known)))
+
+    def shape(line: Line, layer: int) -> Hashable:
+        return signature(line, layer, named(line, known))
+
+    found = rolled_layers(lines, lambda x: x.lhs.layer, shape)
     (loop,) = (x for x in found if isinstance(x, Repeat))
     assert (loop.first, loop.last) == (2, 6)
     assert loop.items == tuple(lines[2:4]) and loop.every == tuple(lines[2:])

@@ -263,7 +263,7 @@ class _Printer:
         b = self.weights[p.left.name]
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
-        return [_call("pulled", *_sizes(b), Name("W", b.layer), right, out, "ld")]
+        return [_call("pullback", *_sizes(b), Name("W", b.layer), right, out, "ld")]
 
     def _weight_gradient(self, p: Product, b: plans.Block) -> list[Draft]:
         """dA_k = dz v': a product whose right operand must have units, or inputs, last."""

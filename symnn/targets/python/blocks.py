@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import replace
 
 from symnn.engine.ir import Item, Tensor, lines_of
-from symnn.engine.repeats import Repeat, around, blocks, general_names, named, rolled
+from symnn.engine.repeats import Repeat, around, general_names, named, rolled, rolled_blocks
 from symnn.targets.code import Name, Reference, Scope, Statement
 from symnn.targets.python.reads import Body, Names
 from symnn.targets.variables import variables
@@ -132,9 +132,9 @@ class Blocks:
             out.append(f"{name} = {{{self.letter}: {source}[{key}] {each}}}")
         return out
 
-    # --- tables
+    # --- dicts
 
-    def table(self, values: Mapping[str, Callable[[Scope], str]], pad: int) -> list[str]:
+    def dict_rows(self, values: Mapping[str, Callable[[Scope], str]], pad: int) -> list[str]:
         """The entries of a dict by names of tensors; those of equal blocks in a comprehension.
 
         values: what they are, as code has it somewhere.  pad: the columns before them.
@@ -146,7 +146,7 @@ class Blocks:
             return layer, (own, values[name](replace(self.scope, first=layer)))
 
         out = list[str]()
-        for own in blocks(tuple(values), key, lambda name, layer, apart: None):
+        for own in rolled_blocks(tuple(values), key, lambda name, layer, apart: None):
             if isinstance(own, str):
                 out.append(f'"{own}": {values[own](self.scope)},')
                 continue

@@ -17,7 +17,7 @@ from symnn.engine.repeats import (
     general_names,
     line_layer,
     named,
-    repeats,
+    rolled_layers,
     signature,
 )
 from symnn.targets.code import (
@@ -58,7 +58,7 @@ class Readable:
     ) -> None:
         self.dialect, self.tensors = dialect, tensors
         self.called: Called = {}
-        found = [repeats(part, line_layer, self._shape) for part in lines]
+        found = [rolled_layers(part, line_layer, self._shape) for part in lines]
         self.loops = any(map(has_loops, found))
         self.looped = {
             line for part in found for x in part if isinstance(x, Repeat) for line in x.every
@@ -125,7 +125,7 @@ class Readable:
 
         code, terms = list[Text](), list[str]()
         lowered = dict(zip(line.terms, lower_line(line), strict=True))
-        for found in repeats(line.terms, layer, shape):
+        for found in rolled_layers(line.terms, layer, shape):
             if not isinstance(found, Repeat):
                 code.append(printer.term(lowered[found]))
                 terms.append(str(found))
@@ -192,7 +192,7 @@ def forward_and_backward(
     return Readable(*parts, tensors=program.tensors, numbered=numbered, dialect=dialect)
 
 
-def table(values: Mapping[str, str | Tensor], tensors: Tensors) -> tuple[str, ...]:
+def dict_rows(values: Mapping[str, str | Tensor], tensors: Tensors) -> tuple[str, ...]:
     """The entries of a dict by names; those of equal layers in a comprehension.
 
     values: code, or a tensor of the same layer, for its name.
@@ -206,7 +206,7 @@ def table(values: Mapping[str, str | Tensor], tensors: Tensors) -> tuple[str, ..
     def general(of: Name) -> str:
         return f'f"{of.base}_{{k}}"'
 
-    for own in repeats(tuple(code), lambda name: name.layer, shape):
+    for own in rolled_layers(tuple(code), lambda name: name.layer, shape):
         if isinstance(own, Name):
             of = code[own]
             out.append(f'"{own}": {of if isinstance(of, str) else literal(of.name)},')

@@ -41,10 +41,10 @@ class _Plan(_Steps):
         views = _views(theta)
         weights = [views[name] for name in LAYERS]
 
-        stored, slopes = _blocks(theta), _blocks(g)
+        stored, gradients = _blocks(theta), _blocks(g)
         c1 = np.array(seed, dtype)
         W_1 = stored[1]
-        dW_1 = slopes[1]
+        dW_1 = gradients[1]
         h_1_one = new((UNITS[0] + 1, rows), 1.0)
         h_1 = h_1_one[: UNITS[0]]
         dz_1 = new((UNITS[1], rows))

@@ -19,13 +19,13 @@ def _summed(
     """The loss and the gradients over the samples of all processes, and their number."""
     # what the loss has without samples is the same in all of them, and counts once
     decayed = [v * (DECAY if k in LAYERS else 0.0) for k, v in params.items()]
-    slopes = 2 * np.concatenate(decayed, axis=None)
+    decay = 2 * np.concatenate(decayed, axis=None)
     rest = sum(
         float(np.vdot(a, v)) for a, v in zip(decayed, params.values(), strict=True)
     )
     scale = rows if MEAN else 1
-    vector = np.append((g - slopes) * scale, [(L - rest) * scale, rows]).astype(g.dtype)
+    vector = np.append((g - decay) * scale, [(L - rest) * scale, rows]).astype(g.dtype)
     reduce(vector)
     total, count = vector[-2:].tolist()
     scale = count if MEAN else 1
-    return total / scale + rest, vector[:-2] / scale + slopes, count
+    return total / scale + rest, vector[:-2] / scale + decay, count
