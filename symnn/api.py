@@ -135,7 +135,8 @@ class _Printed(Gradients):
         Known are .tex, .pdf, .html, .md, .qmd (Quarto), .ipynb and .json.
         options: notation, layout, detail, language, figures (whether there are any), numbers
         (of a worked example: "none", "decimal" or "pencil"; None: those of the spec), story
-        ("reference" or "tutorial"), method ("chain" or "differential"), select, code.
+        ("reference" or "tutorial"), method ("chain" or "differential"), select, code,
+        sympy (whether sympy.diff finds an entry of a gradient, too).
         Raises TypeError for others, ValueError, OutputError, TexError.
         """
         asked = notes_options("save", options)

@@ -14,9 +14,15 @@ derived.  ``symnn guide new-layer`` adds one.
     Build      collects the lines of a network; ``forward`` writes to it with ``let`` and ``leaf``
     LAYERS     the type of a layer in a spec -> its class
 
+A loss, an optimizer and a notation are rows of tables.
+
+    LOSSES      the name of a loss -> its summand, its targets, whether it is a mean
+    OPTIMIZERS  the name of an optimizer -> the lines of its update, its states and constants
+    NOTATIONS   the name of a notation -> its letters and signs
+
 A format turns the notes of a derivation into text.  ``symnn guide new-format`` adds one.
 
-    tell       a derivation and the options of ``symnn derive`` -> its Document
+    document_of  a derivation and the options of ``symnn derive`` -> its Document
     Document   what the notes say: sections of paragraphs, tables, figures and equations
     Row        a line of an equation: its sides, relation, reason, label, whether it is a result
     Format     the suffix of a format's files, and the function from a derivation and its options
@@ -40,8 +46,11 @@ from symnn.formats.registry import FORMATS, Format
 from symnn.io.fields import Field
 from symnn.io.templating import render
 from symnn.nn.layers import LAYERS, Build
+from symnn.nn.losses import LOSSES
+from symnn.nn.optimizers import OPTIMIZERS
+from symnn.notation.books import NOTATIONS
 from symnn.notes.document import Document, Row
-from symnn.notes.tell import tell
+from symnn.notes.tell import tell as document_of
 from symnn.targets.python.expressions import helpers, statement
 from symnn.targets.registry import TARGETS
 from symnn.targets.target import Target
@@ -49,6 +58,9 @@ from symnn.targets.target import Target
 __all__ = [
     "FORMATS",
     "LAYERS",
+    "LOSSES",
+    "NOTATIONS",
+    "OPTIMIZERS",
     "TARGETS",
     "Axis",
     "Build",
@@ -61,8 +73,8 @@ __all__ = [
     "Tensor",
     "Term",
     "derive",
+    "document_of",
     "helpers",
     "render",
     "statement",
-    "tell",
 ]

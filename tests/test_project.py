@@ -116,8 +116,8 @@ PUBLIC = {
             "Tensor",
             "Term",
         ),
-        *("FORMATS", "LAYERS", "TARGETS"),
-        *("derive", "helpers", "render", "statement", "tell"),
+        *("FORMATS", "LAYERS", "LOSSES", "NOTATIONS", "OPTIMIZERS", "TARGETS"),
+        *("derive", "document_of", "helpers", "render", "statement"),
     },
 }
 # a generated module: name -> arguments of every function, and those that some targets add

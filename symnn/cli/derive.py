@@ -93,6 +93,7 @@ def _options(own: Network | Lines, select: str) -> NotesOptions:
         numbers=chosen.numbers,
         select=select,
         code=chosen.code,
+        sympy=chosen.sympy,
     )
     if isinstance(own, Network):
         return options

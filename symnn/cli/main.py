@@ -147,6 +147,7 @@ def new(**options: Any) -> int:
 @_notes("numbers", "none, or decimal or pencil: the same with numbers.")
 @click.option("--digits", type=int, help="Of rounded numbers: 3 to 12.")
 @click.option("--code/--no-code", default=None, help="The code of each equation, at the end.")
+@click.option("--sympy/--no-sympy", default=None, help="An entry of a gradient by sympy.diff.")
 @_writing
 def derive(**options: Any) -> int:
     """Print the derivation of every gradient.

@@ -8,9 +8,8 @@ from typing import Any
 import sympy as sp
 
 from symnn.derivation.gradients import Gradients
-from symnn.derivation.network import Network
+from symnn.derivation.network import Network, explicit
 from symnn.derivation.sweeps import Sweep, mean_last, reverse_sweep, scalars
-from symnn.engine.explicit import Explicit
 from symnn.engine.ir import Line, Program
 from symnn.io.errors import Problem, SpecError, shorten, suggestion
 from symnn.nn.optimizers import update_lines
@@ -83,7 +82,7 @@ class Derivation(Gradients):
             message = f"the loss has no gradient by {shorten(str(name))!r}"
             hint = suggestion(str(name), sweep.names)
             raise SpecError([Problem("explicit", None, "name", message, hint)])
-        forms = Explicit(sweep.program, self.network.explicit.constants)
+        forms = explicit(sweep.program, self.network.explicit.constants)
         return forms.matrix(sweep.names[name])
 
     def __repr__(self) -> str:

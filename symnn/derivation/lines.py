@@ -12,8 +12,8 @@ from symnn.derivation.gradients import Gradients
 from symnn.derivation.sweeps import reverse_sweep
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import Program, ProgramError, name_of
+from symnn.engine.mistakes import TextError
 from symnn.engine.stabilise import rescaled, stabilise
-from symnn.engine.tokens import TextError
 from symnn.io.arrays import real_array
 from symnn.io.deferred import deferred
 from symnn.io.errors import Problem, SpecError, shorten, suggestion

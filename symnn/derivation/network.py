@@ -6,11 +6,10 @@ import functools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import sympy as sp
 
-from symnn.engine.explicit import Explicit
 from symnn.engine.functions import X, user_function
 from symnn.engine.ir import SAMPLES, Program, Tensor, axis
 from symnn.io.deferred import deferred
@@ -22,7 +21,11 @@ from symnn.nn.optimizers import Optimizer, optimizer
 from symnn.spec.reader import load_spec
 from symnn.spec.sections import Spec
 
+if TYPE_CHECKING:
+    from symnn.engine.explicit import Explicit
+
 parse_formula: Callable[..., sp.Expr] = deferred("symnn.spec.formula:parse_formula")
+explicit: Callable[..., Explicit] = deferred("symnn.engine.explicit:Explicit")
 LONG, LONGEST = 50_000, 10**7  # operations of an explicit form: seconds, hours
 
 
@@ -154,7 +157,7 @@ class Network:
     @functools.cached_property
     def explicit(self) -> Explicit:
         """The explicit forms of one sample."""
-        return Explicit(self.sample_program, {"l2": sp.nsimplify(self.spec.loss.l2)})
+        return explicit(self.sample_program, {"l2": sp.nsimplify(self.spec.loss.l2)})
 
     @property
     def symbols(self) -> Mapping[str, sp.Matrix]:

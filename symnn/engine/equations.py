@@ -13,10 +13,10 @@ from symnn.engine.entries import name_of, show
 from symnn.engine.expressions import RELATIONS, Expressions
 from symnn.engine.functions import TABLE, named
 from symnn.engine.ir import SAMPLES, Axis, Line, Tensor, Term, axis, is_entry
+from symnn.engine.mistakes import Token
 from symnn.engine.names import CONSTANTS, Names, Outside
 from symnn.engine.ranges import leaving, nothing
 from symnn.engine.scalars import FUNCTIONS, applied
-from symnn.engine.tokens import Token
 from symnn.io.errors import quoted, suggestion
 
 PARTS = 4000  # operands and operators of an equation

@@ -16,8 +16,7 @@ import sympy as sp
 
 from symnn.engine import scalars
 from symnn.engine.ir import Term
-from symnn.engine.scalars import FormulaError
-from symnn.engine.tokens import TextError, Token
+from symnn.engine.mistakes import FormulaError, TextError, Token
 from symnn.io.errors import quoted
 
 T = TypeVar("T")

@@ -12,8 +12,9 @@ import sympy as sp
 from symnn.engine.expressions import Expressions
 from symnn.engine.functions import TABLE, named
 from symnn.engine.ir import SAMPLES, Axis, Tensor, axis
+from symnn.engine.mistakes import Token
 from symnn.engine.scalars import FUNCTIONS
-from symnn.engine.tokens import Statement, Token
+from symnn.engine.tokens import Statement
 from symnn.io.errors import quoted
 
 ROLES = ("input", "target", "weight", "parameter", "state", "mask", "noise", "hyperparameter")

@@ -26,8 +26,9 @@ from symnn.engine.ir import (
     Term,
     is_entry,
 )
+from symnn.engine.mistakes import Token
 from symnn.engine.names import ROLES, WORDS, Loop, Names
-from symnn.engine.tokens import Statement, Token, statements
+from symnn.engine.tokens import Statement, statements
 from symnn.io.errors import quoted, suggestion
 
 KINDS = ("weights", "bias", "gain", "table")

@@ -153,7 +153,7 @@ class Repeat(Generic[T]):
         return range(self.first, self.last + (1 if step > 0 else -1), step)
 
 
-def blocks(
+def rolled_blocks(
     items: Sequence[T],
     key: Callable[[T], tuple[int | None, Hashable]],
     shape: Callable[[T, int, int], Hashable],
@@ -230,10 +230,10 @@ def rolled(
             known[id(item), reach] = hash(found), found
         return known[id(item), reach]
 
-    return blocks(items, key, shape)
+    return rolled_blocks(items, key, shape)
 
 
-def repeats(
+def rolled_layers(
     items: Sequence[T],
     layer: Callable[[T], int | None],
     shape: Callable[[T, int], Hashable],

@@ -13,22 +13,13 @@ from fractions import Fraction
 import sympy as sp
 
 from symnn.engine.functions import expand_names, named
+from symnn.engine.mistakes import FormulaError
 
 EXPONENT = 64
 ROOT = 1000  # the largest q of an exponent p/q: SymPy's polynomials are dense
 SMALLEST, LARGEST = 1e-100, 1e100
 DIGITS = 200  # of a number
 _SIZE = f"a constant is too large or small: outside {SMALLEST:g} .. {LARGEST:g}"
-
-
-class FormulaError(ValueError):
-    """A formula that is not understood or not allowed; ``hint`` is the way out."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(f"{message}; {hint}" if hint else message)
-        self.message = message
-        self.hint = hint
-
 
 Build = Callable[..., sp.Expr]
 

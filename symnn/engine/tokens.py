@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symnn.engine.scalars import FormulaError
+from symnn.engine.mistakes import Token
 from symnn.io.errors import quoted
 
 LENGTH = 2**18  # characters of a text
@@ -28,37 +28,6 @@ HINTS = {
     ";": "one equation stands in a line",
 }
 HINTS["\\"] = "there is no TeX here; a line goes on after an operator, and within brackets"
-
-
-@dataclass(frozen=True)
-class Token:
-    """kind: number, sign, name, mark or end; line and column count from 1; row: the user's line."""
-
-    kind: str
-    text: str
-    line: int
-    column: int
-    row: str
-
-    def fault(self, message: str, hint: str = "") -> TextError:
-        """A mistake at this place."""
-        return TextError(message, hint, self)
-
-
-class TextError(FormulaError):
-    """A text that is not understood, or says what cannot be; ``token``: where it is."""
-
-    def __init__(self, message: str, hint: str, token: Token) -> None:
-        super().__init__(message, hint)
-        self.token = token
-
-    def __reduce__(self) -> tuple[type[TextError], tuple[str, str, Token]]:
-        return TextError, (self.message, self.hint, self.token)
-
-    def __str__(self) -> str:
-        place = f"line {self.token.line}, column {self.token.column}"
-        text = f"{place}: {self.message}"
-        return f"{text}; {self.hint}" if self.hint else text
 
 
 @dataclass(frozen=True)

@@ -269,6 +269,15 @@ CHINESE: dict[str, str] = {
     "numbers_forward": "前向传播",
     "numbers_backward": "反向传播",
     "numbers_update": "更新一步",
+    "by_sympy": "只用 SymPy",
+    "by_sympy_says": "按元素全部展开，一个样本的损失是一个约有 ${count}$ "
+    "次运算的表达式。SymPy 对 ${entry}$ 求导，并不知道有哪些层。"
+    "重复出现的和较长的部分各用一个字母表示。",
+    "by_sympy_large": "该网络的损失按元素展开后太长，无法印在一页上；"
+    "至多 {layers} 层、每层至多 {units} 个单元的网络才有这一节。",
+    "by_sympy_chain": "链式法则用两遍计算已求出的数得到同一元素：",
+    "by_sympy_chain_reason": "链式法则",
+    "by_sympy_numbers": "二者都代入例子中的数字求值。",
     "perturbed_rises": "把 ${z}$ 增大 ${by}$，则 ${L}$ "
     "增大{about} ${change} \\approx {by} \\, {delta}$。",
     "perturbed_falls": "把 ${z}$ 增大 ${by}$，则 ${L}$ "

@@ -294,6 +294,18 @@ ENGLISH: dict[str, str] = {
     "numbers_forward": "Forward",
     "numbers_backward": "Backward",
     "numbers_update": "One step",
+    # one entry by SymPy alone
+    "by_sympy": "By SymPy alone",
+    "by_sympy_says": "Written out entry by entry, the loss of one sample is one expression of "
+    "about ${count}$ operations. SymPy differentiates it with respect to ${entry}$, and knows "
+    "nothing of layers. What is repeated, and what is long, has a letter.",
+    "by_sympy_large": "The loss of this network, written out entry by entry, is too long an "
+    "expression for a page. This section is printed for at most {layers} layers with at most "
+    "{units} units in each.",
+    "by_sympy_chain": "The chain rule has found the same entry, from what the two sweeps have "
+    "computed:",
+    "by_sympy_chain_reason": "chain rule",
+    "by_sympy_numbers": "Both are evaluated in the numbers of the example.",
     "perturbed_rises": "Raise ${z}$ by ${by}$: then ${L}$ rises by {about} "
     "${change} \\approx {by} \\, {delta}$.",
     "perturbed_falls": "Raise ${z}$ by ${by}$: then ${L}$ falls by {about} "

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from symnn.language.chinese import CHINESE
+from symnn.io.deferred import DeferredTable, deferred
 from symnn.language.english import ENGLISH
 
-PHRASES: Mapping[str, Mapping[str, str]] = {"en": ENGLISH, "zh": CHINESE}
+PHRASES: Mapping[str, Mapping[str, str]] = {
+    "en": ENGLISH,
+    "zh": DeferredTable(deferred("symnn.language.chinese:CHINESE.items")),
+}
 # what a spec of the package itself says -> its key
 SHIPPED = {
     text: key for key, text in ENGLISH.items() if key.startswith(("example_", "general_title"))

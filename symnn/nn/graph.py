@@ -108,6 +108,12 @@ class Graph:
         self.fits(name, axes)
         self.rows.append(declaration(role, name, axes) + more)
 
+    def mask(self, axes: tuple[Index, ...], kept: float) -> Value:
+        """A mask over samples and these axes, whose entries are 0 or 1/kept."""
+        made = Value(self.name("mask"), axes)
+        self.declare("mask", made.name, (Index(SAMPLES, "N"), *axes), f" keep {kept:.12g}")
+        return made
+
     def input(
         self, name: str, axes: tuple[Index, ...], role: str = "input", whole: int | None = None
     ) -> Value:

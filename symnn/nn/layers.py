@@ -8,17 +8,22 @@ its class and list it in LAYERS.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import sympy as sp
 
 from symnn.engine.functions import named
 from symnn.engine.ir import Axis, Fact, Line, Program, ProgramError, Tensor, Term, axis
+from symnn.io.deferred import deferred
 from symnn.io.fields import Field
 from symnn.nn.calls import Called
-from symnn.nn.graph import SAMPLES, Graph, Index, Value, summed
+
+if TYPE_CHECKING:
+    from symnn.nn.graph import Graph, Value
+
+summed: Callable[..., str] = deferred("symnn.nn.graph:summed")
 
 
 @dataclass
@@ -189,10 +194,7 @@ class Dropout(Called):
     def equations(self, net: Graph, x: Value) -> Value:
         """The same in a network of any shape."""
         x = net.unflat(x)
-        mask = Value(net.name("mask"), x.axes)
-        net.declare(
-            "mask", mask.name, (Index(SAMPLES, "N"), *x.axes), f" keep {1 - self.rate:.12g}"
-        )
+        mask = net.mask(x.axes, 1 - self.rate)
         return net.let("h", x.axes, f"{mask.entry}*{x.entry}")
 
 

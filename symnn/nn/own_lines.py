@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from symnn.engine.mistakes import Token
 from symnn.engine.names import ROLES, WORDS
-from symnn.engine.tokens import CLOSE, OPEN, Statement, Token, statements, tokens
+from symnn.engine.tokens import CLOSE, OPEN, Statement, statements, tokens
 from symnn.nn.graph import Graph, Index, Value
 
 PLAIN = (*WORDS, "n", "N", "pi")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from symnn.derivation.any_depth import with_depth
 from symnn.derivation.derivation import Derivation
 from symnn.derivation.network import Network
 from symnn.derivation.sweeps import Sweep
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from symnn.checking.evidence import Evidence
 
 T = TypeVar("T")
+with_depth: Callable[[Notation, str], Notation] = deferred("symnn.derivation.any_depth:with_depth")
 evidence: Callable[..., Evidence | None] = deferred("symnn.checking.evidence:evidence")
 
 

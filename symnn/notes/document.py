@@ -10,13 +10,16 @@ import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from symnn.drawing.drawing import Drawing
 from symnn.formulas.breaking import Breaker
 from symnn.formulas.tex import Printer
 from symnn.formulas.tree import Formula
 from symnn.formulas.width import width
 from symnn.notation.notation import Notation
+
+if TYPE_CHECKING:
+    from symnn.drawing.drawing import Drawing
 
 
 @dataclass(frozen=True)

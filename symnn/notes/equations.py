@@ -93,6 +93,7 @@ def lines_options(options: NotesOptions) -> NotesOptions:
         "story": ("reference",),
         "method": ("chain",),
         "code": (False, None),
+        "sympy": (False,),
     }
     for name, known in plain.items():
         if (value := getattr(options, name)) not in known:

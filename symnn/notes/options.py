@@ -39,7 +39,7 @@ class NotesOptions:
     ones in the tutorial of a small network.  beside: whether equations carry theirs, for a page
     that shows them when asked to.  select: labels of equations, which then stand alone (see
     labels.py).  code: whether the equations stand once more at the end, each with its code; None:
-    in the tutorial.
+    in the tutorial.  sympy: whether one entry of a gradient is also found by sympy.diff.
     """
 
     notation: str | Notation | None = None
@@ -54,6 +54,7 @@ class NotesOptions:
     beside: bool = False
     select: str | Iterable[str] = ()
     code: bool | None = None
+    sympy: bool = False
 
     def __post_init__(self) -> None:
         for name, known in WORDS.items():
@@ -64,6 +65,8 @@ class NotesOptions:
             value = getattr(self, name)
             if value not in (True, False, None):
                 raise ValueError(f"{name} must be True, False or None, not {kind_of(value)}")
+        if self.sympy not in (True, False):
+            raise ValueError(f"sympy must be True or False, not {kind_of(self.sympy)}")
 
 
 DEFAULT = NotesOptions()

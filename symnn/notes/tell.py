@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 tell_lines: Callable[..., Document] = deferred("symnn.notes.equations:tell_lines")
 tutorial_sections = deferred("symnn.notes.sections.tutorial:tutorial_sections")
 numbers_section = deferred("symnn.notes.sections.numbers:numbers_section")
+by_sympy_section = deferred("symnn.notes.sections.by_sympy:by_sympy_section")
 small = deferred("symnn.notes.worked_example:small")
 numbers_of = deferred("symnn.notes.worked_numbers:Numbers.of")
 with_numbers = deferred("symnn.notes.worked_numbers:with_numbers")
@@ -54,6 +55,8 @@ def tell(derivation: Gradients, options: NotesOptions = DEFAULT) -> Document:
         raise ValueError("the numbers of an example need a number of layers")
     if network.depth_letter and options.code:
         raise ValueError("the code needs a number of layers")
+    if network.depth_letter and options.sympy:
+        raise ValueError("sympy.diff needs a number of layers")
     book = letters(network, options.notation)
     own = network.spec.notes.layout if options.notation is None else None
     context = Context(
@@ -73,7 +76,8 @@ def tell(derivation: Gradients, options: NotesOptions = DEFAULT) -> Document:
         beside = numbers_of(context, numbers or "decimal", network.spec.notes.digits)
     if beside:  # which are those of each layer
         context = replace(context, rolled=False)
-    notes = _document(context, tuple(filter(None, _sections(context, tutorial))), beside)
+    sections = (*_sections(context, tutorial), by_sympy_section(context) if options.sympy else None)
+    notes = _document(context, tuple(filter(None, sections)), beside)
     code = (
         tutorial and not (labels or network.depth_letter) if options.code is None else options.code
     )

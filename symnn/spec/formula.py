@@ -17,8 +17,9 @@ import sympy as sp
 
 from symnn.engine.expressions import RELATIONS, Expressions
 from symnn.engine.functions import Named
-from symnn.engine.scalars import CASES, CONSTANTS, FUNCTIONS, FormulaError, applied, real
-from symnn.engine.tokens import TextError, Token, statements
+from symnn.engine.mistakes import FormulaError, TextError, Token
+from symnn.engine.scalars import CASES, CONSTANTS, FUNCTIONS, applied, real
+from symnn.engine.tokens import statements
 from symnn.io.errors import shorten, suggestion
 from symnn.spec.formula_value import UndefinedError, is_singular, slope_fault, value_at
 

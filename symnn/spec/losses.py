@@ -9,8 +9,8 @@ from typing import Any
 
 import sympy as sp
 
+from symnn.engine.mistakes import TextError
 from symnn.engine.text import parse
-from symnn.engine.tokens import TextError
 from symnn.io.errors import suggestion
 from symnn.io.fields import Field, kind_of
 from symnn.nn.graph import Graph, Index, ShapeError, Value, listed

@@ -13,7 +13,7 @@ from typing import Any
 
 from symnn.data.datasets import BUILTIN, check_header
 from symnn.engine.functions import ACTIVATIONS, TABLE, X
-from symnn.engine.scalars import FormulaError
+from symnn.engine.mistakes import FormulaError
 from symnn.io.deferred import deferred
 from symnn.io.errors import Problem, SpecError, quoted, shorten, suggestion
 from symnn.io.fields import REQUIRED, Field, check_names, kind_of, wrong

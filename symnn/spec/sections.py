@@ -80,6 +80,7 @@ class Notes:
     numbers: str | None
     digits: int
     code: bool | None
+    sympy: bool
     symbols: Mapping[str, str]
 
 
@@ -262,6 +263,7 @@ SECTIONS: dict[str, dict[str, Field]] = {
         "numbers": Field("string", None, choices=NUMBERS, doc="of the worked example"),
         "digits": Field("integer", 4, minimum=3, maximum=12, doc="of rounded numbers"),
         "code": Field("boolean", None, doc="whether the code stands at the end"),
+        "sympy": Field("boolean", False, doc="whether sympy.diff finds an entry beside them"),
         "symbols": Field("table", {}, doc="letters of your own"),
     },
     "example": {

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from symnn.engine.ir import Line, Tensor
 from symnn.engine.repeats import Repeat, general
-from symnn.targets.wrapping import comment
+from symnn.targets.wrapping import Assignment, comment
 
 T = TypeVar("T")
 INDENT = "    "
@@ -125,9 +125,9 @@ class Scope:
 
 @dataclass(frozen=True)
 class Statement:
-    """text: as a program has it.  line: the lines of the derivation that it computes."""
+    """text: in one row, or what can be broken.  line: the lines that it computes."""
 
-    text: str
+    text: str | Assignment
     line: tuple[str, ...] = ()
     defines: tuple[Name, ...] = ()
     reads: frozenset[Name] = frozenset()
@@ -218,7 +218,7 @@ def rows(
     parts: Iterable[Part],
     language: Language = PYTHON,
     width: int = 1000,
-    broken: Callable[[str, int], str] = lambda text, indent: text,
+    broken: Callable[[str | Assignment, int], str] = lambda text, indent: str(text),
     pad: str = "",
 ) -> tuple[str, ...]:
     """The rows of a text.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from symnn.engine.ir import Line, Tensor
-from symnn.engine.repeats import Repeat, named, repeats, signature
+from symnn.engine.repeats import Repeat, named, rolled_layers, signature
 from symnn.targets.code import (
     Block,
     Item,
@@ -47,11 +47,15 @@ class Form:
         """What is the same for equal layers: the text, and the names as seen from the layer."""
         return self.text, tuple(_shape(name, layer) for name in self.names)
 
+    def code(self, scope: Scope) -> str:
+        """The text as it is written there."""
+        return self.text.format(*map(scope.written, self.names))
+
     def written(self, scope: Scope) -> Statement:
         """As it is written there."""
         own = self.names[self.defines :][:1]
         return Statement(
-            self.text.format(*map(scope.written, self.names)),
+            self.code(scope),
             (),
             tuple(name for name in own if isinstance(name, Name)),
             frozenset(n for n in self.names if isinstance(n, Name) and n not in own),
@@ -79,8 +83,8 @@ class Nest:
 
     def written(self, scope: Scope) -> Block:
         """As it is written there."""
-        head = self.head.written(scope).text
-        return Block(head, tuple(draft.written(scope) for draft in self.body), self.tail)
+        body = tuple(draft.written(scope) for draft in self.body)
+        return Block(self.head.code(scope), body, self.tail)
 
 
 Draft = Form | Nest
@@ -120,7 +124,7 @@ def rolled(
         lines = tuple(signature(x, layer, named(x, tensors)) for x in own.lines)
         return lines, tuple(draft.shape(layer) for draft in own.drafts)
 
-    return repeats(passages, lambda own: own.layer, shape)
+    return rolled_layers(passages, lambda own: own.layer, shape)
 
 
 def written(

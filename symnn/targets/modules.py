@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -14,14 +14,14 @@ from symnn.data.datasets import column_names
 from symnn.derivation.derivation import Derivation, derive
 from symnn.derivation.lines import Lines, LinesDerivation
 from symnn.derivation.network import Network
-from symnn.engine.ir import SAMPLES, Program, name_of, needed
+from symnn.engine.ir import SAMPLES, Program, Tensor, name_of, needed
 from symnn.io.deferred import deferred
 from symnn.io.templating import render
 from symnn.nn.layers import Dropout
 from symnn.nn.losses import LOSSES
 from symnn.targets.python.copying import imports, parts
 from symnn.targets.python.expressions import JAX, NUMPY, Dialect, functions, helpers
-from symnn.targets.python.statements import Readable, forward_and_backward, table
+from symnn.targets.python.statements import Readable, dict_rows, forward_and_backward
 from symnn.targets.target import Files
 from symnn.targets.update import common, constants
 from symnn.targets.wrapping import WIDTH, filled, literal
@@ -31,8 +31,11 @@ values_of_lines: Callable[..., dict[str, Any]] = deferred(
     "symnn.targets.python.lines_module:values"
 )
 # the files of runtime/ that are copied into the modules of a target
-_DATA = ("settings", "data", "numbers", "scaling")
-_ALL = ("endings", *_DATA, "initial", "files", "samples", "check", "reading", "main")
+_DATA = ("settings", "data", "targets", "numbers", "scaling")
+_ALL = (
+    *("endings", *_DATA, "initial", "files", "samples", "check"),
+    *("reading", "columns", "main"),
+)
 _PLANNED = (
     *("memory", "planned_train", "run", "vectors", "parts"),
     *("stopping", "processes", "checkpoints"),
@@ -40,7 +43,7 @@ _PLANNED = (
 RUNTIME = {
     "numpy": (
         *("initial", "endings", *_DATA, "flat", "stopping"),
-        *("files", "samples", "check", "reading", "main"),
+        *("files", "samples", "check", "reading", "columns", "main"),
     ),
     "numpy-fast": (*_ALL, *_PLANNED, "threads", "steps"),
     "c": (*_ALL, *_PLANNED, "c_library", "c_plan"),
@@ -66,11 +69,19 @@ def numpy(network: Network | Lines, include: str | Collection[str] = ()) -> File
     left_out = ("left_out",) if len(set(include)) < len(PARTS) else ()
     brought = [file for part, files in PARTS.items() if part in include for file in files]
     rest = [*RUNTIME["numpy"], *left_out, *brought]
+    scales = network.spec.train.standardize or "reduce" in include
+    if not scales:
+        rest.remove("scaling")
+    if LOSSES[network.spec.loss.name].targets == "numbers":
+        rest[rest.index("targets")] = "plain_targets"
+    if all(_columns(network)):
+        rest[rest.index("columns")] = "named_columns"
     values |= {
         **functions_of(derivation, NUMPY),
         **_update(derivation, NUMPY),
         **runtime(("masks", *rest), ("constants", "model", "train")),
         "rest": [name for name in rest if name != "memory"],
+        "scales": scales,
         "include": include,
         "left_out": left_out,
         "penalty": repr(float(network.spec.loss.l2)),
@@ -119,11 +130,14 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "columns": _names("COLUMNS", columns),
         "target_columns": _names("TARGET", targets),
         "seed": spec.model.seed,
-        "parameters": table({name: str(shape) for name, shape in names.items()}, tensors),
+        "parameters": dict_rows({name: str(shape) for name, shape in names.items()}, tensors),
+        "layers": _layers(tensors),
         "size": sum(math.prod(shape) for shape in names.values()),
         "units": _counted([network.inputs, *units]),
         "masks": dropouts,
-        "mask_table": table({m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}, tensors),
+        "mask_table": dict_rows(
+            {m["name"]: f"({m['units']}, {m['rate']})" for m in dropouts}, tensors
+        ),
         "constants": [{"name": k, "value": repr(float(v))} for k, v in constants(network).items()],
         "states": network.optimizer.states,
         "states_tuple": _tuple(network.optimizer.states) or "()",
@@ -133,6 +147,8 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "shuffle": spec.train.shuffle,
         "standardize": spec.train.standardize,
         "kinds": "f",
+        "readable": target == "numpy",
+        "scales": True,
         "mean": network.mean_loss,
         "decay": bool(spec.loss.l2),
         "kind": LOSSES[spec.loss.name].targets,
@@ -141,6 +157,18 @@ def values_of(derivation: Derivation, target: str) -> dict[str, Any]:
         "inner_signature": _signature("_gradients", bool(dropouts)),
         "digest": _digest(derivation, target),
     }
+
+
+def _layers(tensors: Mapping[str, Tensor]) -> str:
+    """The constant that holds the name of the bias, if there is one, by that of the weights."""
+    biases = {t.layer: t for t in tensors.values() if t.kind == "bias"}
+    weights = [t for t in tensors.values() if t.kind == "weights"]
+    rows = dict_rows({t.name: biases.get(t.layer, "None") for t in weights}, tensors)
+    head, note = "LAYERS: dict[str, str | None] = {", "# weights: bias"
+    code = f"{head}{' '.join(rows).removesuffix(',')}}}  {note}"
+    if len(code) <= WIDTH and not any(row.startswith("**{") for row in rows):
+        return code
+    return "\n".join((f"{head}  {note}", *(f"    {row}" for row in rows), "}"))
 
 
 def _columns(network: Network) -> tuple[tuple[str, ...], tuple[str, ...]]:

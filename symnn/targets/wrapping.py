@@ -6,25 +6,46 @@ Statements come out as a formatter would leave them.
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 
 WIDTH = 88
 
 
-def broken(code: str, indent: int = 4) -> str:
-    """``name = expression``, or ``name = call(expression)``, over several lines if need be."""
-    if len(code) + indent <= WIDTH:
-        return code
-    name, body = code.split(" = ", 1)
-    call = "float" if body.startswith("float(") and _closes_at_end(body) else ""
-    body = body[len(call) + 1 : -1] if call else body
-    if len(body) + indent + 4 <= WIDTH:
-        return f"{name} = {call}(\n    {body}\n)" if call else f"{name} = {filled(body, indent)}"
-    rows = _operands(body)
-    # a formatter would break inside the brackets at the end of two operands
-    few = len(rows) < 2 or (len(rows) == 2 and not call and rows[1][-1] in ")]")
-    if few or any(len(row) + indent + 4 > WIDTH for row in rows):
-        return f"{name} = {call}{filled(body, indent)}"
-    return f"{name} = {call}(\n" + "".join(f"    {row}\n" for row in rows) + ")"
+@dataclass(frozen=True)
+class Assignment:
+    """``name = value``, or ``name = call(value)``.
+
+    operands: those of the loosest operators of the value, each but the first behind its operator.
+    """
+
+    name: str
+    operands: tuple[str, ...]
+    call: str = ""
+
+    def __str__(self) -> str:
+        value = " ".join(self.operands)
+        return f"{self.name} = {self.call}({value})" if self.call else f"{self.name} = {value}"
+
+    def broken(self, indent: int) -> str:
+        """The statement, over several lines if need be."""
+        name, call, rows = self.name, self.call, self.operands
+        if len(str(self)) + indent <= WIDTH:
+            return str(self)
+        value = " ".join(rows)
+        if len(value) + indent + 4 <= WIDTH:
+            return (
+                f"{name} = {call}(\n    {value}\n)" if call else f"{name} = {filled(value, indent)}"
+            )
+        # a formatter would break inside the brackets at the end of two operands
+        few = len(rows) < 2 or (len(rows) == 2 and not call and rows[1][-1] in ")]")
+        if few or any(len(row) + indent + 4 > WIDTH for row in rows):
+            return f"{name} = {call}{filled(value, indent)}"
+        return f"{name} = {call}(\n" + "".join(f"    {row}\n" for row in rows) + ")"
+
+
+def broken(code: str | Assignment, indent: int = 4) -> str:
+    """A statement, over several lines if it is an assignment that is too long."""
+    return code.broken(indent) if isinstance(code, Assignment) else code
 
 
 def filled(body: str, indent: int = 4) -> str:
@@ -46,27 +67,3 @@ def literal(text: str) -> str:
     """User text as one ASCII string literal without a quotation mark inside."""
     plain = text.encode("unicode_escape").decode("ascii")
     return '"' + plain.replace('"', r"\x22").replace("'", r"\x27") + '"'
-
-
-def _closes_at_end(text: str) -> bool:
-    """Whether the first bracket is closed by the last character."""
-    depth = 0
-    for k, c in enumerate(text):
-        depth += (c == "(") - (c == ")")
-        if c == ")" and not depth:
-            return k == len(text) - 1
-    return False
-
-
-def _operands(text: str) -> list[str]:
-    """The operands of the loosest operators outside brackets, each with its operator."""
-    for operators in ((" + ", " - "), (" * ", " / ", " @ ")):
-        rows, depth, start = [], 0, 0
-        for k, c in enumerate(text):
-            depth += (c in "([") - (c in ")]")
-            if depth == 0 and text[k : k + 3] in operators:
-                rows.append(text[start:k])
-                start = k + 1
-        if rows:
-            return [*rows, text[start:]]
-    return [text]

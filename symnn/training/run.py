@@ -190,7 +190,9 @@ def train(
     else:
         module = live_in_memory(network) if in_memory else live(texts, spec.output.module)
         assert parts is not None
-        params = module._with_scaling(_start(network, module), parts[0].x)
+        params = _start(network, module)
+        if spec.train.standardize:
+            params = module._with_scaling(params, parts[0].x)
         samples = _samples(network, module, params, *parts)
     keeping: dict[str, Any] = {}
     unfit: Any = getattr(module, "CheckpointError", ())  # of a module that knows checkpoints

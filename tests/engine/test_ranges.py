@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from symnn.engine.mistakes import TextError
 from symnn.engine.text import parse
-from symnn.engine.tokens import TextError
 
 HEAD = "input x[n<N,r<5], y[n,t<5], a[i<4]\ninput tok[n,q<3] of 4, w[n] of 4, o[v<m]\n"
 

@@ -11,8 +11,8 @@ from support.random_networks import random_network
 
 import symnn
 from symnn.engine.ir import Scan
+from symnn.engine.mistakes import TextError
 from symnn.engine.text import parse, read, show
-from symnn.engine.tokens import TextError
 
 EXAMPLES = ("deep", "digits", "logistic_regression", "norm_loss", "regression", "xor")
 

@@ -42,7 +42,7 @@ OTHERS = [language for language in PHRASES if language != "en"]
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uff65]")
 SETTINGS = {"tag", "tex_program", "page_fonts"}
 MATHEMATICS = r"\$[^$]*\$"
-NAMES = re.compile("dropout|softmax|sigmoid|Adam|RMSProp|TeX|JavaScript")  # in any language
+NAMES = re.compile("dropout|softmax|sigmoid|Adam|RMSProp|TeX|JavaScript|SymPy")  # in any language
 
 
 @functools.cache

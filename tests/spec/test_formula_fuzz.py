@@ -20,7 +20,8 @@ from test_spec import HOSTILE
 
 from symnn import Dense, Network
 from symnn.engine.functions import X
-from symnn.engine.scalars import CONSTANTS, FUNCTIONS, FormulaError
+from symnn.engine.mistakes import FormulaError
+from symnn.engine.scalars import CONSTANTS, FUNCTIONS
 from symnn.spec.formula import parse_formula
 
 LONGEST = 1.0  # seconds for one string

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import symnn
 from symnn.engine.functions import X
-from symnn.engine.scalars import FormulaError
+from symnn.engine.mistakes import FormulaError
 from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import REQUIRED
 from symnn.spec.formula import parse_formula

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import symnn
 from symnn.drawing.mathtext import glyphs
 from symnn.engine.functions import X, expand_primes
-from symnn.engine.scalars import FormulaError
+from symnn.engine.mistakes import FormulaError
 from symnn.formats.latex import document
 from symnn.notes.options import NotesOptions
 from symnn.spec.formula import parse_formula

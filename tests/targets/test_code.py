@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 import sympy as sp
 
 import symnn
 from symnn import Dense, Network
 from symnn.engine.ir import SAMPLES, Line, Tensor, Term, axis
-from symnn.engine.repeats import Repeat, general, named, repeats, signature
+from symnn.engine.repeats import Repeat, general, named, rolled_layers, signature
 from symnn.targets.code import (
     PYTHON,
     Block,
@@ -25,6 +27,7 @@ from symnn.targets.code import (
 from symnn.targets.forms import Form, Nest, Passage, assigned, rolled, written
 from symnn.targets.python.expressions import JAX, Expressions
 from symnn.targets.python.statements import forward_and_backward
+from symnn.targets.wrapping import Assignment
 
 C = Language("/* {} */", "for (k = {}; k != {}; k++) {{", "for (k = {}; k != {}; k--) {{", ("}",))
 LISTED = Scope(lambda name: True)
@@ -76,7 +79,11 @@ def test_a_sum_without_its_axis_has_its_size_in_its_shape() -> None:
 def test_repeats_hold_the_items_of_every_layer() -> None:
     lines = chain([4] * 6, ["tanh"] * 6)
     known = tensors(lines)
-    found = repeats(lines, lambda x: x.lhs.layer, lambda x, k: signature(x, k, named(x, known)))
+
+    def shape(line: Line, layer: int) -> Hashable:
+        return signature(line, layer, named(line, known))
+
+    found = rolled_layers(lines, lambda x: x.lhs.layer, shape)
     (loop,) = (x for x in found if isinstance(x, Repeat))
     assert (loop.first, loop.last) == (2, 6)
     assert loop.items == tuple(lines[2:4]) and loop.every == tuple(lines[2:])
@@ -128,6 +135,16 @@ def test_a_comment_stands_above_a_block_or_a_statement() -> None:
     )
 
 
+def test_an_assignment_is_broken_between_its_operands() -> None:
+    first, second = "f(" + "a + b" * 8 + ")", "- g(" + "c" * 40 + ")"
+    made = Assignment("L", (first, second), "float")
+    assert str(made) == f"L = float({first} {second})"
+    assert made.broken(8) == f"L = float(\n    {first}\n    {second}\n)"
+    assert Assignment("L", ("a", "+ b")).broken(4) == "L = a + b"
+    whole = Assignment("z", (" ".join([first, second]),)).broken(4)
+    assert whole.startswith("z = (\n") and whole.endswith("# fmt: skip")
+
+
 def test_the_helpers_of_a_module_are_those_that_its_statements_call() -> None:
     net = Network(
         inputs=2,
@@ -146,5 +163,5 @@ def test_the_helpers_of_a_module_are_those_that_its_statements_call() -> None:
 def test_a_dialect_is_printed_and_not_replaced() -> None:
     (z,) = (x for x in symnn.load("xor").derive().stable.lines if x.lhs.name == "z_1")
     f = Term(sp.exp(-z.lhs.entry) + Tensor("np", ()).entry)
-    printed = Expressions(JAX).line(Line(Tensor("e_1", z.lhs.axes), (f,)))
+    printed = str(Expressions(JAX).line(Line(Tensor("e_1", z.lhs.axes), (f,))))
     assert printed == "e_1 = np + jnp.exp(-z_1)"

@@ -10,8 +10,9 @@ from typing import ClassVar
 import sympy as sp
 
 from symnn.engine.ir import Tensor
+from symnn.engine.mistakes import TextError
 from symnn.engine.text import Text, parse
-from symnn.engine.tokens import Statement, TextError, statements
+from symnn.engine.tokens import Statement, statements
 from symnn.io.fields import Field
 from symnn.nn.calls import Called
 from symnn.nn.graph import SAMPLES, Graph, Index, ShapeError, Value, declaration

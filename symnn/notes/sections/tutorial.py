@@ -78,8 +78,8 @@ def _layer(model: Context) -> Iterator[Block]:
     say, bare = model.say, _bare(model)
     line, notation = model.forward.line("z_1"), bare.notation
     tensors = {name: model.forward.tensors[name] for name in ("z_1", "A_1", "x", "b_1")}
-    letters = {name[0]: symbol_tex(notation, name) for name in tensors}
-    yield Paragraph(say("tut_layer_says", A=letters["A"], b=letters["b"]))
+    weights, bias = symbol_tex(notation, "A_1"), symbol_tex(notation, "b_1")
+    yield Paragraph(say("tut_layer_says", A=weights, b=bias))
     yield Equations((_matrix_row(bare, line),))
     yield Paragraph(say("tut_layer_entry"))
     yield Equations((Row(*line_formulas(line, notation), notation),))

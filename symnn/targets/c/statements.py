@@ -32,6 +32,7 @@ from symnn.targets.plan.operations import Axes, Node
 from symnn.targets.plan.plan import Map, Plan, PlanError, Product, Reduction, Zero, loss_penalty
 from symnn.targets.plan.update import flat_lines, in_place
 from symnn.targets.update import PARAMETERS
+from symnn.targets.wrapping import Assignment
 
 WIDTH = 92
 SPACE = "\N{NO-BREAK SPACE}"  # where no row may end
@@ -262,7 +263,7 @@ class _Printer:
         b = self.weights[p.left.name]
         if not b.transposed:
             raise PlanError(f"{b.weights} is not stored as the backward sweep reads it")
-        return [_call("pulled", *_sizes(b), Name("W", b.layer), right, out, "ld")]
+        return [_call("pullback", *_sizes(b), Name("W", b.layer), right, out, "ld")]
 
     def _weight_gradient(self, p: Product, b: plans.Block) -> list[Draft]:
         """dA_k = dz v': a product whose right operand must have units, or inputs, last."""
@@ -428,6 +429,6 @@ def text(parts: Iterable[Part]) -> tuple[str, ...]:
     return rows(parts, LANGUAGE, WIDTH - 14, _broken)
 
 
-def _broken(code: str, indent: int) -> str:
+def _broken(code: str | Assignment, indent: int) -> str:
     """A statement over several rows if need be, none of which ends in an index."""
-    return "\n".join(textwrap.wrap(code, 78, subsequent_indent="    ")).replace(SPACE, " ")
+    return "\n".join(textwrap.wrap(str(code), 78, subsequent_indent="    ")).replace(SPACE, " ")

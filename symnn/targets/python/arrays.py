@@ -209,7 +209,8 @@ class Arrays:
                 "errors_T = errors.swapaxes(1, 2)",
                 f"sources = outputs[offsets[{first - 1}] : offsets[{last}]]"
                 f".reshape({count}, -1, rows)",
-                f"products = g[{blocks[0].start}:{end}].reshape({count}, *slopes[{first}].shape)",
+                f"products = g[{blocks[0].start}:{end}]"
+                f".reshape({count}, *gradients[{first}].shape)",
             ]
         return list(map(Form, rows))
 
@@ -227,7 +228,7 @@ class Arrays:
             rows.append(assigned(W.marked(*turned), "{}", Item("stored", b.layer)))
             if b.weights not in stacked:
                 dW = Name("dW", b.layer, turned)
-                rows.append(assigned(dW, "{}", Item("slopes", b.layer)))
+                rows.append(assigned(dW, "{}", Item("gradients", b.layer)))
             if b.transposed:
                 rows.append(assigned(W, "{}.T", W.marked(TURNED)))
             A_T = variable(self.tensors[b.weights]).marked(TURNED)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, S
 from dataclasses import replace
 
 from symnn.engine.ir import Item, Tensor, lines_of
-from symnn.engine.repeats import Repeat, around, blocks, general_names, named, rolled
+from symnn.engine.repeats import Repeat, around, general_names, named, rolled, rolled_blocks
 from symnn.targets.code import Name, Reference, Scope, Statement
 from symnn.targets.python.reads import Body, Names
 from symnn.targets.variables import variables
-from symnn.targets.wrapping import WIDTH
+from symnn.targets.wrapping import WIDTH, Assignment
 
 TOGETHER = 8  # dicts that are made in one row
 # what stands before and behind the number of a layer, and whether lines compute it
@@ -109,8 +109,8 @@ class Blocks:
         every = (self.references[line.lhs.name] for line in lines_of(flat))
         bases = list(dict.fromkeys(own.base for own in every if isinstance(own, Name)))
         groups = [bases[k : k + TOGETHER] for k in range(0, len(bases), TOGETHER)]
-        texts = (f"{', '.join(g)} = {', '.join(['{}'] * len(g))}" for g in groups)
-        return [Statement(text) for text in texts]
+        empty = "{}"
+        return [Statement(Assignment(", ".join(g), (", ".join([empty] * len(g)),))) for g in groups]
 
     def read(self, source: str, names: Sequence[str]) -> list[str]:
         """What a function reads from a dict of arrays by their names."""
@@ -132,9 +132,9 @@ class Blocks:
             out.append(f"{name} = {{{self.letter}: {source}[{key}] {each}}}")
         return out
 
-    # --- tables
+    # --- dicts
 
-    def table(self, values: Mapping[str, Callable[[Scope], str]], pad: int) -> list[str]:
+    def dict_rows(self, values: Mapping[str, Callable[[Scope], str]], pad: int) -> list[str]:
         """The entries of a dict by names of tensors; those of equal blocks in a comprehension.
 
         values: what they are, as code has it somewhere.  pad: the columns before them.
@@ -146,7 +146,7 @@ class Blocks:
             return layer, (own, values[name](replace(self.scope, first=layer)))
 
         out = list[str]()
-        for own in blocks(tuple(values), key, lambda name, layer, apart: None):
+        for own in rolled_blocks(tuple(values), key, lambda name, layer, apart: None):
             if isinstance(own, str):
                 out.append(f'"{own}": {values[own](self.scope)},')
                 continue

@@ -10,6 +10,7 @@ import string
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -32,15 +33,30 @@ from symnn.engine.lower import (
 )
 from symnn.targets.python.cases import clamped, kept, selected
 from symnn.targets.python.sources import ERFC, SOURCES, source
-from symnn.targets.wrapping import WIDTH, broken, filled
+from symnn.targets.wrapping import WIDTH, Assignment, broken, filled
 
-OR, COMPARE, ADD, MUL, UNARY, POWER, ATOM = range(7)
+OR, COMPARE, ADD, MATMUL, MUL, UNARY, POWER, ATOM = range(8)
 EINSUM = "einsum"
 COMPARED = {**RELATIONS, sp.Equality: "==", sp.Unequality: "!="}
-Text = tuple[str, int]  # an expression and how tightly it binds
 Called = dict[
     str, tuple[Function, int]
 ]  # by name: a row of a table, and the order of its derivative
+
+
+class Text(NamedTuple):
+    """An expression, how tightly it binds, and the operands of its sum or its product, each but
+    the first behind its operator: of others itself.
+    """
+
+    code: str
+    binds: int
+    parts: tuple[str, ...] = ()
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Where it may be broken."""
+        return self.parts or (self.code,)
+
 
 FUNCTIONS: dict[type, str] = {
     sp.exp: "exp",
@@ -91,17 +107,17 @@ class Expressions:
     called: Called = field(default_factory=dict)
     uses: set[str] = field(default_factory=set)
 
-    def line(self, line: Line) -> str:
-        """``name = sum of terms`` in one row."""
-        return self.assigned(line, [self.term(low)[0] for low in lower_line(line)])
+    def line(self, line: Line) -> Assignment:
+        """``name = sum of terms``."""
+        return self.assigned(line, [self.term(low) for low in lower_line(line)])
 
-    def assigned(self, line: Line, terms: list[str]) -> str:
+    def assigned(self, line: Line, terms: list[Text]) -> Assignment:
         """A line with these terms."""
-        body = joined(terms)
+        value = joined(terms)
         if not terms and line.lhs.wrt and line.lhs.axes:
-            body = f"{self.dialect.module}.zeros_like({self.name(line.lhs.wrt)})"
-        scalar = line.lhs.kind == "loss" and self.dialect.scalar
-        return f"{self.name(line.lhs.name)} = " + (f"{scalar}({body})" if scalar else body)
+            value = self._call("zeros_like", self.name(line.lhs.wrt))
+        scalar = self.dialect.scalar if line.lhs.kind == "loss" else ""
+        return Assignment(self.name(line.lhs.name), value.operands, scalar)
 
     def term(self, low: Lowered) -> Text:
         """One lowered term, for the axes of its line."""
@@ -121,7 +137,7 @@ class Expressions:
         def code(g: sp.Expr) -> Text:
             return self.expression(g, below[g])
 
-        return self.product(low.coefficient, parts or [("1.0", ATOM)], code)
+        return self.product(low.coefficient, parts or [Text("1.0", ATOM)], code)
 
     def _factor(self, factor: Factor, axes: Axes, beside: bool) -> Text:
         """A factor, broadcast to ``axes``.  beside: it stands beside other factors."""
@@ -133,7 +149,8 @@ class Expressions:
             case MatMul(left, right, k, own):
                 first = self._operand(left, (*own[:1], k) if own else (k,))
                 second = self._operand(right, (k, *own[1:]))
-                return _broadcast((f"{first} @ {second}", MUL), own, axes)
+                pair = first, f"@ {second}"
+                return _broadcast(Text(" ".join(pair), MATMUL, pair), own, axes)
             case Outer(left, right, own):
                 a, b = (self.expression(e.f, e.axes)[0] for e in (left, right))
                 return _broadcast(self._call("outer", f"{a}, {b}"), own, axes)
@@ -145,8 +162,7 @@ class Expressions:
 
     def _operand(self, e: Elementwise, axes: Axes) -> str:
         """An operand of a matrix product with its axes in this order."""
-        text, binds = self.expression(e.f, axes)
-        return text if binds > MUL else f"({text})"
+        return _bound(self.expression(e.f, axes), UNARY)
 
     def _einsum(self, factor: Elementwise | Einsum) -> Text:
         """A product of two; what a part has of its own is computed within."""
@@ -158,25 +174,24 @@ class Expressions:
         a, b, c = ("".join(letters[s] for s in order) for order in (*orders, factor.axes))
         left, right = (self._einsum(part)[0] for part in parts)
         self.uses.add(EINSUM)
-        return f'{EINSUM}("{a},{b}->{c}", {left}, {right})', ATOM
+        return Text(f'{EINSUM}("{a},{b}->{c}", {left}, {right})', ATOM)
 
     def _reduced(self, kind: str, arg: Elementwise, over: Axes) -> Text:
         axes = _stored(arg)
         # its method takes half the time of np.sum
         whole = _bound(self.expression(arg.f, axes), ATOM)
         if len(over) == len(axes):
-            return f"{whole}.{kind}()", ATOM
+            return Text(f"{whole}.{kind}()", ATOM)
         where = tuple(axes.index(a) for a in over)
         axis = str(where[0]) if len(where) == 1 else str(where)
-        return f"{whole}.{kind}(axis={axis})", ATOM
+        return Text(f"{whole}.{kind}(axis={axis})", ATOM)
 
     def expression(self, f: sp.Expr, axes: Axes = ()) -> Text:
         """A scalar expression of entries, for arrays over ``axes``."""
         if is_entry(f):
             return self._entry(f, axes)
         if isinstance(f, sp.Add):
-            parts = (self.expression(t, axes) for t in ordered_terms(f))
-            return joined([_bound(p, ADD) for p in parts]), ADD
+            return joined([self.expression(t, axes) for t in ordered_terms(f)])
         if isinstance(f, sp.Mul):
             return self._multiply(f, axes)
         if isinstance(f, sp.Pow):
@@ -199,28 +214,28 @@ class Expressions:
             return self._call(FUNCTIONS[type(f)], self.expression(f.args[0], axes)[0])
         if type(f) in COMPARED:
             a, b = (_bound(self.expression(g, axes), ADD) for g in f.args)
-            return f"{a} {COMPARED[type(f)]} {b}", COMPARE
+            return Text(f"{a} {COMPARED[type(f)]} {b}", COMPARE)
         if isinstance(f, sp.Or | sp.And):
             sign = " | " if isinstance(f, sp.Or) else " & "
-            return sign.join(f"({self.expression(g, axes)[0]})" for g in f.args), OR
+            return Text(sign.join(f"({self.expression(g, axes)[0]})" for g in f.args), OR)
         if isinstance(f, sp.Symbol):  # a size
-            return self.name(f.name), ATOM
+            return Text(self.name(f.name), ATOM)
         if f.is_number:
             return _number(f)
         raise UnprintableError(f"no NumPy code for {f}")
 
     def _call(self, function: str, arguments: str) -> Text:
         """A call of a function of the library."""
-        return f"{self.dialect.module}.{function}({arguments})", ATOM
+        return Text(f"{self.dialect.module}.{function}({arguments})", ATOM)
 
     def _named(self, f: Named, axes: Axes) -> Text:
         argument = self.expression(f.args[0], axes)[0]
         known = source(f.row, f.order)
         if known and known.single:
-            return known.value.format(np=self.dialect.module, x=argument), ATOM
+            return Text(known.value.format(np=self.dialect.module, x=argument), ATOM)
         name = _function_name(f.row, f.order)
         self.called[name] = f.row, f.order
-        return f"{name}({argument})", ATOM
+        return Text(f"{name}({argument})", ATOM)
 
     def _entry(self, f: sp.Expr, axes: Axes) -> Text:
         name, indices = self.name(name_of(f)), indices_of(f)
@@ -231,7 +246,7 @@ class Expressions:
                 name = self._call("transpose", f"{name}, ({order})")[0]
             else:
                 name += ".T"
-        return _broadcast((name, ATOM), own, axes)
+        return _broadcast(Text(name, ATOM), own, axes)
 
     def _multiply(self, f: sp.Mul, axes: Axes) -> Text:
         coefficient, factors = split(f)
@@ -253,10 +268,10 @@ class Expressions:
         below: list[Text] = []
         negative = coefficient.could_extract_minus_sign()
         top, bottom = sp.fraction(_decimal(-coefficient if negative else coefficient))
-        for parts, number in ((above, top), (below, bottom)):
-            parts += [self.expression(g) for g in sp.Mul.make_args(number) if g != 1]
+        for side, number in ((above, top), (below, bottom)):
+            side += [self.expression(g) for g in sp.Mul.make_args(number) if g != 1]
         for g in factors:
-            if isinstance(g, tuple):
+            if isinstance(g, Text):
                 above.append(g)
             elif isinstance(g, sp.Pow) and g.exp.could_extract_minus_sign():
                 assert code is not None
@@ -266,16 +281,20 @@ class Expressions:
                 above.append(code(g))
         above.sort(key=lambda part: part[1] <= COMPARE)  # a number times a condition is an integer
         if negative and above and above[0][1] == POWER:
-            above[0] = f"({above[0][0]})", ATOM
+            above[0] = Text(f"({above[0][0]})", ATOM)
         single = len(above) == 1
         if single and not below and not negative:
             return above[0]
-        text = " * ".join(_bound(g, MUL if single and " @ " not in g[0] else UNARY) for g in above)
-        text = text or "1"
+        first, *others = above or [Text("1", ATOM)]
+        if single and first.binds == MUL:
+            parts = [*first.operands]
+        else:
+            parts = [_bound(first, UNARY), *(f"* {_bound(g, UNARY)}" for g in others)]
         if below:
             under = " * ".join(_bound(g, UNARY) for g in below)
-            text = f"{text} / {under}" if len(below) == 1 else f"{text} / ({under})"
-        return ("-" if negative else "") + text, MUL
+            parts.append(f"/ {under}" if len(below) == 1 else f"/ ({under})")
+        parts[0] = "-" * negative + parts[0]
+        return Text(" ".join(parts), MUL, tuple(parts))
 
     def _power(self, f: sp.Pow, axes: Axes) -> Text:
         base, exponent = f.as_base_exp()
@@ -285,13 +304,14 @@ class Expressions:
             return self._call("sqrt", self.expression(base, axes)[0])
         if exponent.could_extract_minus_sign():
             inverse = self.expression(sp.Pow(base, -exponent), axes)
-            return f"1 / {_bound(inverse, UNARY)}", MUL
+            pair = "1", f"/ {_bound(inverse, UNARY)}"
+            return Text(" ".join(pair), MUL, pair)
         low, high = self.expression(base, axes), self.expression(exponent)
         b, e = _bound(low, ATOM), _bound(high, ATOM)
         # a formatter has spaces around a power but for one of names and numbers
         plain = b.replace(".", "").isidentifier()  # with its attributes, h.T
         simple = plain and (e.isidentifier() or e.replace(".", "").isdigit())
-        return f"{b}**{e}" if simple else f"{b} ** {e}", POWER
+        return Text(f"{b}**{e}" if simple else f"{b} ** {e}", POWER)
 
     def _cases(self, f: sp.Piecewise, axes: Axes) -> Text:
         """``where``, with the argument of an unselected branch kept where it cannot overflow."""
@@ -306,7 +326,7 @@ class Expressions:
             text += (
                 f".astype({self._entry(sorted(entries(rest[0][1]), key=str)[0], axes)[0]}.dtype)"
             )
-        return text, ATOM
+        return Text(text, ATOM)
 
     def _clamped(self, f: clamped, axes: Axes) -> Text:
         v, border, side = f.args
@@ -331,7 +351,7 @@ def _letters(axes: Axes) -> dict[sp.Symbol, str]:
 
 def statement(line: Line, indent: int = 4, dialect: Dialect = NUMPY) -> str:
     """``name = expression``, over several lines where it is too long for one."""
-    return broken(Expressions(dialect).line(line), indent)
+    return Expressions(dialect).line(line).broken(indent)
 
 
 def number_code(f: sp.Expr) -> str:
@@ -339,13 +359,17 @@ def number_code(f: sp.Expr) -> str:
     return Expressions().expression(f)[0]
 
 
-def joined(texts: list[str]) -> str:
-    if not texts:
-        return "0.0"
-    out = texts[0]
-    for text in texts[1:]:
-        out += f" - {text[1:]}" if text.startswith("-") else f" + {text}"
-    return out
+def joined(terms: list[Text]) -> Text:
+    """A sum."""
+    if len(terms) < 2:
+        return terms[0] if terms else Text("0.0", ATOM)
+    parts = list[str]()
+    for term in terms:
+        first, *others = term.operands if term.binds == ADD else (_bound(term, ADD),)
+        if parts:
+            first = f"- {first[1:]}" if first.startswith("-") else f"+ {first}"
+        parts += first, *others
+    return Text(" ".join(parts), ADD, tuple(parts))
 
 
 def _broadcast(text: Text, own: Axes, axes: Axes) -> Text:
@@ -354,7 +378,8 @@ def _broadcast(text: Text, own: Axes, axes: Axes) -> Text:
         return text
     inner = text[0] if text[1] >= ATOM else f"({text[0]})"
     first = axes.index(own[0])
-    return f"{inner}[{', '.join(':' if a in own else 'None' for a in axes[first:])}]", ATOM
+    at = ", ".join(":" if a in own else "None" for a in axes[first:])
+    return Text(f"{inner}[{at}]", ATOM)
 
 
 def _function_name(row: Function, order: int) -> str:
@@ -364,9 +389,8 @@ def _function_name(row: Function, order: int) -> str:
 
 def _number(f: sp.Expr) -> Text:
     if f.is_Integer and abs(f) < 2**53:  # a larger one is no integer of NumPy's
-        return str(f), ATOM if f >= 0 else UNARY
-    text = repr(float(f))
-    return text, ATOM if float(f) >= 0 else UNARY
+        return Text(str(f), ATOM if f >= 0 else UNARY)
+    return Text(repr(float(f)), ATOM if float(f) >= 0 else UNARY)
 
 
 def _decimal(coefficient: sp.Expr) -> sp.Expr:
@@ -396,15 +420,18 @@ def helper(
     """The function for a table's row, a user's formula, or its derivative; and those it calls."""
     known, np = source(row, order), dialect.module
     if known:
-        *body, text = (t.format(np=np, x="x") for t in (*known.before, known.value))
+        *body, code = (t.format(np=np, x="x") for t in (*known.before, known.value))
+        value = Text(code, ATOM)
         calls = [(TABLE[name], 0) for name in known.calls if name != ERFC]
     else:
         printer = Expressions(dialect)
-        body, text = [], printer.expression(definition(row, order))[0]
+        body, value = [], printer.expression(definition(row, order))
         calls = list(printer.called.values())
     if dialect.annotated:
-        body += [broken(f"value: {np}.ndarray = {text}"), "return value"]
+        kept = Assignment(f"value: {np}.ndarray", value.operands)
+        body += [broken(kept), "return value"]
     else:
+        text = value.code
         body.append(f"return {text if len(text) + 11 <= WIDTH else filled(text)}")
     head = f"def {_function_name(row, order)}(x: {np}.ndarray) -> {np}.ndarray:"
     return "\n".join((head, *(textwrap.indent(text, "    ") for text in body))), calls

@@ -221,11 +221,11 @@ class _Module:
 
     def _constants(self, values: Mapping[str, str]) -> list[str]:
         """The entries of a table of the module."""
-        return self.blocks.table({name: _always(code) for name, code in values.items()}, 0)
+        return self.blocks.dict_rows({name: _always(code) for name, code in values.items()}, 0)
 
     def _collected(self, name: str, values: Mapping[str, Callable[[Scope], str]]) -> list[str]:
         """A dict, in one row if it fits."""
-        rows = self.blocks.table(values, 4)
+        rows = self.blocks.dict_rows(values, 4)
         code = f"{name} = {{{' '.join(rows).removesuffix(',')}}}"
         if len(rows) == len(values) and len(code) + 4 <= WIDTH:
             return [code]

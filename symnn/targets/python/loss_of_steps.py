@@ -15,7 +15,7 @@ from symnn.targets.plan.memory import columns
 from symnn.targets.plan.operations import Node
 from symnn.targets.plan.plan import Plan, PlanError
 from symnn.targets.python.arrays import Arrays
-from symnn.targets.python.expressions import ATOM, Expressions
+from symnn.targets.python.expressions import ATOM, Expressions, Text
 
 
 def losses(plan: Plan, arrays: Arrays) -> list[Part]:
@@ -61,7 +61,7 @@ class _Printer:
             axes = in_layout(factor.arg.axes, "columns")
             rows = self._calls_into(factor.arg.f, Node("array", axes, name))
         text = f"np.add.reduce({name}, axis={axis})"
-        return rows, Expressions().product(low.coefficient, [(text, ATOM)])[0]
+        return rows, Expressions().product(low.coefficient, [Text(text, ATOM)])[0]
 
     def _calls_into(self, f: sp.Expr, out: Node) -> list[str]:
         return [self._call(c) for c in calls_into(f, out, lambda name: name)]

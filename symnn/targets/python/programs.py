@@ -12,8 +12,9 @@ from symnn.engine.lower import lower_term
 from symnn.engine.repeats import Repeat
 from symnn.targets.code import Block, Name, Part, Statement
 from symnn.targets.python.blocks import Blocks
-from symnn.targets.python.expressions import NUMPY, Called, Dialect, Expressions, joined
+from symnn.targets.python.expressions import ATOM, NUMPY, Called, Dialect, Expressions, Text, joined
 from symnn.targets.python.reads import DTYPE, Body, Names, Reads, listed, sliced
+from symnn.targets.wrapping import Assignment
 
 Tensors = Mapping[str, Tensor]
 TOGETHER = 4  # variables that get their values in one row
@@ -65,7 +66,7 @@ class Function:
         for line in scan.lines:
             self._line(line, [*bodies, inner])
         for line in scan.lines:
-            code = f"{self.dialect.module}.zeros({self._shape(line.lhs.axes)}, dtype)"
+            code = Text(f"{self.dialect.module}.zeros({self._shape(line.lhs.axes)}, dtype)", ATOM)
             self.helpers.add(DTYPE)
             outer.statements.append(self._assigned(self.names.tensors[line.lhs.name], code))
         size, step = self.names.size(scan.axis.size), self.names.index(scan.axis.symbol)
@@ -75,7 +76,7 @@ class Function:
             return
         # compiled once, not for every step: what it computes goes in and comes out
         carried = [self.names.tensors[line.lhs.name] for line in scan.lines]
-        collected, told = Statement(f"carry = {listed(carried)}"), _unpacked(carried)
+        collected, told = Statement(Assignment("carry", (listed(carried),))), _unpacked(carried)
         turned = [Statement(f"{step} = {size} - 1 - {step}")] if scan.reverse else []
         body = (*told, *turned, *inner.statements, collected, Statement("return carry"))
         head, empty = f"def step({step}, carry):", Statement("")
@@ -86,21 +87,23 @@ class Function:
     def _line(self, line: Line, bodies: Sequence[Body]) -> None:
         """The statement of a line, after those of what it reads."""
         variable, code = self.names.tensors[line.lhs.name], self._value(line, bodies)
+        call = ""
         if (step := bodies[-1].step) is not None:
             axes = [a.symbol for a in line.lhs.axes]
             places = [self.names.index(s) if s == step.symbol else ":" for s in axes]
             if self.dialect.mutable:
                 variable = sliced(variable, places)
             else:
-                code = f"{sliced(f'{variable}.at', places)}.set({code})"
+                code = Text(f"{sliced(f'{variable}.at', places)}.set({code.code})", ATOM)
         elif line.lhs.name == self.scalar and self.dialect.scalar:
-            code = f"{self.dialect.scalar}({code})"
-        bodies[-1].statements.append(self._assigned(variable, code, line.text(self.names.general)))
+            call = self.dialect.scalar
+        told = line.text(self.names.general)
+        bodies[-1].statements.append(self._assigned(variable, code, told, call=call))
 
-    def _assigned(self, variable: str, code: str, *lines: str) -> Statement:
-        return Statement(f"{variable} = {code}", lines, (Name(variable),))
+    def _assigned(self, variable: str, value: Text, *lines: str, call: str = "") -> Statement:
+        return Statement(Assignment(variable, value.operands, call), lines, (Name(variable),))
 
-    def _value(self, line: Line, bodies: Sequence[Body]) -> str:
+    def _value(self, line: Line, bodies: Sequence[Body]) -> Text:
         """The code of the right side, of the shape of the left one, but for the step of a loop."""
         reads = Reads(self.names, self.tensors, bodies, line.axes, self.dialect.module)
         own = [a for a in line.lhs.axes if a.symbol in reads.axes]
@@ -110,7 +113,7 @@ class Function:
             return reads.texts.get(of) or self.names.size(sp.Symbol(of))
 
         printer = Expressions(self.dialect, name, self.called, self.helpers)
-        texts, found = list[str](), set[sp.Symbol]()
+        texts, found = list[Text](), set[sp.Symbol]()
         for term in line.terms:
             bare = self._put(line, term, own, reads) or reads.term(term)
             if bare.reduce == "first":
@@ -118,17 +121,18 @@ class Function:
                 found |= {*axes}
             else:
                 low = lower_term(bare, axes)
-                texts.append(printer.term(low)[0])
+                texts.append(printer.term(low))
                 found |= {a for part in low.factors for a in part.axes}
         self.helpers |= reads.calls
         if found == {*axes} or (texts and bodies[-1].step is not None):
             return joined(texts)
         if not texts:
             self.helpers.add(DTYPE)
-            return f"{self.dialect.module}.zeros({self._shape(own)}, dtype)"
-        return f"{self.dialect.module}.broadcast_to({joined(texts)}, {self._shape(own)})"
+            return Text(f"{self.dialect.module}.zeros({self._shape(own)}, dtype)", ATOM)
+        value, shape = joined(texts).code, self._shape(own)
+        return Text(f"{self.dialect.module}.broadcast_to({value}, {shape})", ATOM)
 
-    def _first(self, term: Term, own: Sequence[Axis], printer: Expressions) -> str:
+    def _first(self, term: Term, own: Sequence[Axis], printer: Expressions) -> Text:
         """Where the first of the largest values along some axes is: 1 there, else 0."""
         axes = tuple(a.symbol for a in own)
         values = printer.expression(term.f, axes)[0]
@@ -136,7 +140,7 @@ class Function:
         if {i for e in entries(term.f) for i in indices_of(e)} != {*axes}:
             values = f"{self.dialect.module}.broadcast_to({values}, {self._shape(own)})"
         self.helpers.add("first")
-        return f"first({values}, {along})"
+        return Text(f"first({values}, {along})", ATOM)
 
     def _put(self, line: Line, term: Term, own: Sequence[Axis], reads: Reads) -> Term | None:
         """A term sum [i = e] f, where i is of the left side and e moves with what is summed over,

@@ -29,6 +29,7 @@ from symnn.engine.ir import (
 )
 from symnn.targets.code import Name, Part, Statement
 from symnn.targets.python.expressions import COMPARED
+from symnn.targets.wrapping import Assignment
 
 Symbols = tuple[sp.Symbol, ...]
 GUARD = "~guard"  # sorts behind what it guards
@@ -377,7 +378,9 @@ class Reads:
             body.made[key] = variable = self.names.fresh(wish)
             text = show_as(of, self.names.general)
             said = text if is_entry(of) else f"[{text}]"
-            body.statements.append(Statement(f"{variable} = {code}", (said,), (Name(variable),)))
+            body.statements.append(
+                Statement(Assignment(variable, (code,)), (said,), (Name(variable),))
+            )
         return body.made[key]
 
 

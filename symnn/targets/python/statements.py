@@ -17,7 +17,7 @@ from symnn.engine.repeats import (
     general_names,
     line_layer,
     named,
-    repeats,
+    rolled_layers,
     signature,
 )
 from symnn.targets.code import (
@@ -33,8 +33,8 @@ from symnn.targets.code import (
     statements,
     variable,
 )
-from symnn.targets.python.expressions import NUMPY, Called, Dialect, Expressions
-from symnn.targets.wrapping import WIDTH, broken
+from symnn.targets.python.expressions import ATOM, NUMPY, Called, Dialect, Expressions, Text
+from symnn.targets.wrapping import WIDTH, broken, literal
 
 COMMENT = 80  # columns of a line of the derivation
 TOGETHER = 8  # dicts that are made in one row
@@ -58,7 +58,7 @@ class Readable:
     ) -> None:
         self.dialect, self.tensors = dialect, tensors
         self.called: Called = {}
-        found = [repeats(part, line_layer, self._shape) for part in lines]
+        found = [rolled_layers(part, line_layer, self._shape) for part in lines]
         self.loops = any(map(has_loops, found))
         self.looped = {
             line for part in found for x in part if isinstance(x, Repeat) for line in x.every
@@ -91,7 +91,7 @@ class Readable:
             code, terms = self._summed(line, printer)
             above = [equation(str(line.lhs), terms)]
         else:
-            code = [printer.term(low)[0] for low in lower_line(line)]
+            code = [printer.term(low) for low in lower_line(line)]
             above = shown([line], scope, self.tensors)
         return [
             Statement(
@@ -109,7 +109,7 @@ class Readable:
 
         return Expressions(self.dialect, name, self.called)
 
-    def _summed(self, line: Line, printer: Expressions) -> tuple[list[str], list[str]]:
+    def _summed(self, line: Line, printer: Expressions) -> tuple[list[Text], list[str]]:
         """The terms of a scalar, as code and as they are shown, with equal ones in a loop."""
 
         def read(term: Term) -> list[Tensor | Axis]:
@@ -123,17 +123,17 @@ class Readable:
         def shape(term: Term, layer: int) -> Hashable:
             return signature(term, layer, read(term))
 
-        code, terms = list[str](), list[str]()
+        code, terms = list[Text](), list[str]()
         lowered = dict(zip(line.terms, lower_line(line), strict=True))
-        for found in repeats(line.terms, layer, shape):
+        for found in rolled_layers(line.terms, layer, shape):
             if not isinstance(found, Repeat):
-                code.append(printer.term(lowered[found])[0])
+                code.append(printer.term(lowered[found]))
                 terms.append(str(found))
                 continue
             (term,), first, last = found.items, found.first, found.last
             text = self._printer(replace(self.scope, first=first)).term(lowered[term])[0]
             shown = term.text(general_names(read(term), first))
-            code.append(f"sum({text} for k in range({first}, {last + 1}))")
+            code.append(Text(f"sum({text} for k in range({first}, {last + 1}))", ATOM))
             terms.append(f"sum_{{k={first}..{last}}} {shown}")
         return code, terms
 
@@ -192,17 +192,30 @@ def forward_and_backward(
     return Readable(*parts, tensors=program.tensors, numbered=numbered, dialect=dialect)
 
 
-def table(values: Mapping[str, str], tensors: Tensors) -> tuple[str, ...]:
-    """The entries of a dict, name -> code; those of equal layers in a comprehension."""
-    code, out = {variable(tensors[name]): text for name, text in values.items()}, list[str]()
-    for own in repeats(
-        tuple(code), lambda name: name.layer, lambda name, k: (name.base, code[name])
-    ):
+def dict_rows(values: Mapping[str, str | Tensor], tensors: Tensors) -> tuple[str, ...]:
+    """The entries of a dict by names; those of equal layers in a comprehension.
+
+    values: code, or a tensor of the same layer, for its name.
+    """
+    code, out = {variable(tensors[name]): of for name, of in values.items()}, list[str]()
+
+    def shape(name: Name, layer: int) -> Hashable:
+        of = code[name]
+        return name.base, of if isinstance(of, str) else variable(of).base
+
+    def general(of: Name) -> str:
+        return f'f"{of.base}_{{k}}"'
+
+    for own in rolled_layers(tuple(code), lambda name: name.layer, shape):
         if isinstance(own, Name):
-            out.append(f'"{own}": {code[own]},')
+            of = code[own]
+            out.append(f'"{own}": {of if isinstance(of, str) else literal(of.name)},')
             continue
         each = f"for k in range({own.first}, {own.last + 1})"
-        pairs = [(f'f"{name.base}_{{k}}"', code[name]) for name in own.items]
+        pairs = [
+            (general(name), of if isinstance(of := code[name], str) else general(variable(of)))
+            for name in own.items
+        ]
         if len(pairs) == 1:
             out.append(f"**{{{pairs[0][0]}: {pairs[0][1]} {each}}},")
         else:

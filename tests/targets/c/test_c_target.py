@@ -501,6 +501,7 @@ def prefixed(net: Network, folder: Path, prefix: str, **options: Any) -> Path:
 CONFUSED = {
     "squares": "x**2/10 + x",
     "pulled": "x*tanh(x)",
+    "pullback": "x*sin(x)",
     "mask": "tanh(x)/2",
     "exp2": "log(1 + exp(x))",
     "total": "sqrt(1 + x**2)",
@@ -800,9 +801,9 @@ def test_a_cache_of_somebody_else_is_not_used(tmp_path: Path) -> None:
 
 # names that the file, C or libm has, each of which stands in a comment of its line
 NAMES = (
-    *("squares", "pulled", "mask", "exp2", "drawn", "net_step", "main", "total", "slope"),
+    *("squares", "pulled", "pullback", "mask", "exp2", "drawn", "net_step", "main", "total"),
     *("affine", "transpose", "int", "double", "register", "expf", "real_exp", "y0", "seed"),
-    *("scratch", "x_rows", "dict", "list"),
+    *("scratch", "x_rows", "dict", "list", "slope"),
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import symnn
 from symnn.api import Lines
-from symnn.engine.repeats import Repeat, blocks
+from symnn.engine.repeats import Repeat, rolled_blocks
 from symnn.layers import Add, Attention, Dense, LayerNorm
 from symnn.spec.reader import load_model
 
@@ -172,7 +172,7 @@ def test_other_blocks(name: str, tmp_path: Any) -> None:
 def test_runs_of_blocks() -> None:
     def found(layers: list[int | None], letters: str) -> list[tuple[int, int, int, int]]:
         pairs = list(zip(layers, letters, strict=True))
-        rolled = blocks(pairs, lambda pair: pair, lambda pair, layer, apart: None)
+        rolled = rolled_blocks(pairs, lambda pair: pair, lambda pair, layer, apart: None)
         return [(len(x.items), x.first, x.last, x.step) for x in rolled if isinstance(x, Repeat)]
 
     assert found([1, 2, 2, 3, 4, 4, 5, 6, 6], "abcabcabc") == [(3, 1, 5, 2)]

@@ -24,7 +24,7 @@ from symnn.language.options import INCLUDED
 from symnn.spec.sources import example_path
 from symnn.targets.modules import RUNTIME
 from symnn.targets.python import copying
-from symnn.targets.python.copying import FOLDER, imports, parts
+from symnn.targets.python.copying import FOLDER, imports, part, parts
 from symnn.targets.registry import TARGETS, generate_files
 
 NETWORKS = {
@@ -106,18 +106,25 @@ def test_a_module_defines_each_name_once(name: str, target: str | tuple[str, ...
         match node:
             case ast.FunctionDef(defined) | ast.ClassDef(defined):
                 found[defined] += 1
-            case ast.Assign() | ast.AnnAssign():
-                stores = (n for n in ast.walk(node) if isinstance(n, ast.Name))
-                found.update({n.id for n in stores if isinstance(n.ctx, ast.Store)})
+            case ast.Assign(targets=[*own]) | ast.AnnAssign(target=own):
+                targets = own if isinstance(own, list) else [own]
+                named = (n for t in targets for n in ast.walk(t) if isinstance(n, ast.Name))
+                found.update({n.id for n in named})
     assert {defined: count for defined, count in found.items() if count > 1} == {}
+
+
+SHORTER = {"targets": ("plain_targets",), "columns": ("named_columns",)}
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_runtime_is_the_same_text_in_every_module(target: str) -> None:
-    copied = parts(RUNTIME[target]).values()
     for name in NETWORKS:
         text = module(name, target)
-        assert [part for part in copied if text.count(f"{part}\n") != 1] == []
+        for file in RUNTIME[target]:
+            # the readable module has the shorter one where the model needs no more, or none
+            others = SHORTER.get(file, ()) if target == "numpy" else ()
+            found = [text.count(f"{part(own).text}\n") for own in (file, *others)]
+            assert sum(found) == 1 or (file == "scaling" and target == "numpy" and not any(found))
 
 
 def write(folder: Path, **sources: str) -> None:

@@ -15,6 +15,7 @@ PARAMETERS: dict[str, tuple[int, ...]] = {
     "A_1": (2, 3),
     "b_1": (2,),
 }
+LAYERS: dict[str, str | None] = {"A_1": "b_1"}  # weights: bias
 MASKS: dict[str, tuple[int, float]] = {  # units, rate
     "mask_1": (3, 0.25),
 }
@@ -33,7 +34,7 @@ UNITS = (3, 2)
 SIZE = 8  # of all parameters
 DECAY = 0.1 / 2  # of all squared weights, in the loss
 MEAN = True  # whether the loss is a mean over samples
-FOLDED = True  # whether gradients are multiplied by the learning rate
+SCALED_BY_RATE = True  # whether gradients are multiplied by the learning rate
 PENALTY = 0.1  # l2, of the whole batch
 BITS = "NET_BITS"  # what says the type of numbers in the C file
 DIGEST = "2894605444ee98b0"  # of the lines: a checkpoint of others is refused

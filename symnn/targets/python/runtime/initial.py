@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from symnn.targets.python.runtime.constants import DTYPE, PARAMETERS, SEED, Arrays
+from symnn.targets.python.runtime.constants import (
+    DTYPE,
+    LAYERS,
+    PARAMETERS,
+    SEED,
+    Arrays,
+)
 
 
 def initialize(seed: int = SEED) -> Arrays:
@@ -12,7 +18,7 @@ def initialize(seed: int = SEED) -> Arrays:
     rng = np.random.default_rng(seed)
     params = {}
     for name, shape in PARAMETERS.items():
-        bound = np.sqrt(6.0 / sum(shape)) if len(shape) == 2 else 0.0
+        bound = np.sqrt(6.0 / sum(shape)) if name in LAYERS else 0.0
         values = rng.uniform(-bound, bound, shape) if bound else np.zeros(shape)
         params[name] = values.astype(DTYPE)
     return params

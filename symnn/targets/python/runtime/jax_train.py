@@ -16,12 +16,13 @@ from symnn.targets.python.runtime.constants import (
     SEED,
     Arrays,
 )
-from symnn.targets.python.runtime.data import _features, _targets
+from symnn.targets.python.runtime.data import _features
 from symnn.targets.python.runtime.initial import initialize
 from symnn.targets.python.runtime.jax_run import _native, _Run
 from symnn.targets.python.runtime.scaling import _with_scaling
 from symnn.targets.python.runtime.settings import _check_settings
 from symnn.targets.python.runtime.stopping import _interruptible
+from symnn.targets.python.runtime.targets import _targets
 
 
 def train(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from symnn.targets.python.runtime.constants import Arrays, l2, mu
-from symnn.targets.python.runtime.data import _features, _targets
+from symnn.targets.python.runtime.data import _features
+from symnn.targets.python.runtime.targets import _targets
 
 
 def predict(params: Arrays, x: np.ndarray) -> np.ndarray:

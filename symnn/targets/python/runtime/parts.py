@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from symnn.targets.python.runtime.constants import INPUTS, OUTPUTS, Arrays
-from symnn.targets.python.runtime.data import _dtype, _features, _matrix, _targets
+from symnn.targets.python.runtime.data import _dtype, _features, _matrix
 from symnn.targets.python.runtime.memory import PIECE
+from symnn.targets.python.runtime.targets import _targets
 
 
 def _checked(

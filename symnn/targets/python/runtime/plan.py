@@ -8,6 +8,7 @@ import numpy as np
 
 from symnn.targets.python.runtime.constants import (
     INPUTS,
+    LAYERS,
     OUTPUTS,
     UNITS,
     Arrays,
@@ -37,12 +38,13 @@ class _Plan(_Steps):
         new = self.new
         z_1_kept = new((slots, UNITS[1], rows))
         penalty_kept = np.zeros(slots)
-        weights = [view for name, view in _views(theta).items() if name[0] == "A"]
+        views = _views(theta)
+        weights = [views[name] for name in LAYERS]
 
-        stored, slopes = _blocks(theta), _blocks(g)
+        stored, gradients = _blocks(theta), _blocks(g)
         c1 = np.array(seed, dtype)
         W_1 = stored[1]
-        dW_1 = slopes[1]
+        dW_1 = gradients[1]
         h_1_one = new((UNITS[0] + 1, rows), 1.0)
         h_1 = h_1_one[: UNITS[0]]
         dz_1 = new((UNITS[1], rows))

@@ -9,13 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from symnn.targets.python.runtime.constants import (
-    COLUMNS,
-    INPUTS,
-    OUTPUTS,
-    TARGET,
-    TARGETS_ARE,
-)
+from symnn.targets.python.runtime.columns import _positions
+from symnn.targets.python.runtime.constants import COLUMNS, TARGET
 from symnn.targets.python.runtime.files import _arrays
 
 # what stands in rows of data, and is no name of a column
@@ -36,6 +31,7 @@ def _read(path: str, training: bool) -> tuple[np.ndarray, ...]:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = filter(any, csv.reader(file, strict=True))
             header = [name.strip() for name in next(rows, [])]
+            _check_header(header, training)
             x, y = _positions(header, training)
             # of other columns it counts that the rows have them
             others = dict.fromkeys({*range(len(header))} - {*x, *y}, lambda _: 0.0)
@@ -52,12 +48,8 @@ def _read(path: str, training: bool) -> tuple[np.ndarray, ...]:
     return (table[:, x], table[:, y])[: 1 + training]
 
 
-def _positions(header: list[str], training: bool) -> tuple[list[int], list[int]]:
-    """Where the features and, for training, the targets stand in the header.
-
-    Columns that the module knows are found by their names, others by their places: the
-    features first, or all that are not a target.
-    """
+def _check_header(header: list[str], training: bool) -> None:
+    """Raise ValueError where these are no names, or a known column is not there."""
     if all(map(NUMBER.fullmatch, header)):
         text = "the first line holds numbers; it must name the columns"
         raise ValueError(text if any(header) else "has no rows")
@@ -66,13 +58,3 @@ def _positions(header: list[str], training: bool) -> tuple[list[int], list[int]]
             why = "twice or more" if name in header else "not"
             listed = ", ".join(map(ascii, header[:8])) + ", ..." * (len(header) > 8)
             raise ValueError(f"the column {name!a} is {why} in the header: {listed}")
-    others = [k for k, name in enumerate(header) if name not in TARGET]
-    x, y = [header.index(name) for name in COLUMNS] or others, []
-    if TARGET and training:
-        y = [header.index(name) for name in TARGET]
-    elif not TARGET:
-        x, y = x[:INPUTS], x[INPUTS:]
-    counts = [len(TARGET) or OUTPUTS, 1 if TARGETS_ARE == "distribution" else OUTPUTS]
-    if len(x) != INPUTS or len(y) not in (counts if training else [*counts, 0]):
-        raise ValueError(f"{len(header)} columns, where x has {INPUTS} and y {OUTPUTS}")
-    return x, y if training else []

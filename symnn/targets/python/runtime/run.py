@@ -11,11 +11,12 @@ import numpy as np
 from symnn.targets.python.runtime.checkpoints import _bytes
 from symnn.targets.python.runtime.constants import (
     DECAY,
-    FOLDED,
     INPUTS,
+    LAYERS,
     MEAN,
     OUTPUTS,
     PARAMETERS,
+    SCALED_BY_RATE,
     SHUFFLE,
     SIZE,
     STATES,
@@ -57,7 +58,7 @@ class _Run:
         # theta of the step before, while every step is looked at
         self.last: np.ndarray | None = None
         self.advance = _optimizer(self.theta, self.g, self.state, rate)
-        self.scale = rate if FOLDED else 1.0  # a factor of every gradient
+        self.scale = rate if SCALED_BY_RATE else 1.0  # a factor of every gradient
         self.rng = np.random.default_rng([seed, 1])
         self.t = 0
         self.history: list[float] = []
@@ -240,7 +241,8 @@ class _Run:
         # what the loss has without samples is the same in all of them, and counts once
         rest = 0.0
         if DECAY:
-            weights = [A for A in _views(self.theta).values() if A.ndim == 2]
+            views = _views(self.theta)
+            weights = [views[name] for name in LAYERS]
             rest = DECAY * sum(float(np.einsum("ij,ij", A, A)) for A in weights)
         self.vector[SIZE:] = (loss - rest) * (rows if MEAN else 1), rows
         reduce(self.vector)

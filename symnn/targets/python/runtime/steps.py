@@ -149,11 +149,11 @@ def _weights(theta: np.ndarray, g: np.ndarray) -> list[tuple[np.ndarray, ...]]:
     size = SPARE // 4 // theta.itemsize
     work = np.empty(max(size, *UNITS), theta.dtype)
     found: list[tuple[np.ndarray, ...]] = []
-    blocks, slopes = _blocks(theta), _blocks(g)
+    blocks, gradients = _blocks(theta), _blocks(g)
     for k, block in blocks.items():
         # A_k of [A_k b_k], as it is stored
         part = (slice(None), slice(INPUTS)) if k == 1 else slice(UNITS[k - 1])
-        A, dA = block[part], slopes[k][part]
+        A, dA = block[part], gradients[k][part]
         rows = max(1, size // A.shape[1])
         for start in range(0, len(A), rows):
             A_rows, dA_rows = A[start : start + rows], dA[start : start + rows]

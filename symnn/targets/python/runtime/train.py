@@ -20,12 +20,7 @@ from symnn.targets.python.runtime.constants import (
     STATES,
     Arrays,
 )
-from symnn.targets.python.runtime.data import (
-    SCALING,
-    _dtype,
-    _features,
-    _targets,
-)
+from symnn.targets.python.runtime.data import SCALING, _dtype, _features
 from symnn.targets.python.runtime.endings import DivergedError
 from symnn.targets.python.runtime.flat import _named, _parts
 from symnn.targets.python.runtime.initial import initialize
@@ -38,6 +33,7 @@ from symnn.targets.python.runtime.scaling import _with_scaling
 from symnn.targets.python.runtime.settings import _check_settings
 from symnn.targets.python.runtime.stopping import _interruptible
 from symnn.targets.python.runtime.summing import _summed
+from symnn.targets.python.runtime.targets import _targets
 
 
 def train(

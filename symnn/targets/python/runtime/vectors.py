@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from symnn.targets.python.runtime.constants import PARAMETERS, UNITS, Arrays
+from symnn.targets.python.runtime.constants import LAYERS, UNITS, Arrays
 
 
 def _blocks(vector: np.ndarray) -> dict[int, np.ndarray]:
@@ -13,8 +13,8 @@ def _blocks(vector: np.ndarray) -> dict[int, np.ndarray]:
     From the second on they are stored transposed: the backward sweep multiplies by them so.
     """
     blocks, start = {}, 0
-    for k in range(1, len(UNITS)):
-        columns = UNITS[k - 1] + (f"b_{k}" in PARAMETERS)
+    for k, bias in enumerate(LAYERS.values(), 1):
+        columns = UNITS[k - 1] + (bias is not None)
         shape = (UNITS[k], columns) if k == 1 else (columns, UNITS[k])
         blocks[k] = vector[start : start + UNITS[k] * columns].reshape(shape)
         start += UNITS[k] * columns
@@ -23,12 +23,12 @@ def _blocks(vector: np.ndarray) -> dict[int, np.ndarray]:
 
 def _views(vector: np.ndarray) -> Arrays:
     """The parameters, or their gradients, as views of one flat vector."""
-    views = {}
-    for k, block in _blocks(vector).items():
-        whole = block if k == 1 else block.T
-        views[f"A_{k}"] = whole[:, : UNITS[k - 1]]
-        if f"b_{k}" in PARAMETERS:
-            views[f"b_{k}"] = whole[:, -1]
+    views, blocks = {}, _blocks(vector)
+    for k, (name, bias) in enumerate(LAYERS.items(), 1):
+        whole = blocks[k] if k == 1 else blocks[k].T
+        views[name] = whole[:, : UNITS[k - 1]]
+        if bias is not None:
+            views[bias] = whole[:, -1]
     return views
 
 
