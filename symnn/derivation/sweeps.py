@@ -63,6 +63,15 @@ class Sweep:
         return {t: lines[name] for t, name in self.names.items() if name in lines}
 
     @functools.cached_property
+    def told(self) -> dict[str, tuple[Line, ...]]:
+        """Tensor -> the lines of the sums that its gradient's line reads, and that line."""
+        sums: dict[str, list[Line]] = {}
+        for line in lines_of(self.simple):
+            if line.lhs.kind == "sum" and line.lhs.of:
+                sums.setdefault(line.lhs.of, []).append(line)
+        return {t: (*sums.get(t, ()), line) for t, line in self.gradients.items()}
+
+    @functools.cached_property
     def final(self) -> dict[str, Line]:
         """Tensor -> the last form of its gradient's line, also of one substituted away."""
         last = {step.after.lhs.name: step.after for step in self.steps}

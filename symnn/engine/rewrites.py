@@ -314,6 +314,67 @@ def eliminate(term: Term, axes: Collection[Axis], pointed: Mapping[str, Size]) -
     return term
 
 
+def hoist(line: Line, name: str) -> tuple[list[Line], Line] | None:
+    """F*A + c*sum_k F*B  ->  q = sum_k B,  F*(A + c*q)  where F then stands once, and not twice.
+
+    Also for several sums that have a factor in common with the term without a sum.  name: of q;
+    those after the first are numbered.  None where there is no such sum, or nothing gets shorter.
+    """
+    (plain, *others) = [t for t in line.terms if not t.over] or [Term(sp.S.Zero)]
+    if others or plain.f.is_Add or plain.f == 0:
+        return None
+    own = {_base(g) for g in sp.Mul.make_args(plain.f) if entries(g) or is_guard(g)}
+    sums: list[Line] = []
+    rest: list[Term] = []
+    total = plain.f
+    for term in line.terms:
+        if not term.over:
+            continue
+        over = {a.symbol for a in term.over}
+        factors = sp.Mul.make_args(term.f)
+        outside = [g for g in factors if not g.free_symbols & over]
+        # an exponential stays beside what divides it: alone it overflows
+        apart = term.f.has(sp.exp) and any(g.is_Pow and g.exp.is_negative for g in outside)
+        if term.reduce != "sum" or apart or not own & set(map(_base, outside)):
+            rest.append(term)
+            continue
+        q = _summed(line, term, f"{name}_{len(sums)}" if sums else name)
+        sums.append(q)
+        total += sp.Mul(*outside) * q.lhs.entry
+    if not sums:
+        return None
+    shape, back = _shape(total)
+    whole = _factored(shape)
+    if whole is None:
+        return None
+    return sums, Line(line.lhs, (Term(whole.xreplace(back)), *rest))
+
+
+@functools.lru_cache(maxsize=4096)
+def _factored(f: sp.Expr) -> sp.Expr | None:
+    """The sum with its common factors, roots among them, before it; None if that is no shorter."""
+    whole = _shortest(sp.factor_terms(f, radical=True))
+    return whole if sp.count_ops(whole) < sp.count_ops(f) else None
+
+
+def _base(g: sp.Expr) -> sp.Expr:
+    return g.base if g.is_Pow else g
+
+
+def _summed(line: Line, term: Term, name: str) -> Line:
+    """What is summed over in a term of the line, as a line of its own; k_ is k there if it can."""
+    over = {a.symbol for a in term.over}
+    body = sp.Mul(*(g for g in sp.Mul.make_args(term.f) if g.free_symbols & over))
+    axes = tuple(a for a in line.lhs.axes if a.symbol in body.free_symbols)
+    free = {a.name.rstrip("_"): a for a in line.lhs.axes if a not in axes}
+    names = {a: free.get(a.name.rstrip("_"), a) for a in term.over}
+    names = {a: b if a.size == b.size else a for a, b in names.items()}
+    body = body.xreplace({a.symbol: b.symbol for a, b in names.items()})
+    of = line.lhs.wrt
+    lhs = Tensor(name, axes, "gradient", of=of, kind="sum", layer=line.lhs.layer)
+    return Line(lhs, (Term(body, tuple(names.values())),))
+
+
 def at_guards(f: sp.Expr, axes: Collection[Axis], pointed: Mapping[str, Size]) -> sp.Expr:
     """(g[e] - [i = e])*g[i]/g[e]  ->  g[i] - [i = e]: each summand by ``eliminate``, if shorter."""
     if not f.has(sp.KroneckerDelta):

@@ -10,12 +10,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy as sp
 
-from symnn.engine.ir import Fact, Item, Line, Program, Scan, Step, Term, entries, lines_of, name_of
+from symnn.engine.ir import (
+    Fact,
+    Item,
+    Line,
+    Program,
+    Scan,
+    Step,
+    Term,
+    entries,
+    lines_of,
+    name_of,
+)
 from symnn.engine.rewrites import (
     Values,
     at_guards,
     by_value,
     eliminate,
+    hoist,
     inline,
     known_sum,
     reads_barely,
@@ -30,6 +42,8 @@ DERIVATIVE = "derivative of the activation"
 FORWARD_VALUE = "use the forward value"
 FACT = "use the fact"
 SHORTEN = "cancel and collect"
+SUM = "name the sum"
+HOIST = "take the common factor out"
 
 
 def simplify(
@@ -48,11 +62,14 @@ class _Simplifier:
         self.program, self.items, self.keep = program, items, keep
         self.values = Values(program)
         self.lines = {line.lhs.name: line for line in lines_of(items)}
-        self.fixed = {line.lhs.name for i in items if isinstance(i, Scan) for line in i.lines}
+        scans = (i for i in items if isinstance(i, Scan))
+        self.scans = {line.lhs.name: (scan.axis,) for scan in scans for line in scan.lines}
+        self.fixed = self.scans.keys()
         self.readers: dict[str, dict[str, int]] = {}
         for line in self.lines.values():
             self._count(line, +1)
         self.dead: set[str] = set()
+        self.sums: dict[str, list[str]] = {}  # name -> the sums that stand before its line
         self.steps: list[Step] = []
 
     def run(self) -> tuple[tuple[Item, ...], tuple[Step, ...]]:
@@ -60,9 +77,21 @@ class _Simplifier:
             for line in item.lines if isinstance(item, Scan) else (item,):
                 self.steps.append(Step(CHAIN, None, line))
                 self._line(line.lhs.name)
+        for line in lines_of(self.items):  # when nothing will be substituted any more
+            if line.lhs.name not in self.dead:
+                self._hoist(line.lhs.name)
         live = self._live()
-        kept = (_filter(item, self.lines, live) for item in self.items)
-        return tuple(i for i in kept if i is not None), tuple(self.steps)
+        kept = (i for item in self.items for i in self._kept(item, live))
+        return tuple(kept), tuple(self.steps)
+
+    def _kept(self, item: Item, live: set[str]) -> list[Item]:
+        """The item as its lines are now, without those that nothing reads, with the sums before."""
+        own = [line.lhs.name for line in lines_of([item])]
+        names = [n for name in own for n in (*self.sums.get(name, ()), name) if n in live]
+        lines = tuple(self.lines[n] for n in names)
+        if isinstance(item, Scan):
+            return [Scan(item.axis, lines, item.reverse)] if lines else []
+        return list(lines)
 
     def _count(self, line: Line, sign: int) -> None:
         for term in line.terms:
@@ -105,6 +134,26 @@ class _Simplifier:
             self._set(rule, line, facts, note)
         if name not in self.fixed:
             self._try_substituting(name)
+
+    def _hoist(self, name: str) -> None:
+        """Give sums of the line lines of their own, where a factor then comes out of it."""
+        line, at = self.lines[name], f"{name}_sum"
+        found = hoist(line, at)
+        if found is None:
+            return
+        taken = self.program.tensors, self.lines
+        while any(own.lhs.name in names for own in found[0] for names in taken):
+            at += "_"
+            found = hoist(line, at) or found
+        sums, whole = found
+        if any(axis not in own.lhs.axes for own in sums for axis in self.scans.get(name, ())):
+            return  # a line of a loop carries its axis
+        for own in sums:
+            self.lines[own.lhs.name] = own
+            self._count(own, +1)
+            self.steps.append(Step(SUM, None, own))
+        self.sums[name] = [own.lhs.name for own in sums]
+        self._set(HOIST, whole)
 
     def _rewritten(self, line: Line) -> list[tuple[Line, str, tuple[Fact, ...], str]]:
         """The line after each rewrite that changes it, with rule, facts and note."""
@@ -233,10 +282,3 @@ def _gradient_entries(line: Line, lines: Mapping[str, Line]) -> list[sp.Expr]:
 
 def _cost(line: Line) -> int:
     return 1 + sum(1 + int(sp.count_ops(t.f)) for t in line.terms)
-
-
-def _filter(item: Item, lines: Mapping[str, Line], live: set[str]) -> Item | None:
-    if isinstance(item, Line):
-        return lines[item.lhs.name] if item.lhs.name in live else None
-    kept = tuple(lines[line.lhs.name] for line in item.lines if line.lhs.name in live)
-    return Scan(item.axis, kept, item.reverse) if kept else None

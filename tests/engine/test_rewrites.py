@@ -98,7 +98,7 @@ def folded(text: str, wrt: str) -> str:
 s[n] = sum_k exp(x[n,k])
 p[n,k] = exp(x[n,k])/s[n]
 L = sum_{n,k} p[n,k]*v[k]""",
-            "dx[n,k] = p[n,k]*v[k] + sum_{k_} -p[n,k]*p[n,k_]*v[k_]",
+            "dx[n,k] = (v[k] - dx_sum[n])*p[n,k]",
         ),
         (
             """input x[t<4], v[t]

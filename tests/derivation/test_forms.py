@@ -1,0 +1,97 @@
+"""Gradients as their textbooks write them: the lines, as text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.programs import ARCHITECTURES
+
+import symnn
+from symnn.api import Lines
+from symnn.engine.ir import lines_of
+from symnn.spec.reader import load_model
+
+
+def backward(derivation: Any) -> list[str]:
+    """The gradient lines."""
+    return [str(line) for line in lines_of(derivation.batch.simple)]
+
+
+# a factor that stands before a sum and before a term comes out of both; the sum is a line
+@pytest.mark.parametrize(
+    ("name", "wrt", "want"),
+    [
+        (
+            "softmax-jacobian",
+            "z",
+            ["dz_sum = sum_{k} G[k]*p[k]", "dz[k] = (G[k] - dz_sum)*p[k]"],
+        ),
+        (
+            "attention-sdpa",
+            "S",
+            [
+                "dP[t,s] = sum_{v} G[t,v]*V[s,v]",
+                "dS_sum[t] = sum_{s} P[t,s]*dP[t,s]",
+                "dS[t,s] = (dP[t,s] - dS_sum[t])*P[t,s]",
+            ],
+        ),
+        (
+            "l2-normalise",
+            "x",
+            ["dx_sum = sum_{i} G[i]*y[i]", "dx[i] = (G[i] - dx_sum*y[i])/sqrt(y_1)"],
+        ),
+        (
+            "gradient-bandit",
+            "H",
+            ["dH_sum = sum_{a} p[a]*q[a]", "dH[a] = (q[a] - dH_sum)*p[a]"],
+        ),
+    ],
+)
+def test_a_sum_with_a_common_factor_is_a_line(name: str, wrt: str, want: list[str]) -> None:
+    derivation = symnn.lines(ARCHITECTURES[name]).derive(wrt=[wrt])
+    found = backward(derivation)
+    assert found[-len(want) :] == want
+    assert derivation.verify().ok
+
+
+def test_a_wrong_sum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that reads a sum is checked with the sum's own value."""
+    derivation = symnn.lines(ARCHITECTURES["softmax-jacobian"]).derive(wrt=["z"])
+    sweep = derivation.batch
+    steps = list(sweep.steps)
+    at = next(k for k, step in enumerate(steps) if step.rule == "name the sum")
+    (term,) = steps[at].after.terms
+    wrong = replace(steps[at].after, terms=(replace(term, f=2 * term.f),))
+    steps[at] = replace(steps[at], after=wrong)
+    derivation.batch = replace(sweep, steps=tuple(steps))
+    assert not derivation.verify().ok
+
+
+def test_layer_norm_and_attention_of_layers() -> None:
+    spec = {
+        "inputs": {"x": {"shape": ["t:4", "d:6"]}},
+        "layers": [
+            {"type": "layer_norm"},
+            {"type": "attention", "heads": 2, "causal": True},
+            {"type": "dense", "units": 2},
+        ],
+        "loss": {"name": "mse"},
+    }
+    derivation = Lines(load_model(spec)).derive()
+    found = backward(derivation)
+    for want in (
+        "dS_2_sum[n,a,t] = sum_{u} P_2[n,a,t,u]*dP_2[n,a,t,u]",
+        "dS_2[n,a,t,u] = (dP_2[n,a,t,u] - dS_2_sum[n,a,t])*P_2[n,a,t,u]",
+    ):
+        assert want in found, found
+    assert derivation.verify().ok
+
+
+def test_a_name_that_is_taken() -> None:
+    text = """input z[k<4], G[k], dz_sum
+p[k] = exp(z[k])/(sum_{l<4} exp(z[l]))
+L = sum_k G[k]*p[k]*dz_sum"""
+    found = backward(symnn.lines(text).derive(wrt=["z"]))
+    assert any(line.startswith("dz_sum_ = ") for line in found), found
