@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 import sympy as sp
 
 from symnn.engine.diff import fresh_axis, placeholder
+from symnn.engine.facts import sum_is
 from symnn.engine.functions import A, Named, X, found_derivative, function_class, nice
 from symnn.engine.ir import (
     Axis,
@@ -261,6 +262,31 @@ def _named_product(
     return None
 
 
+def proven(program: Program) -> tuple[Fact, ...]:
+    """The facts that lines prove: p[n,k] = f[n,k]/s[n] with s[n] = sum_k f[n,k] has sum_k p = 1."""
+    found = []
+    for line in program.lines:
+        if len(line.terms) != 1 or not line.elementwise or line.lhs.role != "value":
+            continue
+        f = line.terms[0].f
+        own = [a.symbol for a in line.lhs.axes]
+        for g in sp.Mul.make_args(f):
+            below = 1 / g if g.is_Pow and g.exp == -1 else None
+            s = program.definitions.get(name_of(below)) if below and is_entry(below) else None
+            if s is None or len(s.terms) != 1 or len(s.terms[0].over) != 1:
+                continue
+            (total,), indices = s.terms, indices_of(below)
+            rest = [a for a in line.lhs.axes if a.symbol not in indices]
+            if total.reduce != "sum" or len(rest) != 1 or not {*indices} <= {*own}:
+                continue
+            move = dict(zip((a.symbol for a in s.lhs.axes), indices, strict=True))
+            move[total.over[0].symbol] = rest[0].symbol
+            if rest[0].size == total.over[0].size and total.f.xreplace(move) == f / g:
+                whole = Term(line.lhs.entry, (rest[0],))
+                found.append(sum_is(line.lhs, (rest[0],), sp.S.One, f"{whole} = 1"))
+    return tuple(found)
+
+
 def known_sum(term: Term, facts: tuple[Fact, ...]) -> tuple[Term, tuple[Fact, ...]]:
     """sum_k c * g_k  ->  c * v  for a fact sum_k g_k = v and c without k."""
     if len(term.over) != 1 or term.reduce != "sum" or not facts:
@@ -283,7 +309,9 @@ def _same_position(entry: sp.Expr, k: sp.Symbol, fact: Fact) -> bool:
     at = own.index(fact.term.over[0].symbol)
     indices = indices_of(entry)
     return bool(indices[at] == k) and all(
-        k not in i.free_symbols for j, i in enumerate(indices) if j != at
+        isinstance(i, sp.Symbol | sp.Indexed) and k not in i.free_symbols  # it is 0 outside
+        for j, i in enumerate(indices)
+        if j != at
     )
 
 

@@ -30,6 +30,7 @@ from symnn.engine.rewrites import (
     hoist,
     inline,
     known_sum,
+    proven,
     reads_barely,
     scale_cases,
     shorten,
@@ -60,7 +61,7 @@ def simplify(
 class _Simplifier:
     def __init__(self, program: Program, items: Sequence[Item], keep: set[str]) -> None:
         self.program, self.items, self.keep = program, items, keep
-        self.values = Values(program)
+        self.values, self.facts = Values(program), (*program.facts, *proven(program))
         self.lines = {line.lhs.name: line for line in lines_of(items)}
         scans = (i for i in items if isinstance(i, Scan))
         self.scans = {line.lhs.name: (scan.axis,) for scan in scans for line in scan.lines}
@@ -185,7 +186,7 @@ class _Simplifier:
         return tuple(terms), (), ""
 
     def _facts(self, line: Line) -> _Rewritten:
-        found = [known_sum(t, self.program.facts) for t in line.terms]
+        found = [known_sum(t, self.facts) for t in line.terms]
         facts = tuple(dict.fromkeys(f for _, used in found for f in used))
         return tuple(t for t, _ in found), facts, ""
 

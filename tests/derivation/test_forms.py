@@ -56,6 +56,25 @@ def test_a_sum_with_a_common_factor_is_a_line(name: str, wrt: str, want: list[st
     assert derivation.verify().ok
 
 
+# sum_k p[k] = 1 is proven by the line of p, and used where a whole row is read
+@pytest.mark.parametrize(
+    ("end", "want"),
+    [
+        ("-p[n,k]*log(q[n,k])", "dz[n,k] = q[n,k] - p[n,k]"),
+        ("-p[n-1,k]*log(q[n,k])", None),  # the row before the first is 0
+    ],
+)
+def test_the_sum_of_probabilities_is_one(end: str, want: str | None) -> None:
+    text = f"""input z[n<3,k<4], v[n,k]
+q[n,k] = exp(z[n,k])/(sum_{{l<4}} exp(z[n,l]))
+p[n,k] = exp(v[n,k])/(sum_{{l<4}} exp(v[n,l]))
+L = sum_{{n,k}} {end}"""
+    derivation = symnn.lines(text).derive(wrt=["z"])
+    assert (backward(derivation)[-1] == want) == (want is not None)
+    assert any(step.facts for step in derivation.steps) == (want is not None)
+    assert derivation.verify().ok
+
+
 def test_a_wrong_sum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that reads a sum is checked with the sum's own value."""
     derivation = symnn.lines(ARCHITECTURES["softmax-jacobian"]).derive(wrt=["z"])
