@@ -381,7 +381,7 @@ def hoist(line: Line, name: str) -> tuple[list[Line], Line] | None:
 @functools.lru_cache(maxsize=4096)
 def _factored(f: sp.Expr) -> sp.Expr | None:
     """The sum with its common factors, roots among them, before it; None if that is no shorter."""
-    whole = _shortest(sp.factor_terms(f, radical=True))
+    whole = sp.factor_terms(f, radical=True)
     return whole if sp.count_ops(whole) < sp.count_ops(f) else None
 
 
