@@ -7,7 +7,7 @@ distinction, a guard) is an atom to them, so SymPy sees polynomials over plain s
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 
 import sympy as sp
 
@@ -29,6 +29,15 @@ from symnn.engine.ir import (
 )
 
 _ATOMS = (sp.Indexed, sp.Function, sp.Piecewise, sp.KroneckerDelta)
+
+
+@functools.lru_cache(maxsize=65536)
+def functions(f: sp.Basic) -> tuple[sp.Expr, ...]:
+    """The distinct applications of functions in ``f``."""
+    if f.is_Atom or isinstance(f, sp.Indexed):
+        return ()
+    own = (f,) if isinstance(f, sp.Function) else ()
+    return tuple(dict.fromkeys((*own, *(g for a in f.args for g in functions(a)))))
 
 
 def _shape(f: sp.Expr) -> tuple[sp.Expr, dict[sp.Expr, sp.Expr]]:
@@ -82,8 +91,29 @@ def _shortest(f: sp.Expr) -> sp.Expr:
     return min(tries, key=sp.count_ops)
 
 
+_LENGTHS: dict[Hashable, int] = {}
+
+
+def length(f: sp.Expr) -> int:
+    """The number of operations; counted once for what differs in its symbols alone."""
+    form = _form(f)
+    if form not in _LENGTHS:
+        _LENGTHS[form] = int(sp.count_ops(f))
+    return _LENGTHS[form]
+
+
+@functools.lru_cache(maxsize=65536)
+def _form(f: sp.Basic) -> Hashable:
+    if isinstance(f, sp.Symbol | sp.IndexedBase):
+        return sp.Symbol
+    return (f.func, *map(_form, f.args)) if f.args else f
+
+
 def shorten(f: sp.Expr) -> sp.Expr:
     """Cancel common factors and collect: (y/a - (1-y)/(1-a))*a*(1-a)  ->  y - a."""
+    powers = ((g.base, g.exp) if g.is_Pow else (g, sp.S.One) for g in sp.Mul.make_args(f))
+    if all(p.is_Rational and (b.is_Atom or isinstance(b, _ATOMS)) for b, p in powers):
+        return f
     shape, back = _shape(f)
     found = _shortest(shape)
     return f if found == shape else found.xreplace(back)
@@ -215,10 +245,10 @@ def by_value(f: sp.Expr, values: Values) -> tuple[sp.Expr, tuple[str, ...]]:
 
     Also returns how each derivative was found.
     """
-    primes = sorted((p for p in f.atoms(Named) if p.order), key=str) if f.has(Named) else []
+    primes = [p for p in functions(f) if isinstance(p, Named) and p.order]
     table: dict[sp.Expr, sp.Expr] = {}
     notes: dict[str, None] = {}
-    for prime in primes:
+    for prime in sorted(primes, key=str):
         found, how = found_derivative(prime.row, prime.order)
         argument = prime.args[0]
         plain = prime.row
@@ -232,7 +262,7 @@ def by_value(f: sp.Expr, values: Values) -> tuple[sp.Expr, tuple[str, ...]]:
 def use_forward_values(f: sp.Expr, values: Values) -> sp.Expr:
     """h(u)  ->  a,  e/s  ->  a  and  g*exp(u)  ->  e  where the forward pass has that value."""
     table = {}
-    for g in f.atoms(sp.Function) if f.has(sp.Function) else ():
+    for g in functions(f):
         value = values.of(g, sp.Mul.make_args(f)) if len(g.args) == 1 else None
         if value is not None:
             table[g] = value
@@ -248,7 +278,8 @@ def _named_product(
 ) -> sp.Expr | None:
     """``f`` with the factors of one forward value replaced by it; None where there are none."""
     powers = powers_of(f)
-    for atom in sorted((e for e in powers if _kind(e) in products), key=str):
+    known = [e for e in powers if _kind(e) in products]
+    for atom in sorted(known, key=str) if len(known) > 1 else known:
         for line, full, definition in products[_kind(atom)]:
             move = matched(full, atom, {a.symbol for a in line.lhs.axes})
             if move is None:

@@ -30,6 +30,7 @@ from symnn.engine.rewrites import (
     hoist,
     inline,
     known_sum,
+    length,
     proven,
     reads_barely,
     scale_cases,
@@ -282,4 +283,4 @@ def _gradient_entries(line: Line, lines: Mapping[str, Line]) -> list[sp.Expr]:
 
 
 def _cost(line: Line) -> int:
-    return 1 + sum(1 + int(sp.count_ops(t.f)) for t in line.terms)
+    return 1 + sum(1 + length(t.f) for t in line.terms)
