@@ -63,13 +63,18 @@ class Sweep:
         return {t: lines[name] for t, name in self.names.items() if name in lines}
 
     @functools.cached_property
-    def told(self) -> dict[str, tuple[Line, ...]]:
-        """Tensor -> the lines of the sums that its gradient's line reads, and that line."""
-        sums: dict[str, list[Line]] = {}
+    def sums(self) -> dict[str, tuple[Line, ...]]:
+        """Tensor -> the lines of the sums that the line of its gradient reads."""
+        found: dict[str, tuple[Line, ...]] = {}
         for line in lines_of(self.simple):
             if line.lhs.kind == "sum" and line.lhs.of:
-                sums.setdefault(line.lhs.of, []).append(line)
-        return {t: (*sums.get(t, ()), line) for t, line in self.gradients.items()}
+                found[line.lhs.of] = (*found.get(line.lhs.of, ()), line)
+        return found
+
+    @functools.cached_property
+    def told(self) -> dict[str, tuple[Line, ...]]:
+        """Tensor -> the lines of the sums that its gradient's line reads, and that line."""
+        return {t: (*self.sums.get(t, ()), line) for t, line in self.gradients.items()}
 
     @functools.cached_property
     def final(self) -> dict[str, Line]:
