@@ -86,6 +86,8 @@ def _shortest(f: sp.Expr) -> sp.Expr:
     if any(p.exp.is_negative for p in f.atoms(sp.Pow)):
         top, bottom = sp.fraction(sp.cancel(f))
         tries += [nice(top / bottom), nice(sp.factor_terms(top) / sp.factor(bottom))]
+    if isinstance(f, sp.Mul):  # (2*a*b - 2*a*c)*d  ->  2*a*(b - c)*d
+        tries.append(sp.Mul(*(h for g in f.args for h in sp.Mul.make_args(sp.factor_terms(g)))))
     if isinstance(f, sp.Add):
         tries += [nice(sp.factor_terms(f)), nice(sp.factor_terms(sp.cancel(f)))]
     return min(tries, key=sp.count_ops)
@@ -441,6 +443,18 @@ def at_guards(f: sp.Expr, axes: Collection[Axis], pointed: Mapping[str, Size]) -
     summands = sp.Add.make_args(sp.expand_mul(f))
     found = shorten(sp.Add(*(eliminate(Term(s), axes, pointed).f for s in summands)))
     return found if sp.count_ops(found) < sp.count_ops(f) else f
+
+
+def alias(line: Line, tensors: Mapping[str, Tensor]) -> sp.Expr | None:
+    """The entry that the line gives another name to, with all its axes: t[i,j] = s[j,i]."""
+    if len(line.terms) != 1 or line.terms[0].over or not is_entry(line.terms[0].f):
+        return None
+    entry = line.terms[0].f
+    own = {a.symbol: a.size for a in line.lhs.axes}
+    sizes = [a.size for a in tensors[name_of(entry)].axes]
+    if len(sizes) != len(own) or [own.get(i) for i in indices_of(entry)] != sizes:
+        return None
+    return entry if len({*indices_of(entry)}) == len(own) else None
 
 
 def inline(

@@ -19,11 +19,13 @@ from symnn.engine.ir import (
     Step,
     Term,
     entries,
+    indices_of,
     lines_of,
     name_of,
 )
 from symnn.engine.rewrites import (
     Values,
+    alias,
     at_guards,
     by_value,
     eliminate,
@@ -64,6 +66,7 @@ class _Simplifier:
         self.program, self.items, self.keep = program, items, keep
         self.values, self.facts = Values(program), (*program.facts, *proven(program))
         self.lines = {line.lhs.name: line for line in lines_of(items)}
+        self.tensors = {**program.tensors, **{n: line.lhs for n, line in self.lines.items()}}
         scans = (i for i in items if isinstance(i, Scan))
         self.scans = {line.lhs.name: (scan.axis,) for scan in scans for line in scan.lines}
         self.fixed = self.scans.keys()
@@ -207,7 +210,7 @@ class _Simplifier:
         return tuple(t for t in terms if t.f != 0), (), ""
 
     def _substitute(self, name: str) -> None:
-        """Replace gradients that only this line reads by their definitions.
+        """Replace gradients that only this line reads by their definitions, and other names.
 
         Inside a scan only a constant, such as dL = 1.
         """
@@ -216,6 +219,11 @@ class _Simplifier:
             done = True
             for entry in _gradient_entries(line, self.lines):
                 inner = self.lines[name_of(entry)]
+                if inner is not line and (named := self._named(entry, inner)) is not None:
+                    terms = (Term(t.f.xreplace({entry: named}), t.over, t.reduce) for t in line.terms)
+                    line, done = Line(line.lhs, tuple(terms), SUBSTITUTE), False
+                    self._set(SUBSTITUTE, line)
+                    break
                 constant = all(not entries(t.f) and not t.over for t in inner.terms)
                 alone = self.readers[inner.lhs.name] == {name: 1} and name not in self.fixed
                 single = alone and inner.lhs.name not in self.keep
@@ -226,6 +234,12 @@ class _Simplifier:
                     self._set(SUBSTITUTE, changed)
                     line, done = changed, False
                     break
+
+    def _named(self, entry: sp.Expr, inner: Line) -> sp.Expr | None:
+        """What an entry is another name of; both are 0 outside their ranges."""
+        found = alias(inner, self.tensors)
+        own = (a.symbol for a in inner.lhs.axes)
+        return found and found.xreplace(dict(zip(own, indices_of(entry), strict=True)))
 
     def _try_substituting(self, name: str) -> None:
         """Substitute a gradient that only this line reads, if the two lines get shorter so."""

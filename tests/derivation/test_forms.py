@@ -75,6 +75,47 @@ L = sum_{{n,k}} {end}"""
     assert derivation.verify().ok
 
 
+def derived(text: str, wrt: str) -> list[str]:
+    """The gradient lines of a text, by one tensor; every step was checked."""
+    derivation = symnn.lines(text).derive(wrt=[wrt])
+    assert derivation.verify().ok
+    return backward(derivation)
+
+
+def test_common_factors_come_out_of_factors() -> None:
+    text = """input u[n<3,d<2], v[n,d], Y[n]
+D[n] = sum_d (u[n,d] - v[n,d])**2
+L = sum_n D[n]*Y[n]"""
+    assert derived(text, "u")[-1] == "du[n,d] = 2*(u[n,d] - v[n,d])*Y[n]"
+    text = """input x[n<3], c[n], b[n]
+h[n] = tanh(x[n])
+L = sum_n (h[n]**3 - h[n])*c[n]"""
+    assert derived(text, "x") == ["dx[n] = (1 - h[n]**2)*(3*h[n]**2 - 1)*c[n]"]
+
+
+# what only gives another name is left out, also where it is read beyond its range, and turned round
+@pytest.mark.parametrize(
+    ("forward", "want"),
+    [
+        ("y[r,t] = x[t+1,r]*x[t,r]", "dx[t,r] = G[t - 1,r]*x[t - 1,r] + G[t,r]*x[t + 1,r]"),
+        ("y[r,t] = x[t,r]**2", "dx[t,r] = 2*G[t,r]*x[t,r]"),
+    ],
+)
+def test_a_line_that_only_names_another_is_left_out(forward: str, want: str) -> None:
+    text = f"""input x[t<4,r<3], G[t,r]
+{forward}
+L = sum_{{t,r}} G[t,r]*y[r,t]"""
+    assert derived(text, "x") == [want]
+
+
+def test_a_line_that_spreads_a_value_keeps_its_line() -> None:
+    """Beyond its range it is 0, and the value is not."""
+    text = """input x[t<4], c
+y[t] = x[t]*x[t-1]
+L = sum_t c*y[t]"""
+    assert derived(text, "x") == ["dy[t] = c", "dx[t] = dy[t + 1]*x[t + 1] + dy[t]*x[t - 1]"]
+
+
 def test_a_wrong_sum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that reads a sum is checked with the sum's own value."""
     derivation = symnn.lines(ARCHITECTURES["softmax-jacobian"]).derive(wrt=["z"])
