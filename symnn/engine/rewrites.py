@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Collection, Hashable, Mapping
+from types import MappingProxyType
 
 import sympy as sp
 
 from symnn.engine.diff import fresh_axis, placeholder
-from symnn.engine.facts import sum_is
+from symnn.engine.facts import proven
 from symnn.engine.functions import A, Named, X, found_derivative, function_class, nice
 from symnn.engine.ir import (
     Axis,
@@ -26,6 +27,7 @@ from symnn.engine.ir import (
     indices_of,
     is_entry,
     name_of,
+    pointers,
 )
 
 _ATOMS = (sp.Indexed, sp.Function, sp.Piecewise, sp.KroneckerDelta)
@@ -140,6 +142,42 @@ def scale_cases(f: sp.Expr) -> sp.Expr:
     return f
 
 
+def decided(f: sp.Expr, axes: Collection[Axis]) -> sp.Expr:
+    """[t > -1]  ->  1  and  (0 if t > 0 else c)  ->  c*[t = 0]: what the range of an index says."""
+    sizes = {a.symbol: a.size for a in axes}
+    cases = [g for g in functions(f) if isinstance(g, sp.Piecewise)]
+    table = {g: _decided(g, sizes) for g in cases}
+    return f.xreplace(table) if cases else f
+
+
+def _decided(f: sp.Piecewise, sizes: Mapping[sp.Symbol, Size]) -> sp.Expr:
+    held = [(v, c, _ends(c, sizes)) for v, c in f.args]
+    if any(e in ((True, True), (False, False)) for _, _, e in held):
+        every = ((v, e[0] if e and e[0] == e[1] else c) for v, c, e in held)
+        return sp.Piecewise(*((v, c) for v, c in every if c not in (False, sp.false)))
+    if len(held) == 2 and f.args[0][0] == 0 and held[0][2] == (False, True):
+        (index,) = (c := f.args[0][1]).free_symbols
+        if c.xreplace({index: sp.S.One}) == sp.true:
+            return f.args[1][0] * sp.KroneckerDelta(index, 0)
+    return f
+
+
+def _ends(c: sp.Basic, sizes: Mapping[sp.Symbol, Size]) -> tuple[bool, bool] | None:
+    """Whether an inequality in one index holds at the first value of its axis, and at the last."""
+    if not isinstance(c, sp.Ge | sp.Gt | sp.Le | sp.Lt) or entries(c) or len(c.free_symbols) != 1:
+        return None
+    (index,) = c.free_symbols
+    rise = sp.diff(c.lhs - c.rhs, index)
+    if index not in sizes or not rise.is_Integer:
+        return None
+    last = sizes[index] - 1
+    if isinstance(last, int):
+        end = c.xreplace({index: sp.Integer(last)})
+    else:  # what holds from somewhere on is no more than that of the first
+        end = sp.S((rise > 0) == isinstance(c, sp.Ge | sp.Gt))
+    return bool(c.xreplace({index: sp.S.Zero})), bool(end)
+
+
 class Values:
     """The forward values of a program, looked up by the expression that they name."""
 
@@ -165,7 +203,7 @@ class Values:
         beside: the factors of a product with it.
         """
         if not is_entry(f.args[0]):
-            return None
+            return _named_product(f, self.products)
         line = self.applied.get((f.func, name_of(f.args[0])))
         if line is None:
             return None
@@ -198,7 +236,10 @@ def _product(f: sp.Expr) -> Powers:
     powers = powers_of(f)
     if any(not entries(e) and not is_guard(e) for e in powers):
         return {}
-    worth = (p < 0 or (isinstance(e, sp.Function) and not is_guard(e)) for e, p in powers.items())
+    worth = (
+        p < 0 or p != int(p) or (isinstance(e, sp.Function) and not is_guard(e))
+        for e, p in powers.items()
+    )
     return powers if any(worth) else {}
 
 
@@ -272,6 +313,12 @@ def use_forward_values(f: sp.Expr, values: Values) -> sp.Expr:
     if values.products:
         while (found := _named_product(f, values.products)) is not None:
             f = found
+        for g in sp.Mul.make_args(f):  # (m - x)/s  ->  -h,  where h is (x - m)/s
+            if g.is_Add and _kind(-g) in values.products:
+                turned = sp.Mul(*(-h if h is g else h for h in sp.Mul.make_args(f)))
+                found = _named_product(turned, values.products)
+                if found is not None:
+                    return use_forward_values(-found, values)
     return f
 
 
@@ -287,18 +334,28 @@ def _named_product(
             if move is None:
                 continue
             want = {e.xreplace(move): p for e, p in definition.items()}
+            if (root := want.get(atom)) not in (1, -1) and len(want) == 1:
+                times = sp.S(powers[atom]) / root  # 1/sqrt(v), where the root of v has a name
+                if times.is_Integer and times.is_odd and stays(line.lhs, move):
+                    rest = (e**p for e, p in powers.items() if e != atom)
+                    return sp.Mul(*rest, line.lhs.entry.xreplace(move) ** times)
+                continue
             held = (powers.get(e, 0) * p > 0 and abs(powers[e]) >= abs(p) for e, p in want.items())
             if all(held) and stays(line.lhs, move, powers.keys() - want.keys()):
-                rest = {e: 0 if is_guard(e) else powers[e] - p for e, p in want.items()}
-                factors = (e**p for e, p in (powers | rest).items())
+                left = {e: 0 if is_guard(e) else powers[e] - p for e, p in want.items()}
+                factors = (e**p for e, p in (powers | left).items())
                 return sp.Mul(*factors, line.lhs.entry.xreplace(move))
     return None
 
 
-def proven(program: Program) -> tuple[Fact, ...]:
-    """The facts that lines prove: p[n,k] = f[n,k]/s[n] with s[n] = sum_k f[n,k] has sum_k p = 1."""
+def proven_facts(program: Program) -> tuple[Fact, ...]:
+    """The facts that lines prove: p[n,k] = f[n,k]/s[n] with s[n] = sum_k f[n,k] has sum_k p = 1.
+
+    Of a mean, m[n] = sum_k x[n,k]/K, that sum_k (x - m) = 0.
+    """
     found = []
     for line in program.lines:
+        found += _deviations(line, program)
         if len(line.terms) != 1 or not line.elementwise or line.lhs.role != "value":
             continue
         f = line.terms[0].f
@@ -315,26 +372,61 @@ def proven(program: Program) -> tuple[Fact, ...]:
             move = dict(zip((a.symbol for a in s.lhs.axes), indices, strict=True))
             move[total.over[0].symbol] = rest[0].symbol
             if rest[0].size == total.over[0].size and total.f.xreplace(move) == f / g:
-                whole = Term(line.lhs.entry, (rest[0],))
-                found.append(sum_is(line.lhs, (rest[0],), sp.S.One, f"{whole} = 1"))
+                found.append(proven(line.lhs, Term(line.lhs.entry, (rest[0],)), sp.S.One))
     return tuple(found)
+
+
+def _deviations(line: Line, program: Program) -> list[Fact]:
+    """That the deviations from a mean sum to 0, where the line is one."""
+    if len(line.terms) != 1 or line.terms[0].reduce != "sum" or not line.terms[0].over:
+        return []
+    (term,) = line.terms
+    x = next((g for g in sp.Mul.make_args(term.f) if isinstance(g, sp.Indexed)), None)
+    size = sp.Mul(*(a.size for a in term.over))
+    if x is None or term.f * size != x or {*indices_of(x)} != {a.symbol for a in line.axes}:
+        return []
+    sizes = {a.symbol: a.size for a in line.axes}
+    if [a.size for a in program.tensors[name_of(x)].axes] != [sizes[i] for i in indices_of(x)]:
+        return []
+    return [proven(line.lhs, Term(x - line.lhs.entry, term.over), sp.S.Zero)]
 
 
 def known_sum(term: Term, facts: tuple[Fact, ...]) -> tuple[Term, tuple[Fact, ...]]:
     """sum_k c * g_k  ->  c * v  for a fact sum_k g_k = v and c without k."""
-    if len(term.over) != 1 or term.reduce != "sum" or not facts:
+    if not term.over or term.reduce != "sum" or not facts:
         return term, ()
-    k = term.over[0].symbol
+    over = {a.symbol for a in term.over}
     inside: list[sp.Expr] = []
     outside: list[sp.Expr] = []
     for g in sp.Mul.make_args(term.f):
-        (inside if k in g.free_symbols else outside).append(g)
-    if len(inside) != 1 or not is_entry(inside[0]):
+        (inside if over & g.free_symbols else outside).append(g)
+    if len(inside) != 1:
         return term, ()
+    if isinstance(inside[0], sp.Add):
+        found = next((fact for fact in facts if _vanishes(inside[0], term.over, fact)), None)
+        return (term, ()) if found is None else (Term(sp.S.Zero), (found,))
+    if not is_entry(inside[0]) or len(over) != 1:
+        return term, ()
+    k = term.over[0].symbol
     for fact in facts:
-        if name_of(inside[0]) == fact.tensor and _same_position(inside[0], k, fact):
+        own = is_entry(fact.term.f) and name_of(inside[0]) == fact.tensor
+        if own and _same_position(inside[0], k, fact):
             return Term(sp.Mul(*outside) * fact.value), (fact,)
     return term, ()
+
+
+def _vanishes(f: sp.Expr, over: tuple[Axis, ...], fact: Fact) -> bool:
+    """Whether a fact says that the sum of ``f`` is 0."""
+    own = fact.term.over
+    if fact.value != 0 or len(own) != len(over):
+        return False
+    f = f.as_content_primitive()[1]
+    free = {i for e in entries(fact.term.f) for i in indices_of(e)}
+    for g in (f, -f):
+        move = matched(fact.term.f, g, free)
+        if move is not None and all(isinstance(i, sp.Symbol) for i in move.values()):
+            return {move[a.symbol]: a.size for a in own} == {a.symbol: a.size for a in over}
+    return False
 
 
 def _same_position(entry: sp.Expr, k: sp.Symbol, fact: Fact) -> bool:
@@ -348,11 +440,17 @@ def _same_position(entry: sp.Expr, k: sp.Symbol, fact: Fact) -> bool:
     )
 
 
-def eliminate(term: Term, axes: Collection[Axis], pointed: Mapping[str, Size]) -> Term:
-    """sum_k [k = e] f[k]  ->  f[e]  where e is in the range of k;  [i = e] g[i]  ->  [i = e] g[e]
-    where that is shorter.
+def eliminate(
+    term: Term,
+    axes: Collection[Axis],
+    pointed: Mapping[str, Size],
+    tensors: Mapping[str, Tensor] = MappingProxyType({}),
+) -> Term:
+    """sum_k [k = e] f[k]  ->  f[e]  where e is in the range of k, or f is 0 where it is not;
+    [i = e] g[i]  ->  [i = e] g[e]  where that is shorter.
 
     axes: those that are bound in the line.  pointed: pointer -> the size of what it points into.
+    tensors: those of whose entries it is known that they are 0 beyond their axes.
     """
     guards = [g for g in sp.Mul.make_args(term.f) if isinstance(g, sp.KroneckerDelta)]
     if term.reduce != "sum" or not guards:
@@ -366,13 +464,25 @@ def eliminate(term: Term, axes: Collection[Axis], pointed: Mapping[str, Size]) -
                 sizes.get(e) == own.size
                 or _within(e, own)
                 or (isinstance(e, sp.Indexed) and pointed.get(name_of(e)) == own.size)
+                or (not (e.is_Symbol or pointers(g)) and _ends_with(own, rest, tensors))
             ):
                 over = tuple(a for a in term.over if a is not own)
-                return eliminate(Term(rest.xreplace({i: e}), over), axes, pointed)
+                return eliminate(Term(rest.xreplace({i: e}), over), axes, pointed, tensors)
             moved = g * rest.xreplace({i: e}) if i in sizes else term.f
             if sp.count_ops(moved) < sp.count_ops(term.f):
-                return eliminate(Term(moved, term.over), axes, pointed)
+                return eliminate(Term(moved, term.over), axes, pointed, tensors)
     return term
+
+
+def _ends_with(a: Axis, f: sp.Expr, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a product is 0 beyond the range of an index: one of its entries is, all are finite."""
+    along = [g for g in sp.Mul.make_args(f) if a.symbol in g.free_symbols]
+    return all(map(is_entry, along)) and any(
+        i == a.symbol and own.size == a.size
+        for g in along
+        if name_of(g) in tensors
+        for i, own in zip(indices_of(g), tensors[name_of(g)].axes, strict=True)
+    )
 
 
 def hoist(line: Line, name: str) -> tuple[list[Line], Line] | None:

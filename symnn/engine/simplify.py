@@ -28,12 +28,13 @@ from symnn.engine.rewrites import (
     alias,
     at_guards,
     by_value,
+    decided,
     eliminate,
     hoist,
     inline,
     known_sum,
     length,
-    proven,
+    proven_facts,
     reads_barely,
     scale_cases,
     shorten,
@@ -64,7 +65,7 @@ def simplify(
 class _Simplifier:
     def __init__(self, program: Program, items: Sequence[Item], keep: set[str]) -> None:
         self.program, self.items, self.keep = program, items, keep
-        self.values, self.facts = Values(program), (*program.facts, *proven(program))
+        self.values, self.facts = Values(program), (*program.facts, *proven_facts(program))
         self.lines = {line.lhs.name: line for line in lines_of(items)}
         self.tensors = {**program.tensors, **{n: line.lhs for n, line in self.lines.items()}}
         scans = (i for i in items if isinstance(i, Scan))
@@ -162,12 +163,15 @@ class _Simplifier:
 
     def _rewritten(self, line: Line) -> list[tuple[Line, str, tuple[Fact, ...], str]]:
         """The line after each rewrite that changes it, with rule, facts and note."""
-        out = []
-        for rule, rewrite in self._rules():
+        out, rules = [], list(self._rules())
+        while rules:
+            rule, rewrite = rules.pop(0)
             terms, facts, note = rewrite(line)
             if terms != line.terms:
                 line = Line(line.lhs, terms, rule)
                 out.append((line, rule, facts, note))
+                if rule == SHORTEN:  # what a factor came out of may be a value
+                    rules = [(FORWARD_VALUE, self._use_forward_value)]
         return out
 
     def _rules(self) -> tuple[tuple[str, Callable[[Line], _Rewritten]], ...]:
@@ -192,13 +196,13 @@ class _Simplifier:
     def _facts(self, line: Line) -> _Rewritten:
         found = [known_sum(t, self.facts) for t in line.terms]
         facts = tuple(dict.fromkeys(f for _, used in found for f in used))
-        return tuple(t for t, _ in found), facts, ""
+        return tuple(t for t, _ in found if t.f is not sp.S.Zero), facts, ""
 
     def _shorten(self, line: Line) -> _Rewritten:
         """Terms over the same axes become one where that is shorter; every summand is cancelled."""
         pointed = self.program.pointed
         own = [
-            eliminate(Term(f, t.over, t.reduce), line.axes, pointed)
+            eliminate(Term(decided(f, line.axes), t.over, t.reduce), line.axes, pointed, self.tensors)
             for t in line.terms
             for f in (sp.Add.make_args(t.f) if not t.over else (t.f,))
         ]

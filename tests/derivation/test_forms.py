@@ -116,6 +116,74 @@ L = sum_t c*y[t]"""
     assert derived(text, "x") == ["dy[t] = c", "dx[t] = dy[t + 1]*x[t + 1] + dy[t]*x[t - 1]"]
 
 
+# what the range of an index decides; a bracket is solved where what is read ends with its axis
+@pytest.mark.parametrize(
+    ("text", "wrt", "want"),
+    [
+        (
+            """input x[t<4], z0
+for t:
+    z[t] = (z[t-1]*x[t] if t > 0 else z0)
+L = z[3]""",
+            "z0",
+            "dz0 = dz[0]",
+        ),
+        (
+            """input X[i<4], K[a<3], G[o<9]
+L = sum_{o,i,a} [o = a + 2*i]*G[o]*K[a]*X[i]""",
+            "X",
+            "dX[i] = sum_{a} G[a + 2*i]*K[a]",
+        ),
+        (  # exp(G) is 1 where G is 0
+            """input X[i<4], K[a<3], G[o<9]
+L = sum_{o,i,a} [o = a + 2*i]*exp(G[o])*K[a]*X[i]""",
+            "X",
+            "dX[i] = sum_{o,a} exp(G[o])*[o = a + 2*i]*K[a]",
+        ),
+    ],
+)
+def test_brackets_are_solved(text: str, wrt: str, want: str) -> None:
+    assert derived(text, wrt)[-1] == want
+
+
+def test_deviations_from_a_mean_sum_to_zero() -> None:
+    derivation = symnn.lines(ARCHITECTURES["layernorm"]).derive(wrt=["x"])
+    assert backward(derivation) == [
+        "dxh[n,d] = G[n,d]*gamma[d]",
+        "dx_sum[n] = sum_{d} dxh[n,d]*xh[n,d]",
+        "dx_sum_1[n] = sum_{d} dxh[n,d]",
+        "dx[n,d] = (dxh[n,d] - dx_sum[n]*xh[n,d]/5 - dx_sum_1[n]/5)/sd[n]",
+    ]
+    (fact,) = {fact for step in derivation.steps for fact in step.facts}
+    assert str(fact.text) == "sum_{d} (x[n,d] - mu[n]) = 0"
+    assert derivation.verify().ok
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "m[n] = sum_k x[n,k]/3",  # not all of them are counted
+        "m[n] = sum_k x[n,k]/4 + 1",
+        "m[n] = sum_k x[n+1,k]/4",
+    ],
+)
+def test_what_is_no_mean_has_no_such_fact(text: str) -> None:
+    text = f"""input x[n<2,k<4], c[n]
+{text}
+L = sum_{{n,k}} c[n]*(x[n,k] - m[n])**3"""
+    derivation = symnn.lines(text).derive(wrt=["x"])
+    assert not any(step.facts for step in derivation.steps)
+    assert derivation.verify().ok
+
+
+def test_a_root_and_a_function_of_a_sum_are_named() -> None:
+    text = """input x[n<3], b[n]
+h[n] = tanh(x[n] + b[n])
+r[n] = sqrt(h[n])
+L = sum_n r[n]*b[n]"""
+    assert derived(text, "x") == ["dx[n] = (1 - h[n]**2)*b[n]/(2*r[n])"]
+
+
 def test_a_wrong_sum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that reads a sum is checked with the sum's own value."""
     derivation = symnn.lines(ARCHITECTURES["softmax-jacobian"]).derive(wrt=["z"])
