@@ -7,7 +7,8 @@ distinction, a guard) is an atom to them, so SymPy sees polynomials over plain s
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Hashable, Mapping
+import itertools
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from types import MappingProxyType
 
 import sympy as sp
@@ -483,6 +484,40 @@ def _ends_with(a: Axis, f: sp.Expr, tensors: Mapping[str, Tensor]) -> bool:
         if name_of(g) in tensors
         for i, own in zip(indices_of(g), tensors[name_of(g)].axes, strict=True)
     )
+
+
+def collect(terms: Sequence[Term]) -> list[Term]:
+    """sum_j A[i,j] x[j] + sum_k A[k,i] x[k]  ->  sum_j (A[i,j] + A[j,i]) x[j], and longer sums."""
+    out: list[Term] = []
+    for term in terms:
+        both = ((k, _collected(other, term)) for k, other in enumerate(out))
+        k, found = next(((k, both) for k, both in both if both is not None), (0, None))
+        if found is None:
+            out.append(term)
+        else:
+            out[k] = found
+    return out
+
+
+def _collected(first: Term, second: Term) -> Term | None:
+    """Two sums as one, where they differ in one factor."""
+    factors = sp.Mul.make_args(first.f)
+    if not (first.over and second.over and first.reduce == second.reduce == "sum"):
+        return None
+    if len(factors) != len(sp.Mul.make_args(second.f)) or len(first.over) != len(second.over):
+        return None
+    for axes in itertools.permutations(first.over):
+        if [a.size for a in axes] != [a.size for a in second.over]:
+            continue
+        move = {b.symbol: a.symbol for a, b in zip(axes, second.over, strict=True)}
+        f = second.f.xreplace(move)
+        others = sp.Mul.make_args(f)
+        own = [g for g in factors if g not in others]
+        if len(own) == 1 < len(factors):
+            (other,) = (g for g in others if g not in factors)
+            common = (g for g in factors if g is not own[0])
+            return Term(sp.Mul(*common, own[0] + other), first.over)
+    return None
 
 
 def hoist(line: Line, name: str) -> tuple[list[Line], Line] | None:

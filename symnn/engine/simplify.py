@@ -28,6 +28,7 @@ from symnn.engine.rewrites import (
     alias,
     at_guards,
     by_value,
+    collect,
     decided,
     eliminate,
     hoist,
@@ -202,12 +203,15 @@ class _Simplifier:
         """Terms over the same axes become one where that is shorter; every summand is cancelled."""
         pointed = self.program.pointed
         own = [
-            eliminate(Term(decided(f, line.axes), t.over, t.reduce), line.axes, pointed, self.tensors)
+            eliminate(
+                Term(decided(f, line.axes), t.over, t.reduce), line.axes, pointed, self.tensors
+            )
             for t in line.terms
             for f in (sp.Add.make_args(t.f) if not t.over else (t.f,))
         ]
         plain = [t.f for t in own if not t.over]
-        terms = [Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in own if t.over]
+        sums = (Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in own if t.over)
+        terms = collect([t for t in sums if t.f is not sp.S.Zero])
         if plain:
             whole = at_guards(shorten(sp.Add(*plain)), line.axes, pointed)
             terms.insert(0, Term(scale_cases(whole)))
@@ -224,7 +228,9 @@ class _Simplifier:
             for entry in _gradient_entries(line, self.lines):
                 inner = self.lines[name_of(entry)]
                 if inner is not line and (named := self._named(entry, inner)) is not None:
-                    terms = (Term(t.f.xreplace({entry: named}), t.over, t.reduce) for t in line.terms)
+                    terms = (
+                        Term(t.f.xreplace({entry: named}), t.over, t.reduce) for t in line.terms
+                    )
                     line, done = Line(line.lhs, tuple(terms), SUBSTITUTE), False
                     self._set(SUBSTITUTE, line)
                     break

@@ -184,6 +184,30 @@ L = sum_n r[n]*b[n]"""
     assert derived(text, "x") == ["dx[n] = (1 - h[n]**2)*b[n]/(2*r[n])"]
 
 
+# terms that differ in one factor, over axes of other names
+@pytest.mark.parametrize(
+    ("loss", "want"),
+    [
+        ("x[i]*A[i,j]*x[j]", "dx[i] = sum_{j} (A[i,j] + A[j,i])*x[j]"),
+        ("x[i]*A[i,j]*B[i,j]*x[j]", None),  # two factors
+    ],
+)
+def test_sums_are_collected(loss: str, want: str | None) -> None:
+    text = f"""input x[i<4], A[i,j<4], B[i,j]
+L = sum_{{i,j}} {loss}"""
+    (line,) = derived(text, "x")
+    assert line == want if want else line.count("sum_") == 2
+
+
+def test_a_root_of_a_whole_number_stands_below() -> None:
+    text = """input x[n<3]
+L = sum_n (2*x[n]/sqrt(3) + x[n]**2*sqrt(2)/3)"""
+    assert "2*x[n]/sqrt(3)" in str(symnn.lines(text)) and "sqrt(2)*x" in str(symnn.lines(text))
+    derivation = symnn.lines(text).derive(wrt=["x"])
+    assert r"\frac{2}{\sqrt{3}}" in derivation.latex()
+    assert str(symnn.lines(str(symnn.lines(text)))) == str(symnn.lines(text))
+
+
 def test_a_wrong_sum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that reads a sum is checked with the sum's own value."""
     derivation = symnn.lines(ARCHITECTURES["softmax-jacobian"]).derive(wrt=["z"])
