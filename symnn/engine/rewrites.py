@@ -476,7 +476,7 @@ def eliminate(
 
 
 def _ends_with(a: Axis, f: sp.Expr, tensors: Mapping[str, Tensor]) -> bool:
-    """Whether a product is 0 beyond the range of an index: one of its entries is, all are finite."""
+    """Whether a product is 0 beyond the range of an index: an entry is, and nothing divides."""
     along = [g for g in sp.Mul.make_args(f) if a.symbol in g.free_symbols]
     return all(map(is_entry, along)) and any(
         i == a.symbol and own.size == a.size
