@@ -110,8 +110,9 @@ def length(f: sp.Expr) -> int:
 @functools.lru_cache(maxsize=65536)
 def _form(f: sp.Basic) -> Hashable:
     if isinstance(f, sp.Symbol | sp.IndexedBase):
-        return sp.Symbol
-    return (f.func, *map(_form, f.args)) if f.args else f
+        return "symbol"
+    form: Hashable = (f.func, *map(_form, f.args)) if f.args else f
+    return form
 
 
 def shorten(f: sp.Expr) -> sp.Expr:
