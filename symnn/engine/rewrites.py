@@ -521,6 +521,9 @@ def _collected(first: Term, second: Term) -> Term | None:
     return None
 
 
+LETTERS = "qrsuvw"  # of sums that are lines of their own, by which a gradient's are told apart
+
+
 def hoist(line: Line, name: str) -> tuple[list[Line], Line] | None:
     """F*A + c*sum_k F*B  ->  q = sum_k B,  F*(A + c*q)  where F then stands once, and not twice.
 
@@ -542,10 +545,11 @@ def hoist(line: Line, name: str) -> tuple[list[Line], Line] | None:
         outside = [g for g in factors if not g.free_symbols & over]
         # an exponential stays beside what divides it: alone it overflows
         apart = term.f.has(sp.exp) and any(g.is_Pow and g.exp.is_negative for g in outside)
-        if term.reduce != "sum" or apart or not own & set(map(_base, outside)):
+        shared = own & set(map(_base, outside))
+        if term.reduce != "sum" or apart or not shared or len(sums) == len(LETTERS):
             rest.append(term)
             continue
-        q = _summed(line, term, f"{name}_{len(sums)}" if sums else name)
+        q = _summed(line, term, f"{name}_{len(sums)}" if sums else name, LETTERS[len(sums)])
         sums.append(q)
         total += sp.Mul(*outside) * q.lhs.entry
     if not sums:
@@ -568,7 +572,7 @@ def _base(g: sp.Expr) -> sp.Expr:
     return g.base if g.is_Pow else g
 
 
-def _summed(line: Line, term: Term, name: str) -> Line:
+def _summed(line: Line, term: Term, name: str, letter: str) -> Line:
     """What is summed over in a term of the line, as a line of its own; k_ is k there if it can."""
     over = {a.symbol for a in term.over}
     body = sp.Mul(*(g for g in sp.Mul.make_args(term.f) if g.free_symbols & over))
@@ -577,8 +581,8 @@ def _summed(line: Line, term: Term, name: str) -> Line:
     names = {a: free.get(a.name.rstrip("_"), a) for a in term.over}
     names = {a: b if a.size == b.size else a for a, b in names.items()}
     body = body.xreplace({a.symbol: b.symbol for a, b in names.items()})
-    of = line.lhs.wrt
-    lhs = Tensor(name, axes, "gradient", of=of, kind="sum", layer=line.lhs.layer)
+    of, layer = line.lhs.wrt, line.lhs.layer
+    lhs = Tensor(name, axes, "gradient", of=of, kind="sum", letter=letter, layer=layer)
     return Line(lhs, (Term(body, tuple(names.values())),))
 
 

@@ -236,7 +236,10 @@ class _Simplifier:
                     break
                 constant = all(not entries(t.f) and not t.over for t in inner.terms)
                 alone = self.readers[inner.lhs.name] == {name: 1} and name not in self.fixed
-                single = alone and inner.lhs.name not in self.keep
+                # a sum alone is not computed again for each value of an axis that it has not
+                wide = not inner.elementwise and len(line.lhs.axes) > len(inner.lhs.axes)
+                wide = wide and len(line.terms) == 1
+                single = alone and inner.lhs.name not in self.keep and not wide
                 if inner.lhs.name in self.fixed or inner is line or not (constant or single):
                     continue
                 changed = self._inlined(line, inner)

@@ -29,7 +29,7 @@ LAYER_MARKS = {
     "superscript_parentheses": "({})",
     "superscript_brackets": "[{}]",
 }
-STATES = {"velocity": "v", "m": "m", "v": "v", "m_hat": r"\hat{m}", "v_hat": r"\hat{v}", "sum": "q"}
+STATES = {"velocity": "v", "m": "m", "v": "v", "m_hat": r"\hat{m}", "v_hat": r"\hat{v}"}
 LAST = {"z": "scores", "a": "output"}  # letters of the last layer, where it has its own
 _NAME = re.compile(r"(?P<base>[A-Za-z]+?)(?:_(?P<layer>\d+))?(?:_(?P<rest>[a-z_]+))?$")
 _GRADIENT = re.compile(r"d(?:L_d)?(?P<wrt>[A-Za-z](?:_\d+)?|theta|mask_\d+)_*$")

@@ -209,6 +209,22 @@ L = sum_n x[n]**2*y[n]/sqrt(3)"""
     assert str(symnn.lines(str(lines))) == str(lines)
 
 
+def test_a_sum_is_not_computed_for_each_value_of_another_axis() -> None:
+    text = """input x[i<3], t[k<2], W[k,j<4]
+parameter A[j,i]
+z[j] = tanh(sum_i A[j,i]*x[i])
+L = sum_k (sum_j W[k,j]*z[j] - t[k])**2/2"""
+    assert derived(text, "A")[-2:] == [
+        "dz_1[j] = sum_{k} (1 - z[j]**2)*L_1[k]*W[k,j]",
+        "dA[j,i] = dz_1[j]*x[i]",
+    ]
+
+
+def test_two_sums_of_a_line_have_letters_of_their_own() -> None:
+    printed = symnn.lines(ARCHITECTURES["layernorm"]).derive(wrt=["x"]).latex()
+    assert "q_{x,n}" in printed and "r_{x,n}" in printed
+
+
 def test_a_wrong_sum_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line that reads a sum is checked with the sum's own value."""
     derivation = symnn.lines(ARCHITECTURES["softmax-jacobian"]).derive(wrt=["z"])
