@@ -1,7 +1,7 @@
 """Simplification of gradient lines: named rewrites, each recorded as a Step.
 
 The lines are taken in the order of the sweep, so that what a line reads is already simple.
-The rewrites of a summand are in rewrites.py; here stands which of them is tried, and where.
+The rewrites are in rewrites.py, guards.py and sums.py; which of them is tried, and where, is here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy as sp
 
+from symnn.engine.guards import at_guards, decided, eliminate, scale_cases
 from symnn.engine.ir import (
     Fact,
     Item,
@@ -26,21 +27,14 @@ from symnn.engine.ir import (
 from symnn.engine.rewrites import (
     Values,
     alias,
-    at_guards,
     by_value,
-    collect,
-    decided,
-    eliminate,
-    hoist,
     inline,
-    known_sum,
     length,
-    proven_facts,
     reads_barely,
-    scale_cases,
     shorten,
     use_forward_values,
 )
+from symnn.engine.sums import collect, hoist, known_sum, proven_facts
 
 CHAIN = "chain rule"
 SUBSTITUTE = "substitute"

@@ -17,12 +17,12 @@ from symnn.engine.rewrites import (
     Values,
     by_value,
     inline,
-    known_sum,
     reads_barely,
     shorten,
     use_forward_values,
 )
 from symnn.engine.simplify import CHAIN, DERIVATIVE, FORWARD_VALUE, SHORTEN, SUBSTITUTE, simplify
+from symnn.engine.sums import known_sum
 from symnn.nn.losses import rows_sum_to_one
 
 n, j, k, k_ = axis("n", 3), axis("j", 4), axis("k", 4), axis("k_", 4)

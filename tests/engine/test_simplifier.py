@@ -19,9 +19,10 @@ from symnn.engine import simplify as module
 from symnn.engine.diff import gradients
 from symnn.engine.evaluate import evaluate
 from symnn.engine.functions import named, nice, with_logistic_names
+from symnn.engine.guards import scale_cases
 from symnn.engine.ir import Line, Program, Tensor, Term, axis, lines_of
 from symnn.engine.lower import primitive, split
-from symnn.engine.rewrites import scale_cases, shorten
+from symnn.engine.rewrites import shorten
 from symnn.engine.stabilise import stabilise
 
 n, j, k = axis("n", 3), axis("j", 4), axis("k", 2)
