@@ -166,7 +166,7 @@ class _Simplifier:
                 line = Line(line.lhs, terms, rule)
                 out.append((line, rule, facts, note))
                 if rule == SHORTEN:  # what a factor came out of may be a value
-                    rules = [(FORWARD_VALUE, self._use_forward_value)]
+                    rules.append((FORWARD_VALUE, self._use_forward_value))
         return out
 
     def _rules(self) -> tuple[tuple[str, Callable[[Line], _Rewritten]], ...]:
