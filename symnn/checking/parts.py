@@ -86,7 +86,7 @@ def _part(
         forward=program,
         raw=tuple(i for i in sweep.raw if any(g.lhs.wrt in gradients for g in lines_of([i]))),
         simple=(),
-        steps=tuple(step for step in sweep.steps if step.after.lhs.wrt in checked),
+        steps=tuple(s for s in sweep.steps if (s.after.lhs.wrt or s.after.lhs.of) in checked),
     )
 
 

@@ -37,6 +37,7 @@ from symnn.engine.complex_step import (
 )
 from symnn.engine.evaluate import Array, Evaluator, Values, evaluate
 from symnn.engine.ir import Axis, Line, Program, Tensor, name_of
+from symnn.engine.simplify import SUM
 from symnn.engine.stabilise import rescaled
 from symnn.io.errors import Problem, SpecError
 from symnn.io.fields import Field, check_argument
@@ -212,7 +213,8 @@ class EvaluatedSweep:
                     self.values[t.name] = scale * self.values[t.name]
         self.values = _inside(sweep.forward, self.values, sizes)
         self.evaluator = Evaluator(self.program.leaves, self.values, sizes)
-        items = self.program.extend(sweep.raw).items
+        sums = tuple(step.after for step in sweep.steps if step.rule == SUM)
+        items = (*self.program.extend(sweep.raw).items, *sums)
         self.evaluator.run(items)
         self.known = {n: a[0] for n, a in self.evaluator.arrays.items()}
         self.summands = Summands(self.evaluator, items).largest

@@ -63,6 +63,20 @@ class Sweep:
         return {t: lines[name] for t, name in self.names.items() if name in lines}
 
     @functools.cached_property
+    def sums(self) -> dict[str, tuple[Line, ...]]:
+        """Tensor -> the lines of the sums that the line of its gradient reads."""
+        found: dict[str, tuple[Line, ...]] = {}
+        for line in lines_of(self.simple):
+            if line.lhs.kind == "sum" and line.lhs.of:
+                found[line.lhs.of] = (*found.get(line.lhs.of, ()), line)
+        return found
+
+    @functools.cached_property
+    def told(self) -> dict[str, tuple[Line, ...]]:
+        """Tensor -> the lines of the sums that its gradient's line reads, and that line."""
+        return {t: (*self.sums.get(t, ()), line) for t, line in self.gradients.items()}
+
+    @functools.cached_property
     def final(self) -> dict[str, Line]:
         """Tensor -> the last form of its gradient's line, also of one substituted away."""
         last = {step.after.lhs.name: step.after for step in self.steps}

@@ -107,6 +107,20 @@ def pointers(f: sp.Expr) -> tuple[sp.Expr, ...]:
     return tuple(found)
 
 
+def fraction(f: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """What stands above and below the line of a fraction; sqrt(3)/3 is 1/sqrt(3)."""
+    top, bottom = sp.fraction(f)
+    for g in filter(is_root, sp.Mul.make_args(top)):
+        if bottom.as_coeff_Mul()[0] % g.base == 0 and not bottom.has(sp.Pow):
+            return top / g, bottom / g.base * g
+    return top, bottom
+
+
+def is_root(f: sp.Expr) -> bool:
+    """Whether it is the square root of a whole number."""
+    return bool(f.is_Pow and f.exp == sp.S.Half and f.base.is_Integer)
+
+
 class _Listing(StrPrinter):  # type: ignore[misc]
     """SymPy's text, with entries as ``t[i,j]`` and guards as ``[i = j]``.
 
@@ -125,6 +139,13 @@ class _Listing(StrPrinter):  # type: ignore[misc]
 
     def _print_Symbol(self, e: sp.Symbol) -> str:
         return self.names.get(e.name, str(e.name))
+
+    def _print_Mul(self, e: sp.Mul) -> str:
+        if any(map(is_root, e.args)):
+            top, bottom = fraction(e)
+            below = {g: sp.Symbol(self._print(g)) for g in sp.Mul.make_args(bottom) if is_root(g)}
+            e = top / bottom.xreplace(below)
+        return str(super()._print_Mul(e) if isinstance(e, sp.Mul) else self._print(e))
 
     def _print_Add(self, e: sp.Add, order: object = None) -> str:
         terms = self._as_ordered_terms(e, order=order)

@@ -27,6 +27,15 @@ def sum_is(tensor: Tensor, over: tuple[Axis, ...], value: sp.Expr, text: str = "
     )
 
 
+def proven(tensor: Tensor, term: Term, value: sp.Expr) -> Fact:
+    """What the line of a tensor proves; nobody looks whether it holds, or draws such numbers."""
+    return Fact(f"{term} = {value}", tensor.name, term, value, bool, _unknown)
+
+
+def _unknown(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    raise NotImplementedError
+
+
 # places count from the last axis
 def _holds(places: tuple[int, ...], total: float, values: np.ndarray) -> bool:
     return bool(np.allclose(values.sum(axis=places), total, atol=1e-6))

@@ -7,7 +7,7 @@ distinction, a guard) is an atom to them, so SymPy sees polynomials over plain s
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 
 import sympy as sp
 
@@ -15,10 +15,8 @@ from symnn.engine.diff import fresh_axis, placeholder
 from symnn.engine.functions import A, Named, X, found_derivative, function_class, nice
 from symnn.engine.ir import (
     Axis,
-    Fact,
     Line,
     Program,
-    Size,
     Tensor,
     Term,
     entries,
@@ -30,7 +28,16 @@ from symnn.engine.ir import (
 _ATOMS = (sp.Indexed, sp.Function, sp.Piecewise, sp.KroneckerDelta)
 
 
-def _shape(f: sp.Expr) -> tuple[sp.Expr, dict[sp.Expr, sp.Expr]]:
+@functools.lru_cache(maxsize=65536)
+def functions(f: sp.Basic) -> tuple[sp.Expr, ...]:
+    """The distinct applications of functions in ``f``."""
+    if f.is_Atom or isinstance(f, sp.Indexed):
+        return ()
+    own = (f,) if isinstance(f, sp.Function) else ()
+    return tuple(dict.fromkeys((*own, *(g for a in f.args for g in functions(a)))))
+
+
+def shaped(f: sp.Expr) -> tuple[sp.Expr, dict[sp.Expr, sp.Expr]]:
     """``f`` over placeholders in order of appearance, and the way back."""
     found: dict[sp.Expr, sp.Expr] = {}
 
@@ -76,35 +83,40 @@ def _shortest(f: sp.Expr) -> sp.Expr:
     if any(p.exp.is_negative for p in f.atoms(sp.Pow)):
         top, bottom = sp.fraction(sp.cancel(f))
         tries += [nice(top / bottom), nice(sp.factor_terms(top) / sp.factor(bottom))]
+    if isinstance(f, sp.Mul):  # (2*a*b - 2*a*c)*d  ->  2*a*(b - c)*d
+        tries.append(sp.Mul(*(h for g in f.args for h in sp.Mul.make_args(sp.factor_terms(g)))))
     if isinstance(f, sp.Add):
         tries += [nice(sp.factor_terms(f)), nice(sp.factor_terms(sp.cancel(f)))]
     return min(tries, key=sp.count_ops)
 
 
+_LENGTHS: dict[Hashable, int] = {}
+
+
+def length(f: sp.Expr) -> int:
+    """The number of operations; counted once for what differs in its symbols alone."""
+    form = _form(f)
+    if form not in _LENGTHS:
+        _LENGTHS[form] = int(sp.count_ops(f))
+    return _LENGTHS[form]
+
+
+@functools.lru_cache(maxsize=65536)
+def _form(f: sp.Basic) -> Hashable:
+    if isinstance(f, sp.Symbol | sp.IndexedBase):
+        return "symbol"
+    form: Hashable = (f.func, *map(_form, f.args)) if f.args else f
+    return form
+
+
 def shorten(f: sp.Expr) -> sp.Expr:
     """Cancel common factors and collect: (y/a - (1-y)/(1-a))*a*(1-a)  ->  y - a."""
-    shape, back = _shape(f)
+    powers = ((g.base, g.exp) if g.is_Pow else (g, sp.S.One) for g in sp.Mul.make_args(f))
+    if all(p.is_Rational and (b.is_Atom or isinstance(b, _ATOMS)) for b, p in powers):
+        return f
+    shape, back = shaped(f)
     found = _shortest(shape)
     return f if found == shape else found.xreplace(back)
-
-
-def scale_cases(f: sp.Expr) -> sp.Expr:
-    """c * cases(v if ..)  ->  cases(c*v if ..)  where the numbers then cancel."""
-    if not isinstance(f, sp.Mul) or not f.has(sp.Piecewise):
-        return f
-    number, rest = sp.S.One, []
-    for g in f.args:
-        content, primitive = g.as_content_primitive() if isinstance(g, sp.Add) else (g, None)
-        if g.is_Rational or primitive is not None:
-            number *= content
-        if not g.is_Rational:
-            rest.append(g if primitive is None else primitive)
-    for case in rest:
-        if isinstance(case, sp.Piecewise):
-            scaled = sp.Piecewise(*((number * v, c) for v, c in case.args))
-            found = sp.Mul(*(scaled if g is case else g for g in rest))
-            return found if sp.count_ops(found) < sp.count_ops(f) else f
-    return f
 
 
 class Values:
@@ -132,7 +144,7 @@ class Values:
         beside: the factors of a product with it.
         """
         if not is_entry(f.args[0]):
-            return None
+            return _named_product(f, self.products)
         line = self.applied.get((f.func, name_of(f.args[0])))
         if line is None:
             return None
@@ -165,7 +177,10 @@ def _product(f: sp.Expr) -> Powers:
     powers = powers_of(f)
     if any(not entries(e) and not is_guard(e) for e in powers):
         return {}
-    worth = (p < 0 or (isinstance(e, sp.Function) and not is_guard(e)) for e, p in powers.items())
+    worth = (
+        p < 0 or p != int(p) or (isinstance(e, sp.Function) and not is_guard(e))
+        for e, p in powers.items()
+    )
     return powers if any(worth) else {}
 
 
@@ -199,13 +214,13 @@ def stays(
     """
     known = {i for e in beside if is_entry(e) for i in indices_of(e)}
     return all(
-        i in known or isinstance(i, sp.Symbol | sp.Indexed) or _within(i, a)
+        i in known or isinstance(i, sp.Symbol | sp.Indexed) or within(i, a)
         for a in tensor.axes
         for i in [move.get(a.symbol, a.symbol)]
     )
 
 
-def _within(i: sp.Expr, a: Axis) -> bool:
+def within(i: sp.Expr, a: Axis) -> bool:
     return bool(i.is_Integer and isinstance(a.size, int) and 0 <= int(i) < a.size)
 
 
@@ -214,10 +229,10 @@ def by_value(f: sp.Expr, values: Values) -> tuple[sp.Expr, tuple[str, ...]]:
 
     Also returns how each derivative was found.
     """
-    primes = sorted((p for p in f.atoms(Named) if p.order), key=str) if f.has(Named) else []
+    primes = [p for p in functions(f) if isinstance(p, Named) and p.order]
     table: dict[sp.Expr, sp.Expr] = {}
     notes: dict[str, None] = {}
-    for prime in primes:
+    for prime in sorted(primes, key=str):
         found, how = found_derivative(prime.row, prime.order)
         argument = prime.args[0]
         plain = prime.row
@@ -231,7 +246,7 @@ def by_value(f: sp.Expr, values: Values) -> tuple[sp.Expr, tuple[str, ...]]:
 def use_forward_values(f: sp.Expr, values: Values) -> sp.Expr:
     """h(u)  ->  a,  e/s  ->  a  and  g*exp(u)  ->  e  where the forward pass has that value."""
     table = {}
-    for g in f.atoms(sp.Function) if f.has(sp.Function) else ():
+    for g in functions(f):
         value = values.of(g, sp.Mul.make_args(f)) if len(g.args) == 1 else None
         if value is not None:
             table[g] = value
@@ -239,6 +254,12 @@ def use_forward_values(f: sp.Expr, values: Values) -> sp.Expr:
     if values.products:
         while (found := _named_product(f, values.products)) is not None:
             f = found
+        for g in sp.Mul.make_args(f):  # (m - x)/s  ->  -h,  where h is (x - m)/s
+            if g.is_Add and _kind(-g) in values.products:
+                turned = sp.Mul(*(-h if h is g else h for h in sp.Mul.make_args(f)))
+                found = _named_product(turned, values.products)
+                if found is not None:
+                    return use_forward_values(-found, values)
     return f
 
 
@@ -247,80 +268,37 @@ def _named_product(
 ) -> sp.Expr | None:
     """``f`` with the factors of one forward value replaced by it; None where there are none."""
     powers = powers_of(f)
-    for atom in sorted((e for e in powers if _kind(e) in products), key=str):
+    known = [e for e in powers if _kind(e) in products]
+    for atom in sorted(known, key=str) if len(known) > 1 else known:
         for line, full, definition in products[_kind(atom)]:
             move = matched(full, atom, {a.symbol for a in line.lhs.axes})
             if move is None:
                 continue
             want = {e.xreplace(move): p for e, p in definition.items()}
+            if (root := want.get(atom)) not in (1, -1) and len(want) == 1:
+                times = sp.S(powers[atom]) / root  # 1/sqrt(v), where the root of v has a name
+                if times.is_Integer and times.is_odd and stays(line.lhs, move):
+                    rest = (e**p for e, p in powers.items() if e != atom)
+                    return sp.Mul(*rest, line.lhs.entry.xreplace(move) ** times)
+                continue
             held = (powers.get(e, 0) * p > 0 and abs(powers[e]) >= abs(p) for e, p in want.items())
             if all(held) and stays(line.lhs, move, powers.keys() - want.keys()):
-                rest = {e: 0 if is_guard(e) else powers[e] - p for e, p in want.items()}
-                factors = (e**p for e, p in (powers | rest).items())
+                left = {e: 0 if is_guard(e) else powers[e] - p for e, p in want.items()}
+                factors = (e**p for e, p in (powers | left).items())
                 return sp.Mul(*factors, line.lhs.entry.xreplace(move))
     return None
 
 
-def known_sum(term: Term, facts: tuple[Fact, ...]) -> tuple[Term, tuple[Fact, ...]]:
-    """sum_k c * g_k  ->  c * v  for a fact sum_k g_k = v and c without k."""
-    if len(term.over) != 1 or term.reduce != "sum" or not facts:
-        return term, ()
-    k = term.over[0].symbol
-    inside: list[sp.Expr] = []
-    outside: list[sp.Expr] = []
-    for g in sp.Mul.make_args(term.f):
-        (inside if k in g.free_symbols else outside).append(g)
-    if len(inside) != 1 or not is_entry(inside[0]):
-        return term, ()
-    for fact in facts:
-        if name_of(inside[0]) == fact.tensor and _same_position(inside[0], k, fact):
-            return Term(sp.Mul(*outside) * fact.value), (fact,)
-    return term, ()
-
-
-def _same_position(entry: sp.Expr, k: sp.Symbol, fact: Fact) -> bool:
-    own = indices_of(fact.term.f)
-    at = own.index(fact.term.over[0].symbol)
-    indices = indices_of(entry)
-    return bool(indices[at] == k) and all(
-        k not in i.free_symbols for j, i in enumerate(indices) if j != at
-    )
-
-
-def eliminate(term: Term, axes: Collection[Axis], pointed: Mapping[str, Size]) -> Term:
-    """sum_k [k = e] f[k]  ->  f[e]  where e is in the range of k;  [i = e] g[i]  ->  [i = e] g[e]
-    where that is shorter.
-
-    axes: those that are bound in the line.  pointed: pointer -> the size of what it points into.
-    """
-    guards = [g for g in sp.Mul.make_args(term.f) if isinstance(g, sp.KroneckerDelta)]
-    if term.reduce != "sum" or not guards:
-        return term
-    sizes = {a.symbol: a.size for a in axes}
-    for g in guards:
-        rest = sp.Mul(*(h for h in sp.Mul.make_args(term.f) if h is not g))
-        for i, e in (g.args, g.args[::-1]):
-            own = next((a for a in term.over if a.symbol == i and i not in e.free_symbols), None)
-            if own is not None and (
-                sizes.get(e) == own.size
-                or _within(e, own)
-                or (isinstance(e, sp.Indexed) and pointed.get(name_of(e)) == own.size)
-            ):
-                over = tuple(a for a in term.over if a is not own)
-                return eliminate(Term(rest.xreplace({i: e}), over), axes, pointed)
-            moved = g * rest.xreplace({i: e}) if i in sizes else term.f
-            if sp.count_ops(moved) < sp.count_ops(term.f):
-                return eliminate(Term(moved, term.over), axes, pointed)
-    return term
-
-
-def at_guards(f: sp.Expr, axes: Collection[Axis], pointed: Mapping[str, Size]) -> sp.Expr:
-    """(g[e] - [i = e])*g[i]/g[e]  ->  g[i] - [i = e]: each summand by ``eliminate``, if shorter."""
-    if not f.has(sp.KroneckerDelta):
-        return f
-    summands = sp.Add.make_args(sp.expand_mul(f))
-    found = shorten(sp.Add(*(eliminate(Term(s), axes, pointed).f for s in summands)))
-    return found if sp.count_ops(found) < sp.count_ops(f) else f
+def alias(line: Line, tensors: Mapping[str, Tensor]) -> sp.Expr | None:
+    """The entry that the line gives another name to, with all its axes: t[i,j] = s[j,i]."""
+    if len(line.terms) != 1 or line.terms[0].over or not is_entry(line.terms[0].f):
+        return None
+    entry = line.terms[0].f
+    own = {a.symbol: a.size for a in line.lhs.axes}
+    sizes = [a.size for a in tensors[name_of(entry)].axes]
+    if len(sizes) != len(own) or [own.get(i) for i in indices_of(entry)] != sizes:
+        return None
+    return entry if len({*indices_of(entry)}) == len(own) else None
 
 
 def inline(

@@ -260,7 +260,7 @@ class _Shift:
     def _note_scaled(self, line: Line, degrees: list[Degrees], seen: set[str]) -> None:
         """A line whose terms are all divided by the same is divided as well.
 
-        It is a value, or the gradient of what is divided.
+        It is a value, a sum that has a line of its own, or the gradient of what is divided.
         """
         if not any(degrees):
             return
@@ -268,7 +268,8 @@ class _Shift:
         first = degrees[0]
         same = all(d == first for d in degrees) and len(first) == 1
         summed = all(t.reduce == "sum" for t in line.terms)
-        own = line.lhs.role == "value" or line.lhs.wrt in self.scaled
+        named = line.lhs.role == "value" or line.lhs.kind == "sum"
+        own = named or line.lhs.wrt in self.scaled
         if not (same and summed and own and line.lhs.name not in seen):
             raise _MixedError
         ((indices, degree),) = first.items()

@@ -1,7 +1,7 @@
 """Simplification of gradient lines: named rewrites, each recorded as a Step.
 
 The lines are taken in the order of the sweep, so that what a line reads is already simple.
-The rewrites of a summand are in rewrites.py; here stands which of them is tried, and where.
+The rewrites are in rewrites.py, guards.py and sums.py; which of them is tried, and where, is here.
 """
 
 from __future__ import annotations
@@ -10,19 +10,31 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy as sp
 
-from symnn.engine.ir import Fact, Item, Line, Program, Scan, Step, Term, entries, lines_of, name_of
+from symnn.engine.guards import at_guards, decided, eliminate, scale_cases
+from symnn.engine.ir import (
+    Fact,
+    Item,
+    Line,
+    Program,
+    Scan,
+    Step,
+    Term,
+    entries,
+    indices_of,
+    lines_of,
+    name_of,
+)
 from symnn.engine.rewrites import (
     Values,
-    at_guards,
+    alias,
     by_value,
-    eliminate,
     inline,
-    known_sum,
+    length,
     reads_barely,
-    scale_cases,
     shorten,
     use_forward_values,
 )
+from symnn.engine.sums import collect, hoist, known_sum, proven_facts
 
 CHAIN = "chain rule"
 SUBSTITUTE = "substitute"
@@ -30,6 +42,8 @@ DERIVATIVE = "derivative of the activation"
 FORWARD_VALUE = "use the forward value"
 FACT = "use the fact"
 SHORTEN = "cancel and collect"
+SUM = "name the sum"
+HOIST = "take the common factor out"
 
 
 def simplify(
@@ -46,13 +60,17 @@ def simplify(
 class _Simplifier:
     def __init__(self, program: Program, items: Sequence[Item], keep: set[str]) -> None:
         self.program, self.items, self.keep = program, items, keep
-        self.values = Values(program)
+        self.values, self.facts = Values(program), (*program.facts, *proven_facts(program))
         self.lines = {line.lhs.name: line for line in lines_of(items)}
-        self.fixed = {line.lhs.name for i in items if isinstance(i, Scan) for line in i.lines}
+        self.tensors = {**program.tensors, **{n: line.lhs for n, line in self.lines.items()}}
+        scans = (i for i in items if isinstance(i, Scan))
+        self.scans = {line.lhs.name: (scan.axis,) for scan in scans for line in scan.lines}
+        self.fixed = self.scans.keys()
         self.readers: dict[str, dict[str, int]] = {}
         for line in self.lines.values():
             self._count(line, +1)
         self.dead: set[str] = set()
+        self.sums: dict[str, list[str]] = {}  # name -> the sums that stand before its line
         self.steps: list[Step] = []
 
     def run(self) -> tuple[tuple[Item, ...], tuple[Step, ...]]:
@@ -60,9 +78,21 @@ class _Simplifier:
             for line in item.lines if isinstance(item, Scan) else (item,):
                 self.steps.append(Step(CHAIN, None, line))
                 self._line(line.lhs.name)
+        for line in lines_of(self.items):  # when nothing will be substituted any more
+            if line.lhs.name not in self.dead:
+                self._hoist(line.lhs.name)
         live = self._live()
-        kept = (_filter(item, self.lines, live) for item in self.items)
-        return tuple(i for i in kept if i is not None), tuple(self.steps)
+        kept = (i for item in self.items for i in self._kept(item, live))
+        return tuple(kept), tuple(self.steps)
+
+    def _kept(self, item: Item, live: set[str]) -> list[Item]:
+        """The item as its lines are now, without those that nothing reads, with the sums before."""
+        own = [line.lhs.name for line in lines_of([item])]
+        names = [n for name in own for n in (*self.sums.get(name, ()), name) if n in live]
+        lines = tuple(self.lines[n] for n in names)
+        if isinstance(item, Scan):
+            return [Scan(item.axis, lines, item.reverse)] if lines else []
+        return list(lines)
 
     def _count(self, line: Line, sign: int) -> None:
         for term in line.terms:
@@ -106,14 +136,37 @@ class _Simplifier:
         if name not in self.fixed:
             self._try_substituting(name)
 
+    def _hoist(self, name: str) -> None:
+        """Give sums of the line lines of their own, where a factor then comes out of it."""
+        line, at = self.lines[name], f"{name}_sum"
+        found = hoist(line, at)
+        if found is None:
+            return
+        taken = self.program.tensors, self.lines
+        while any(own.lhs.name in names for own in found[0] for names in taken):
+            at += "_"
+            found = hoist(line, at) or found
+        sums, whole = found
+        if any(axis not in own.lhs.axes for own in sums for axis in self.scans.get(name, ())):
+            return  # a line of a loop carries its axis
+        for own in sums:
+            self.lines[own.lhs.name] = own
+            self._count(own, +1)
+            self.steps.append(Step(SUM, None, own))
+        self.sums[name] = [own.lhs.name for own in sums]
+        self._set(HOIST, whole)
+
     def _rewritten(self, line: Line) -> list[tuple[Line, str, tuple[Fact, ...], str]]:
         """The line after each rewrite that changes it, with rule, facts and note."""
-        out = []
-        for rule, rewrite in self._rules():
+        out, rules = [], list(self._rules())
+        while rules:
+            rule, rewrite = rules.pop(0)
             terms, facts, note = rewrite(line)
             if terms != line.terms:
                 line = Line(line.lhs, terms, rule)
                 out.append((line, rule, facts, note))
+                if rule == SHORTEN:  # what a factor came out of may be a value
+                    rules.append((FORWARD_VALUE, self._use_forward_value))
         return out
 
     def _rules(self) -> tuple[tuple[str, Callable[[Line], _Rewritten]], ...]:
@@ -136,27 +189,30 @@ class _Simplifier:
         return tuple(terms), (), ""
 
     def _facts(self, line: Line) -> _Rewritten:
-        found = [known_sum(t, self.program.facts) for t in line.terms]
+        found = [known_sum(t, self.facts) for t in line.terms]
         facts = tuple(dict.fromkeys(f for _, used in found for f in used))
-        return tuple(t for t, _ in found), facts, ""
+        return tuple(t for t, _ in found if t.f is not sp.S.Zero), facts, ""
 
     def _shorten(self, line: Line) -> _Rewritten:
         """Terms over the same axes become one where that is shorter; every summand is cancelled."""
         pointed = self.program.pointed
         own = [
-            eliminate(Term(f, t.over, t.reduce), line.axes, pointed)
+            eliminate(
+                Term(decided(f, line.axes), t.over, t.reduce), line.axes, pointed, self.tensors
+            )
             for t in line.terms
             for f in (sp.Add.make_args(t.f) if not t.over else (t.f,))
         ]
         plain = [t.f for t in own if not t.over]
-        terms = [Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in own if t.over]
+        sums = (Term(scale_cases(shorten(t.f)), t.over, t.reduce) for t in own if t.over)
+        terms = collect([t for t in sums if t.f is not sp.S.Zero])
         if plain:
             whole = at_guards(shorten(sp.Add(*plain)), line.axes, pointed)
             terms.insert(0, Term(scale_cases(whole)))
         return tuple(t for t in terms if t.f != 0), (), ""
 
     def _substitute(self, name: str) -> None:
-        """Replace gradients that only this line reads by their definitions.
+        """Replace gradients that only this line reads by their definitions, and other names.
 
         Inside a scan only a constant, such as dL = 1.
         """
@@ -165,9 +221,19 @@ class _Simplifier:
             done = True
             for entry in _gradient_entries(line, self.lines):
                 inner = self.lines[name_of(entry)]
+                if inner is not line and (named := self._named(entry, inner)) is not None:
+                    terms = (
+                        Term(t.f.xreplace({entry: named}), t.over, t.reduce) for t in line.terms
+                    )
+                    line, done = Line(line.lhs, tuple(terms), SUBSTITUTE), False
+                    self._set(SUBSTITUTE, line)
+                    break
                 constant = all(not entries(t.f) and not t.over for t in inner.terms)
                 alone = self.readers[inner.lhs.name] == {name: 1} and name not in self.fixed
-                single = alone and inner.lhs.name not in self.keep
+                # a sum alone is not computed again for each value of an axis that it has not
+                wide = not inner.elementwise and len(line.lhs.axes) > len(inner.lhs.axes)
+                wide = wide and len(line.terms) == 1
+                single = alone and inner.lhs.name not in self.keep and not wide
                 if inner.lhs.name in self.fixed or inner is line or not (constant or single):
                     continue
                 changed = self._inlined(line, inner)
@@ -175,6 +241,12 @@ class _Simplifier:
                     self._set(SUBSTITUTE, changed)
                     line, done = changed, False
                     break
+
+    def _named(self, entry: sp.Expr, inner: Line) -> sp.Expr | None:
+        """What an entry is another name of; both are 0 outside their ranges."""
+        found = alias(inner, self.tensors)
+        own = (a.symbol for a in inner.lhs.axes)
+        return found and found.xreplace(dict(zip(own, indices_of(entry), strict=True)))
 
     def _try_substituting(self, name: str) -> None:
         """Substitute a gradient that only this line reads, if the two lines get shorter so."""
@@ -232,11 +304,4 @@ def _gradient_entries(line: Line, lines: Mapping[str, Line]) -> list[sp.Expr]:
 
 
 def _cost(line: Line) -> int:
-    return 1 + sum(1 + int(sp.count_ops(t.f)) for t in line.terms)
-
-
-def _filter(item: Item, lines: Mapping[str, Line], live: set[str]) -> Item | None:
-    if isinstance(item, Line):
-        return lines[item.lhs.name] if item.lhs.name in live else None
-    kept = tuple(lines[line.lhs.name] for line in item.lines if line.lhs.name in live)
-    return Scan(item.axis, kept, item.reverse) if kept else None
+    return 1 + sum(1 + length(t.f) for t in line.terms)

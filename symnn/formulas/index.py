@@ -15,6 +15,7 @@ import sympy as sp
 
 from symnn.engine import display
 from symnn.engine.diff import placeholder
+from symnn.engine.entries import fraction
 from symnn.engine.functions import Named
 from symnn.engine.ir import (
     SAMPLES,
@@ -247,13 +248,13 @@ class Writer:
     def product(self, coefficient: sp.Expr, above: list[sp.Expr], below: list[sp.Expr]) -> Formula:
         """coefficient * above / below."""
         negative_, front = self.coefficient(coefficient)
-        plain = not entries(sp.fraction(coefficient)[1])
+        plain = not entries(fraction(coefficient)[1])
         if len(above) == 1 and not below and front is None and not negative_:
             return self.expression(above[0])
         if not below and front is not None and above and plain:
             return signed(negative_, Product((front, self.row(above, True))))
         if below or (above and not plain):
-            top, bottom = sp.fraction(abs_(coefficient))
+            top, bottom = fraction(abs_(coefficient))
             over = [g for g in (top, *above) if g != 1]
             under = [g for g in (bottom, *below) if g != 1]
             return signed(negative_, Fraction(self.row(over, False), self.row(under, False)))
@@ -264,7 +265,7 @@ class Writer:
         value = -c if negative(c) else c
         if value == 1:
             return negative(c), None
-        top, bottom = sp.fraction(value)
+        top, bottom = fraction(value)
         if bottom == 1:
             return negative(c), self._factors(top)
         return negative(c), Fraction(self._constants(top), self._constants(bottom))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import sympy as sp
 
+from symnn.engine.entries import fraction
 from symnn.engine.functions import Named
 from symnn.engine.ir import Line, SampleIndex, entries, indices_of, is_entry, name_of
 from symnn.engine.lower import (
@@ -320,7 +321,7 @@ class MatrixWriter(Writer):
             guard = POWER if self.axes else ADD if alone else MUL
             fronts = [] if front is None else [front]
             return negative, times([*fronts, *(within(f, guard) for f in over)])
-        top, bottom = sp.fraction(-coefficient if negative else coefficient)
+        top, bottom = fraction(-coefficient if negative else coefficient)
         tops = [Product((self.expression(top),))] if top != 1 else []
         bottoms = [Product((self.expression(bottom),))] if bottom != 1 else []
         return negative, Fraction(_row(tops + over), _row(bottoms + under))

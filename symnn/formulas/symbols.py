@@ -34,8 +34,8 @@ def spelled(f: Symbol, notation: Notation) -> Formula:
         return _gradient(f, t, t.wrt, notation)
     if t.kind == "next" and t.of:
         return spelled(replace(f, name=t.of), notation)
-    if t.kind in STATES and t.of:
-        return _turned(Scripts(Glyph(STATES[t.kind]), (Symbol(t.of), *_sub(f)), _sup(f)), f)
+    if t.of and (letter := STATES.get(t.kind) or (t.letter if t.kind == "sum" else "")):
+        return _turned(Scripts(Glyph(letter), (Symbol(t.of), *_sub(f)), _sup(f)), f)
     return _marked(*notation.named(t, f.batch, f.component), f, notation)
 
 

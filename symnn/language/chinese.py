@@ -206,6 +206,8 @@ CHINESE: dict[str, str] = {
     "use the forward value": "用前向传播的值 ${value}$",
     "use the fact": "因为 ${fact}$",
     "cancel and collect": "约分并合并同类项",
+    "name the sum": "将此和记为一个量",
+    "take the common factor out": "提取公因子",
     "mean over the samples": "对 ${N}$ 个样本取平均",
     "matrix": "写成矩阵形式",
     "paired": "与 $\\mathrm{{d}} {own}$ 配对的量",

@@ -225,6 +225,8 @@ ENGLISH: dict[str, str] = {
     "use the forward value": "forward value ${value}$",
     "use the fact": "since ${fact}$",
     "cancel and collect": "cancel and collect",
+    "name the sum": "the sum, as a quantity of its own",
+    "take the common factor out": "take the common factor out",
     "mean over the samples": "mean over the ${N}$ samples",
     "matrix": "in matrix form",
     "paired": "what is paired with $\\mathrm{{d}} {own}$",

@@ -18,7 +18,6 @@ from symnn.engine.ir import (
     Tensor,
     entries,
     is_entry,
-    lines_of,
     name_of,
 )
 from symnn.engine.repeats import Repeat, named, runs, signature
@@ -176,12 +175,13 @@ class Context:
         book, depth = self.book, self.network.depth_letter
         lines = [step.after for step in self.sweep.steps]
         # the gradients of N L, where the sweep is that of N L
-        scaled = {line.lhs.name for line in lines if line.lhs.of not in (None, "L")} - {
+        own = [line.lhs for line in lines if line.lhs.wrt is not None]
+        scaled = {t.name for t in own if t.of not in (None, "L")} - {
             line.lhs.name for line in self.sweep.gradients.values() if line.lhs.of == "L"
         }
         tensors = (
             *self.forward.tensors.values(),
-            *(line.lhs for line in lines_of(self.sweep.raw)),
+            *(line.lhs for line in lines),
             *(line.lhs for line in self.derivation.update_lines),
             *self.derivation.state_leaves,
         )

@@ -62,7 +62,7 @@ class LinesContext(Context):
     @functools.cached_property
     def numbered(self) -> Notation:
         """The letters of the lines, whose indices count from 0."""
-        gradients = (line.lhs for line in lines_of(self.sweep.raw))
+        gradients = (step.after.lhs for step in self.sweep.steps)
         found = self.book.of((*self.forward.tensors.values(), *gradients)).counting_from_zero()
         every = found.tensors.values()
         taken = {a.name for t in every for a in t.axes} | {t.letter for t in every}
@@ -230,7 +230,7 @@ def _gradients(context: LinesContext) -> Section:
 
 def _result(context: LinesContext) -> Section:
     """The derivatives that were asked for, in their last form."""
-    say, found = context.say, context.sweep.gradients
-    lines = [found[name] for name in context.derivation.wrt if name in found]
+    say, found = context.say, context.sweep.told
+    lines = [line for name in context.derivation.wrt for line in found.get(name, ())]
     rows = told(context, lines, lambda line: (line,), _rows)
     return Section(say("result"), (Paragraph(say("lines_result")), *rows))

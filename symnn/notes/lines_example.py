@@ -111,7 +111,9 @@ def _sizes(derivation: LinesDerivation, known: Mapping[str, int]) -> dict[str, i
 
 
 def _program(derivation: LinesDerivation, sizes: Mapping[str, int]) -> Program:
-    return sized(derivation.batch.forward.extend(derivation.batch.raw), sizes)
+    sweep = derivation.batch
+    sums = (line for own in sweep.sums.values() for line in own)
+    return sized(sweep.forward.extend((*sweep.raw, *sums)), sizes)
 
 
 def _usual(program: Program, lines: Lines) -> dict[str, Array]:
@@ -186,4 +188,6 @@ def _steps(
 
 def gradient_lines(derivation: LinesDerivation) -> list[Line]:
     """The lines of the gradients, in the order in which they are found."""
-    return [line for line in lines_of(derivation.batch.raw) if line.lhs.wrt != derivation.of]
+    sweep = derivation.batch
+    own = (line for line in lines_of(sweep.raw) if line.lhs.wrt != derivation.of)
+    return [q for line in own for q in (*sweep.sums.get(line.lhs.wrt or "", ()), line)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from symnn.engine.ir import Line, Step
+from symnn.engine.simplify import SUM
 from symnn.formulas.index import is_decay, line_formulas
 from symnn.formulas.matrix import NoMatrixFormError, matrix_formulas
 from symnn.formulas.shapes import shape_tex
@@ -133,11 +134,12 @@ def groups(context: Context) -> list[Group]:
     """The steps by gradient: those of the loss, then layer by layer from the last."""
     found: dict[str, list[Step]] = {}
     for step in context.sweep.steps:
-        tensor = context.sources.get(step.after.lhs.name)
+        own = step.after.lhs
+        tensor = own.of if step.rule == SUM else context.sources.get(own.name)
         if tensor not in (None, "L", context.sweep.of):
             found.setdefault(tensor, []).append(step)
-    own = [Group(tensor, context.layers.get(tensor), tuple(s)) for tensor, s in found.items()]
-    return sorted(own, key=lambda group: -group.layer if group.layer else -(10**9))
+    every = [Group(tensor, context.layers.get(tensor), tuple(s)) for tensor, s in found.items()]
+    return sorted(every, key=lambda group: -group.layer if group.layer else -(10**9))
 
 
 def group_signature(context: Context, groups: Iterable[Group], layer: int | None) -> object:
@@ -156,7 +158,8 @@ def group_signature(context: Context, groups: Iterable[Group], layer: int | None
 def derivation_rows(context: Context, group: Group) -> list[Row]:
     """The rows of one gradient at the level of detail."""
     say = context.say
-    forms = [(step.after, [reason_of(context, step)]) for step in group.steps]
+    steps = [step for step in group.steps if step.rule != SUM]
+    forms = [(step.after, [reason_of(context, step)]) for step in steps]
     cotangent = context.sweep.names.get("L")
     while len(forms) > 1 and cotangent in read_names(forms[0][0]):
         why = forms.pop(0)[1]  # the factor dL/dL = 1 is not worth a line
@@ -183,6 +186,9 @@ def derivation_rows(context: Context, group: Group) -> list[Row]:
             continue  # the rewrite shows nowhere in print, such as another order of terms
         rows.append(replace(row, left=None if left == before else row.left, label=""))
         before, same = left, right
-    name = group.steps[-1].after.lhs.name
+    name = steps[-1].after.lhs.name
+    if sums := [step for step in group.steps if step.rule == SUM]:
+        rows[-1] = replace(rows[-1], left=formulas_of(context, steps[-1].after).left)
+        rows[-1:-1] = [row_of(context, step.after, reason_of(context, step)) for step in sums]
     rows[-1] = replace(rows[-1], label=context.label(name), result=name in context.kept)
     return rows

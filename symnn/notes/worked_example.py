@@ -87,14 +87,13 @@ def _lines(derivation: Derivation) -> tuple[Program, tuple[Line, ...], tuple[Lin
     """The program of one sample with one update, its lines of gradients and of the update."""
     sweep = derivation.sample
     order = [line.lhs.wrt or "" for line in lines_of(sweep.raw)]
-    gradients = tuple(sweep.final[t] for t in order if t != "L" and t in sweep.final)
+    known = (t for t in order if t != "L" and t in sweep.final)
+    gradients = tuple(line for t in known for line in (*sweep.sums.get(t, ()), sweep.final[t]))
     parameters = sweep.forward.leaves_of("parameter")
     pairs = [(t, sweep.gradients[t.name].lhs.entry) for t in parameters]
     leaves, updates = update_lines(derivation.network.optimizer, pairs)
-    known = {t.name for t in sweep.forward.leaves}
-    program = sweep.forward.extend(
-        (*gradients, *updates), [t for t in leaves if t.name not in known]
-    )
+    own = {t.name for t in sweep.forward.leaves}
+    program = sweep.forward.extend((*gradients, *updates), [t for t in leaves if t.name not in own])
     return program, gradients, tuple(updates)
 
 

@@ -13,7 +13,7 @@ import sympy as sp
 import symnn
 from symnn import Dense, Network
 from symnn.checking import verify
-from symnn.engine import diff, functions, rewrites, simplify
+from symnn.engine import diff, functions, rewrites, simplify, sums
 from symnn.engine.complex_step import (
     Row,
     Summands,
@@ -31,6 +31,7 @@ from symnn.nn.losses import LOSSES
 CACHES = (
     diff._derivative,
     rewrites._shortest,
+    sums._factored,
     functions.found_derivative,
     functions.definition,
 )

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from support.architectures import PUBLISHED, STEPS
-from support.programs import ARCHITECTURES
+from support.programs import ARCHITECTURES, FORMS
 
 import symnn
 from symnn.derivation.lines import Lines
 from symnn.engine.evaluate import evaluate
+from symnn.engine.ir import lines_of
 from symnn.targets.registry import compile_module
 
 Rng = np.random.Generator
@@ -96,21 +97,33 @@ def test_every_program_has_its_equations() -> None:
     assert ARCHITECTURES.keys() == {**PUBLISHED, **STEPS}.keys()
 
 
+def derivations(name: str, lines: Lines, values: dict[str, Any]) -> dict[str, Any]:
+    """What is differentiated, "" for L -> its derivation by all that a source has equations for."""
+    groups: dict[str, list[str]] = {}
+    for key in PUBLISHED[name](**arguments(lines, values)):
+        of, _, tensor = key.rpartition(":")
+        groups.setdefault(of, []).append(tensor)
+    return {of: lines.derive(of or "L", wrt) for of, wrt in groups.items()}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_lines_are_the_published_equations(name: str) -> None:
+    lines = symnn.lines(ARCHITECTURES[name])
+    every = derivations(name, lines, drawn(name, lines, 0)).values()
+    found = [str(line) for d in every for line in lines_of(d.batch.simple)]
+    assert found == FORMS[name].splitlines()
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_gradients_are_the_published_ones(
     name: str, errors: Callable[[str, str, float], None]
 ) -> None:
     lines = symnn.lines(ARCHITECTURES[name])
-    wanted: dict[str, Any] = PUBLISHED[name](**arguments(lines, values := drawn(name, lines, 0)))
-    groups: dict[str, list[str]] = {}
-    for key in wanted:
-        of, _, tensor = key.rpartition(":")
-        groups.setdefault(of, []).append(tensor)
-    derivations = {of: lines.derive(of or "L", wrt) for of, wrt in groups.items()}
+    every = derivations(name, lines, drawn(name, lines, 0))
     for seed in SEEDS:
         values = drawn(name, lines, seed)
-        wanted = PUBLISHED[name](**arguments(lines, values))
-        for of, derivation in derivations.items():
+        wanted: dict[str, Any] = PUBLISHED[name](**arguments(lines, values))
+        for of, derivation in every.items():
             for tensor, found in derivation.evaluate(values)[1].items():
                 exact = np.asarray(wanted[f"{of}:{tensor}" if of else tensor])
                 assert found.shape == exact.shape

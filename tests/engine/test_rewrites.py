@@ -17,12 +17,12 @@ from symnn.engine.rewrites import (
     Values,
     by_value,
     inline,
-    known_sum,
     reads_barely,
     shorten,
     use_forward_values,
 )
 from symnn.engine.simplify import CHAIN, DERIVATIVE, FORWARD_VALUE, SHORTEN, SUBSTITUTE, simplify
+from symnn.engine.sums import known_sum
 from symnn.nn.losses import rows_sum_to_one
 
 n, j, k, k_ = axis("n", 3), axis("j", 4), axis("k", 4), axis("k_", 4)
@@ -98,7 +98,7 @@ def folded(text: str, wrt: str) -> str:
 s[n] = sum_k exp(x[n,k])
 p[n,k] = exp(x[n,k])/s[n]
 L = sum_{n,k} p[n,k]*v[k]""",
-            "dx[n,k] = p[n,k]*v[k] + sum_{k_} -p[n,k]*p[n,k_]*v[k_]",
+            "dx[n,k] = (v[k] - dx_sum[n])*p[n,k]",
         ),
         (
             """input x[t<4], v[t]

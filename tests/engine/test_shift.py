@@ -55,7 +55,8 @@ m[n,a,t] = max_{w} (S[n,a,t,w] + l[n,a,t])*[t >= w] - l[n,a,t]
 E[n,a,t,u] = [t >= u]*exp((S[n,a,t,u] - m[n,a,t])*[t >= u])
 P_1[n,a,t] = sum_{w} E[n,a,t,w]
 P[n,a,t,u] = E[n,a,t,u]/P_1[n,a,t]
-dS[n,a,t,u] = P[n,a,t,u]*dP[n,a,t,u] + sum_{u_} -P[n,a,t,u]*P[n,a,t,u_]*dP[n,a,t,u_]""",
+dS_sum[n,a,t] = sum_{u} P[n,a,t,u]*dP[n,a,t,u]
+dS[n,a,t,u] = (dP[n,a,t,u] - dS_sum[n,a,t])*P[n,a,t,u]""",
         ),
         (
             "ctc",
@@ -63,7 +64,8 @@ dS[n,a,t,u] = P[n,a,t,u]*dP[n,a,t,u] + sum_{u_} -P[n,a,t,u]*P[n,a,t,u_]*dP[n,a,t
 e[t,o] = exp(e_1[t,o] - m[t])
 p_1[t] = sum_{c} e[t,c]
 p[t,o] = e[t,o]/p_1[t]
-de_1[t,o] = dp[t,o]*p[t,o] + sum_{o_} -dp[t,o_]*p[t,o]*p[t,o_]""",
+de_1_sum[t] = sum_{o} dp[t,o]*p[t,o]
+de_1[t,o] = (dp[t,o] - de_1_sum[t])*p[t,o]""",
         ),
     ],
 )

@@ -62,7 +62,8 @@ def check(d, layout, notation=AFFINE, draw=drawn):
     """
     told = Context(d, notation, layout, "full", "en")
     sweep, notation = told.sweep, told.notation
-    program = sweep.objective.extend(sweep.raw)
+    sums = (line for own in sweep.sums.values() for line in own)
+    program = sweep.objective.extend((*sweep.raw, *sums))
     values = draw(program)
     arrays = evaluate(program, values, {"N": SAMPLES})
     for name, line in sweep.gradients.items():

@@ -1,4 +1,4 @@
-"""The programs of programs.txt and of architectures.txt: name -> text."""
+"""The texts of programs.txt, architectures.txt and forms.txt: name -> text."""
 
 from __future__ import annotations
 
@@ -14,3 +14,4 @@ def programs(file: str) -> dict[str, str]:
 
 PROGRAMS = programs("programs.txt")
 ARCHITECTURES = programs("architectures.txt")
+FORMS = programs("forms.txt")

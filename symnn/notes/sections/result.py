@@ -17,14 +17,14 @@ words: Callable[..., dict[str, object]] = deferred("symnn.checking.evidence:word
 def result_section(context: Context) -> Section:
     """Every gradient in its last form, then the gradient."""
     say, sweep, program = context.say, context.sweep, context.network.program
-    lines = [(n, line) for n, line in sweep.gradients.items() if n != "L"]
+    lines = [(n, own) for n, own in sweep.told.items() if n != "L"]
     lines.sort(key=lambda pair: program.tensors[pair[0]].role == "parameter")
     parameters = context.forward.leaves_of("parameter")
     letters = elided([context.symbol(sweep.names[t.name]) for t in parameters])
     nabla, vector = Operator(r"\nabla", Symbol("L")), Listed(tuple(letters))
     blocks = (
         Paragraph(say("result_says")),
-        Equations(tuple(rolled_rows(context, [line for _, line in lines]))),
+        Equations(tuple(rolled_rows(context, [line for _, own in lines for line in own]))),
         Paragraph(say("vector")),
         Equations((Row(nabla, vector, context.notation, result=True, label="gradient"),)),
     )

@@ -31,7 +31,7 @@ INITIAL: dict[str, tuple[str, float]] = {
 NOISE: dict[str, tuple[Shape, float]] = {
     "m": (("N", 3), 0.75),
 }
-OPERATIONS = 52  # of a step, for each sample
+OPERATIONS = 44  # of a step, for each sample
 EPOCHS = 100
 BATCH_SIZE: int | None = None
 LEARNING_RATE = 0.1
