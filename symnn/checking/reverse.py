@@ -15,7 +15,7 @@ import sympy as sp
 
 from symnn.derivation.sweeps import Sweep
 from symnn.engine.evaluate import LARGE, Array, Evaluator
-from symnn.engine.ir import Axis, Item, Line, Scan, lines_of
+from symnn.engine.ir import Axis, Item, Line, Scan, lines_of, name_of
 
 RTOL = 1e-6
 SMALL = 2**15  # entries of a value that is kept
@@ -98,7 +98,13 @@ class ReversePass:
         self.tensors = {name: t for t, name in sweep.names.items()}
         self.items: tuple[Item, ...] = (*sweep.forward.items, *sweep.raw)
         self.lines = {line.lhs.name: line for line in lines_of(self.items)}
-        self.final = {self.lines[sweep.names[t]].lhs.name: f for t, f in sweep.final.items()}
+        # a simplified line that reads a sum with a line of its own is left as the rule wrote it
+        known = {*self.lines, *leaves}
+        self.final = {
+            sweep.names[t]: f
+            for t, f in sweep.final.items()
+            if all(name_of(e) in known for e in f.reads)
+        }
         self.same = _same(sweep)
         self.rounding: dict[str, float] = {}
         self.given: dict[str, Array] = {}

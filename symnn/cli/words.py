@@ -23,7 +23,7 @@ FIGURES = ("network", "graph", "activation", "descent")
 NOTATIONS = ("affine", "nielsen", "goodfellow", "d2l", "ng", "cs231n")
 LAYOUTS = ("sample", "columns", "rows")
 SUFFIXES = (".toml", ".json", ".yaml", ".yml", ".lines")  # of a spec
-DATA = ("digits", "iris", "petals", "xor", "blobs")
+DATA = ("digits", "alice", "iris", "petals", "xor", "blobs")
 # of the notes
 CHOICES = {
     "notation": NOTATIONS,

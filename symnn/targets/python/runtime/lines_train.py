@@ -76,13 +76,8 @@ def train(
     run = theta, state, rng, history, stop
     saved = _Saved(*run, settings, params, [np.zeros(count), *data.values()])
     keeper = _Keeper(saved, checkpoint, every, epochs)
-    threads = _threads(OPERATIONS * rows)
-    with (
-        keeper.running(resume),
-        _interruptible(stop),
-        threads,
-        np.errstate(all="ignore"),
-    ):
+    threads, quiet = _threads(OPERATIONS * rows), np.errstate(all="ignore")
+    with keeper.running(resume), _interruptible(stop), threads, quiet:
         t, state = saved.t, saved.state
         for epoch in range(len(history) + 1, epochs + 1):
             saved.start()
