@@ -38,7 +38,7 @@ def train(
     flags["target"] = None if in_memory else target
     network = model(spec, flags, data=data, weights=weights)
     if isinstance(network, Lines) and in_memory:
-        raise mistake("--target", "lambdify takes networks of layers, not lines", "leave it out")
+        raise mistake("--target", "lambdify takes chains of dense layers alone", "leave it out")
     silent = quiet or as_json
     shown = _Progress(network.spec.train.epochs, silent, verbose)
     try:

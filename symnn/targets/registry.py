@@ -54,7 +54,7 @@ def target_of(network: Network | Lines, target: str | None = None) -> str:
         raise ValueError(f"unknown target {name!r}; {suggestion(str(name), known)}")
     if isinstance(network, Lines) and not TARGETS[name].lines:
         takes = [own for own, row in TARGETS.items() if row.lines]
-        text = f"the target {name} takes networks of layers, not lines"
+        text = f"the target {name} takes chains of dense layers alone"
         raise network.mistake(text, f"take {' or '.join(takes)}", "--target")
     return name
 

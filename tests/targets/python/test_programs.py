@@ -396,4 +396,4 @@ def test_training_keeps_its_weights_and_refuses_data_that_do_not_fit(
         assert message in capsys.readouterr().err
     assert run(["train", "rnn", "--data", "d.npz", "--target", "lambdify", "--force"]) == 2
     assert run(["generate", "rnn", "--target", "numpy-fast", "--force"]) == 2
-    assert "the target numpy-fast takes networks of layers, not lines" in capsys.readouterr().err
+    assert "the target numpy-fast takes chains of dense layers alone" in capsys.readouterr().err
